@@ -1,0 +1,55 @@
+"""Fixtures that every test may use, and the check that the package under test is compiled."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure(config):
+    import rnnkit
+
+    if importlib.util.find_spec("rnnkit._core.recurrent") is None:
+        raise pytest.UsageError(
+            f"rnnkit was imported from {Path(rnnkit.__file__).parent}, which holds no compiled "
+            "core; install it (pip install .) and start pytest as `pytest`, since "
+            "`python -m pytest` puts the source folder first on sys.path"
+        )
+
+
+def folder_from(variable, default):
+    folder = Path(os.environ.get(variable, default))
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent; set {variable} to the folder that holds it")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data_folder():
+    """The folder of real data sets, with its loaders.py; skips where there is none."""
+    return folder_from("RNNKIT_DATA", SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def data_loaders(data_folder):
+    """The module loaders.py of the data folder."""
+    spec = importlib.util.spec_from_file_location("data_loaders", data_folder / "loaders.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def conformance_folder():
+    """The folder of external conformance cases; skips where there is none."""
+    return folder_from("RNNKIT_CONFORMANCE", SHARED / "conformance")
+
+
+@pytest.fixture
+def n_threads_limit():
+    """Return a context manager that limits OpenMP and BLAS to the given number of threads."""
+    return lambda n: threadpool_limits(limits=n)
