@@ -1,4 +1,4 @@
-"""Fixtures that every test may use, and the check that the package under test is compiled."""
+"""Fixtures that every test may use."""
 
 import importlib.util
 import os
@@ -8,17 +8,6 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-
-
-def pytest_configure(config):
-    import rnnkit
-
-    if importlib.util.find_spec("rnnkit._core.recurrent") is None:
-        raise pytest.UsageError(
-            f"rnnkit was imported from {Path(rnnkit.__file__).parent}, which holds no compiled "
-            "core; install it (pip install .) and start pytest as `pytest`, since "
-            "`python -m pytest` puts the source folder first on sys.path"
-        )
 
 
 def folder_from(variable, default):
