@@ -1,0 +1,7 @@
+"""Sequences of different lengths: the container, the packed layout and minibatches."""
+
+from rnnkit.sequences.batching import Batch, batch_of, minibatches
+from rnnkit.sequences.container import Sequences
+from rnnkit.sequences.packing import Plan, pack, windows
+
+__all__ = ["Batch", "Plan", "Sequences", "batch_of", "minibatches", "pack", "windows"]

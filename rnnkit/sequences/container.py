@@ -1,0 +1,374 @@
+"""The ragged container: all steps of all sequences in one array, and where each one starts."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences.reading import check_finite, convert_values, read, refuse_empty
+
+__all__ = ["Sequences"]
+
+
+class Sequences:
+    """Sequences of different lengths in one flat array.
+
+    Passes as X through scikit-learn's splitters, searches and pipelines: it has a length,
+    ``shape == (n,)`` and is indexed like a 1-D array. Sequence i is the view
+    ``values[offsets[i]:offsets[i + 1]]``.
+
+    Parameters
+    ----------
+    values : array-like of shape (ΣT, F) or (ΣT,)
+        The steps of all sequences, one sequence after the other; real numbers of any dtype.
+        Kept without a copy if C-contiguous. One dimension is read as F = 1.
+    offsets : array-like of shape (n + 1,), integer
+        Where each sequence starts, then ΣT; starts with 0 and never decreases.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or `offsets` do not describe consecutive sequences.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.sequences import Sequences
+    >>> X = Sequences.from_list([np.zeros((3, 2)), np.ones((1, 2)), np.zeros((2, 2))])
+    >>> X
+    Sequences(n=3, steps=6, n_features=2, dtype=float64)
+    >>> X[1]
+    array([[1., 1.]])
+    >>> X[[2, 0]].lengths
+    array([2, 3])
+    """
+
+    __slots__ = ("offsets", "values")
+
+    def __init__(self, values: Any, offsets: Any) -> None:
+        values = np.asarray(values)
+        if values.ndim == 1:
+            values = values[:, None]
+        if values.ndim != 2:
+            raise ValueError(f"values must have shape (steps, features), got {values.shape}")
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"values must hold real numbers, got dtype {values.dtype}")
+        offsets = np.asarray(offsets)
+        if offsets.ndim != 1 or len(offsets) == 0 or offsets.dtype.kind not in "iu":
+            raise ValueError(
+                "offsets must be a 1-D array of at least one integer, "
+                f"got shape {offsets.shape} and dtype {offsets.dtype}"
+            )
+        offsets = offsets.astype(np.intp, copy=False)
+        if offsets[0] != 0 or offsets[-1] != len(values):
+            raise ValueError(
+                f"offsets must start with 0 and end with the number of steps {len(values)}, "
+                f"got {offsets[0]} and {offsets[-1]}"
+            )
+        if (offsets[1:] < offsets[:-1]).any():
+            i = int(np.argmax(offsets[1:] < offsets[:-1]))
+            raise ValueError(f"offsets must not decrease, got {offsets[i]} before {offsets[i + 1]}")
+        self.values = np.ascontiguousarray(values)
+        self.offsets = np.ascontiguousarray(offsets)
+
+    @classmethod
+    def from_any(
+        cls,
+        X: Any,
+        lengths: Any = None,
+        step_features: int = 1,
+        name: str = "X",
+        *,
+        dtype: Any = None,
+        allow_empty: bool = False,
+    ) -> Sequences:
+        """Read any of the four forms of input, checked and in the compute dtype.
+
+        The input is never written to; its memory is shared where nothing has to change.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            A 3-D array (n, T, F); a 2-D array or frame (n, T * step_features); a list, tuple
+            or 1-D object array of arrays (T_i, F) or (T_i,); or `Sequences`.
+        lengths : array-like of shape (n,), integer, default=None
+            Steps of each sequence of a padded array; what lies beyond is never looked at.
+        step_features : int, default=1
+            Features F of a step, where a sequence is given as one row of numbers.
+        name : str, default="X"
+            The argument's name, for error texts.
+        dtype : None, float32, float64 or "tokens", default=None
+            None keeps float32 and turns every other type into float64; "tokens" reads
+            non-negative integers as intp.
+        allow_empty : bool, default=False
+            Whether a sequence may have no steps.
+
+        Returns
+        -------
+        Sequences
+            `X` itself if it is `Sequences` and nothing has to change.
+
+        Raises
+        ------
+        TypeError
+            If the type of `X`, of an object in it, or of `lengths` is not accepted.
+        ValueError
+            If there is no sequence, one is empty, shapes do not fit, or a value is not a
+            finite real number that the dtype can hold.
+        """
+        if not isinstance(X, Sequences):
+            return cls(*read(X, lengths, step_features, name, dtype, allow_empty))
+        if lengths is not None:
+            raise ValueError(f"lengths belongs to a padded array; {name} is a Sequences")
+        if X.n_features == 0:
+            raise ValueError(
+                f"Found array with 0 feature(s) (shape={X.values.shape}) "
+                f"while a minimum of 1 is required for {name}."
+            )
+        refuse_empty(X.lengths, name, allow_empty)
+        values = convert_values(X.values, name, dtype)
+        check_finite(values, X.offsets, name)
+        return X if values is X.values else cls(values, X.offsets)
+
+    @classmethod
+    def from_list(cls, sequences: Sequence) -> Sequences:
+        """Read a list of arrays, one per sequence.
+
+        Parameters
+        ----------
+        sequences : list, tuple or 1-D object array
+            Arrays of shape (T_i, F), or (T_i,) for F = 1.
+
+        Returns
+        -------
+        Sequences
+            float32 if all arrays are, float64 otherwise.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `from_any`.
+        """
+        return cls.from_any(sequences, name="sequences")
+
+    @classmethod
+    def from_array(cls, X: Any, lengths: Any = None) -> Sequences:
+        """Read a padded array.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, T, F) or (n, T)
+        lengths : array-like of shape (n,), integer, default=None
+            Steps of each sequence; None: all T.
+
+        Returns
+        -------
+        Sequences
+            Shares the memory of a C-contiguous float array without padding.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `from_any`.
+        """
+        return cls.from_any(np.asanyarray(X), lengths)
+
+    @classmethod
+    def from_frame(
+        cls,
+        df: Any,
+        group: str | Sequence[str],
+        sort: str | Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Sequences:
+        """Read a long frame: one row per step, a column that says which sequence it belongs to.
+
+        Parameters
+        ----------
+        df : pandas, polars or pyarrow frame
+        group : str or list of str
+            Column(s) whose value names the sequence. Sequences come in the order in which
+            their group first appears.
+        sort : str or list of str, default=None
+            Column(s) that order the steps of a sequence; None keeps the order of the rows.
+        columns : list of str, default=None
+            The features; None: all columns but `group` and `sort`.
+
+        Returns
+        -------
+        Sequences
+
+        Raises
+        ------
+        MissingExtraError
+            If narwhals is not installed.
+        TypeError
+            If `df` is not a frame.
+        ValueError
+            If a column does not exist, a group or sort key is missing, or a feature is not
+            a finite number.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> df = pd.DataFrame({"patient": ["b", "a", "b"], "day": [2, 1, 1], "pulse": [80, 60, 70]})
+        >>> from rnnkit.sequences import Sequences
+        >>> Sequences.from_frame(df, group="patient", sort="day").to_list()
+        [array([[70.],
+               [80.]]), array([[60.]])]
+        """
+        frame = _eager_frame(df)
+        groups = [group] if isinstance(group, str) else list(group)
+        sorts = [] if sort is None else [sort] if isinstance(sort, str) else list(sort)
+        if columns is None:
+            columns = [c for c in frame.columns if c not in (*groups, *sorts)]
+        for column in (*groups, *sorts, *columns):
+            if column not in frame.columns:
+                raise ValueError(f"df has no column {column!r}; it has {list(frame.columns)}")
+        if not groups or len(columns) == 0:
+            raise ValueError("group and columns must each name at least one column")
+        codes = _codes_in_order_of_appearance(frame, groups)
+        keys = [_ranks(frame, column) for column in reversed(sorts)]
+        order = np.lexsort((*keys, codes))
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(codes))])
+        values = frame.select(list(columns)).to_numpy()[order]
+        return cls.from_any(cls(convert_values(values, "df"), offsets), name="df")
+
+    @property
+    def shape(self) -> tuple[int]:
+        """``(n,)``, the number of sequences."""
+        return (len(self),)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of the values."""
+        return self.values.dtype
+
+    @property
+    def n_features(self) -> int:
+        """Features of a step, F."""
+        return self.values.shape[1]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Steps of each sequence, shape (n,), intp."""
+        return np.diff(self.offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        bounds = self.offsets.tolist()
+        return (self.values[a:b] for a, b in pairwise(bounds))
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the (T, F) view of one sequence, or the chosen ones as `Sequences`.
+
+        `key` is an integer, a slice, an index array, a mask, or ``(key, ...)``.
+        """
+        if isinstance(key, tuple):
+            if not (len(key) == 1 or (len(key) == 2 and key[1] is Ellipsis)):
+                raise IndexError(f"Sequences have one dimension, got the index {key!r}")
+            key = key[0]
+        if isinstance(key, slice):
+            return self._slice(key)
+        if np.ndim(key) == 0 and not isinstance(key, (bool, np.bool_)) and key is not Ellipsis:
+            i = range(len(self))[operator.index(key)]
+            return self.values[self.offsets[i] : self.offsets[i + 1]]
+        if key is Ellipsis:
+            return self
+        return self._take(np.arange(len(self))[_index_array(key)])
+
+    def _slice(self, key: slice) -> Sequences:
+        start, stop, step = key.indices(len(self))
+        if step != 1:
+            return self._take(np.arange(start, stop, step))
+        offsets = self.offsets[start : max(start, stop) + 1]
+        return Sequences(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    def _take(self, indices: np.ndarray) -> Sequences:
+        if indices.ndim != 1:
+            raise IndexError(f"an index array must have 1 dimension, got {indices.ndim}")
+        starts = self.offsets[indices]
+        lengths = self.offsets[indices + 1] - starts
+        offsets = np.zeros(len(indices) + 1, dtype=np.intp)
+        np.cumsum(lengths, out=offsets[1:])
+        rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Sequences(self.values[rows], offsets)
+
+    def to_list(self) -> list[np.ndarray]:
+        """Return the sequences as a list of (T_i, F) views.
+
+        Returns
+        -------
+        list of ndarray
+        """
+        return list(self)
+
+    def to_padded(self, fill: float = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sequences as one array, filled up to the longest.
+
+        Parameters
+        ----------
+        fill : float, default=0
+            What stands beyond the end of a sequence.
+
+        Returns
+        -------
+        X : ndarray of shape (n, T, F)
+        lengths : ndarray of shape (n,), intp
+        """
+        lengths = self.lengths
+        n_steps = int(lengths.max(initial=0))
+        X = np.full((len(self), n_steps, self.n_features), fill, dtype=self.values.dtype)
+        X[np.arange(n_steps) < lengths[:, None]] = self.values
+        return X, lengths
+
+    def __reduce__(self) -> tuple:
+        return Sequences, (self.values, self.offsets)
+
+    def __repr__(self) -> str:
+        return (
+            f"Sequences(n={len(self)}, steps={len(self.values)}, "
+            f"n_features={self.n_features}, dtype={self.values.dtype})"
+        )
+
+
+def _index_array(key: Any) -> np.ndarray:
+    indices = np.asarray(key)
+    return indices.astype(np.intp) if indices.size == 0 and indices.dtype != bool else indices
+
+
+def _eager_frame(df: Any) -> Any:
+    try:
+        import narwhals
+    except ImportError as error:
+        raise MissingExtraError("narwhals", "frames", "Sequences.from_frame") from error
+    try:
+        return narwhals.from_native(df, eager_only=True)
+    except TypeError as error:
+        raise TypeError(
+            f"df must be a pandas, polars or pyarrow frame, got {type(df).__name__}"
+        ) from error
+
+
+def _ranks(frame: Any, column: str) -> np.ndarray:
+    """Return the rank of each row's value among the sorted distinct values of a column."""
+    series = frame[column]
+    if series.is_null().any():
+        raise ValueError(f"df column {column!r} has missing values, which can order nothing")
+    return np.unique(series.to_numpy(), return_inverse=True)[1]
+
+
+def _codes_in_order_of_appearance(frame: Any, groups: list[str]) -> np.ndarray:
+    """Number the groups of rows 0, 1, ... by their first row."""
+    ranks = np.column_stack([_ranks(frame, column) for column in groups])
+    _, first, inverse = np.unique(ranks, axis=0, return_index=True, return_inverse=True)
+    position = np.empty(len(first), dtype=np.intp)
+    position[np.argsort(first)] = np.arange(len(first))
+    return position[inverse.ravel()]
