@@ -1,0 +1,131 @@
+"""What every benchmark shares: the environment stamp, interleaved timing, JSON lines of results."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+import rnnkit
+
+RESULTS = Path(__file__).resolve().parent / "results"
+PACKAGES = ("rnnkit", "numpy", "scipy", "scikit-learn", "torch", "onnxruntime", "skorch", "jax")
+
+
+def cpu_name():
+    """Return the processor's name as the system gives it."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions():
+    """Return {package: version} of what is installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found
+
+
+def commit():
+    """Return the commit measured, marked when the tree differs from it; None outside git."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        folder = Path(__file__).parent
+        run = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=True)
+        return run.stdout.strip()
+    return None
+
+
+def environment():
+    """Return what a figure depends on besides the code."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu_name(),
+        "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "commit": commit(),
+        "versions": versions(),
+        "rnnkit": rnnkit.show_config(mode="dicts"),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+    }
+
+
+class Results:
+    """Append a run's figures to benchmarks/results/<name>.jsonl, the environment first."""
+
+    def __init__(self, name):
+        RESULTS.mkdir(exist_ok=True)
+        self.path = RESULTS / f"{name}.jsonl"
+        self.write(kind="environment", **environment())
+
+    def write(self, **record):
+        """Append one record."""
+        with open(self.path, "a", encoding="utf-8") as lines:
+            lines.write(json.dumps(record) + "\n")
+
+
+def interleaved(runs, repeats=15, seconds=10.0):
+    """Time functions in turn, so that a disturbance of the machine meets all of them.
+
+    Parameters
+    ----------
+    runs : dict of str to callable
+        Each is called once unmeasured, then in turn with the others.
+    repeats : int, default=15
+        The number of rounds; fewer when `seconds` run out, never fewer than 3.
+    seconds : float, default=10.0
+        The time after which no further round begins.
+
+    Returns
+    -------
+    dict of str to float
+        The median time of a call in milliseconds.
+    """
+    times = {name: [] for name in runs}
+    for run in runs.values():
+        run()
+    start = time.perf_counter()
+    for done in range(repeats):
+        if done >= 3 and time.perf_counter() - start > seconds:
+            break
+        for name, run in runs.items():
+            begin = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - begin)
+    return {name: 1e3 * statistics.median(values) for name, values in times.items()}
+
+
+@contextlib.contextmanager
+def threads(n):
+    """Limit rnnkit, BLAS and torch (where it is installed) to n threads."""
+    try:
+        import torch
+    except ImportError:
+        torch = None
+    before = torch.get_num_threads() if torch else None
+    with threadpool_limits(limits=n):
+        if torch:
+            torch.set_num_threads(n)
+        try:
+            yield
+        finally:
+            if torch:
+                torch.set_num_threads(before)
+
+
+def geometric_mean(ratios):
+    """Return the geometric mean of positive numbers."""
+    return statistics.geometric_mean(ratios)
