@@ -19,7 +19,7 @@ class Batch:
     With the data set's flat values (ΣT, F): ``x = values[rows]``; labels per sequence are
     ``y[sequences]``, labels per step ``y_flat[rows]``; predictions scatter back the same way.
 
-    Attributes
+    Parameters
     ----------
     plan : Plan
         The packed layout.

@@ -17,7 +17,7 @@ class Plan:
     Step t owns the packed rows ``step_offsets[t]:step_offsets[t + 1]``, one for each of the
     first n_t sequences, those longer than t.
 
-    Attributes
+    Parameters
     ----------
     lengths : ndarray of shape (B,), intp
         Steps of each sequence, longest first; zero is allowed.

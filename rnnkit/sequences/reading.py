@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_finite", "check_lengths", "convert_values", "read"]
+__all__ = ["check_finite", "check_lengths", "convert_values"]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 
@@ -317,7 +317,7 @@ def _numbers_of_objects(array: np.ndarray, name: str) -> np.ndarray:
         raise TypeError(f"{name} must hold real numbers: {error}") from error
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{name} must hold real numbers: {error}") from error
-    large = np.abs(converted) > LARGEST_EXACT_INTEGER
+    large = np.abs(converted) >= LARGEST_EXACT_INTEGER
     if large.any():
         _refuse_rounded((v for v in array[large] if isinstance(v, Integral)), name)
     return converted

@@ -1,0 +1,91 @@
+"""Long frames of three libraries become sequences."""
+
+import numpy as np
+import pytest
+
+from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences import Sequences
+
+COLUMNS = {
+    "ward": [1, 1, 2, 1, 2, 1],
+    "patient": ["b", "a", "b", "b", "b", "a"],
+    "day": [2, 1, 1, 1, 0, 0],
+    "pulse": [80, 60, 55, 70, 50, 65],
+    "temperature": [36.5, 37.0, 36.0, 36.25, 38.0, 37.5],
+}
+
+
+@pytest.fixture(params=["pandas", "polars", "pyarrow"])
+def frame(request):
+    library = pytest.importorskip(request.param)
+    if request.param == "pyarrow":
+        return library.table(COLUMNS)
+    return library.DataFrame(COLUMNS)
+
+
+def lists(sequences):
+    return [sequence.tolist() for sequence in sequences]
+
+
+def test_groups_in_order_of_appearance_and_steps_sorted(frame):
+    X = Sequences.from_frame(frame, "patient", sort="day", columns=["pulse"])
+    assert lists(X) == [[[50.0], [55.0], [70.0], [80.0]], [[65.0], [60.0]]]
+
+
+def test_without_sort_the_rows_keep_their_order(frame):
+    X = Sequences.from_frame(frame, ["ward", "patient"], columns=["temperature"])
+    assert lists(X) == [[[36.5], [36.25]], [[37.0], [37.5]], [[36.0], [38.0]]]
+
+
+def test_default_columns_are_all_others(frame):
+    X = Sequences.from_frame(frame, ["patient", "ward"], sort=["day"])
+    assert X.n_features == 2
+    assert lists(X)[0] == [[70.0, 36.25], [80.0, 36.5]]
+    assert X.dtype == np.float64
+
+
+def test_two_sort_columns(frame):
+    X = Sequences.from_frame(frame, "patient", sort=["ward", "day"], columns=["pulse"])
+    assert lists(X) == [[[70.0], [80.0], [50.0], [55.0]], [[65.0], [60.0]]]
+
+
+def test_float32_stays():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"g": [0, 0], "x": np.ones(2, dtype=np.float32)})
+    assert Sequences.from_frame(frame, "g").dtype == np.float32
+
+
+def test_unknown_column(frame):
+    with pytest.raises(ValueError, match="df has no column 'unit'; it has"):
+        Sequences.from_frame(frame, "unit")
+
+
+def test_no_feature_left(frame):
+    with pytest.raises(ValueError, match="group and columns must each name at least one column"):
+        Sequences.from_frame(frame, "patient", columns=[])
+
+
+def test_missing_values_are_named():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"g": ["a", None], "x": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="df column 'g' has missing values"):
+        Sequences.from_frame(frame, "g")
+    frame = pandas.DataFrame({"g": ["a", "b"], "x": [1.0, None]})
+    with pytest.raises(ValueError, match="Input df contains NaN: sequence 1, step 0"):
+        Sequences.from_frame(frame, "g")
+
+
+def test_text_features_are_refused(frame):
+    with pytest.raises(ValueError, match="df must hold real numbers"):
+        Sequences.from_frame(frame, "ward", columns=["patient"])
+
+
+def test_other_types_are_refused():
+    with pytest.raises(TypeError, match="df must be a pandas, polars or pyarrow frame, got dict"):
+        Sequences.from_frame(COLUMNS, "patient")
+
+
+def test_missing_narwhals_names_the_extra(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "narwhals", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "rnnkit\[frames\]"'):
+        Sequences.from_frame(None, "patient")
