@@ -1,138 +1,124 @@
 """Linear-chain conditional random field: whole label sequences scored, trained and decoded.
 
-Letters: B sequences of the minibatch, T steps, P packed rows, K labels. All arithmetic is in
-float64 and in log space, elementwise over the sequences of a step and reduced over the K
-labels alone, so that a sequence's numbers do not depend on the batch it stands in.
+Letters: B sequences of the minibatch, T steps, P packed rows, K labels.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, PackedPlan
+from rnnkit.backends.interface import Array, Backend
+from rnnkit.network.chains import Chains, from_host, to_host
+from rnnkit.sequences import Plan
 
 __all__ = ["CRF", "CRFLoss", "crf_marginals", "crf_negative_log_likelihood", "crf_viterbi"]
 
 
 class CRFLoss(NamedTuple):
-    """What `crf_negative_log_likelihood` returns."""
+    """What `crf_negative_log_likelihood` returns; the gradients are of the weighted sum."""
 
-    losses: Array  # (B,) float64, unweighted, nats per sequence
-    dscores: Array  # (P, K) in the dtype of the scores; as all that follows, of the weighted sum
-    dtransitions: Array  # (K, K) float64
-    dstart: Array  # (K,) float64
-    dend: Array  # (K,) float64
+    losses: np.ndarray  # (B,) float64, nats per sequence, unweighted
+    dscores: np.ndarray  # (P, K) in the dtype of the scores
+    dtransitions: np.ndarray  # (K, K) float64
+    dstart: np.ndarray  # (K,) float64
+    dend: np.ndarray  # (K,) float64
 
 
-class _Chain:
-    """One minibatch of chains: scores (P, K), the plan and the K-label parameters."""
+class _Field:
+    """The random field of one minibatch, in float64: chains, scores (P, K) and parameters."""
 
     def __init__(
-        self, scores: Array, plan: PackedPlan, transitions: Array, start: Array, end: Array, xp: Any
+        self,
+        scores: np.ndarray,
+        plan: Plan,
+        transitions: np.ndarray,
+        start: np.ndarray,
+        end: np.ndarray,
     ) -> None:
-        self.xp = xp
-        self.scores = xp.asarray(scores, dtype=np.float64)
-        self.transitions = xp.ascontiguousarray(transitions, dtype=np.float64)
-        self.start = xp.asarray(start, dtype=np.float64)
-        self.end = xp.asarray(end, dtype=np.float64)
-        self.offsets = [int(offset) for offset in plan.step_offsets]
-        self.n_labels = self.scores.shape[1]
-        self.lengths = np.asarray(plan.lengths)
-        self.n_chains = int(np.count_nonzero(self.lengths))  # empty sequences come last
-        last_steps = self.lengths[: self.n_chains] - 1
-        last_rows = np.asarray(plan.step_offsets)[last_steps] + np.arange(self.n_chains)
-        self.last_rows = xp.asarray(last_rows)
-        self.pairs = xp.empty((self.n_labels, self.n_chains, self.n_labels))
+        self.chains = Chains(plan)
+        self.scores = np.ascontiguousarray(scores, dtype=np.float64)
+        self.transitions = np.ascontiguousarray(transitions, dtype=np.float64)
+        self.start = np.asarray(start, dtype=np.float64)
+        self.end = np.asarray(end, dtype=np.float64)
+        n_labels = self.scores.shape[1]
+        self._pairs = np.empty((n_labels, self.chains.n, n_labels))
 
-    def later_steps(self) -> list[tuple[slice, slice]]:
-        """List the rows of each step after the first, with their sequences' rows one earlier."""
-        steps = []
-        for before, first, last in zip(self.offsets, self.offsets[1:], self.offsets[2:]):
-            steps.append((slice(first, last), slice(before, before + last - first)))
-        return steps
+    def pair_scores(self, prefix: np.ndarray) -> np.ndarray:
+        """Score prefixes (n, K) by their last label, each with each transition from there.
 
-    def pair_scores(self, prefix: Array) -> Array:
-        """Score each pair of labels: prefix (n, K) of the first, then the transition.
-
-        Returns (K, n, K), first label first; one buffer, reused by every call.
+        Returns (K, n, K), first label first: a buffer that the next call overwrites.
         """
-        pairs = self.pairs[:, : len(prefix)]
-        self.xp.add(prefix.T[:, :, None], self.transitions[:, None, :], out=pairs)
-        return pairs
+        pairs = self._pairs[:, : len(prefix)]
+        return np.add(prefix.T[:, :, None], self.transitions[:, None, :], out=pairs)
 
-    def incoming(self) -> Array:
-        """Sum over all labellings before a row: ``log sum exp`` of their scores, (P, K)."""
-        incoming = self.xp.empty_like(self.scores)
-        incoming[: self.n_chains] = self.start
-        for rows, before in self.later_steps():
+    def forward(self) -> np.ndarray:
+        """Return ``log Σ exp`` of the scores of all labellings up to a row, (P, K).
+
+        They end in each label of the row, whose own score is not included.
+        """
+        incoming = np.empty_like(self.scores)
+        incoming[: self.chains.n] = self.start
+        for rows, before in self.chains.steps:
             pairs = self.pair_scores(incoming[before] + self.scores[before])
-            incoming[rows] = _log_sum_exp(pairs, 0, self.xp)
+            incoming[rows] = _log_sum_exp(pairs, axis=0)
         return incoming
 
-    def log_partition(self, incoming: Array) -> tuple[Array, Array]:
-        """Return log Z (n_chains,) and the scores (n_chains, K) whose log-sum-exp it is."""
-        final = incoming[self.last_rows] + self.scores[self.last_rows] + self.end
-        return _log_sum_exp(final.copy(), 1, self.xp), final
+    def final_scores(self, incoming: np.ndarray) -> np.ndarray:
+        """Return the scores (n, K) at the last steps, whose ``log Σ exp`` is log Z."""
+        last = self.chains.last_rows
+        return incoming[last] + self.scores[last] + self.end
 
-    def posterior(self, incoming: Array, weights: Array | None) -> tuple[Array, Array]:
-        """Return the label marginals (P, K) and the sum of the pair marginals (K, K).
+    def expectations(
+        self, incoming: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the label marginals (P, K) and the pair marginals summed over rows (K, K).
 
-        The derivative of log Z: what a label receives, it hands back to the labels before it
-        in the proportions of the forward pass. `weights` (n_chains,) scale each sequence.
+        Both are scaled by the weights (n,) of the sequences. A label hands its probability
+        back to the labels before it, in the proportions they contributed in `forward`.
         """
-        xp = self.xp
-        log_z, final = self.log_partition(incoming)
-        marginals = xp.empty_like(self.scores)
-        marginals[self.last_rows] = xp.exp(final - log_z[:, None])
-        if weights is not None:
-            marginals[self.last_rows] *= weights[:, None]
-        pair_marginals = xp.zeros_like(self.transitions)
-        for rows, before in reversed(self.later_steps()):
+        marginals = np.empty_like(self.scores)
+        final = self.final_scores(incoming)
+        log_z = _log_sum_exp(final.copy(), axis=1)
+        marginals[self.chains.last_rows] = weights[:, None] * np.exp(final - log_z[:, None])
+        pair_marginals = np.zeros_like(self.transitions)
+        for rows, before in reversed(self.chains.steps):
             pairs = self.pair_scores(incoming[before] + self.scores[before])
             pairs -= incoming[rows]
-            xp.exp(pairs, out=pairs)
+            np.exp(pairs, out=pairs)
             pairs *= marginals[rows]
             marginals[before] = pairs.sum(axis=2).T
             pair_marginals += pairs.sum(axis=1)
         return marginals, pair_marginals
 
-    def previous_rows(self) -> Array:
-        """Return, for each row after the first step, the same sequence's row one step earlier."""
-        n_active = np.diff(self.offsets)
-        rows = np.arange(self.n_chains, self.offsets[-1])
-        return self.xp.asarray(rows - np.repeat(n_active[:-1], n_active[1:]))
-
-    def labelling_scores(self, labels: Array, previous: Array) -> Array:
-        """Score the labellings (P,) of the sequences: (n_chains,)."""
-        n = self.n_chains
-        terms = self.scores[self.xp.arange(len(labels)), labels]
+    def labelling_scores(self, labels: np.ndarray, previous: np.ndarray) -> np.ndarray:
+        """Return the score (n,) of each sequence's labelling; labels are (P,)."""
+        n = self.chains.n
+        terms = self.scores[np.arange(len(labels)), labels]
         terms[:n] += self.start[labels[:n]]
         terms[n:] += self.transitions[labels[previous], labels[n:]]
-        totals = self.end[labels[self.last_rows]]
-        for first, last in zip(self.offsets, self.offsets[1:]):
-            totals[: last - first] += terms[first:last]
-        return totals
+        return self.chains.sums(terms) + self.end[labels[self.chains.last_rows]]
 
 
-def _log_sum_exp(x: Array, axis: int, xp: Any) -> Array:
-    """Return ``log sum exp`` along an axis; x is used up."""
+def _log_sum_exp(x: np.ndarray, axis: int) -> np.ndarray:
+    """Return ``log Σ exp x`` along an axis; overwrites x."""
     top = x.max(axis=axis, keepdims=True)
     x -= top
-    xp.exp(x, out=x)
-    return xp.log(x.sum(axis=axis)) + top.squeeze(axis)
+    np.exp(x, out=x)
+    return np.log(x.sum(axis=axis)) + top.squeeze(axis)
 
 
 def crf_negative_log_likelihood(
-    scores: Array,
-    labels: Array,
-    plan: PackedPlan,
-    transitions: Array,
-    start: Array,
-    end: Array,
-    weights: Array | None = None,
-    xp: Any = np,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    plan: Plan,
+    transitions: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> CRFLoss:
     """Compute the negative log-likelihood of labellings and its gradients.
 
@@ -140,7 +126,7 @@ def crf_negative_log_likelihood(
     ----------
     scores : (P, K) float array
         Raw score of each label at each packed row.
-    labels : (P,) intp array
+    labels : (P,) int array
         The true labels.
     plan : Plan
         How the sequences lie in the rows.
@@ -149,103 +135,177 @@ def crf_negative_log_likelihood(
     start, end : (K,) float array
         Score of each label at a sequence's first and last step.
     weights : (B,) float array, default=None
-        Weight of each sequence in packed order; None means ones. Enters the gradients only.
-    xp : module, default=numpy
-        The array module of the arrays.
+        Weight of each sequence in packed order; None means ones.
 
     Returns
     -------
     CRFLoss
-        The losses in nats per sequence (0 for an empty one), and the gradients of their
-        weighted sum.
+        The unweighted losses in nats per sequence (0 for an empty one), and the gradients of
+        their weighted sum.
 
     Notes
     -----
-    With s the score of a labelling y of T steps,
-    ``s(y) = start[y_1] + Σ_t scores[t, y_t] + Σ_t transitions[y_(t-1), y_t] + end[y_T]``,
-    the loss is ``log Σ_y' exp s(y') - s(y)``; its gradient is what the model expects of each
-    score minus what the labelling has. One sweep forward, one back: O(P K²) time.
+    A labelling y of T steps has the score
+    ``s(y) = start[y_1] + Σ_t scores[t, y_t] + Σ_t transitions[y_(t-1), y_t] + end[y_T]``
+    and the probability ``exp s(y) / Z``, ``Z = Σ_y' exp s(y')``. The loss is
+    ``log Z - s(y)``; its gradient is how often the model expects a score to be used minus how
+    often y uses it. One sweep forward and one back take O(P K²) time and O(P K) memory.
     """
-    chain = _Chain(scores, plan, transitions, start, end, xp)
-    n = chain.n_chains
-    labels = xp.asarray(labels)
-    incoming = chain.incoming()
-    log_z, _ = chain.log_partition(incoming)
-    previous = chain.previous_rows()
-    losses = xp.zeros(len(chain.lengths))
-    losses[:n] = log_z - chain.labelling_scores(labels, previous)
+    field = _Field(scores, plan, transitions, start, end)
+    n, previous = field.chains.n, field.chains.previous_rows()
+    incoming = field.forward()
+    log_z = _log_sum_exp(field.final_scores(incoming), axis=1)
+    losses = np.zeros(plan.n_sequences)
+    losses[:n] = log_z - field.labelling_scores(labels, previous)
 
-    per_chain = xp.ones(n) if weights is None else xp.asarray(weights, dtype=np.float64)[:n]
-    dscores, dtransitions = chain.posterior(incoming, per_chain)
-    sequence_of_row = np.arange(chain.offsets[-1]) - np.repeat(
-        chain.offsets[:-1], np.diff(chain.offsets)
-    )
-    per_row = per_chain[xp.asarray(sequence_of_row)]
-    dscores[xp.arange(len(labels)), labels] -= per_row
-    xp.subtract.at(dtransitions, (labels[previous], labels[n:]), per_row[n:])
-    dtype = np.result_type(scores.dtype)
-    return CRFLoss(
-        losses,
-        dscores.astype(dtype, copy=False),
-        dtransitions,
-        dscores[:n].sum(axis=0),
-        dscores[chain.last_rows].sum(axis=0),
-    )
+    per_sequence = field.chains.weights(weights)
+    per_row = per_sequence[plan.sequence_of_row()]
+    dscores, dtransitions = field.expectations(incoming, per_sequence)
+    dscores[np.arange(len(labels)), labels] -= per_row
+    np.subtract.at(dtransitions, (labels[previous], labels[n:]), per_row[n:])
+    dstart = dscores[:n].sum(axis=0)
+    dend = dscores[field.chains.last_rows].sum(axis=0)
+    return CRFLoss(losses, dscores.astype(scores.dtype, copy=False), dtransitions, dstart, dend)
 
 
 def crf_marginals(
-    scores: Array, plan: PackedPlan, transitions: Array, start: Array, end: Array, xp: Any = np
-) -> Array:
-    """Compute the probability of each label at each row, all labellings considered.
+    scores: np.ndarray, plan: Plan, transitions: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> np.ndarray:
+    """Compute the probability of each label at each row, over all labellings.
 
     Parameters
     ----------
-    scores, plan, transitions, start, end, xp
+    scores, plan, transitions, start, end
         As in `crf_negative_log_likelihood`.
 
     Returns
     -------
     (P, K) array in the dtype of the scores
-        Rows sum to one.
+        Each row sums to one.
     """
-    chain = _Chain(scores, plan, transitions, start, end, xp)
-    marginals, _ = chain.posterior(chain.incoming(), None)
+    field = _Field(scores, plan, transitions, start, end)
+    marginals, _ = field.expectations(field.forward(), np.ones(field.chains.n))
     return marginals.astype(scores.dtype, copy=False)
 
 
 def crf_viterbi(
-    scores: Array, plan: PackedPlan, transitions: Array, start: Array, end: Array, xp: Any = np
-) -> tuple[Array, Array]:
+    scores: np.ndarray, plan: Plan, transitions: np.ndarray, start: np.ndarray, end: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the best labelling of each sequence.
 
     Parameters
     ----------
-    scores, plan, transitions, start, end, xp
+    scores, plan, transitions, start, end
         As in `crf_negative_log_likelihood`.
 
     Returns
     -------
     labels : (P,) intp array
-        Of labellings with equal scores, at each choice from the end backwards the lowest label.
+        Where labellings are equally good, the lowest label wins, from the last step backwards.
     best : (B,) float64 array
-        The score of each labelling; 0 for an empty sequence.
+        The score s(y) of each labelling; 0 for an empty sequence.
     """
-    chain = _Chain(scores, plan, transitions, start, end, xp)
-    n = chain.n_chains
-    into = xp.ascontiguousarray(chain.transitions.T)
-    total = chain.scores.copy()
-    total[:n] += chain.start
-    back = xp.zeros(total.shape, dtype=np.intp)
-    for rows, before in chain.later_steps():
+    field = _Field(scores, plan, transitions, start, end)
+    chains = field.chains
+    into = np.ascontiguousarray(field.transitions.T)
+    total = field.scores.copy()
+    total[: chains.n] += field.start
+    best_before = np.zeros(total.shape, dtype=np.intp)
+    for rows, before in chains.steps:
         pairs = total[before][:, None, :] + into
-        back[rows] = pairs.argmax(axis=2)
+        best_before[rows] = pairs.argmax(axis=2)
         total[rows] += pairs.max(axis=2)
 
-    final = total[chain.last_rows] + chain.end
-    labels = xp.empty(len(total), dtype=np.intp)
-    labels[chain.last_rows] = final.argmax(axis=1)
-    for rows, before in reversed(chain.later_steps()):
-        labels[before] = xp.take_along_axis(back[rows], labels[rows][:, None], axis=1)[:, 0]
-    best = xp.zeros(len(chain.lengths))
-    best[:n] = final.max(axis=1)
+    final = total[chains.last_rows] + field.end
+    labels = np.empty(len(total), dtype=np.intp)
+    labels[chains.last_rows] = final.argmax(axis=1)
+    for rows, before in reversed(chains.steps):
+        labels[before] = np.take_along_axis(best_before[rows], labels[rows, None], axis=1)[:, 0]
+    best = np.zeros(plan.n_sequences)
+    best[: chains.n] = final.max(axis=1)
     return labels, best
+
+
+@dataclass(frozen=True)
+class CRF:
+    """Output object: labels per step, scored together by a linear-chain random field.
+
+    Its parameters are "crf.transitions" (K, K), "crf.start" (K,) and "crf.end" (K,), zero at
+    first: the field then is a softmax at each step. Targets are class indices (P,). A weight
+    belongs to a whole sequence, (B,), as its labels have one probability together; the loss is
+    in nats per sequence.
+
+    Parameters
+    ----------
+    n_classes : int
+        K, the number of labels.
+    """
+
+    n_classes: int
+
+    targets_per_sequence: ClassVar[bool] = False
+    weights_per_sequence: ClassVar[bool] = True
+    whole_sequences: ClassVar[bool] = True
+
+    @property
+    def width(self) -> int:
+        """The number of raw scores in a row, K."""
+        return self.n_classes
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the full names and shapes of the field's own parameters."""
+        k = self.n_classes
+        return {"crf.transitions": (k, k), "crf.start": (k,), "crf.end": (k,)}
+
+    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
+        """Set its own parameters to zero; draws nothing."""
+        for name in self.parameter_shapes():
+            parameters[name][...] = 0
+
+    def loss(
+        self,
+        backend: Backend,
+        scores: Array,
+        targets: Array,
+        weights: Array | None,
+        plan: Plan,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+    ) -> tuple[float, Array]:
+        """Return the weighted sum of the losses (nats) and its gradient by the scores (P, K)."""
+        weights = to_host(weights, backend)
+        result = crf_negative_log_likelihood(
+            to_host(scores, backend),
+            to_host(targets, backend),
+            plan,
+            *self._host_parameters(parameters, backend),
+            weights,
+        )
+        gradients["crf.transitions"] += from_host(result.dtransitions, backend)
+        gradients["crf.start"] += from_host(result.dstart, backend)
+        gradients["crf.end"] += from_host(result.dend, backend)
+        losses = result.losses if weights is None else result.losses * weights
+        return float(losses.sum()), from_host(result.dscores, backend)
+
+    def decision(
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
+    ) -> Array:
+        """Return the labels (P,) of each sequence's best labelling."""
+        labels, _ = crf_viterbi(
+            to_host(scores, backend), plan, *self._host_parameters(parameters, backend)
+        )
+        return from_host(labels, backend)
+
+    def probabilities(
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
+    ) -> Array:
+        """Return the probability (P, K) of each label at each step, over all labellings."""
+        marginals = crf_marginals(
+            to_host(scores, backend), plan, *self._host_parameters(parameters, backend)
+        )
+        return from_host(marginals, backend)
+
+    def _host_parameters(
+        self, parameters: Mapping[str, Array], backend: Backend
+    ) -> tuple[np.ndarray, ...]:
+        return tuple(to_host(parameters[name], backend) for name in self.parameter_shapes())

@@ -1,0 +1,71 @@
+"""The chains of a packed minibatch: from step to step for all sequences at once.
+
+What the outputs that score whole sequences (CRF, CTC) have in common. They compute on the host
+in float64, elementwise over the sequences of a step, so that a sequence's numbers do not
+depend on the batch it stands in.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnnkit.backends.interface import Array, Backend
+from rnnkit.sequences import Plan
+
+__all__ = ["Chains", "from_host", "to_host"]
+
+
+class Chains:
+    """How the n non-empty ones of the B sequences of a plan go through its P packed rows.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Attributes
+    ----------
+    n : int
+        Number of non-empty sequences; as the longest come first, they are the first n.
+    last_rows : ndarray of shape (n,), intp
+        Row of each sequence's last step.
+    steps : list of (slice, slice)
+        For each step after the first: its rows, and the same sequences' rows one step earlier.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.n = int(np.count_nonzero(plan.lengths))
+        self.last_rows = plan.step_offsets[plan.lengths[: self.n] - 1] + np.arange(self.n)
+        self.steps = []
+        offsets = plan.step_offsets.tolist()
+        for before, first, last in zip(offsets, offsets[1:], offsets[2:]):
+            self.steps.append((slice(first, last), slice(before, before + last - first)))
+
+    def previous_rows(self) -> np.ndarray:
+        """Return the row one step earlier of each row after the first step, (P - n,)."""
+        n_active = np.diff(self.plan.step_offsets)
+        rows = np.arange(self.n, self.plan.n_rows)
+        return rows - np.repeat(n_active[:-1], n_active[1:])
+
+    def sums(self, terms: np.ndarray) -> np.ndarray:
+        """Sum terms (P,) over the steps of each sequence, in their order: (n,)."""
+        totals = terms[: self.n].copy()
+        for rows, _ in self.steps:
+            totals[: rows.stop - rows.start] += terms[rows]
+        return totals
+
+    def weights(self, weights: np.ndarray | None) -> np.ndarray:
+        """Return the weights (B,) of the non-empty sequences as float64, None meaning ones."""
+        return np.ones(self.n) if weights is None else weights[: self.n].astype(np.float64)
+
+
+def to_host(array: Array | None, backend: Backend) -> np.ndarray | None:
+    """Return an array of the backend's module as a NumPy array."""
+    if array is None or isinstance(array, np.ndarray):
+        return array
+    return backend.xp.asnumpy(array)
+
+
+def from_host(array: np.ndarray, backend: Backend) -> Array:
+    """Return a NumPy array as an array of the backend's module."""
+    return backend.xp.asarray(array)

@@ -1,0 +1,227 @@
+"""The linear-chain CRF against enumeration of all labellings and finite differences."""
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+from tolerances import assert_close
+
+from rnnkit.backends import get_backend
+from rnnkit.network.crf import CRF, crf_marginals, crf_negative_log_likelihood, crf_viterbi
+from rnnkit.sequences import pack
+
+LENGTHS = [3, 1, 4, 4, 2]
+DIFFERENCE_STEP = 1e-5
+GRADIENT_TOLERANCE = 1e-6  # the project's promise for finite differences in float64
+
+
+def problem(lengths, n_labels, seed=0, dtype=np.float64, scale=1.0):
+    """Return a plan, scores, labels and the three parameters."""
+    rng = np.random.default_rng(seed)
+    plan = pack(np.array(lengths))
+    scores = (scale * rng.normal(size=(plan.n_rows, n_labels))).astype(dtype)
+    labels = rng.integers(0, n_labels, plan.n_rows)
+    shapes = [(n_labels, n_labels), n_labels, n_labels]
+    parameters = [(scale * rng.normal(size=shape)).astype(dtype) for shape in shapes]
+    return plan, scores, labels, parameters
+
+
+def rows_of(plan, b):
+    return np.flatnonzero(plan.sequence_of_row() == b)
+
+
+def enumerate_labellings(scores, transitions, start, end):
+    """Return every labelling of one sequence and its score, summed term by term."""
+    n_steps, n_labels = scores.shape
+    labellings = list(itertools.product(range(n_labels), repeat=n_steps))
+    totals = []
+    for y in labellings:
+        total = start[y[0]] + end[y[-1]] + sum(scores[t, k] for t, k in enumerate(y))
+        totals.append(total + sum(transitions[i, j] for i, j in itertools.pairwise(y)))
+    return np.array(labellings), np.array(totals)
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 3])
+def test_loss_marginals_and_viterbi_match_the_enumeration_of_all_labellings(n_labels):
+    plan, scores, labels, parameters = problem(LENGTHS, n_labels)
+    losses = crf_negative_log_likelihood(scores, labels, plan, *parameters).losses
+    marginals = crf_marginals(scores, plan, *parameters)
+    decided, best = crf_viterbi(scores, plan, *parameters)
+    for b in range(plan.n_sequences):
+        rows = rows_of(plan, b)
+        labellings, totals = enumerate_labellings(scores[rows], *parameters)
+        probabilities = np.exp(totals) / np.exp(totals).sum()
+        true = (labellings == labels[rows]).all(axis=1)
+        assert_close(losses[b], -np.log(probabilities[true][0]), np.float64, len(totals))
+        for k in range(n_labels):
+            expected = probabilities @ (labellings == k)
+            assert_close(marginals[rows, k], expected, np.float64, len(totals))
+        assert decided[rows].tolist() == labellings[totals.argmax()].tolist()
+        assert_close(best[b], totals.max(), np.float64, len(rows))
+
+
+@pytest.mark.parametrize("weights", [None, np.array([0.5, 2.0, 0.0, 1.5, 1.0])])
+def test_gradients_match_finite_differences(weights):
+    plan, scores, labels, parameters = problem(LENGTHS, 3)
+    arrays = [scores, *parameters]
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters, weights)
+    per_sequence = np.ones(len(LENGTHS)) if weights is None else weights
+
+    def loss():
+        losses = crf_negative_log_likelihood(arrays[0], labels, plan, *arrays[1:]).losses
+        return losses @ per_sequence
+
+    for array, gradient in zip(arrays, result[1:], strict=True):
+        for index in np.ndindex(array.shape):
+            value = array[index]
+            array[index] = value + DIFFERENCE_STEP
+            above = loss()
+            array[index] = value - DIFFERENCE_STEP
+            below = loss()
+            array[index] = value
+            numeric = (above - below) / (2 * DIFFERENCE_STEP)
+            assert abs(gradient[index] - numeric) <= GRADIENT_TOLERANCE
+
+
+def test_gradient_of_an_unlikely_labelling_pushes_towards_it():
+    plan, scores, labels, parameters = problem(LENGTHS, 3)
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters)
+    stepped = [
+        array - 0.05 * gradient for array, gradient in zip([scores, *parameters], result[1:])
+    ]
+    after = crf_negative_log_likelihood(stepped[0], labels, plan, *stepped[1:]).losses
+    assert after.sum() < result.losses.sum()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_labels", [1, 2, 5, 17, 33])
+def test_a_sequence_has_the_same_bits_alone_and_in_any_batch(n_labels, dtype):
+    lengths = [7, 1, 12, 12, 3, 9, 1, 2, 5]
+    plan, scores, labels, parameters = problem(lengths, n_labels, dtype=dtype)
+    weights = np.linspace(0.1, 2.0, len(lengths))
+    whole = crf_negative_log_likelihood(scores, labels, plan, *parameters, weights)
+    marginals = crf_marginals(scores, plan, *parameters)
+    decided, best = crf_viterbi(scores, plan, *parameters)
+    batches = [[b] for b in range(len(lengths))] + [[0, 2, 5], [1, 3, 4, 6, 7, 8]]
+    for members in batches:
+        part = pack(plan.lengths[members])
+        taken = np.empty(part.n_rows, dtype=np.intp)
+        for place, b in enumerate(members):
+            taken[rows_of(part, place)] = rows_of(plan, b)
+        result = crf_negative_log_likelihood(
+            scores[taken], labels[taken], part, *parameters, weights[members]
+        )
+        assert result.losses.tobytes() == whole.losses[members].tobytes()
+        assert result.dscores.tobytes() == whole.dscores[taken].tobytes()
+        alone = crf_marginals(scores[taken], part, *parameters)
+        assert alone.tobytes() == marginals[taken].tobytes()
+        part_labels, part_best = crf_viterbi(scores[taken], part, *parameters)
+        assert part_labels.tobytes() == decided[taken].tobytes()
+        assert part_best.tobytes() == best[members].tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_scores_stay_finite(dtype):
+    plan, scores, labels, parameters = problem([6, 4, 1], 4, dtype=dtype, scale=1e4)
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters)
+    assert all(np.isfinite(part).all() for part in result)
+    assert (result.losses >= 0).all()
+    marginals = crf_marginals(scores, plan, *parameters)
+    assert_close(marginals.sum(axis=1), np.ones(plan.n_rows), dtype, 1e4)
+    decided, _ = crf_viterbi(scores, plan, *parameters)
+    assert (marginals.argmax(axis=1) == decided).all()
+
+
+def test_dtype_follows_the_scores_and_loss_is_computed_in_float64():
+    plan, scores, labels, parameters = problem(LENGTHS, 3, dtype=np.float32)
+    single = crf_negative_log_likelihood(scores, labels, plan, *parameters)
+    double = crf_negative_log_likelihood(
+        scores.astype(float), labels, plan, *(array.astype(float) for array in parameters)
+    )
+    assert single.dscores.dtype == np.float32
+    assert crf_marginals(scores, plan, *parameters).dtype == np.float32
+    assert single.losses.tolist() == double.losses.tolist()
+
+
+def test_an_empty_sequence_costs_nothing():
+    plan, scores, labels, parameters = problem([2, 0, 3], 3)
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters, np.ones(3))
+    without = crf_negative_log_likelihood(scores, labels, pack(np.array([2, 3])), *parameters)
+    assert result.losses.tolist() == [*without.losses.tolist(), 0.0]
+    assert (result.dscores == without.dscores).all()
+    _, best = crf_viterbi(scores, plan, *parameters)
+    assert best[2] == 0.0
+
+
+def test_ties_are_decided_for_the_lowest_label():
+    plan = pack(np.array([3, 2]))
+    decided, best = crf_viterbi(np.zeros((5, 4)), plan, np.zeros((4, 4)), np.zeros(4), np.zeros(4))
+    assert decided.tolist() == [0] * 5
+    assert best.tolist() == [0.0, 0.0]
+
+
+def test_transitions_lead_from_the_first_index_to_the_second():
+    plan = pack(np.array([3]))
+    transitions = np.array([[0.0, 9.0, 0.0], [0.0, 0.0, 9.0], [0.0, 0.0, 0.0]])
+    decided, best = crf_viterbi(np.zeros((3, 3)), plan, transitions, np.zeros(3), np.zeros(3))
+    assert decided.tolist() == [0, 1, 2]
+    assert best.tolist() == [18.0]
+
+
+class TestOutputObject:
+    backend = get_backend("reference")
+
+    def bound(self, weights=None):
+        plan, scores, labels, arrays = problem(LENGTHS, 3)
+        output = CRF(3)
+        parameters = dict(zip(output.parameter_shapes(), arrays, strict=True))
+        gradients = {name: np.ones_like(array) for name, array in parameters.items()}
+        loss, dscores = output.loss(
+            self.backend, scores, labels, weights, plan, parameters, gradients
+        )
+        return output, plan, scores, labels, parameters, gradients, loss, dscores
+
+    def test_loss_is_the_weighted_sum_and_gradients_are_added(self):
+        weights = np.array([0.5, 2.0, 0.0, 1.5, 1.0])
+        output, plan, scores, labels, parameters, gradients, loss, dscores = self.bound(weights)
+        expected = crf_negative_log_likelihood(scores, labels, plan, *parameters.values(), weights)
+        assert_close(loss, expected.losses @ weights, np.float64, plan.n_sequences)
+        assert (dscores == expected.dscores).all()
+        for name, gradient in zip(output.parameter_shapes(), expected[2:], strict=True):
+            assert (gradients[name] == 1 + gradient).all()
+
+    def test_no_weights_mean_ones(self):
+        *_, gradients, loss, dscores = self.bound()
+        *_, weighted_gradients, weighted_loss, weighted_dscores = self.bound(np.ones(5))
+        assert loss == weighted_loss
+        assert (dscores == weighted_dscores).all()
+        assert all((gradients[name] == weighted_gradients[name]).all() for name in gradients)
+
+    def test_decision_is_viterbi_and_probabilities_are_marginals(self):
+        output, plan, scores, _, parameters, *_ = self.bound()
+        decided = output.decision(self.backend, scores, plan, parameters)
+        assert (decided == crf_viterbi(scores, plan, *parameters.values())[0]).all()
+        probabilities = output.probabilities(self.backend, scores, plan, parameters)
+        assert (probabilities == crf_marginals(scores, plan, *parameters.values())).all()
+
+    def test_a_fresh_field_is_a_softmax_at_each_step(self):
+        output, plan, scores, labels, parameters, *_ = self.bound()
+        output.initialize(parameters, np.random.RandomState(0))
+        probabilities = output.probabilities(self.backend, scores, plan, parameters)
+        assert_close(probabilities, self.backend.softmax(scores), np.float64, 10)
+        loss, _ = output.loss(
+            self.backend,
+            scores,
+            labels,
+            None,
+            plan,
+            parameters,
+            {name: np.zeros_like(array) for name, array in parameters.items()},
+        )
+        expected, _ = self.backend.softmax_cross_entropy(scores, labels, None)
+        assert_close(loss, expected, np.float64, plan.n_rows)
+
+    def test_is_plain_data(self):
+        assert pickle.loads(pickle.dumps(CRF(3))) == CRF(3) != CRF(4)
+        assert CRF(3).width == 3
