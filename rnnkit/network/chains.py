@@ -7,6 +7,8 @@ depend on the batch it stands in.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
@@ -59,8 +61,8 @@ class Chains:
         return np.ones(self.n) if weights is None else weights[: self.n].astype(np.float64)
 
 
-def to_host(array: Array | None, backend: Backend) -> np.ndarray | None:
-    """Return an array of the backend's module as a NumPy array."""
+def to_host(array: Array, backend: Backend) -> Any:
+    """Return an array of the backend's module as a NumPy array; None stays None."""
     if array is None or isinstance(array, np.ndarray):
         return array
     return backend.xp.asnumpy(array)

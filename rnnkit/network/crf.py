@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -243,9 +243,9 @@ class CRF:
 
     n_classes: int
 
-    targets_per_sequence: ClassVar[bool] = False
-    weights_per_sequence: ClassVar[bool] = True
-    whole_sequences: ClassVar[bool] = True
+    targets_per_sequence = False
+    weights_per_sequence = True
+    whole_sequences = True
 
     @property
     def width(self) -> int:
@@ -281,9 +281,9 @@ class CRF:
             *self._host_parameters(parameters, backend),
             weights,
         )
-        gradients["crf.transitions"] += from_host(result.dtransitions, backend)
-        gradients["crf.start"] += from_host(result.dstart, backend)
-        gradients["crf.end"] += from_host(result.dend, backend)
+        for name, addition in zip(self.parameter_shapes(), result[2:]):
+            gradient = gradients[name]
+            gradient += from_host(addition, backend)
         losses = result.losses if weights is None else result.losses * weights
         return float(losses.sum()), from_host(result.dscores, backend)
 
@@ -307,5 +307,8 @@ class CRF:
 
     def _host_parameters(
         self, parameters: Mapping[str, Array], backend: Backend
-    ) -> tuple[np.ndarray, ...]:
-        return tuple(to_host(parameters[name], backend) for name in self.parameter_shapes())
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        transitions, start, end = (
+            to_host(parameters[name], backend) for name in self.parameter_shapes()
+        )
+        return transitions, start, end
