@@ -1,6 +1,36 @@
 """Networks as data: parameters in one vector, a chain of layers, an output with its loss."""
 
-from rnnkit.network.losses import Output
+from rnnkit.network.crf import CRF
+from rnnkit.network.ctc import CTC
+from rnnkit.network.losses import (
+    AbsoluteError,
+    Bernoulli,
+    HuberLoss,
+    Output,
+    PoissonLoss,
+    QuantileLoss,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+from rnnkit.network.network import BoundNetwork, Network, build_network
 from rnnkit.network.parameters import ParameterVector
+from rnnkit.network.tokens import CharacterEncoder, Embedding
 
-__all__ = ["Output", "ParameterVector"]
+__all__ = [
+    "CRF",
+    "CTC",
+    "AbsoluteError",
+    "Bernoulli",
+    "BoundNetwork",
+    "CharacterEncoder",
+    "Embedding",
+    "HuberLoss",
+    "Network",
+    "Output",
+    "ParameterVector",
+    "PoissonLoss",
+    "QuantileLoss",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+    "build_network",
+]

@@ -9,21 +9,11 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, PackedPlan
 from rnnkit.cells import LayerSpec, make_activation
-from rnnkit.network.layers import (
-    AttentionPooling,
-    Dense,
-    Dropout,
-    InputDropout,
-    InputNoise,
-    Layer,
-    Pooling,
-    Recurrent,
-    State,
-    Step,
-    TokenFeatures,
-)
+from rnnkit.network.layers import Dense, Dropout, InputNoise, Layer, Recurrent, State, Step
 from rnnkit.network.losses import Output
 from rnnkit.network.parameters import ParameterVector, named_views
+from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.tokens import TokenFeatures
 
 __all__ = ["BoundNetwork", "Network", "build_network"]
 
@@ -56,9 +46,7 @@ class Network:
         If two layers name the same parameter.
     """
 
-    def __init__(
-        self, layers: Sequence[Layer], output: Output, dtype: Any = "float64"
-    ) -> None:
+    def __init__(self, layers: Sequence[Layer], output: Output, dtype: Any = "float64") -> None:
         self.layers = tuple(layers)
         self.output = output
         shapes: dict[str, tuple[int, ...]] = {}
@@ -368,7 +356,8 @@ def build_network(
     dropout : float, default=0.0
         Rate between recurrent layers and before the head.
     input_dropout : float, default=0.0
-        Rate at which numeric features become 0 and tokens become id 0 while training.
+        Rate at which numeric features become 0 while training (for tokens see `Embedding`'s
+        `unknown_rate`).
     recurrent_dropout : float, default=0.0
         Rate on the recurrent connections, one mask per sequence, layer and direction.
     input_noise : float, default=0.0
@@ -408,12 +397,12 @@ def build_network(
     if n_inputs and input_noise:
         numeric.append(InputNoise(input_noise))
     if n_inputs and input_dropout:
-        numeric.append(InputDropout(input_dropout))
+        numeric.append(Dropout(input_dropout))
 
     layers: list[Layer] = numeric
     width = n_inputs
     if tokens is not None:
-        features = TokenFeatures(tuple(tokens), n_inputs, tuple(numeric), input_dropout)
+        features = TokenFeatures(tokens, n_inputs, numeric)
         layers = [features]
         width = features.width
 

@@ -1,6 +1,7 @@
 """Training: solvers, learning-rate schedules, stopping, callbacks and the loop itself."""
 
 from rnnkit.training.callbacks import Callback, PrintProgress
+from rnnkit.training.objective import TrainingData
 from rnnkit.training.optimizers import (
     LBFGS,
     SGD,
@@ -22,7 +23,7 @@ from rnnkit.training.schedules import (
     Schedule,
     make_schedule,
 )
-from rnnkit.training.trainer import FitResult, Trainer, TrainingData
+from rnnkit.training.trainer import FitResult, Trainer
 
 __all__ = [
     "LBFGS",

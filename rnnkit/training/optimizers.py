@@ -152,9 +152,7 @@ class RMSProp(Solver):
     rule = "rmsprop"
     state_names = ("square", "velocity")
 
-    def __init__(
-        self, decay: float = 0.9, epsilon: float = 1e-8, momentum: float = 0.0
-    ) -> None:
+    def __init__(self, decay: float = 0.9, epsilon: float = 1e-8, momentum: float = 0.0) -> None:
         self.decay = decay
         self.epsilon = epsilon
         self.momentum = momentum
@@ -228,9 +226,7 @@ class Adam(Solver):
     rule = "adam"
     state_names = ("mean", "square")
 
-    def __init__(
-        self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8
-    ) -> None:
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8) -> None:
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -11,8 +11,8 @@ __all__ = ["Options"]
 class Options:
     """Base of solvers and schedules: parameters, copies and comparison by constructor argument.
 
-    A subclass stores every argument of its constructor under the argument's name and nothing
-    else. It can then be cloned by scikit-learn and its parameters reached in a grid, as in
+    A subclass stores every argument of its constructor, unchanged, under the argument's name. It
+    can then be cloned by scikit-learn and its parameters reached in a grid, as in
     ``solver__momentum``, without either side importing the other.
     """
 

@@ -7,46 +7,20 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import optimize
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.network.network import Network
-from rnnkit.sequences import Batch, batch_of, minibatches, windows
+from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.callbacks import Callback
-from rnnkit.training.optimizers import LBFGS, Solver, make_solver
+from rnnkit.training.objective import Objective, TrainingData, bytes_per_row
+from rnnkit.training.optimizers import LBFGS, Solver, SolverState, make_solver
 from rnnkit.training.schedules import Schedule, make_schedule
 from rnnkit.training.stopping import Progress
 
-__all__ = ["FitResult", "Trainer", "TrainingData"]
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """Flat training data: n sequences, their ΣT steps one after the other.
-
-    Attributes
-    ----------
-    values : ndarray of shape (ΣT, I), or tuple
-        Numeric steps in the network's dtype; for a network with token inputs the tuple
-        ``(tokens (ΣT, C) intp, numeric (ΣT, I) or None)``.
-    offsets : ndarray of shape (n + 1,), intp
-        Sequence s owns the rows ``offsets[s]:offsets[s + 1]``.
-    targets : ndarray of shape (n, ...) or (ΣT, ...)
-        One per sequence, or one per step where the network answers per step (unless its output
-        has `targets_per_sequence`): class indices as intp, numbers in the network's dtype, for
-        CTC an object array of label arrays.
-    weights : ndarray of shape (n,) or (ΣT,), default=None
-        In the network's dtype, one per target, or one per sequence if the network's output has
-        `weights_per_sequence`. None means ones.
-    """
-
-    values: Any
-    offsets: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray | None = None
+__all__ = ["FitResult", "Trainer"]
 
 
 @dataclass(frozen=True)
@@ -164,7 +138,44 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         max_activation_bytes: int = 2**32,
     ) -> None:
-        ...
+        _check_positive("learning_rate_init", learning_rate_init)
+        _check_positive("batch_size", batch_size)
+        for name, value in (
+            ("clip_norm", clip_norm),
+            ("clip_value", clip_value),
+            ("bptt_steps", bptt_steps),
+        ):
+            if value is not None:
+                _check_positive(name, value)
+        self.network = network
+        self.backend = backend
+        self.solver = make_solver(solver)
+        self.solver.check()
+        self.schedule = copy.copy(make_schedule(schedule))
+        self.schedule.check()
+        if bptt_steps is not None:
+            _check_truncation(network, self.solver)
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.alpha = alpha
+        self.l1 = l1
+        self.clip_norm = math.inf if clip_norm is None else clip_norm
+        self.clip_value = clip_value
+        self.bptt_steps = bptt_steps
+        self.random_state = np.random.RandomState() if random_state is None else random_state
+        self.callbacks = tuple(callbacks)
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.n_epochs = 0
+        self.n_seen = 0
+        self._noise_seed = int(self.random_state.randint(np.iinfo(np.int32).max))
+        self._noise = _philox(self._noise_seed)
+        self._max_rows = max(1, max_activation_bytes // bytes_per_row(network))
+        self._loss_progress = Progress(tol, n_iter_no_change)
+        self._score_progress = Progress(tol, n_iter_no_change)
+        self._bound = network.bind(backend, training=True)
+        self._state: SolverState | None = None
 
     def fit(
         self,
@@ -195,4 +206,241 @@ class Trainer:
         FitResult
             Never raises for a loss that is not finite or a KeyboardInterrupt: see its `reason`.
         """
-        ...
+        bound = self._bound
+        history = _History([], None if validate is None else [])
+        self._last_finite = bound.flat_parameters.copy()
+        objective = Objective(bound, data, self.alpha, self.l1, self._max_rows)
+        try:
+            if isinstance(self.solver, LBFGS):
+                reason, message = self._fit_lbfgs(objective, data, n_epochs, validate, history)
+            else:
+                span = self.n_epochs + n_epochs if schedule_epochs is None else schedule_epochs
+                reason, message = self._fit_epochs(
+                    objective, data, n_epochs, validate, span, history
+                )
+        except KeyboardInterrupt:
+            reason, message = "interrupted", "Training interrupted by user."
+        except _NotFiniteError as error:
+            reason, message = "non_finite", str(error)
+            bound.flat_parameters[...] = self._last_finite
+        best_weights = self._score_progress.best_weights
+        if validate is not None and best_weights is not None:
+            bound.flat_parameters[...] = best_weights
+        bound.download()
+        return FitResult(
+            n_epochs=len(history.losses),
+            reason=reason,
+            message=message,
+            loss_curve=history.losses,
+            best_loss=-self._loss_progress.best,
+            validation_scores=history.scores,
+            best_validation_score=None if validate is None else self._score_progress.best,
+        )
+
+    def _fit_epochs(
+        self,
+        objective: Objective,
+        data: TrainingData,
+        n_epochs: int,
+        validate: Callable[[], float] | None,
+        schedule_epochs: int,
+        history: _History,
+    ) -> tuple[str, str]:
+        """Run epochs of minibatches; return the reason for the end and its message."""
+        if self._state is None:
+            self._state = self.solver.start(self.backend, self._bound.flat_parameters)
+        for _ in range(n_epochs):
+            started = time.perf_counter()
+            loss, rate = self._epoch(objective, data, schedule_epochs)
+            self.n_seen += data.n_sequences
+            stalled, asked = self._end_epoch(loss, rate, started, validate, history)
+            self.schedule.epoch_end(self.n_seen)
+            if asked:
+                return "callback", "A callback ended the training."
+            if stalled:
+                if self.schedule.plateau(self.learning_rate_init):
+                    return "converged", self._stalled_message(validate)
+                self._loss_progress.reset_patience()
+                self._score_progress.reset_patience()
+        return "max_iter", (
+            f"Maximum number of epochs ({n_epochs}) reached and the optimization has not "
+            "converged yet."
+        )
+
+    def _epoch(
+        self, objective: Objective, data: TrainingData, schedule_epochs: int
+    ) -> tuple[float, float]:
+        """Run one epoch; return its mean loss and the last learning rate."""
+        n_batches = -(-data.n_sequences // self.batch_size)
+        step = self.n_epochs * n_batches
+        n_steps = schedule_epochs * n_batches
+        loss_sum = weight_sum = 0.0
+        rate = self.learning_rate_init
+        rng = self.random_state if self.shuffle else None
+        for number, batch in enumerate(minibatches(data.offsets, self.batch_size, rng)):
+            rate = self.schedule.rate(step + number, n_steps, self.learning_rate_init)
+            for loss, weight in self._gradients(objective, batch):
+                if weight > 0:
+                    loss_sum += self._update(objective, loss, weight, rate, number)
+                    weight_sum += weight
+        return loss_sum / weight_sum, rate
+
+    def _gradients(self, objective: Objective, batch: Batch) -> Iterator[tuple[float, float]]:
+        """Make the gradient of each update of a minibatch; yield loss sum and weight sum."""
+        gradient = self._bound.flat_gradient
+        gradient.fill(0)
+        if self.bptt_steps is None:
+            yield objective.add(batch, self._noise)
+            return
+        for sums in objective.add_windows(batch, self.bptt_steps, self._noise):
+            yield sums
+            gradient.fill(0)
+
+    def _update(
+        self, objective: Objective, loss: float, weight: float, rate: float, batch_number: int
+    ) -> float:
+        """Clip the gradient and take a step; return the loss sum with the penalties."""
+        bound = self._bound
+        gradient = bound.flat_gradient
+        penalty = objective.finish(weight)
+        if self.clip_value is not None:
+            self.backend.xp.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
+        norm = self.backend.clip_norm(gradient, self.clip_norm)
+        if not (math.isfinite(norm) and math.isfinite(loss)):
+            raise _NotFiniteError(self.n_epochs + 1, batch_number + 1)
+        self._state.update(bound.flat_parameters, gradient, rate)
+        return loss + penalty
+
+    def _end_epoch(
+        self,
+        loss: float,
+        rate: float,
+        started: float,
+        validate: Callable[[], float] | None,
+        history: _History,
+    ) -> tuple[bool, bool]:
+        """Note an epoch; return whether progress has stalled and whether a callback ends it."""
+        self.n_epochs += 1
+        self._last_finite[...] = self._bound.flat_parameters
+        history.losses.append(loss)
+        logs = {"loss": loss, "learning_rate": rate}
+        stalled = self._loss_progress.update(-loss)
+        if validate is not None:
+            self._bound.download()
+            score = float(validate())
+            history.scores.append(score)
+            logs["validation_score"] = score
+            stalled = self._score_progress.update(score, self._bound.flat_parameters)
+        logs["seconds"] = time.perf_counter() - started
+        answers = [callback.on_epoch_end(self.n_epochs, logs) for callback in self.callbacks]
+        return stalled, any(answer is True for answer in answers)
+
+    def _stalled_message(self, validate: Callable[[], float] | None) -> str:
+        what = "Training loss" if validate is None else "Validation score"
+        return (
+            f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
+            "consecutive epochs."
+        )
+
+    def _fit_lbfgs(
+        self,
+        objective: Objective,
+        data: TrainingData,
+        n_epochs: int,
+        validate: Callable[[], float] | None,
+        history: _History,
+    ) -> tuple[str, str]:
+        """Minimize over all sequences at once; return the reason for the end and its message."""
+        parameters, gradient = self._bound.flat_parameters, self._bound.flat_gradient
+        upload = self.backend.xp.asarray
+        everything = batch_of(data.offsets, np.arange(data.n_sequences))
+        end: list[tuple[str, str]] = []
+
+        def loss_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+            parameters[...] = upload(x)
+            gradient.fill(0)
+            loss, weight = objective.add(everything, _philox(self._noise_seed))
+            penalty = objective.finish(weight)
+            return (loss + penalty) / weight, _to_host(gradient).astype(np.float64)
+
+        def iteration_end(intermediate_result: optimize.OptimizeResult) -> None:
+            nonlocal started
+            parameters[...] = upload(intermediate_result.x)
+            self.n_seen += data.n_sequences
+            loss = float(intermediate_result.fun)
+            stalled, asked = self._end_epoch(loss, 1.0, started, validate, history)
+            started = time.perf_counter()
+            if asked:
+                end.append(("callback", "A callback ended the training."))
+            elif stalled and validate is not None:
+                end.append(("converged", self._stalled_message(validate)))
+            if end:
+                raise StopIteration
+
+        started = time.perf_counter()
+        solver = self.solver
+        result = optimize.minimize(
+            loss_and_gradient,
+            _to_host(parameters).astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            callback=iteration_end,
+            options={
+                "maxiter": n_epochs,
+                "maxfun": n_epochs * solver.max_line_search,
+                "maxcor": solver.history,
+                "maxls": solver.max_line_search,
+                "gtol": solver.gradient_tolerance,
+            },
+        )
+        if not (math.isfinite(result.fun) and np.isfinite(result.x).all()):
+            raise _NotFiniteError(self.n_epochs + 1, 1)
+        parameters[...] = upload(result.x)
+        if end:
+            return end[0]
+        if result.status == 1:
+            return "max_iter", f"L-BFGS reached its limit of {n_epochs} iterations."
+        return "converged", f"L-BFGS ended: {result.message}"
+
+
+@dataclass
+class _History:
+    """What a call of fit has noted at the end of its epochs."""
+
+    losses: list[float]
+    scores: list[float] | None
+
+
+class _NotFiniteError(ArithmeticError):
+    """A loss or gradient is infinite or not a number."""
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        super().__init__(
+            f"Loss or gradient is not finite in epoch {epoch}, minibatch {batch}; the weights of "
+            "the last finite epoch are kept. Try a smaller learning rate or scaled inputs."
+        )
+
+
+def _philox(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(seed))
+
+
+def _to_host(array: Array) -> np.ndarray:
+    return array if isinstance(array, np.ndarray) else array.get()
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be positive and finite, got {value!r}")
+
+
+def _check_truncation(network: Network, solver: Solver | LBFGS) -> None:
+    if not network.is_causal:
+        raise ValueError("bptt_steps cannot be used with bidirectional layers")
+    if network.output.whole_sequences:
+        raise ValueError(
+            f"bptt_steps cannot be used with {type(network.output).__name__}, whose loss needs "
+            "whole sequences"
+        )
+    if isinstance(solver, LBFGS):
+        raise ValueError("bptt_steps cannot be used with LBFGS, which takes all steps at once")

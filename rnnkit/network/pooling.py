@@ -1,0 +1,219 @@
+"""Pooling: from the states of all steps to one row per sequence.
+
+Sums run step after step, so that a sequence's bits depend neither on the sequences beside it
+nor on where a cut carried its state over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from rnnkit.backends.interface import Array, PackedPlan
+from rnnkit.network.initializers import glorot_uniform
+from rnnkit.network.layers import Layer, Operation, State, Step
+
+__all__ = ["AttentionPooling", "Pooling"]
+
+
+class Pooling(Layer):
+    """Mean or maximum of the states over the steps of each sequence.
+
+    Parameters
+    ----------
+    kind : {"mean", "max"}
+        Zero for an empty sequence.
+
+    Raises
+    ------
+    ValueError
+        If `kind` is unknown.
+    """
+
+    ends_steps = True
+
+    def __init__(self, kind: str) -> None:
+        if kind not in ("mean", "max"):
+            raise ValueError(f"pooling kind must be 'mean' or 'max', got {kind!r}")
+        self.kind = kind
+
+    def bind(self, backend, parameters, gradients, dtype, input_gradient) -> Operation:
+        """Return the layer's operation."""
+        operation = _MeanOperation if self.kind == "mean" else _MaxOperation
+        return operation(dtype, backend.xp)
+
+
+def _step_slices(plan: PackedPlan) -> list[tuple[int, int, int]]:
+    """List first row, last row and number of sequences of each step."""
+    offsets = plan.step_offsets.tolist()
+    return [(first, last, last - first) for first, last in pairwise(offsets)]
+
+
+def _sequence_of_row(plan: PackedPlan) -> np.ndarray:
+    """Return the sequence b of each packed row, (P,)."""
+    first_rows = plan.step_offsets[:-1]
+    return np.arange(plan.n_rows) - np.repeat(first_rows, np.diff(plan.step_offsets))
+
+
+class _MeanOperation:
+    """Adds step after step, so that a sequence's bits do not depend on the others."""
+
+    def __init__(self, dtype: np.dtype, xp: Any) -> None:
+        self.dtype = dtype
+        self.xp = xp
+        self.state: State | None = None  # sum so far (B, W), steps so far (B, 1)
+
+    def forward(self, x: Array, step: Step) -> Array:
+        plan = step.plan
+        if self.state is None:
+            total = self.xp.zeros((plan.n_sequences, x.shape[1]), self.dtype)
+            count = self.xp.zeros((plan.n_sequences, 1), self.dtype)
+        else:
+            total, count = (array.copy() for array in self.state)
+        for first, last, n in _step_slices(plan):
+            total[:n] += x[first:last]
+        count += self.xp.asarray(plan.lengths[:, None], self.dtype)
+        self.state = (total, count)
+        self._plan = plan
+        self._divisor = self.xp.maximum(count, 1)
+        return total / self._divisor
+
+    def backward(self, dy: Array) -> Array:
+        return (dy / self._divisor)[self.xp.asarray(_sequence_of_row(self._plan))]
+
+
+class _MaxOperation:
+    """Follows the maximum and the packed row it was found in; the first of equals."""
+
+    def __init__(self, dtype: np.dtype, xp: Any) -> None:
+        self.dtype = dtype
+        self.xp = xp
+        self.state: State | None = None  # maximum so far (B, W), -inf before the first step
+
+    def forward(self, x: Array, step: Step) -> Array:
+        xp, plan = self.xp, step.plan
+        shape = (plan.n_sequences, x.shape[1])
+        largest = (
+            xp.full(shape, -np.inf, self.dtype) if self.state is None else self.state[0].copy()
+        )
+        row = xp.full(shape, -1, np.intp)
+        for first, last, n in _step_slices(plan):
+            larger = x[first:last] > largest[:n]
+            xp.copyto(largest[:n], x[first:last], where=larger)
+            if step.training:
+                xp.copyto(row[:n], xp.arange(first, last)[:, None], where=larger)
+        self.state = (largest,)
+        self._row, self._n_rows = row, plan.n_rows
+        return xp.where(xp.isneginf(largest), xp.zeros_like(largest), largest)
+
+    def backward(self, dy: Array) -> Array:
+        dx = self.xp.zeros((self._n_rows, dy.shape[1]), self.dtype)
+        sequences, columns = self.xp.nonzero(self._row >= 0)
+        dx[self._row[sequences, columns], columns] = dy[sequences, columns]
+        return dx
+
+
+class AttentionPooling(Layer):
+    """Weighted mean of the states over the steps, the weights learned from the states.
+
+    Parameters
+    ----------
+    width : int
+        W, the width of the states and of the attention's inner layer.
+
+    Notes
+    -----
+    ``e_t = q · tanh(A h_t + b)``; ``a = softmax(e)`` over a sequence's steps; the result is
+    ``sum_t a_t h_t``. The additive form of Bahdanau, Cho & Bengio (2015) without a query from
+    a decoder. Parameters "attention.weight" A (W, W), "attention.bias" b (W,) and
+    "attention.query" q (1, W).
+    """
+
+    ends_steps = True
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the full name and shape of each parameter, in storage order."""
+        w = self.width
+        return {"attention.weight": (w, w), "attention.bias": (w,), "attention.query": (1, w)}
+
+    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
+        """Draw the matrices from Glorot's uniform; the bias is zero."""
+        w = self.width
+        parameters["attention.weight"][...] = glorot_uniform((w, w), rng)
+        parameters["attention.bias"][...] = 0.0
+        parameters["attention.query"][...] = glorot_uniform((1, w), rng)
+
+    def bind(self, backend, parameters, gradients, dtype, input_gradient) -> Operation:
+        """Return the layer's operation; its `weights` are those of the last forward call."""
+        return _AttentionOperation(self, backend, parameters, gradients, dtype, input_gradient)
+
+
+class _AttentionOperation:
+    """Softmax and weighted sum in one pass over the steps, rescaled as the maximum grows."""
+
+    def __init__(self, layer, backend, parameters, gradients, dtype, input_gradient) -> None:
+        self.xp = backend.xp
+        self.dtype = dtype
+        self.state: State | None = None  # largest e (B, 1), sum of exp (B, 1), weighted sum (B, W)
+        self._dense = backend.dense(layer.width, layer.width, dtype)
+        self._parameters = parameters
+        self._gradients = gradients
+        self._input_gradient = input_gradient
+
+    def forward(self, x: Array, step: Step) -> Array:
+        xp, plan = self.xp, step.plan
+        p = self._parameters
+        inner = xp.tanh(self._dense.forward(x, p["attention.weight"], p["attention.bias"]))
+        energies = (inner * p["attention.query"]).sum(axis=1)[:, None]
+        if self.state is None:
+            shape = (plan.n_sequences, 1)
+            largest = xp.full(shape, -np.inf, self.dtype)
+            total = xp.zeros(shape, self.dtype)
+            weighted = xp.zeros((plan.n_sequences, x.shape[1]), self.dtype)
+        else:
+            largest, total, weighted = (array.copy() for array in self.state)
+        for first, last, n in _step_slices(plan):
+            new_largest = xp.maximum(largest[:n], energies[first:last])
+            shrink = xp.exp(largest[:n] - new_largest)
+            term = xp.exp(energies[first:last] - new_largest)
+            total[:n] = total[:n] * shrink + term
+            weighted[:n] = weighted[:n] * shrink + term * x[first:last]
+            largest[:n] = new_largest
+        self.state = (largest, total, weighted)
+        self._saved = (plan, x, inner, energies)
+        self._pooled = weighted / xp.where(total > 0, total, xp.ones_like(total))
+        return self._pooled
+
+    @property
+    def weights(self) -> Array:
+        """The weight (P,) of each packed row in its sequence, of the last forward call."""
+        plan, _, _, energies = self._saved
+        assert self.state is not None
+        largest, total, _ = self.state
+        rows = self.xp.asarray(_sequence_of_row(plan))
+        return (self.xp.exp(energies - largest[rows]) / total[rows])[:, 0]
+
+    def backward(self, dy: Array) -> Array | None:
+        plan, x, inner, _ = self._saved
+        p, g = self._parameters, self._gradients
+        rows = self.xp.asarray(_sequence_of_row(plan))
+        weights = self.weights[:, None]
+        dpooled = dy[rows]
+        denergies = weights * (dpooled * (x - self._pooled[rows])).sum(axis=1)[:, None]
+        g["attention.query"] += (denergies * inner).sum(axis=0)
+        dinner = denergies * p["attention.query"] * (1.0 - inner * inner)
+        dx = self._dense.backward(
+            x,
+            dinner,
+            p["attention.weight"],
+            g["attention.weight"],
+            g["attention.bias"],
+            input_gradient=self._input_gradient,
+        )
+        return dpooled * weights + dx if self._input_gradient else None

@@ -1,0 +1,363 @@
+"""Layers for token inputs: embedding tables, a character-level word encoder, both side by side.
+
+A step's tokens are C integer columns; id 0 is padding or unknown. A network with tokens takes
+as x the pair ``(tokens (P, C) intp, numeric (P, I) or None)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from rnnkit.backends.interface import Array, Backend
+from rnnkit.cells import LayerSpec
+from rnnkit.network.layers import Layer, Operation, Recurrent, RowBuffer, Step, check_rate
+from rnnkit.sequences import pack
+
+__all__ = ["CharacterEncoder", "Embedding", "TokenFeatures"]
+
+Tokens = Any  # (P, C) intp
+
+
+def _check_embedding(name: str, size: int, dim: int) -> None:
+    if size < 1 or dim < 1:
+        raise ValueError(f"{name} needs at least 1 id and 1 dimension, got {size} and {dim}")
+
+
+def _draw_table(table: np.ndarray, rng: Any) -> None:
+    """Draw a table from the standard normal; row 0, the unknown, is zero."""
+    table[...] = rng.standard_normal(table.shape)
+    table[0] = 0.0
+
+
+def _add_rows(table: Array, ids: Array, rows: Array) -> None:
+    """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
+    order = np.argsort(ids, kind="stable")
+    ordered = ids[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    bounds = np.append(starts, len(ids))
+    ones = np.ones(len(ids), rows.dtype)
+    per_id = sparse.csr_array((ones, order, bounds), shape=(len(starts), len(ids)))
+    table[ordered[starts]] += per_id @ rows
+
+
+class Embedding(Layer):
+    """One table of vectors per token column; the vectors of a step are concatenated.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of ids of each column, id 0 included.
+    dims : sequence of int
+        Width of each column's vectors.
+    first_column : int, default=0
+        Which token column the first table reads; the others follow it.
+    unknown_rate : float, default=0.0
+        Probability that an id is read as 0 while training, drawn for each column of a step
+        alone; so the network learns to do with the other columns and the context.
+
+    Notes
+    -----
+    Parameters "embedding.weight_c" (sizes[c], dims[c]), c the token column.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        dims: Sequence[int],
+        *,
+        first_column: int = 0,
+        unknown_rate: float = 0.0,
+    ) -> None:
+        if len(sizes) != len(dims):
+            raise ValueError(f"sizes and dims must be equally many, got {len(sizes)}, {len(dims)}")
+        for size, dim in zip(sizes, dims):
+            _check_embedding("Embedding", size, dim)
+        check_rate("unknown_rate", unknown_rate)
+        self.sizes = tuple(sizes)
+        self.dims = tuple(dims)
+        self.first_column = first_column
+        self.unknown_rate = unknown_rate
+
+    @property
+    def width(self) -> int:
+        """Width of its output."""
+        return sum(self.dims)
+
+    @property
+    def names(self) -> list[str]:
+        """The full name of each table."""
+        first = self.first_column
+        return [f"embedding.weight_{first + column}" for column in range(len(self.sizes))]
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the full name and shape of each parameter, in storage order."""
+        return dict(zip(self.names, zip(self.sizes, self.dims)))
+
+    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
+        """Draw every vector from the standard normal; that of id 0 is zero."""
+        for name in self.names:
+            _draw_table(parameters[name], rng)
+
+    def bind(
+        self,
+        backend: Backend,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        dtype: np.dtype,
+        input_gradient: bool,
+    ) -> Operation:
+        """Return the layer's operation."""
+        return _EmbeddingOperation(self, backend, parameters, gradients, dtype)
+
+
+class _EmbeddingOperation:
+    def __init__(
+        self,
+        layer: Embedding,
+        backend: Backend,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        dtype: np.dtype,
+    ) -> None:
+        self._tables = [parameters[name] for name in layer.names]
+        self._gradients = [gradients[name] for name in layer.names if gradients]
+        last = layer.first_column + len(layer.sizes)
+        self._columns = slice(layer.first_column, last)
+        self._unknown_rate = layer.unknown_rate
+        self._output = RowBuffer(layer.width, dtype, backend.xp)
+
+    def forward(self, x: Tokens, step: Step) -> Array:
+        ids = x[:, self._columns]
+        if self._unknown_rate and step.training and step.noise is not None:
+            unknown = step.noise.random(ids.shape, dtype=np.float32) < self._unknown_rate
+            ids = np.where(unknown, 0, ids)
+        self._ids = ids.T
+        output = self._output.rows(len(ids))
+        start = 0
+        for table, column in zip(self._tables, self._ids):
+            end = start + table.shape[1]
+            output[:, start:end] = table[column]
+            start = end
+        return output
+
+    def backward(self, dy: Array) -> None:
+        start = 0
+        for gradient, column in zip(self._gradients, self._ids):
+            end = start + gradient.shape[1]
+            _add_rows(gradient, column, dy[:, start:end])
+            start = end
+
+
+class CharacterEncoder(Layer):
+    """Spell each word through a bidirectional recurrent layer and keep its last states.
+
+    Parameters
+    ----------
+    size : int
+        Number of character ids, id 0 included.
+    dim : int
+        Width of a character's vector.
+    hidden_size : int
+        H of each direction; the encoder gives 2 H features per word.
+    columns : tuple of two int
+        First token column with a word's characters and the one after the last; shorter words
+        are filled up with id 0.
+    cell : {"lstm", "gru", "rnn"}, default="lstm"
+        The recurrent cell.
+
+    Notes
+    -----
+    Every different word of a minibatch is spelled once. Parameters "characters.embedding"
+    (size, dim) and those of a recurrent layer under the prefix "characters".
+    """
+
+    def __init__(
+        self,
+        size: int,
+        dim: int,
+        hidden_size: int,
+        columns: tuple[int, int],
+        cell: str = "lstm",
+    ) -> None:
+        _check_embedding("CharacterEncoder", size, dim)
+        if not columns[0] < columns[1]:
+            raise ValueError(f"columns must be (first, end) with first < end, got {columns!r}")
+        self.size = size
+        self.dim = dim
+        self.columns = tuple(columns)
+        self.recurrent = Recurrent(
+            LayerSpec(cell, dim, hidden_size),
+            bidirectional=True,
+            last_only=True,
+            prefix="characters",
+        )
+
+    @property
+    def width(self) -> int:
+        """Width of its output."""
+        return self.recurrent.width
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the full name and shape of each parameter, in storage order."""
+        return {
+            "characters.embedding": (self.size, self.dim),
+            **self.recurrent.parameter_shapes(),
+        }
+
+    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
+        """Draw the characters' vectors from the standard normal; that of id 0 is zero."""
+        _draw_table(parameters["characters.embedding"], rng)
+        self.recurrent.initialize(parameters, rng)
+
+    def bind(
+        self,
+        backend: Backend,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        dtype: np.dtype,
+        input_gradient: bool,
+    ) -> Operation:
+        """Return the layer's operation."""
+        return _CharacterOperation(self, backend, parameters, gradients, dtype)
+
+
+class _CharacterOperation:
+    def __init__(
+        self,
+        layer: CharacterEncoder,
+        backend: Backend,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        dtype: np.dtype,
+    ) -> None:
+        self._columns = slice(*layer.columns)
+        self._table = parameters["characters.embedding"]
+        self._gradient = gradients.get("characters.embedding")
+        self._recurrent = layer.recurrent.bind(backend, parameters, gradients, dtype, True)
+        self._output = RowBuffer(layer.width, dtype, backend.xp)
+        self._step = Step()
+
+    def forward(self, x: Tokens, step: Step) -> Array:
+        words, self._word_of_row = _different_words(x[:, self._columns])
+        plan = pack(_word_lengths(words))
+        starts = np.arange(len(words)) * words.shape[1]
+        self._ids = words.ravel()[plan.rows(starts)]
+        self._position = np.argsort(plan.order)  # of each word in packed order
+        inner = self._step
+        inner.plan, inner.training, inner.noise = plan, step.training, step.noise
+        self._recurrent.state = None
+        features = self._recurrent.forward(self._table[self._ids], inner)
+        output = self._output.rows(len(self._word_of_row))
+        output[...] = features[self._position[self._word_of_row]]
+        return output
+
+    def backward(self, dy: Array) -> None:
+        dfeatures = np.zeros((len(self._position), dy.shape[1]), dy.dtype)
+        _add_rows(dfeatures, self._position[self._word_of_row], dy)
+        dcharacters = self._recurrent.backward(dfeatures)
+        if len(self._ids):
+            _add_rows(self._gradient, self._ids, dcharacters)
+
+
+def _different_words(characters: Tokens) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different rows of characters (P, M) and, for each row, which one it is (P,)."""
+    rows = np.ascontiguousarray(characters)
+    as_bytes = rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+    _, first, word_of_row = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return rows[first], word_of_row
+
+
+def _word_lengths(words: np.ndarray) -> np.ndarray:
+    """Return the length (U,) of words (U, M): up to the last id that is not 0."""
+    positions = np.arange(1, words.shape[1] + 1)
+    return (positions * (words != 0)).max(axis=1, initial=0)
+
+
+class TokenFeatures(Layer):
+    """The first layer of a network with tokens: all features of a step side by side.
+
+    Parameters
+    ----------
+    parts : sequence of Embedding or CharacterEncoder
+        What turns the token columns into features, in the order of their output.
+    n_numeric : int, default=0
+        I, the number of numeric features, which come last.
+    numeric_layers : sequence of InputNoise or Dropout, default=()
+        What the numeric features pass through.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Embedding | CharacterEncoder],
+        n_numeric: int = 0,
+        numeric_layers: Sequence[Layer] = (),
+    ) -> None:
+        self.parts = tuple(parts)
+        self.n_numeric = n_numeric
+        self.numeric_layers = tuple(numeric_layers)
+
+    @property
+    def width(self) -> int:
+        """Width of its output."""
+        return sum(part.width for part in self.parts) + self.n_numeric
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the full name and shape of each parameter, in storage order."""
+        return {
+            name: shape for part in self.parts for name, shape in part.parameter_shapes().items()
+        }
+
+    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
+        """Draw the parameters of every part."""
+        for part in self.parts:
+            part.initialize(parameters, rng)
+
+    def bind(
+        self,
+        backend: Backend,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        dtype: np.dtype,
+        input_gradient: bool,
+    ) -> Operation:
+        """Return the layer's operation."""
+        return _TokenFeaturesOperation(self, backend, parameters, gradients, dtype)
+
+
+class _TokenFeaturesOperation:
+    def __init__(
+        self,
+        layer: TokenFeatures,
+        backend: Backend,
+        parameters: Mapping[str, Array],
+        gradients: Mapping[str, Array],
+        dtype: np.dtype,
+    ) -> None:
+        bound = (backend, parameters, gradients, dtype, False)
+        self._parts = [(part.bind(*bound), part.width) for part in layer.parts]
+        self._numeric = [numeric.bind(*bound) for numeric in layer.numeric_layers]
+        self._n_numeric = layer.n_numeric
+        self._output = RowBuffer(layer.width, dtype, backend.xp)
+
+    def forward(self, x: tuple[Tokens, Array | None], step: Step) -> Array:
+        tokens, numeric = x
+        output = self._output.rows(len(tokens))
+        start = 0
+        for part, width in self._parts:
+            output[:, start : start + width] = part.forward(tokens, step)
+            start += width
+        if self._n_numeric:
+            for layer in self._numeric:
+                numeric = layer.forward(numeric, step)
+            output[:, start:] = numeric
+        return output
+
+    def backward(self, dy: Array) -> None:
+        start = 0
+        for part, width in self._parts:
+            part.backward(dy[:, start : start + width])
+            start += width
