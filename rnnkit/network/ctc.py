@@ -261,6 +261,7 @@ class _Beam:
     def _keep_best(self, by_blank: np.ndarray, by_label: np.ndarray, extended: np.ndarray) -> None:
         n, width, n_labels = extended.shape
         stay = _log_add(by_blank, by_label)
+        # The sort is stable: an unused place is kept rather than an impossible extension.
         candidates = np.concatenate([stay, extended.reshape(n, -1)], axis=1)
         chosen = np.argsort(-candidates, axis=1, kind="stable")[:, :width]
         values = np.take_along_axis(candidates, chosen, axis=1)
@@ -273,9 +274,7 @@ class _Beam:
         )
         parent = np.where(is_new, node, parent)
         label = np.where(is_new, (chosen - width) % n_labels, label)
-        node[values <= IMPOSSIBLE / 2] = -1
-        parent[node < 0] = -2
-        for place in zip(*np.nonzero(is_new & (node >= 0))):
+        for place in zip(*np.nonzero(is_new)):
             node[place] = self._child(int(parent[place]), int(label[place]))
         self.node[:n], self.parent[:n], self.label[:n] = node, parent, label
         kept_by_blank = np.take_along_axis(by_blank, source, axis=1)

@@ -197,6 +197,14 @@ def test_extreme_scores_stay_finite(dtype):
         assert np.isfinite(log_probabilities).all()
 
 
+def test_dtype_follows_the_scores_and_loss_is_computed_in_float64():
+    plan, scores = problem(LENGTHS, 2, dtype=np.float32)
+    single = ctc_loss(scores, targets_of(TARGETS), plan)
+    double = ctc_loss(scores.astype(float), targets_of(TARGETS), plan)
+    assert single.dscores.dtype == np.float32
+    assert single.losses.tolist() == double.losses.tolist()
+
+
 def test_long_sequences_stay_accurate():
     plan, scores = problem([2000], 5)
     target = np.tile(np.arange(5), 60)
