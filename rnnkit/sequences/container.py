@@ -86,6 +86,7 @@ class Sequences:
         *,
         dtype: Any = None,
         allow_empty: bool = False,
+        allow_nan: bool = False,
     ) -> Sequences:
         """Read any of the four forms of input, checked and in the compute dtype.
 
@@ -107,6 +108,8 @@ class Sequences:
             non-negative integers as intp.
         allow_empty : bool, default=False
             Whether a sequence may have no steps.
+        allow_nan : bool, default=False
+            Whether a value may be NaN.
 
         Returns
         -------
@@ -122,7 +125,7 @@ class Sequences:
             finite real number that the dtype can hold.
         """
         if not isinstance(X, Sequences):
-            return cls(*read(X, lengths, step_features, name, dtype, allow_empty))
+            return cls(*read(X, lengths, step_features, name, dtype, allow_empty, allow_nan))
         if lengths is not None:
             raise ValueError(f"lengths belongs to a padded array; {name} is a Sequences")
         if X.n_features == 0:
@@ -132,7 +135,7 @@ class Sequences:
             )
         refuse_empty(X.lengths, name, allow_empty)
         values = convert_values(X.values, name, dtype)
-        check_finite(values, X.offsets, name)
+        check_finite(values, X.offsets, name, allow_nan)
         return X if values is X.values else cls(values, X.offsets)
 
     @classmethod

@@ -15,7 +15,13 @@ LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 
 
 def read(
-    X: Any, lengths: Any, step_features: int, name: str, dtype: Any, allow_empty: bool
+    X: Any,
+    lengths: Any,
+    step_features: int,
+    name: str,
+    dtype: Any,
+    allow_empty: bool,
+    allow_nan: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read a padded array, a frame or a list of arrays.
 
@@ -42,7 +48,7 @@ def read(
     refuse_empty(steps, name, allow_empty)
     offsets = np.zeros(len(steps) + 1, dtype=np.intp)
     np.cumsum(steps, out=offsets[1:])
-    check_finite(values, offsets, name)
+    check_finite(values, offsets, name, allow_nan)
     return values, offsets
 
 
@@ -351,7 +357,9 @@ def _tokens(array: np.ndarray, name: str) -> np.ndarray:
     return np.require(array, np.intp, ["C", "A"])
 
 
-def check_finite(values: np.ndarray, offsets: np.ndarray, name: str) -> None:
+def check_finite(
+    values: np.ndarray, offsets: np.ndarray, name: str, allow_nan: bool = False
+) -> None:
     """Raise ValueError if a value is NaN or infinite, naming its sequence, step and feature.
 
     Parameters
@@ -360,13 +368,15 @@ def check_finite(values: np.ndarray, offsets: np.ndarray, name: str) -> None:
     offsets : ndarray of shape (n + 1,), intp
     name : str
         The argument's name, for error texts.
+    allow_nan : bool, default=False
+        Whether NaN is accepted.
     """
     if values.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum()):
             return
-    finite = np.isfinite(values)
+    finite = ~np.isinf(values) if allow_nan else np.isfinite(values)
     if finite.all():
         return
     row, feature = divmod(int(np.argmin(finite)), values.shape[1])

@@ -349,6 +349,15 @@ def test_longdouble_beyond_float64_is_refused():
         read(np.full((1, 2), largest))
 
 
+def test_nan_where_allowed_but_never_infinity():
+    X = np.array([[np.nan, 1.0]])
+    assert np.isnan(read(X, allow_nan=True).values[0, 0])
+    assert np.isnan(read(read(X, allow_nan=True), allow_nan=True).values[0, 0])
+    X[0, 1] = np.inf
+    with pytest.raises(ValueError, match="Input X contains infinity: sequence 0, step 1"):
+        read(X, allow_nan=True)
+
+
 def test_nan_is_reported_before_it_is_converted():
     with pytest.raises(ValueError, match="Input X contains NaN"):
         read(np.full((1, 2), np.nan), dtype=np.float32)
