@@ -274,6 +274,20 @@ class BoundNetwork:
         operation = self._run_recurrent(plan, x, layer, training=True)
         return operation.gates()
 
+    @property
+    def attention_weights(self) -> Array:
+        """The weight (P,) of each packed row in its sequence, of the last forward call.
+
+        Raises
+        ------
+        AttributeError
+            If the network has no attention pooling.
+        """
+        for operation in self._operations:
+            if hasattr(operation, "weights"):
+                return operation.weights
+        raise AttributeError("the network has no attention pooling")
+
     def download(self) -> None:
         """Copy the parameters back into the network, if the backend keeps its own copy."""
         flat = self.network.parameters.flat
