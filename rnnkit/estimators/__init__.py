@@ -1,0 +1,27 @@
+"""The estimators: four tasks, each with three cells, in scikit-learn's manner."""
+
+from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
+from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
+from rnnkit.estimators.sequence_regressor import (
+    GRUSequenceRegressor,
+    LSTMSequenceRegressor,
+    RNNSequenceRegressor,
+)
+from rnnkit.estimators.stream import Stream
+from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNSequenceTagger
+
+__all__ = [
+    "GRUClassifier",
+    "GRURegressor",
+    "GRUSequenceRegressor",
+    "GRUSequenceTagger",
+    "LSTMClassifier",
+    "LSTMRegressor",
+    "LSTMSequenceRegressor",
+    "LSTMSequenceTagger",
+    "RNNClassifier",
+    "RNNRegressor",
+    "RNNSequenceRegressor",
+    "RNNSequenceTagger",
+    "Stream",
+]

@@ -1,0 +1,50 @@
+"""Training examples: sequences with their encoded targets and weights, and parts of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnnkit.sequences import Sequences
+
+__all__ = ["Examples"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Sequences, what they should give, and how much each counts.
+
+    Attributes
+    ----------
+    sequences : Sequences
+        N sequences, ΣT steps.
+    targets : ndarray of shape (N, ...), or (ΣT, ...) with `targets_per_step`
+        Encoded targets, as the network's output object takes them.
+    weights : ndarray of shape (N,), or (ΣT,) with `weights_per_step`, float64; or None
+    targets_per_step, weights_per_step : bool
+    """
+
+    sequences: Sequences
+    targets: np.ndarray
+    weights: np.ndarray | None
+    targets_per_step: bool
+    weights_per_step: bool
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def take(self, indices: np.ndarray) -> Examples:
+        """Return the examples at some indices, in that order."""
+        rows = np.arange(self.sequences.offsets[-1])[:, None]
+        rows = Sequences(rows, self.sequences.offsets)[indices].values[:, 0]
+        weights = self.weights
+        if weights is not None:
+            weights = weights[rows if self.weights_per_step else indices]
+        return Examples(
+            self.sequences[indices],
+            self.targets[rows if self.targets_per_step else indices],
+            weights,
+            self.targets_per_step,
+            self.weights_per_step,
+        )

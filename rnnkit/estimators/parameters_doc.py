@@ -1,0 +1,248 @@
+"""The documentation of every constructor parameter and fitted attribute, written once."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import textwrap
+from typing import Any
+
+__all__ = ["ATTRIBUTES", "PARAMETERS", "describe"]
+
+_ACTIVATIONS = (
+    '{"tanh", "sigmoid", "softsign", "relu", "hard_sigmoid", "linear", "leaky_relu", '
+    '"scaled_tanh"} or tuple'
+)
+
+# name -> (type, description); the default is read from the signature.
+PARAMETERS: dict[str, tuple[str, str]] = {
+    "hidden_size": ("int", "Hidden units H of every layer and direction."),
+    "n_layers": ("int", "Recurrent layers L, stacked."),
+    "bidirectional": (
+        "bool",
+        "Whether every layer also reads the sequence backwards; the states of both directions "
+        "are concatenated.",
+    ),
+    "step_features": (
+        "int",
+        "Features I per step of a two-dimensional X: a row of T·I columns is read as T steps "
+        "of I features. Other forms of X carry their own number of features.",
+    ),
+    "embedding_dim": (
+        "int, tuple of int or None",
+        "If given, X holds token ids and every id is looked up in a learned table of this "
+        "width. X with several columns of ids (words, suffixes, shapes) has one table per "
+        "column; a tuple gives each its own width. The arithmetic is then done in float32.",
+    ),
+    "n_tokens": (
+        "int, tuple of int or None",
+        "Ids of the embedding tables: 0 to n_tokens - 1. None takes the largest id of each "
+        "column in `fit` plus one. Only used with `embedding_dim`.",
+    ),
+    "activation": (
+        _ACTIVATIONS,
+        'The activation φ of the cell. A tuple (name, alpha, beta), as ("leaky_relu", 0.1), '
+        'gives the function\'s own parameters. "identity" is "linear".',
+    ),
+    "gate_activation": (
+        _ACTIVATIONS,
+        'The activation σ of the gates, in the same form. "logistic" is "sigmoid".',
+    ),
+    "peephole": (
+        "bool",
+        "Whether the gates see the cell state: input and forget gate the previous one, the "
+        "output gate the new one.",
+    ),
+    "coupled_gates": ("bool", "Whether the forget gate is one minus the input gate."),
+    "forget_bias": ("float", "Initial bias of the forget gate."),
+    "reset": (
+        '{"after", "before"}',
+        "Whether the reset gate multiplies the hidden state after or before the product with "
+        "the recurrent weight.",
+    ),
+    "gate_bias": (
+        'None, "chrono" or dict',
+        "Initial biases of the gates: a dict gate → value, or \"chrono\" (Tallec & Ollivier "
+        "2018), which draws them so that the cell can remember over the longest sequence seen "
+        "in `fit`. Long lags are often not learned without it.",
+    ),
+    "cell_clip": (
+        "float or None",
+        "Limit of the input of every activation in the cell, on both sides.",
+    ),
+    "layer_norm": ("bool", "Whether the cell normalizes its products (Ba et al. 2016)."),
+    "zoneout": (
+        "float",
+        "Rate at which a hidden unit keeps its previous state in training (Krueger et al. 2017).",
+    ),
+    "pooling": (
+        '{"last", "mean", "max", "attention"}',
+        "How the hidden states of a sequence become one vector: the state after the last step "
+        "(of both directions), mean or maximum over the steps, or a learned weighted mean.",
+    ),
+    "dropout": ("float", "Dropout rate between the layers and before the output."),
+    "input_dropout": ("float", "Dropout rate of the inputs."),
+    "recurrent_dropout": (
+        "float",
+        "Dropout rate of the hidden state inside the cell, one mask per sequence (Gal & "
+        "Ghahramani 2016).",
+    ),
+    "input_noise": (
+        "float",
+        "Standard deviation of the Gaussian noise added to numeric inputs in training.",
+    ),
+    "label_smoothing": (
+        "float",
+        "Share of the target distribution that is spread evenly over the classes.",
+    ),
+    "solver": (
+        '{"adam", "adamw", "sgd", "nesterov", "rmsprop", "adagrad", "adadelta", "lbfgs"} or '
+        "solver object",
+        "The optimizer. An object of `rnnkit.training` carries its own parameters, which a "
+        "search reaches as ``solver__momentum``.",
+    ),
+    "learning_rate_init": ("float", "Learning rate at the start of training."),
+    "learning_rate": (
+        '{"constant", "invscaling", "adaptive", "linear", "cosine"} or schedule object',
+        "How the learning rate changes over the epochs.",
+    ),
+    "alpha": ("float", "Strength of the L2 penalty of the weights, biases excepted."),
+    "l1": ("float", "Strength of the L1 penalty of the weights, biases excepted."),
+    "clip_norm": (
+        "float or None",
+        "Limit of the 2-norm of the gradient of a minibatch. None turns clipping off.",
+    ),
+    "clip_value": ("float or None", "Limit of the absolute value of every gradient entry."),
+    "bptt_steps": (
+        "int or None",
+        "Window of truncated backpropagation through time, in steps; the state is carried "
+        "over the cut. None goes back through the whole sequence.",
+    ),
+    "batch_size": (
+        'int or "auto"',
+        'Sequences B of a minibatch. "auto" is min(200, N); a larger number than N is N.',
+    ),
+    "max_iter": ("int", "Largest number of epochs."),
+    "shuffle": ("bool", "Whether the sequences are shuffled before every epoch."),
+    "tol": (
+        "float",
+        "Improvement of the training loss, or of the validation score, that counts as one.",
+    ),
+    "n_iter_no_change": ("int", "Epochs in a row without improvement after which `fit` stops."),
+    "early_stopping": (
+        "bool",
+        "Whether a part of the training data is set aside, its score decides when to stop, and "
+        "the weights of the best epoch are kept.",
+    ),
+    "validation_fraction": (
+        "float",
+        "Share of the sequences that `early_stopping` sets aside.",
+    ),
+    "warm_start": (
+        "bool",
+        "Whether `fit` goes on from the weights of the previous call.",
+    ),
+    "class_weight": (
+        'dict, "balanced" or None',
+        'Weights of the classes in the loss; "balanced" makes them inversely proportional to '
+        "their frequency.",
+    ),
+    "loss": (
+        '{"squared", "absolute", "huber", "quantile", "poisson"}',
+        'The loss that is minimized. "poisson" predicts exp(score). "squared_error" and '
+        '"absolute_error" are accepted too.',
+    ),
+    "huber_delta": ("float", 'Where loss="huber" turns from square to straight.'),
+    "quantile": ("float", 'The quantile that loss="quantile" predicts.'),
+    "output": (
+        '{"softmax", "crf"}',
+        'How the labels of a sequence are scored: every step by itself, or as a whole by a '
+        'linear-chain conditional random field ("crf"; Lafferty et al. 2001).',
+    ),
+    "decoding": (
+        '{"greedy", "beam"}',
+        "How labels are read from the scores: the best label of every step, or a search over "
+        "whole label sequences.",
+    ),
+    "beam_width": ("int", 'Label sequences that decoding="beam" keeps at every step.'),
+    "device": (
+        '{"cpu", "cuda", "reference"}',
+        'Where the arithmetic is done. "cuda" needs an NVIDIA GPU and the extra of that name; '
+        '"reference" is a slow NumPy implementation to check the others against.',
+    ),
+    "random_state": (
+        "int, RandomState instance or None",
+        "Seed of the initial weights, the shuffling, the validation split and the noise.",
+    ),
+    "verbose": ("bool or int", "Whether the progress of every epoch is printed."),
+}
+
+# name -> (type, description); an estimator documents those its class names.
+ATTRIBUTES: dict[str, tuple[str, str]] = {
+    "classes_": ("ndarray of shape (K,)", "The class labels, sorted."),
+    "network_": ("rnnkit.network.Network", "The trained network."),
+    "weights_": (
+        "dict of str to ndarray",
+        "Every weight by its name, as ``rnn.weight_ih_l0`` (G·H, I); views, not copies.",
+    ),
+    "n_features_in_": (
+        "int",
+        "Columns of a two-dimensional X, otherwise features I per step.",
+    ),
+    "feature_names_in_": ("ndarray of str", "Column names, if X was a data frame."),
+    "n_outputs_": ("int", "Outputs K."),
+    "n_iter_": ("int", "Epochs of the last call of `fit`."),
+    "t_": ("int", "Sequences seen in training, each epoch counted."),
+    "loss_": ("float", "Mean loss of the last epoch."),
+    "best_loss_": ("float or None", "Smallest mean loss; None with a validation score."),
+    "loss_curve_": ("list of float", "Mean loss of every epoch."),
+    "validation_scores_": (
+        "list of float or None",
+        "Score on the validation data after every epoch.",
+    ),
+    "best_validation_score_": ("float or None", "The largest of them."),
+}
+
+
+def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
+    """Return the docstring of an estimator class: its own text, then what it takes and has.
+
+    Parameters
+    ----------
+    cls : type
+        A class whose own docstring may end with sections Notes and Examples.
+    attributes : tuple of str
+        Names from `ATTRIBUTES`.
+
+    Returns
+    -------
+    str
+    """
+    text = inspect.cleandoc(cls.__doc__ or "")
+    head, separator, tail = _split_before_sections(text)
+    parameters = [
+        _entry(field.name, PARAMETERS[field.name], f", default={field.default!r}")
+        for field in dataclasses.fields(cls)
+    ]
+    fitted = [_entry(name, ATTRIBUTES[name], "") for name in attributes]
+    parts = [head, _section("Parameters", parameters), _section("Attributes", fitted)]
+    return "\n\n".join(parts) + separator + tail + "\n"
+
+
+def _split_before_sections(text: str) -> tuple[str, str, str]:
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if line.startswith("---"):
+            head, tail = lines[: number - 1], lines[number - 1 :]
+            return "\n".join(head).rstrip(), "\n\n", "\n".join(tail)
+    return text, "", ""
+
+
+def _section(title: str, entries: list[str]) -> str:
+    return "\n".join([title, "-" * len(title), *entries])
+
+
+def _entry(name: str, documentation: tuple[str, str], default: str) -> str:
+    kind, description = documentation
+    body = textwrap.fill(description, 88, initial_indent="    ", subsequent_indent="    ")
+    return f"{name} : {kind}{default}\n{body}"

@@ -1,0 +1,187 @@
+"""Sequence regressors: a number, or a vector, for every step, and forecasts in closed loop."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.backends import get_backend
+from rnnkit.estimators.base import (
+    GRUParameters,
+    LSTMParameters,
+    RNNParameters,
+    bounded_batches,
+    parameters,
+    recurrent_estimator,
+)
+from rnnkit.estimators.inputs import InputForm, flatten_steps
+from rnnkit.estimators.regressor import NumberPrediction
+from rnnkit.network import BoundNetwork
+from rnnkit.network.chains import to_host
+from rnnkit.sequences import Plan, Sequences, pack
+
+__all__ = ["GRUSequenceRegressor", "LSTMSequenceRegressor", "RNNSequenceRegressor"]
+
+
+@parameters
+class RecurrentSequenceRegressor(NumberPrediction):
+    """What predicts numbers for every step, whatever the cell.
+
+    It is no `RegressorMixin`: scikit-learn would take steps for outputs.
+    """
+
+    _per_step: ClassVar[bool] = True
+
+    def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:
+        """Go on from the end of each sequence in closed loop: every output is the next input.
+
+        Meant for a network trained with ``y[t] = X[t + 1]``.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As in `fit`; no sequence is empty.
+        n_steps : int
+            Steps to predict beyond the end of X.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, n_steps), or (N, n_steps, K) if y was given with K columns
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not as in `fit`, `n_steps` is no positive integer, or the outputs cannot be
+            inputs: K differs from I, X holds token ids or the network reads backwards too.
+        """
+        check_is_fitted(self)
+        self._check_closed_loop(n_steps)
+        sequences, _ = self._read_new(X, lengths)
+        if not sequences.lengths.all():
+            raise ValueError(f"X: sequence {int(np.argmin(sequences.lengths))} is empty (length 0)")
+        backend = get_backend(self.device)
+        bound = self.network_.bind(backend)
+        values = self._values(sequences, self.network_)
+        steps = np.empty((len(sequences), n_steps, self.n_outputs_), self.network_.dtype)
+        for batch in bounded_batches(sequences.offsets):
+            x = backend.xp.asarray(values[batch.rows])
+            forecasts = _closed_loop(bound, batch.plan, x, n_steps)
+            steps[batch.sequences] = np.stack([to_host(f, backend) for f in forecasts], axis=1)
+        return steps if self._vector_targets else steps[:, :, 0]
+
+    def _check_closed_loop(self, n_steps: Any) -> None:
+        if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
+            raise ValueError(f"n_steps must be an integer of at least 1, got {n_steps!r}")
+        if self.embedding_dim is not None:
+            raise ValueError("forecast needs numeric inputs; X holds token ids")
+        if self.n_outputs_ != self._n_step_features:
+            raise ValueError(
+                f"forecast feeds outputs back as inputs and needs as many: the network has "
+                f"{self.n_outputs_} outputs and {self._n_step_features} features per step"
+            )
+        if not self.network_.is_causal:
+            raise ValueError("forecast needs bidirectional=False")
+
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
+    ) -> np.ndarray:
+        return self._read_numbers(flatten_steps(y, sequences, form, noun="targets"), first=first)
+
+
+def _closed_loop(bound: BoundNetwork, plan: Plan, x: Any, n_steps: int) -> list[Any]:
+    """Return the predictions (B, K) of each step after the end of the sequences."""
+    n_sequences = plan.n_sequences
+    decisions = bound.decision(plan, bound.forward(plan, x))
+    latest = decisions[plan.last_rows()].copy()
+    forecasts = [latest]
+    one_step = pack(np.ones(n_sequences, np.intp))
+    while len(forecasts) < n_steps:
+        scores = bound.forward(one_step, latest, states=bound.states)
+        latest = bound.decision(one_step, scores).copy()
+        forecasts.append(latest)
+    return forecasts
+
+
+@recurrent_estimator
+class RNNSequenceRegressor(RNNParameters, RecurrentSequenceRegressor):
+    """Predict a number, or K numbers, for every step with a simple (Elman) recurrent network.
+
+    Trained to predict the next step, it also forecasts in closed loop: see `forecast`.
+
+    Notes
+    -----
+    ``h_t = φ(W x_t + U h_{t-1} + b)``; the prediction of a step is an affine function of its
+    state that starts from the mean of y. The loss is a mean over real steps. Source: Elman
+    (1990).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import RNNSequenceRegressor
+    >>> wave = np.sin(np.arange(200) / 5).reshape(4, 50)
+    >>> X, y = wave[:, :-1], wave[:, 1:]
+    >>> regressor = RNNSequenceRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
+    >>> regressor.score(X, y) > 0.9
+    True
+    >>> regressor.forecast(X, n_steps=3).shape
+    (4, 3)
+    """
+
+
+@recurrent_estimator
+class LSTMSequenceRegressor(LSTMParameters, RecurrentSequenceRegressor):
+    """Predict a number, or K numbers, for every step with a long short-term memory network.
+
+    Trained to predict the next step, it also forecasts in closed loop: see `forecast`.
+
+    Notes
+    -----
+    ``i, f, o = σ(W x_t + U h_{t-1} + b)``, ``g = φ(W x_t + U h_{t-1} + b)``,
+    ``c_t = f c_{t-1} + i g``, ``h_t = o φ(c_t)``; the prediction of a step is an affine
+    function of its state that starts from the mean of y. The loss is a mean over real steps.
+    Source: Hochreiter & Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000) for the forget
+    gate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import LSTMSequenceRegressor
+    >>> wave = np.sin(np.arange(200) / 5).reshape(4, 50)
+    >>> X, y = wave[:, :-1], wave[:, 1:]
+    >>> regressor = LSTMSequenceRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
+    >>> regressor.score(X, y) > 0.9
+    True
+    >>> regressor.forecast(X, n_steps=3).shape
+    (4, 3)
+    """
+
+
+@recurrent_estimator
+class GRUSequenceRegressor(GRUParameters, RecurrentSequenceRegressor):
+    """Predict a number, or K numbers, for every step with gated recurrent units.
+
+    Trained to predict the next step, it also forecasts in closed loop: see `forecast`.
+
+    Notes
+    -----
+    ``r, z = σ(W x_t + U h_{t-1} + b)``, ``n = φ(W x_t + b + r (U h_{t-1} + b_hn))``,
+    ``h_t = (1 - z) n + z h_{t-1}``; the prediction of a step is an affine function of its
+    state that starts from the mean of y. The loss is a mean over real steps. Source: Cho et
+    al. (2014).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import GRUSequenceRegressor
+    >>> wave = np.sin(np.arange(200) / 5).reshape(4, 50)
+    >>> X, y = wave[:, :-1], wave[:, 1:]
+    >>> regressor = GRUSequenceRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
+    >>> regressor.score(X, y) > 0.9
+    True
+    >>> regressor.forecast(X, n_steps=3).shape
+    (4, 3)
+    """

@@ -1,0 +1,133 @@
+"""A sequence taken step by step, with the network's state kept between the steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnkit.backends import get_backend
+from rnnkit.network import BoundNetwork
+from rnnkit.network.chains import to_host
+from rnnkit.sequences import Plan, Sequences, pack
+
+__all__ = ["Stream"]
+
+
+class Stream:
+    """One sequence that is fed step by step to a fitted estimator.
+
+    Made by an estimator's `stream()`. After the last step the prediction has the very bits
+    that `predict` gives for the whole sequence. Not to be shared between threads.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted rnnkit estimator; its network at this moment is used from then on.
+
+    Raises
+    ------
+    ValueError
+        If the network reads sequences backwards too, or scores them only as a whole.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import GRUClassifier
+    >>> X = np.sin(np.arange(120.0)).reshape(20, 6, 1)
+    >>> y = X[:, 0, 0] > 0
+    >>> classifier = GRUClassifier(4, max_iter=3, tol=0, random_state=0, learning_rate="linear")
+    >>> stream = classifier.fit(X, y).stream()
+    >>> for x in X[0]:
+    ...     label = stream.step(x)
+    >>> label == classifier.predict(X[:1])[0]
+    np.True_
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        name = type(estimator).__name__
+        network = estimator.network_
+        if not network.is_causal:
+            raise ValueError(f"stream() needs bidirectional=False; {name} reads backwards too")
+        if network.output.whole_sequences:
+            raise ValueError(f"stream() needs scores of every step; {name} scores whole sequences")
+        self._estimator = estimator
+        self._network = network
+        self._backend = get_backend(estimator.device)
+        self._bound: BoundNetwork = network.bind(self._backend)
+        self._plan: Plan = pack(np.ones(1, np.intp))
+        self._scores: Any = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the state before the first step."""
+        self._states: list[Any] | None = None
+
+    @property
+    def state(self) -> list[tuple[np.ndarray | None, ...]] | None:
+        """What the network remembers: arrays for every layer that does; None at the start.
+
+        May be set to what was got earlier, from this stream or another of the same network.
+        """
+        return self._states
+
+    @state.setter
+    def state(self, states: list[tuple[np.ndarray | None, ...]] | None) -> None:
+        self._states = None if states is None else list(states)
+
+    def step(self, x: Any) -> Any:
+        """Take one step and return the prediction so far.
+
+        Parameters
+        ----------
+        x : array-like of shape (I,), or a number if I = 1
+            The features, or token ids, of the step.
+
+        Returns
+        -------
+        label, float or ndarray of shape (K,)
+            What `predict` would return for the steps so far, of the last step where the
+            estimator answers per step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If x is not one step as in `fit`.
+        """
+        values = self._read(x)
+        scores = self._bound.forward(self._plan, values, states=self._states)
+        self._states = self._bound.states
+        self._scores = scores.copy()
+        decision = to_host(self._bound.decision(self._plan, scores), self._backend)
+        return self._estimator._present(decision)[0]
+
+    def predict_proba(self) -> np.ndarray:
+        """Return the probabilities that belong to the last step's prediction.
+
+        Returns
+        -------
+        ndarray of shape (K,)
+
+        Raises
+        ------
+        ValueError
+            If there was no step yet.
+        AttributeError
+            If the estimator has no probabilities.
+        """
+        if self._scores is None:
+            raise ValueError("predict_proba() needs at least one step()")
+        probabilities = self._bound.probabilities(self._plan, self._scores)
+        return to_host(probabilities, self._backend)[0]
+
+    def _read(self, x: Any) -> Any:
+        estimator = self._estimator
+        step = np.asarray(x).reshape(1, 1, -1)
+        tokens = "tokens" if estimator.embedding_dim is not None else None
+        sequences = Sequences.from_any(step, name="x", dtype=tokens)
+        if sequences.n_features != estimator._n_step_features:
+            raise ValueError(
+                f"x has {sequences.n_features} features, but {type(estimator).__name__} "
+                f"is expecting {estimator._n_step_features} features per step."
+            )
+        return estimator._values(sequences, self._network)

@@ -1,0 +1,231 @@
+"""Sequence taggers: one label for every step."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.estimators.base import (
+    GRUParameters,
+    LSTMParameters,
+    RecurrentEstimator,
+    RNNParameters,
+    parameters,
+    recurrent_estimator,
+)
+from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.inputs import InputForm, flatten_steps
+from rnnkit.estimators.labels import (
+    check_label_values,
+    encode_labels,
+    find_classes,
+    log_odds,
+    weigh_classes,
+)
+from rnnkit.network import CRF, Bernoulli, Output, SoftmaxCrossEntropy
+from rnnkit.sequences import Sequences
+
+__all__ = ["GRUSequenceTagger", "LSTMSequenceTagger", "RNNSequenceTagger"]
+
+
+@parameters
+class RecurrentSequenceTagger(RecurrentEstimator):
+    """What labels every step, whatever the cell.
+
+    It is no `ClassifierMixin`: scikit-learn would take nested labels for many outputs.
+    """
+
+    _per_step: ClassVar[bool] = True
+    _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
+
+    label_smoothing: float = 0.0
+    class_weight: Any = None
+    output: str = "softmax"
+
+    def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+        """Return the probability of every class at every step.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As in `fit`.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, T, K), or object array of N arrays (T_i, K) for ragged X
+            In the order of `classes_`; zero beyond a sequence's length. With ``output="crf"``
+            the marginal probability over all labellings.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not as in `fit`.
+        """
+        check_is_fitted(self)
+        sequences, form = self._read_new(X, lengths)
+        return form.restore(self._probabilities(sequences), sequences.offsets)
+
+    def predict_log_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+        """Return the logarithm of the probability of every class at every step.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As in `fit`.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, T, K), or object array of N arrays (T_i, K) for ragged X
+            In the order of `classes_`; zero beyond a sequence's length.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not as in `fit`.
+        """
+        check_is_fitted(self)
+        sequences, form = self._read_new(X, lengths)
+        with np.errstate(divide="ignore"):
+            logarithms = np.log(self._probabilities(sequences))
+        return form.restore(logarithms, sequences.offsets)
+
+    def _make_output(self) -> Output:
+        n_classes = len(self.classes_)
+        if self.output == "crf":
+            if self._multilabel:
+                raise ValueError("output='crf' needs one label per step, got several in y")
+            if self.class_weight is not None or self.label_smoothing:
+                raise ValueError(
+                    "output='crf' scores whole sequences and takes neither class_weight nor "
+                    f"label_smoothing, got {self.class_weight!r} and {self.label_smoothing!r}"
+                )
+            return CRF(n_classes)
+        if self._multilabel:
+            return Bernoulli(n_classes)
+        return SoftmaxCrossEntropy(n_classes, self.label_smoothing)
+
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
+    ) -> np.ndarray:
+        labels = flatten_steps(y, sequences, form)
+        if first:
+            self._multilabel = labels.ndim == 2
+        if self._multilabel:
+            return self._read_indicators(labels, first)
+        if labels.ndim != 1:
+            raise ValueError(f"y must hold one label per step, got {labels.shape[1]}")
+        check_label_values(labels)
+        if first:
+            self.classes_ = find_classes(labels, self)
+        return encode_labels(labels, self.classes_, strict=strict)
+
+    def _read_indicators(self, labels: np.ndarray, first: bool) -> np.ndarray:
+        if first:
+            self.classes_ = np.arange(labels.shape[1])
+        n_classes = len(self.classes_)
+        if labels.ndim != 2 or labels.shape[1] != n_classes or not np.isin(labels, (0, 1)).all():
+            raise ValueError(f"y must hold {n_classes} times 0 or 1 for every step")
+        return labels.astype(np.float64)
+
+    def _output_bias(self, examples: Examples) -> Any:
+        return log_odds(examples.targets, examples.weights) if self._multilabel else 0.0
+
+    def _present(self, decisions: np.ndarray) -> np.ndarray:
+        return decisions.astype(np.intp) if self._multilabel else self.classes_[decisions]
+
+    def _score_decisions(
+        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        right = targets == decisions
+        if self._multilabel:
+            right = right.all(axis=1)
+        return float(np.average(right, weights=weights))
+
+    def _class_weights(self, targets: np.ndarray) -> np.ndarray | None:
+        if self._multilabel:
+            return None
+        return weigh_classes(self.class_weight, self.classes_, targets)
+
+
+@recurrent_estimator
+class RNNSequenceTagger(RNNParameters, RecurrentSequenceTagger):
+    """Label every step of a sequence with a simple (Elman) recurrent network.
+
+    Labels may be of any type; several yes-or-no labels per step are given as 0 and 1. A
+    conditional random field (``output="crf"``) scores the labels of a sequence as a whole.
+
+    Notes
+    -----
+    ``h_t = φ(W x_t + U h_{t-1} + b)``; the label scores of a step are an affine function of
+    its state. The loss is the mean cross-entropy in nats per real step; with a CRF, the mean
+    negative log-likelihood in nats per sequence. Source: Elman (1990).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import RNNSequenceTagger
+    >>> X = [np.array([1.0, -1, 1]), np.array([-1.0, 1]), np.array([1.0, 1, -1, -1])]
+    >>> y = [["up", "down", "up"], ["down", "up"], ["up", "up", "down", "down"]]
+    >>> tagger = RNNSequenceTagger(4, learning_rate_init=0.1, max_iter=50, random_state=0)
+    >>> tagger.fit(X, y).predict([np.array([-1.0, -1, 1])])[0].tolist()
+    ['down', 'down', 'up']
+    """
+
+
+@recurrent_estimator
+class LSTMSequenceTagger(LSTMParameters, RecurrentSequenceTagger):
+    """Label every step of a sequence with a long short-term memory (LSTM) network.
+
+    Labels may be of any type; several yes-or-no labels per step are given as 0 and 1. A
+    conditional random field (``output="crf"``) scores the labels of a sequence as a whole.
+
+    Notes
+    -----
+    ``i, f, o = σ(W x_t + U h_{t-1} + b)``, ``g = φ(W x_t + U h_{t-1} + b)``,
+    ``c_t = f c_{t-1} + i g``, ``h_t = o φ(c_t)``; the label scores of a step are an affine
+    function of its state. The loss is the mean cross-entropy in nats per real step; with a
+    CRF, the mean negative log-likelihood in nats per sequence. Source: Hochreiter &
+    Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000) for the forget gate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import LSTMSequenceTagger
+    >>> X = [np.array([1.0, -1, 1]), np.array([-1.0, 1]), np.array([1.0, 1, -1, -1])]
+    >>> y = [["up", "down", "up"], ["down", "up"], ["up", "up", "down", "down"]]
+    >>> tagger = LSTMSequenceTagger(4, learning_rate_init=0.1, max_iter=50, random_state=0)
+    >>> tagger.fit(X, y).predict([np.array([-1.0, -1, 1])])[0].tolist()
+    ['down', 'down', 'up']
+    """
+
+
+@recurrent_estimator
+class GRUSequenceTagger(GRUParameters, RecurrentSequenceTagger):
+    """Label every step of a sequence with a network of gated recurrent units (GRU).
+
+    Labels may be of any type; several yes-or-no labels per step are given as 0 and 1. A
+    conditional random field (``output="crf"``) scores the labels of a sequence as a whole.
+
+    Notes
+    -----
+    ``r, z = σ(W x_t + U h_{t-1} + b)``, ``n = φ(W x_t + b + r (U h_{t-1} + b_hn))``,
+    ``h_t = (1 - z) n + z h_{t-1}``; the label scores of a step are an affine function of its
+    state. The loss is the mean cross-entropy in nats per real step; with a CRF, the mean
+    negative log-likelihood in nats per sequence. Source: Cho et al. (2014).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import GRUSequenceTagger
+    >>> X = [np.array([1.0, -1, 1]), np.array([-1.0, 1]), np.array([1.0, 1, -1, -1])]
+    >>> y = [["up", "down", "up"], ["down", "up"], ["up", "up", "down", "down"]]
+    >>> tagger = GRUSequenceTagger(4, learning_rate_init=0.1, max_iter=50, random_state=0)
+    >>> tagger.fit(X, y).predict([np.array([-1.0, -1, 1])])[0].tolist()
+    ['down', 'down', 'up']
+    """
