@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -243,9 +243,9 @@ class CRF:
 
     n_classes: int
 
-    targets_per_sequence = False
-    weights_per_sequence = True
-    whole_sequences = True
+    targets_per_sequence: ClassVar[bool] = False
+    weights_per_sequence: ClassVar[bool] = True
+    whole_sequences: ClassVar[bool] = True
 
     @property
     def width(self) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -358,9 +358,9 @@ class CTC:
     n_classes: int
     beam_width: int | None = None
 
-    targets_per_sequence = True
-    weights_per_sequence = True
-    whole_sequences = True
+    targets_per_sequence: ClassVar[bool] = True
+    weights_per_sequence: ClassVar[bool] = True
+    whole_sequences: ClassVar[bool] = True
 
     @property
     def width(self) -> int:
