@@ -44,7 +44,7 @@ def restore_form(X: Any, values: np.ndarray, offsets: np.ndarray, fill: Any = 0)
         return Sequences(values, offsets)
     if isinstance(X, (list, tuple)):
         return np.split(values, offsets[1:-1])
-    shape = np.shape(X) if not hasattr(X, "shape") else X.shape
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
     if len(shape) == 1:
         restored = np.empty(len(offsets) - 1, dtype=object)
         restored[:] = np.split(values, offsets[1:-1])

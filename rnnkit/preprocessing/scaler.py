@@ -1,0 +1,242 @@
+"""Any scikit-learn transformer of rows, fitted over all real steps of all sequences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from rnnkit.sequences import Sequences, restore_form
+
+__all__ = ["SequenceScaler"]
+
+
+def _is_frame_or_rows(X: Any) -> bool:
+    """Whether X is a 2-D array or a frame, whose columns scikit-learn checks."""
+    if isinstance(X, (list, tuple, Sequences)):
+        return False
+    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
+    return len(shape) == 2
+
+
+def _was_fitted_on_rows(self: SequenceScaler) -> bool:
+    return self._fitted_on_rows
+
+
+def _can_invert(self: SequenceScaler) -> bool:
+    return hasattr(getattr(self, "scaler_", self._scaler()), "inverse_transform")
+
+
+class SequenceScaler(TransformerMixin, BaseEstimator):
+    """Transform the features of every step with one transformer fitted over all real steps.
+
+    Parameters
+    ----------
+    scaler : transformer, default=None
+        Fitted on the rows (ΣT, F) of all steps; anything that maps rows to rows of numbers,
+        such as an imputer or `PCA`, which may change F. None: `StandardScaler`.
+    step_features : int, default=1
+        Features F of a step where X is 2-D.
+
+    Attributes
+    ----------
+    scaler_ : transformer
+        The fitted transformer of steps.
+    n_features_in_ : int
+        Columns of a 2-D X, F for the other forms.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        The columns' names, where X is a frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.preprocessing import SequenceScaler
+    >>> X = [np.array([[0.0], [2.0]]), np.array([[4.0]])]
+    >>> SequenceScaler().fit_transform(X)[1]
+    array([[1.22474487]])
+    """
+
+    _fitted_on_rows = True  # whether X was a 2-D array or a frame
+
+    def __init__(self, scaler: Any = None, *, step_features: int = 1) -> None:
+        self.scaler = scaler
+        self.step_features = step_features
+
+    def fit(self, X: Any, y: Any = None, lengths: Any = None) -> SequenceScaler:
+        """Fit the transformer on all real steps.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            Any of the four forms of input.
+        y : ignored
+        lengths : array-like of shape (n,), integer, default=None
+            Real steps of each sequence where X is a padded array.
+
+        Returns
+        -------
+        SequenceScaler
+            This object.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not accepted.
+        """
+        steps = self._read(X, lengths, reset=True)
+        scaler = clone(self._scaler())
+        if hasattr(scaler, "set_output"):
+            scaler.set_output(transform="default")
+        self.scaler_ = scaler.fit(_read_only(steps.values))
+        return self
+
+    def transform(self, X: Any, lengths: Any = None) -> Any:
+        """Transform every real step.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            Any of the four forms of input.
+        lengths : array-like of shape (n,), integer, default=None
+            Real steps of each sequence where X is a padded array; the rest becomes 0.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            In the form of X.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If X is not accepted or has another number of features.
+        """
+        check_is_fitted(self, "scaler_")
+        steps = self._read(X, lengths, reset=False)
+        return _in_form_of(X, self.scaler_.transform(_read_only(steps.values)), steps.offsets)
+
+    @available_if(_can_invert)
+    def inverse_transform(self, X: Any, lengths: Any = None) -> Any:
+        """Undo `transform`.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            What `transform` returned.
+        lengths : array-like of shape (n,), integer, default=None
+            Real steps of each sequence where X is a padded array; the rest becomes 0.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            In the form of X.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If X is not accepted.
+        """
+        check_is_fitted(self, "scaler_")
+        steps = Sequences.from_any(X, lengths, self._n_step_outputs(), allow_nan=True)
+        return _in_form_of(
+            X, self.scaler_.inverse_transform(_read_only(steps.values)), steps.offsets
+        )
+
+    @available_if(_was_fitted_on_rows)
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of the result, for 2-D X.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X; None: those seen in `fit`, or x0, x1, ...
+
+        Returns
+        -------
+        ndarray of shape (n_columns,), object
+            The names of X's columns, or "sequencescaler0", ... where their number changes.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        """
+        check_is_fitted(self, "scaler_")
+        names = _check_feature_names_in(self, input_features)
+        n_outputs = self._n_step_outputs()
+        if n_outputs == self.step_features:
+            return names
+        n_columns = self.n_features_in_ // self.step_features * n_outputs
+        return np.array([f"sequencescaler{i}" for i in range(n_columns)], dtype=object)
+
+    def _scaler(self) -> Any:
+        return StandardScaler() if self.scaler is None else self.scaler
+
+    def _n_step_outputs(self) -> int:
+        one_step = np.zeros((1, self.scaler_.n_features_in_))
+        return self.scaler_.transform(one_step).shape[1]
+
+    def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
+        """Return the steps of X; set or check its number of features."""
+        allow_nan = get_tags(self).input_tags.allow_nan
+        on_rows = _is_frame_or_rows(X)
+        if on_rows and (reset or self._fitted_on_rows):
+            finite = False if lengths is not None else "allow-nan" if allow_nan else True
+            dtypes = (np.float64, np.float32)
+            X = validate_data(self, X, reset=reset, dtype=dtypes, ensure_all_finite=finite)
+        steps = Sequences.from_any(X, lengths, self.step_features, allow_nan=allow_nan)
+        if reset:
+            self._fitted_on_rows = on_rows
+            if not on_rows:
+                self.n_features_in_ = steps.n_features
+                if hasattr(self, "feature_names_in_"):
+                    del self.feature_names_in_
+        elif steps.n_features != self.scaler_.n_features_in_:
+            raise ValueError(
+                f"X has {steps.n_features} features, but SequenceScaler is expecting "
+                f"{self.scaler_.n_features_in_} features as input"
+            )
+        return steps
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self._scaler())
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = inner.input_tags.allow_nan
+        if inner.transformer_tags is not None:
+            tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
+        return tags
+
+
+def _read_only(values: np.ndarray) -> np.ndarray:
+    """Return a view that a scaler with ``copy=False`` has to copy: the values may be the user's."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def _in_form_of(X: Any, values: np.ndarray, offsets: np.ndarray) -> Any:
+    """Return transformed steps in the form of X: rows stay rows, 1-D sequences stay 1-D."""
+    values = np.ascontiguousarray(values)
+    result = restore_form(X, values, offsets)
+    if isinstance(result, Sequences):
+        return result
+    if _is_frame_or_rows(X):
+        return result.reshape(len(result), -1)
+    if values.shape[1] == 1 and _holds_series(X):
+        for i, series in enumerate(result):
+            result[i] = series[:, 0]
+    return result
+
+
+def _holds_series(X: Any) -> bool:
+    """Whether X is a list or object array of sequences given as 1-D series of numbers."""
+    return getattr(X, "ndim", 1) == 1 and np.ndim(X[0]) == 1

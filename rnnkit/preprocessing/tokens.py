@@ -1,0 +1,289 @@
+"""Words or characters become integer ids, several per token where asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["TokenEncoder"]
+
+FEATURES = ("word", "shape", "affixes", "chars")
+UNKNOWN = 0
+
+
+class TokenEncoder(TransformerMixin, BaseEstimator):
+    """Encode tokens as integer ids, learnt from the training sequences.
+
+    A sequence is a list of words, or a string, whose tokens are its characters. Each column
+    of the result has a vocabulary of its own, with ids from 1 in order of falling frequency;
+    0 is the unknown.
+
+    Parameters
+    ----------
+    features : sequence of {"word", "shape", "affixes", "chars"}, default=("word",)
+        What to encode of each token, in this order:
+
+        - "word": the token itself, one column;
+        - "shape": its letters as X and x and its digits as d, runs cut to two ("Apple" is
+          "Xxx", "2024" is "dd"), one column;
+        - "affixes": its first and last characters, two columns for each of `affix_lengths`;
+        - "chars": its first `n_chars` and its last `n_chars` characters, one column each, with
+          one vocabulary; where the token is shorter a column holds the empty character.
+    lowercase : bool, default=False
+        Whether words and affixes are taken in lower case; shapes and characters never are.
+    min_frequency : int, default=1
+        How often an entry must occur in the training sequences to get an id of its own; what
+        is rarer is unknown. With 1 no training token is unknown, so that a model cannot learn
+        what to do with one: 2 is the better choice for words.
+    affix_lengths : sequence of int, default=(1, 2, 3)
+        Lengths of the affixes in characters.
+    n_chars : int, default=4
+        Characters taken from each end.
+
+    Attributes
+    ----------
+    columns_ : list of str
+        The C columns: "word", "shape", "prefix_1", "suffix_1", "first_char_0", ...
+    vocabularies_ : list of dict
+        Entry to id, for each column.
+    vocabulary_sizes_ : list of int
+        The number of ids of each column, the unknown included: the rows of an embedding.
+
+    Examples
+    --------
+    >>> from rnnkit.preprocessing import TokenEncoder
+    >>> encoder = TokenEncoder(lowercase=True).fit([["The", "cat", "the", "dog"]])
+    >>> encoder.transform([["the", "bird"], ["Cat"]])
+    [array([1, 0]), array([2])]
+    >>> encoder.vocabulary_sizes_
+    [4]
+    >>> TokenEncoder(features=("word", "shape")).fit_transform([["Ann", "runs"]])
+    [array([[1, 1],
+           [2, 2]])]
+    >>> TokenEncoder().fit_transform(["anna", "ada"])
+    [array([1, 2, 2, 1]), array([1, 3, 1])]
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str] = ("word",),
+        *,
+        lowercase: bool = False,
+        min_frequency: int = 1,
+        affix_lengths: Sequence[int] = (1, 2, 3),
+        n_chars: int = 4,
+    ) -> None:
+        self.features = features
+        self.lowercase = lowercase
+        self.min_frequency = min_frequency
+        self.affix_lengths = affix_lengths
+        self.n_chars = n_chars
+
+    def fit(self, X: Any, y: Any = None) -> TokenEncoder:
+        """Learn the vocabularies.
+
+        Parameters
+        ----------
+        X : list or 1-D array of n strings or lists of words
+        y : ignored
+
+        Returns
+        -------
+        TokenEncoder
+            This object.
+
+        Raises
+        ------
+        TypeError
+            If a parameter, a sequence or a token has the wrong type.
+        ValueError
+            If a parameter is out of range or X is empty.
+        """
+        self._check_parameters()
+        counts = Counter(token for sequence in _sequences(X) for token in sequence)
+        columns = self._columns()
+        entries = [self._entries(token) for token in counts]
+        shared: Counter = Counter()
+        vocabularies = []
+        for c, column in enumerate(columns):
+            frequency = shared if "_char_" in column else Counter()
+            for row, n in zip(entries, counts.values()):
+                frequency[row[c]] += n
+            vocabularies.append(frequency)
+        self.columns_ = columns
+        self.vocabularies_ = [self._numbered(frequency) for frequency in vocabularies]
+        self.vocabulary_sizes_ = [len(vocabulary) + 1 for vocabulary in self.vocabularies_]
+        return self
+
+    def transform(self, X: Any) -> list[np.ndarray]:
+        """Encode the tokens.
+
+        Parameters
+        ----------
+        X : list or 1-D array of n strings or lists of words
+            A sequence without tokens gives an empty array.
+
+        Returns
+        -------
+        list of n ndarrays of shape (T_i,), or (T_i, C) if there are C > 1 columns; intp
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError
+            If a sequence or a token has the wrong type.
+        ValueError
+            If X is empty.
+        """
+        check_is_fitted(self, "vocabularies_")
+        sequences = _sequences(X)
+        numbers: dict[str, int] = {}  # of each distinct token, whose columns are looked up once
+        rows = [numbers.setdefault(token, len(numbers)) for seq in sequences for token in seq]
+        ids = np.array(
+            [
+                [v.get(e, UNKNOWN) for v, e in zip(self.vocabularies_, self._entries(token))]
+                for token in numbers
+            ],
+            dtype=np.intp,
+        ).reshape(len(numbers), len(self.columns_))
+        flat = ids[np.array(rows, dtype=np.intp)]
+        if len(self.columns_) == 1:
+            flat = flat[:, 0]
+        return np.split(flat, np.cumsum([len(sequence) for sequence in sequences])[:-1])
+
+    def inverse_transform(self, X: Iterable, unknown: str = "<unknown>") -> list[list[str]]:
+        """Return the words, or characters, of the ids in the column "word".
+
+        Parameters
+        ----------
+        X : iterable of arrays of shape (T_i,) or (T_i, C), integer
+        unknown : str, default="<unknown>"
+            What stands for the unknown.
+
+        Returns
+        -------
+        list of n lists of str
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If there is no column "word" or an id is out of range.
+        """
+        check_is_fitted(self, "vocabularies_")
+        if "word" not in self.columns_:
+            raise ValueError(f"features must contain 'word' to invert, got {self.features!r}")
+        column = self.columns_.index("word")
+        words = [unknown, *self.vocabularies_[column]]
+        sequences = []
+        for i, ids in enumerate(X):
+            ids = np.asarray(ids, dtype=np.intp)
+            ids = ids[:, column] if ids.ndim == 2 else ids
+            if ids.size and not 0 <= ids.min() <= ids.max() < len(words):
+                raise ValueError(f"X: sequence {i} holds an id beyond 0 to {len(words) - 1}")
+            sequences.append([words[k] for k in ids])
+        return sequences
+
+    def _check_parameters(self) -> None:
+        if isinstance(self.features, str) or not isinstance(self.features, Iterable):
+            raise TypeError(f"features must be a sequence of names, got {self.features!r}")
+        for feature in self.features:
+            if feature not in FEATURES:
+                raise ValueError(f"features may hold {', '.join(FEATURES)}; got {feature!r}")
+        if not self.features or len(set(self.features)) < len(self.features):
+            raise ValueError(f"features must be at least one and different, got {self.features!r}")
+        positive = [("min_frequency", self.min_frequency), ("n_chars", self.n_chars)]
+        positive += [("affix_lengths", length) for length in self.affix_lengths]
+        for name, value in positive:
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise TypeError(f"{name} must be an integer, got {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value!r}")
+
+    def _columns(self) -> list[str]:
+        """Name the columns, in the order of `_entries`."""
+        columns: list[str] = []
+        for feature in self.features:
+            if feature == "affixes":
+                columns += [
+                    f"{end}_{n}" for n in self.affix_lengths for end in ("prefix", "suffix")
+                ]
+            elif feature == "chars":
+                columns += [f"first_char_{i}" for i in range(self.n_chars)]
+                columns += [f"last_char_{i}" for i in range(self.n_chars)]
+            else:
+                columns.append(feature)
+        return columns
+
+    def _entries(self, token: str) -> list[str]:
+        """Return what is encoded of a token, one entry per column."""
+        word = token.lower() if self.lowercase else token
+        entries: list[str] = []
+        for feature in self.features:
+            if feature == "word":
+                entries.append(word)
+            elif feature == "shape":
+                entries.append(_shape(token))
+            elif feature == "affixes":
+                for n in self.affix_lengths:
+                    entries += [word[:n], word[-n:]]
+            else:
+                entries += [token[i : i + 1] for i in range(self.n_chars)]
+                backwards = token[::-1]
+                entries += [backwards[i : i + 1] for i in range(self.n_chars)]
+        return entries
+
+    def _numbered(self, frequency: Counter) -> dict[str, int]:
+        kept = [entry for entry, n in frequency.items() if n >= self.min_frequency]
+        kept.sort(key=lambda entry: (-frequency[entry], entry))
+        return {entry: i for i, entry in enumerate(kept, start=UNKNOWN + 1)}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _sequences(X: Any) -> list[Sequence[str]]:
+    """Return the sequences of tokens, checked."""
+    if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
+        raise TypeError(f"X must be a list of strings or of lists of words, got {type(X).__name__}")
+    sequences = list(X)
+    if not sequences:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required for X")
+    for i, sequence in enumerate(sequences):
+        if isinstance(sequence, str):
+            continue
+        if not isinstance(sequence, (list, tuple, np.ndarray)):
+            raise TypeError(
+                f"X: sequence {i} must be a string or a list of words, "
+                f"got {type(sequence).__name__}"
+            )
+        for token in sequence:
+            if not isinstance(token, str):
+                raise TypeError(f"X: sequence {i} must hold words, got {token!r}")
+    return sequences
+
+
+def _shape(token: str) -> str:
+    """Return the token's shape: X, x and d for letters and digits, runs cut to two."""
+    shape = ""
+    for character in token:
+        if character.isdigit():
+            kind = "d"
+        elif character.isalpha():
+            kind = "X" if character.isupper() else "x"
+        else:
+            kind = character
+        if not shape.endswith(kind * 2):
+            shape += kind
+    return shape
