@@ -1,0 +1,170 @@
+# cython: wraparound=False
+"""The output side: dense products whose rows do not depend on their neighbours, and softmax."""
+
+import numpy as np
+
+cimport numpy as cnp
+from libc.math cimport exp, log
+from cython cimport floating
+
+from rnnkit._core.blas cimport add_outer, multiply
+from rnnkit._core.kernels cimport rk_kernels
+from rnnkit._core.memory cimport Buffer, checked_bytes
+from rnnkit._core.threads cimport current_kernels, run_dense, thread_count
+
+cnp.import_array()
+
+cdef ptrdiff_t BLOCK_ROWS = 256  # rows of one BLAS call: a fixed cut, so sums keep their order
+
+
+cdef class Dense:
+    """``y = x Wᵀ + b``, bound to an instruction set; owns its packed weights."""
+
+    cdef readonly object dtype
+    cdef readonly ptrdiff_t n_inputs, n_outputs
+    cdef const rk_kernels *kernels
+    cdef Buffer panels, bias
+
+    def __init__(self, n_inputs, n_outputs, dtype):
+        self.dtype = np.dtype(dtype)
+        self.n_inputs = n_inputs
+        self.n_outputs = n_outputs
+        self.kernels = current_kernels(self.dtype)
+        self.panels = Buffer()
+        self.bias = Buffer()
+
+    cdef object checked(self, str name, array, tuple shape):
+        if not isinstance(array, np.ndarray) or array.dtype != self.dtype or array.shape != shape:
+            raise ValueError(
+                f"{name} must be an array of shape {shape} and dtype {self.dtype}, got "
+                f"{getattr(array, 'shape', type(array).__name__)} {getattr(array, 'dtype', '')}"
+            )
+        return np.ascontiguousarray(array)
+
+    def forward(self, x, weight, bias):
+        """Map x (P, I) with weight (K, I) and bias (K,) to (P, K)."""
+        cdef ptrdiff_t rows = len(x), lanes = self.kernels.lanes
+        cdef ptrdiff_t padded = (self.n_outputs + lanes - 1) // lanes * lanes
+        cdef size_t item = self.dtype.itemsize
+        cdef int threads = thread_count(2.0 * rows * self.n_inputs * self.n_outputs)
+        cdef void *panels = self.panels.reserve(checked_bytes(item, (padded, self.n_inputs)))
+        cdef void *padded_bias = self.bias.reserve(padded * item)
+        x = self.checked("x", x, (rows, self.n_inputs))
+        weight = self.checked("weight", weight, (self.n_outputs, self.n_inputs))
+        bias = self.checked("bias", bias, (self.n_outputs,))
+        y = np.empty((rows, self.n_outputs), self.dtype)
+        cdef void *x_data = cnp.PyArray_DATA(x)
+        cdef void *y_data = cnp.PyArray_DATA(y)
+        self.kernels.pack_dense(cnp.PyArray_DATA(weight), cnp.PyArray_DATA(bias), self.n_inputs,
+                                self.n_outputs, panels, padded_bias)
+        with nogil:
+            run_dense(self.kernels, x_data, panels, padded_bias, y_data, self.n_inputs,
+                      self.n_outputs, rows, threads)
+        return y
+
+    def backward(self, x, dy, weight, dweight, dbias, *, input_gradient=True):
+        """Add to dweight (K, I) and dbias (K,); return dx (P, I), or None if not asked for."""
+        rows = len(x)
+        x = self.checked("x", x, (rows, self.n_inputs))
+        dy = self.checked("dy", dy, (rows, self.n_outputs))
+        weight = self.checked("weight", weight, (self.n_outputs, self.n_inputs))
+        dx = np.empty((rows, self.n_inputs), self.dtype) if input_gradient else None
+        if self.dtype == np.float32:
+            dense_backward[float](x, dy, weight, dweight, dx)
+        else:
+            dense_backward[double](x, dy, weight, dweight, dx)
+        dbias += dy.sum(axis=0)
+        return dx
+
+
+cdef int dense_backward(floating[:, ::1] x, floating[:, ::1] dy, floating[:, ::1] weight,
+                        floating[:, ::1] dweight, dx) except -1:
+    cdef ptrdiff_t block, first, n, rows = x.shape[0], inputs = x.shape[1], outputs = dy.shape[1]
+    cdef floating[:, ::1] dx_rows = dx
+    cdef bint with_input = dx is not None
+    if inputs == 0 or outputs == 0:
+        return 0
+    with nogil:
+        for block in range((rows + BLOCK_ROWS - 1) // BLOCK_ROWS):
+            first = block * BLOCK_ROWS
+            n = min(BLOCK_ROWS, rows - first)
+            add_outer(&dy[first, 0], &x[first, 0], &dweight[0, 0], n, outputs, inputs)
+            if with_input:
+                multiply(&dy[first, 0], &weight[0, 0], &dx_rows[first, 0], n, outputs, inputs)
+    return 0
+
+
+def softmax(scores):
+    """Return the probabilities (P, K) of raw scores (P, K)."""
+    scores = np.ascontiguousarray(scores)
+    probabilities = np.empty_like(scores)
+    if scores.dtype == np.float32:
+        softmax_rows[float](scores, probabilities)
+    else:
+        softmax_rows[double](scores, probabilities)
+    return probabilities
+
+
+cdef int softmax_rows(const floating[:, ::1] scores, floating[:, ::1] out) except -1:
+    cdef ptrdiff_t p
+    if scores.shape[1] == 0:
+        return 0
+    with nogil:
+        for p in range(scores.shape[0]):
+            softmax_row(&scores[p, 0], &out[p, 0], scores.shape[1])
+    return 0
+
+
+cdef double softmax_row(const floating *scores, floating *out, ptrdiff_t n) noexcept nogil:
+    """Write the probabilities of one row; return the logarithm of the sum of exponentials."""
+    cdef ptrdiff_t k
+    cdef double top = scores[0], total = 0
+    for k in range(1, n):
+        if scores[k] > top:
+            top = scores[k]
+    for k in range(n):
+        out[k] = <floating>exp(scores[k] - top)
+        total += out[k]
+    for k in range(n):
+        out[k] = <floating>(out[k] / total)
+    return top + log(total)
+
+
+def softmax_cross_entropy(scores, labels, weights, double label_smoothing):
+    """Return the summed loss in nats and its gradient; see `rnnkit.backends.interface`."""
+    scores = np.ascontiguousarray(scores)
+    labels = np.ascontiguousarray(labels, dtype=np.intp)
+    if labels.shape != scores.shape[:1]:
+        raise ValueError(f"labels must have shape {scores.shape[:1]}, got {labels.shape}")
+    if len(labels) and (labels.min() < 0 or labels.max() >= scores.shape[1]):
+        raise ValueError(f"labels must lie in 0 .. {scores.shape[1] - 1}")
+    gradient = np.empty_like(scores)
+    if weights is None:
+        weights = np.ones(len(labels), scores.dtype)
+    weights = np.ascontiguousarray(weights, dtype=scores.dtype)
+    if scores.dtype == np.float32:
+        loss = cross_entropy_rows[float](scores, labels, weights, label_smoothing, gradient)
+    else:
+        loss = cross_entropy_rows[double](scores, labels, weights, label_smoothing, gradient)
+    return loss, gradient
+
+
+cdef double cross_entropy_rows(const floating[:, ::1] scores, const cnp.npy_intp[::1] labels,
+                               const floating[::1] weights, double smoothing,
+                               floating[:, ::1] gradient) except? -1:
+    cdef ptrdiff_t p, k, n = scores.shape[1]
+    cdef double total = 0, row_loss, log_sum, share = smoothing / n
+    with nogil:
+        for p in range(scores.shape[0]):
+            log_sum = softmax_row(&scores[p, 0], &gradient[p, 0], n)
+            row_loss = (1 - smoothing) * (log_sum - scores[p, labels[p]])
+            if smoothing != 0:
+                for k in range(n):
+                    row_loss += share * (log_sum - scores[p, k])
+                    gradient[p, k] -= <floating>share
+            gradient[p, labels[p]] -= <floating>(1 - smoothing)
+            for k in range(n):
+                gradient[p, k] *= weights[p]
+            if weights[p] != 0:
+                total += weights[p] * row_loss
+    return total

@@ -1,0 +1,92 @@
+"""The C interface of src/kernels.h."""
+
+cdef extern from "src/kernels.h" nogil:
+    ctypedef struct rk_activation:
+        int kind
+        double alpha
+        double beta
+
+    ctypedef struct rk_layer:
+        int cell, reverse
+        int peephole, coupled_gates, reset_before, layer_norm
+        int has_clip
+        double clip, zoneout
+        rk_activation activation, gate_activation, output_activation
+        ptrdiff_t inputs, hidden
+        ptrdiff_t slots, input_slots, recurrent_slots
+
+    ctypedef struct rk_call:
+        rk_layer layer
+        int training
+        ptrdiff_t batch, steps, rows
+        const ptrdiff_t *step_offsets
+        const ptrdiff_t *previous
+        const void *weight_ih
+        const void *weight_hh
+        const void *bias
+        const void *peephole
+        const void *norm_ih
+        const void *norm_hh
+        const void *norm_c
+        const void *norm_c_bias
+        const void *weight_ih_t
+        const void *weight_hh_t
+        const void *x
+        const void *h0
+        const void *recurrent_mask
+        const void *zoneout_h
+        const void *zoneout_c
+        void *y
+        void *c
+        void *gates
+        void *c_prev
+        void *c_new
+        void *h_used
+        void *h_reset
+        void *norm_hat_ih
+        void *norm_hat_hh
+        void *norm_hat_c
+        void *norm_scale
+        const void *dy
+        void *dh
+        void *dc
+        void *dx
+        void *dgates_ih
+        void *dgates_hh
+        void *d_out
+        void *dc_normed
+        void *dc_state
+        void *dweight_ih
+        void *dweight_hh
+        void *dbias
+        void *dpeephole
+        void *dnorm_ih
+        void *dnorm_hh
+        void *dnorm_c
+        void *dnorm_c_bias
+
+    ctypedef struct rk_kernels:
+        ptrdiff_t lanes
+        void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
+                     ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels)
+        void (*unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns,
+                           const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
+                           ptrdiff_t slots, void *w)
+        void (*pack_transposed)(const void *w, ptrdiff_t hidden, ptrdiff_t columns,
+                                const int *gates, ptrdiff_t n_gates, void *groups)
+        void (*pack_dense)(const void *w, const void *bias, ptrdiff_t inputs, ptrdiff_t outputs,
+                           void *groups, void *padded_bias)
+        size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows)
+        void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
+
+    int rk_isa_available(int isa)
+    const rk_kernels *rk_kernels_of(int isa, int dtype)
+    void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                    int threads, char *scratch, size_t scratch_stride)
+    void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                     int threads, char *scratch, size_t scratch_stride)
+    void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+                  ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads)
+    int rk_max_threads()
+    int rk_has_openmp()
+    int rk_watch_forks()

@@ -1,0 +1,9 @@
+"""Aligned memory that grows and is reused."""
+
+cdef class Buffer:
+    cdef void *data
+    cdef size_t size
+    cdef void *reserve(self, size_t n_bytes) except? NULL
+    cdef void *reserve_zeros(self, size_t n_bytes) except? NULL
+
+cdef size_t checked_bytes(object itemsize, tuple shape) except? 0

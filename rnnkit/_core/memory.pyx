@@ -1,0 +1,50 @@
+"""Aligned memory that grows and is reused, with sizes checked before it is asked for."""
+
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+cdef extern from "stdlib.h" nogil:
+    int posix_memalign(void **memory, size_t alignment, size_t size)
+
+cdef enum:
+    ALIGNMENT_BYTES = 64  # one cache line, one AVX-512 vector
+
+
+cdef size_t checked_bytes(object itemsize, tuple shape) except? 0:
+    """Multiply in Python's integers, so that nothing wraps."""
+    cdef object total = itemsize
+    for n in shape:
+        total = total * n
+    if total > 2 ** 47:
+        raise MemoryError(
+            f"this call needs {total / 2 ** 30:.3g} GB for an array of shape {shape}"
+        )
+    return total
+
+
+cdef class Buffer:
+    """A piece of 64-byte aligned memory; its content is lost when it grows."""
+
+    def __cinit__(self):
+        self.data = NULL
+        self.size = 0
+
+    def __dealloc__(self):
+        free(self.data)
+
+    cdef void *reserve(self, size_t n_bytes) except? NULL:
+        cdef void *fresh = NULL
+        if n_bytes > self.size or self.data == NULL:
+            free(self.data)
+            self.data = NULL
+            self.size = 0
+            if posix_memalign(&fresh, ALIGNMENT_BYTES, n_bytes if n_bytes else 1) != 0:
+                raise MemoryError(f"could not get {n_bytes / 2 ** 30:.3g} GB of memory")
+            self.data = fresh
+            self.size = n_bytes
+        return self.data
+
+    cdef void *reserve_zeros(self, size_t n_bytes) except? NULL:
+        cdef void *data = self.reserve(n_bytes)
+        memset(data, 0, n_bytes)
+        return data

@@ -1,0 +1,182 @@
+/* The contract of the compute kernels: layouts, shapes, aliasing, and the table that holds them.
+ *
+ * Letters: B sequences of the minibatch, T steps, P packed rows, I inputs, H hidden units,
+ * VL lanes of one vector, NP = ceil(H / VL) panels of hidden units, Hp = NP * VL.
+ * `real` is float or double: each kernel exists for both, in every instruction set.
+ *
+ * Packed rows: sequences sorted longest first, stored step after step; step t owns the rows
+ * step_offsets[t] .. step_offsets[t + 1], one for each of the first n_t sequences.
+ *
+ * Slots: what one hidden unit needs from the products of one step.
+ *   rnn   a                 input and recurrent products both feed slot 0
+ *   lstm  i f g o           both feed slots 0-3
+ *   gru   n r z hn          inputs feed slots 0-2, the recurrent product feeds slots 1-3
+ *
+ * Gate buffer: [NP][rows][slots][VL]. Forward leaves the activated gates in it (gru: hn is the
+ * recurrent part of n), backward overwrites them with the gradients of the slots' inputs. It
+ * then serves unchanged as row operand of the dh and dx products and as vector operand of dW.
+ *
+ * Packed weights, zero where a lane lies beyond H:
+ *   weight_ih  [NP][I][input slots][VL]       weight_hh  [NP][H][recurrent slots][VL]
+ *   bias       [NP][slots][VL]                peephole   [NP][3][VL]
+ *   norm_*     as the bias, over their slots; norm_c, norm_c_bias [NP][VL]
+ *   Transposed, for dh and dx, cut into column groups of up to 4 vectors:
+ *   weight_*_t [column group][NP][slots of the product][VL][vectors of the group][VL]
+ *
+ * Same bits whatever the cut: each output element is one chain of fused multiply-adds in a
+ * fixed order, so no result depends on the number of threads, on the tile a sequence lies in,
+ * or on the sequences beside it.
+ */
+#ifndef RK_KERNELS_H
+#define RK_KERNELS_H
+
+#include <stddef.h>
+
+enum { RK_RNN, RK_LSTM, RK_GRU };
+enum { RK_ISA_SCALAR, RK_ISA_AVX2, RK_ISA_AVX512, RK_ISA_COUNT };
+enum { RK_FLOAT32, RK_FLOAT64, RK_DTYPE_COUNT };
+enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
+
+enum rk_activation_kind {
+    RK_TANH,
+    RK_SIGMOID,
+    RK_SOFTSIGN,
+    RK_RELU,
+    RK_HARD_SIGMOID,
+    RK_LINEAR,
+    RK_LEAKY_RELU,
+    RK_SCALED_TANH
+};
+
+typedef struct {
+    int kind; /* enum rk_activation_kind */
+    double alpha, beta;
+} rk_activation;
+
+/* One layer in one direction; constant over a call. rnnkit/cells.py has the equations. */
+typedef struct {
+    int cell;
+    int reverse;
+    int peephole, coupled_gates, reset_before, layer_norm;
+    int has_clip;
+    double clip;    /* limit of the activations' inputs, if has_clip */
+    double zoneout; /* expected share of the old state, outside training */
+    rk_activation activation, gate_activation, output_activation;
+    ptrdiff_t inputs, hidden;
+    ptrdiff_t slots, input_slots, recurrent_slots; /* recurrent ones are the last */
+} rk_layer;
+
+/* One pass of a layer over a packed minibatch. Pointers to real unless typed; NULL where absent.
+ * Nothing aliases, except that backward overwrites gates, dh and dc in place. */
+typedef struct {
+    rk_layer layer;
+    int training;
+    ptrdiff_t batch, steps, rows;  /* B, T, P */
+    const ptrdiff_t *step_offsets; /* (T + 1) */
+    const ptrdiff_t *previous;     /* (P), packed row of h_prev, or -1 - b for h0 of b */
+
+    const void *weight_ih, *weight_hh, *bias, *peephole;
+    const void *norm_ih, *norm_hh, *norm_c, *norm_c_bias;
+    const void *weight_ih_t, *weight_hh_t;
+
+    const void *x;              /* (P, I) */
+    const void *h0;             /* (B, H) */
+    const void *recurrent_mask; /* (B, H) */
+    const void *zoneout_h;      /* (P, H) of 0 and 1 */
+    const void *zoneout_c;      /* (P, H) of 0 and 1 */
+    void *y;                    /* (P, H) */
+    void *c;                    /* (B, Hp), in: c0, out: c after the last step; lstm */
+
+    /* Kept for backward; only if training. */
+    void *gates;         /* [NP][P][slots][VL] */
+    void *c_prev;        /* (P, Hp), c before each step; lstm */
+    void *c_new;         /* (P, Hp), c after each step before zoneout; lstm with peephole */
+    void *h_used;        /* (P, Hp), what W_hh was applied to; with a recurrent mask */
+    void *h_reset;       /* (P, Hp), r * h_prev; gru with reset before */
+    void *norm_hat_ih;   /* as gates over the input slots: LN(W x) */
+    void *norm_hat_hh;   /* as gates over the recurrent slots: LN(U h) */
+    void *norm_hat_c;    /* (P, Hp): LN(c) */
+    void *norm_scale;    /* (P, 3): 1 / standard deviation of W x, U h and c */
+
+    /* Backward only. */
+    const void *dy; /* (P, H) */
+    void *dh;       /* (B, Hp), in: dh_n, out: dh0 */
+    void *dc;       /* (B, Hp), in: dc_n, out: dc0; lstm */
+    void *dx;       /* (P, I) */
+    void *dgates_ih, *dgates_hh; /* gradients of W x and U h; equal to gates without layer_norm */
+    void *d_out, *dc_normed, *dc_state; /* (P, Hp): gradients of o's factor, of the normed and of the
+                                           raw cell state; lstm with layer_norm */
+    void *dweight_ih, *dweight_hh, *dbias, *dpeephole; /* packed as the weights, set here */
+    void *dnorm_ih, *dnorm_hh, *dnorm_c, *dnorm_c_bias;
+} rk_call;
+
+/* The kernels of one instruction set and dtype. */
+typedef struct {
+    ptrdiff_t lanes; /* VL */
+
+    /* The gates of w (G * H, columns) named in `gates` into the slots from first_slot on of
+     * panels (NP, columns, slots, VL), zeros beyond H. */
+    void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
+                 ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels);
+
+    /* The same from panels to w, added. */
+    void (*unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
+                       ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *w);
+
+    /* w (G * H, columns) as right operand of the dh and dx products. */
+    void (*pack_transposed)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
+                            ptrdiff_t n_gates, void *groups);
+
+    /* w (K, I) and the bias (K) as `dense` wants them. */
+    void (*pack_dense)(const void *w, const void *bias, ptrdiff_t inputs, ptrdiff_t outputs,
+                       void *groups, void *padded_bias);
+
+    /* Bytes of scratch that `forward` and `backward` need for a tile of that many sequences. */
+    size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows);
+
+    /* Run sequences first .. last (packed positions) through all steps. Writes y, c and what is
+     * kept. scratch: scratch_bytes(...), 64-byte aligned. */
+    void (*forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch);
+
+    /* The same backwards: gates become gradients; dh and dc end as dh0 and dc0. */
+    void (*backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch);
+
+    /* dx for the packed rows first .. last, after backward. */
+    void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last);
+
+    /* Every parameter gradient of one panel of hidden units, summed over all packed rows in
+     * order, after backward. */
+    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel);
+
+    /* y (n, K) = x (n, I) Wᵀ + b for rows first .. last. weight: [column group][I][vectors][VL],
+     * bias: padded to the vectors. */
+    void (*dense)(const void *x, const void *weight, const void *bias, void *y, ptrdiff_t inputs,
+                  ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last);
+
+    /* y[i] = f(x[i]), i < n; the very function that the cells use. At most 4 ULP from exact for
+     * every kind. */
+    void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n);
+} rk_kernels;
+
+/* dispatch.c */
+int rk_isa_available(int isa);
+const rk_kernels *rk_kernels_of(int isa, int dtype); /* NULL if the machine lacks it */
+
+/* isa_*.c: one table for each dtype; absent where the compiler does not target the machine. */
+extern const rk_kernels rk_kernels_scalar[RK_DTYPE_COUNT];
+extern const rk_kernels rk_kernels_avx2[RK_DTYPE_COUNT];
+extern const rk_kernels rk_kernels_avx512[RK_DTYPE_COUNT];
+
+/* parallel.c: whole-layer drivers, one parallel region each. `scratch` holds `threads` pieces of
+ * `scratch_stride` bytes. */
+void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                int threads, char *scratch, size_t scratch_stride);
+void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                 int threads, char *scratch, size_t scratch_stride);
+void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+              ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads);
+int rk_max_threads(void);     /* OpenMP's current limit; 1 in a serial build or a forked child */
+int rk_has_openmp(void);      /* the OpenMP version date, 0 in a serial build */
+int rk_watch_forks(void);     /* makes a forked child run serially; 0 on success */
+
+#endif

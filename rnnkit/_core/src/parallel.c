@@ -1,0 +1,129 @@
+/* Whole-layer drivers: one parallel region for each, over work that is cut the same way always. */
+#include <pthread.h>
+#include "kernels.h"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+enum { INPUT_GRADIENT_ROWS = 96, DENSE_ROWS = 96 }; /* packed rows in one piece of work */
+
+static int regions_entered = 0; /* whether this process has had a parallel region */
+static int serial_child = 0;    /* set in a forked child, where the OpenMP runtime would hang */
+
+static void after_fork_in_child(void) {
+    serial_child = regions_entered;
+}
+
+int rk_watch_forks(void) {
+    return pthread_atfork(NULL, NULL, after_fork_in_child);
+}
+
+int rk_has_openmp(void) {
+#ifdef _OPENMP
+    return _OPENMP;
+#else
+    return 0;
+#endif
+}
+
+int rk_max_threads(void) {
+#ifdef _OPENMP
+    return serial_child ? 1 : omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
+static int thread_id(void) {
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+static int enter(int threads) {
+    if (serial_child)
+        return 1;
+    if (threads > 1)
+        regions_entered = 1;
+    return threads;
+}
+
+/* Denormal numbers count as zero inside a kernel: they cost up to 100 times and change nothing
+ * that is learnt. The mode is the thread's own, and restored on the way out. */
+static unsigned flush_denormals(void) {
+#ifdef __x86_64__
+    const unsigned mode = _mm_getcsr();
+    _mm_setcsr(mode | 0x8040); /* FTZ | DAZ */
+    return mode;
+#else
+    return 0;
+#endif
+}
+
+static void restore_mode(unsigned mode) {
+#ifdef __x86_64__
+    _mm_setcsr(mode);
+#else
+    (void)mode;
+#endif
+}
+
+void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                int threads, char *scratch, size_t scratch_stride) {
+    threads = enter(threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const unsigned mode = flush_denormals();
+        char *mine = scratch + (size_t)thread_id() * scratch_stride;
+#pragma omp for schedule(dynamic, 1)
+        for (int i = 0; i < n_tiles; i++)
+            k->forward(call, tiles[i], tiles[i + 1], mine);
+        restore_mode(mode);
+    }
+}
+
+void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                 int threads, char *scratch, size_t scratch_stride) {
+    const ptrdiff_t panels = (call->layer.hidden + k->lanes - 1) / k->lanes;
+    const ptrdiff_t pieces =
+        call->dx ? (call->rows + INPUT_GRADIENT_ROWS - 1) / INPUT_GRADIENT_ROWS : 0;
+    threads = enter(threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const unsigned mode = flush_denormals();
+        char *mine = scratch + (size_t)thread_id() * scratch_stride;
+#pragma omp for schedule(dynamic, 1)
+        for (int i = 0; i < n_tiles; i++)
+            k->backward(call, tiles[i], tiles[i + 1], mine);
+#pragma omp for schedule(dynamic, 1) nowait
+        for (ptrdiff_t i = 0; i < panels; i++)
+            k->parameter_gradient(call, i);
+#pragma omp for schedule(dynamic, 1)
+        for (ptrdiff_t i = 0; i < pieces; i++) {
+            const ptrdiff_t first = i * INPUT_GRADIENT_ROWS, last = first + INPUT_GRADIENT_ROWS;
+            k->input_gradient(call, first, last < call->rows ? last : call->rows);
+        }
+        restore_mode(mode);
+    }
+}
+
+void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+              ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads) {
+    const ptrdiff_t pieces = (rows + DENSE_ROWS - 1) / DENSE_ROWS;
+    threads = enter(threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const unsigned mode = flush_denormals();
+#pragma omp for schedule(static)
+        for (ptrdiff_t i = 0; i < pieces; i++) {
+            const ptrdiff_t first = i * DENSE_ROWS, last = first + DENSE_ROWS;
+            k->dense(x, weight, bias, y, inputs, outputs, first, last < rows ? last : rows);
+        }
+        restore_mode(mode);
+    }
+}

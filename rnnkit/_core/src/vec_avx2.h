@@ -1,0 +1,18 @@
+/* AVX2 with FMA: 32-byte vectors, 16 registers. */
+#include <immintrin.h>
+#undef RK_VECTOR_BYTES
+#undef RK_TILE_ROWS
+#undef v_fma
+#undef v_min
+#undef v_max
+#define RK_VECTOR_BYTES 32
+#define RK_TILE_ROWS 3
+#if RK_DOUBLE
+#define v_fma(a, b, c) ((vec)_mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c)))
+#define v_min(a, b) ((vec)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
+#define v_max(a, b) ((vec)_mm256_max_pd((__m256d)(a), (__m256d)(b)))
+#else
+#define v_fma(a, b, c) ((vec)_mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c)))
+#define v_min(a, b) ((vec)_mm256_min_ps((__m256)(a), (__m256)(b)))
+#define v_max(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
+#endif

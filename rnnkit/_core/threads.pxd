@@ -1,0 +1,14 @@
+"""How many threads a call may use, which kernels it runs, and the drivers that run them."""
+from rnnkit._core.kernels cimport rk_call, rk_kernels
+
+cdef int thread_count(double operations)
+cdef const rk_kernels *current_kernels(object dtype) except NULL
+cdef void run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
+                      int n_tiles, int threads, char *scratch,
+                      size_t scratch_stride) noexcept nogil
+cdef void run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
+                       int n_tiles, int threads, char *scratch,
+                       size_t scratch_stride) noexcept nogil
+cdef void run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
+                    void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
+                    int threads) noexcept nogil

@@ -1,0 +1,97 @@
+"""The CPU backend: thin calls into the compiled core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import threadpoolctl
+
+from rnnkit._core import heads, threads, updates
+from rnnkit._core.heads import Dense
+from rnnkit._core.recurrent import RecurrentLayer
+from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation
+from rnnkit.cells import LayerSpec
+
+__all__ = ["CpuBackend", "isa_available", "using_isa", "using_threads"]
+
+
+def isa_available() -> tuple[str, ...]:
+    """Return the names of the instruction sets this machine can run, slowest first."""
+    return threads.available_isas()
+
+
+@contextmanager
+def using_isa(name: str) -> Iterator[None]:
+    """Bind operations to this instruction set inside the ``with`` block."""
+    before = threads.set_isa(name)
+    try:
+        yield
+    finally:
+        threads.set_isa(before)
+
+
+@contextmanager
+def using_threads(n: int) -> Iterator[None]:
+    """Use exactly n threads for calls of any size inside the ``with`` block."""
+    before = threads.force_threads(n)
+    try:
+        yield
+    finally:
+        threads.force_threads(before)
+
+
+@cache
+def _thread_pools() -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()
+
+
+class CpuBackend:
+    """The operations of `rnnkit.backends.interface` on the compiled core."""
+
+    name = "cpu"
+    xp = np
+
+    def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
+        """Bind one recurrent layer in one direction."""
+        return RecurrentLayer(spec, dtype)
+
+    def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:
+        """Bind a dense layer."""
+        return Dense(n_inputs, n_outputs, dtype)
+
+    def softmax_cross_entropy(
+        self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0
+    ) -> tuple[float, Array]:
+        """Return the weighted sum of the losses and its gradient by the raw scores."""
+        return heads.softmax_cross_entropy(scores, labels, weights, label_smoothing)
+
+    def softmax(self, scores: Array) -> Array:
+        """Return the class probabilities of raw scores."""
+        return heads.softmax(scores)
+
+    def clip_norm(self, gradient: Array, limit: float) -> float:
+        """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
+        return updates.clip_norm(gradient, limit)
+
+    def update(
+        self,
+        rule: str,
+        parameters: Array,
+        gradient: Array,
+        state: dict[str, Array],
+        *,
+        learning_rate: float,
+        step: int,
+        **options: float,
+    ) -> None:
+        """Apply one optimizer step in place on flat vectors."""
+        if rule == "adam":
+            options["step"] = step
+        getattr(updates, rule)(parameters, gradient, **state, rate=learning_rate, **options)
+
+    def limited_blas(self):
+        """Return a context that keeps BLAS on one thread, so that its sums keep their order."""
+        return _thread_pools().limit(limits=1, user_api="blas")

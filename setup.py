@@ -1,0 +1,87 @@
+"""Build the compiled core: the C sources as a plain list, OpenMP where the compiler has it."""
+
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+CORE = Path("rnnkit/_core")
+C_SOURCES = [
+    str(CORE / "src" / name)
+    for name in ("isa_scalar.c", "isa_avx2.c", "isa_avx512.c", "dispatch.c", "parallel.c")
+]
+C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src").glob(pattern)]
+# -ffp-contract=off keeps fused multiply-adds where they are written, so that every build of
+# one instruction set rounds alike.
+COMPILE_ARGS = ["-std=c11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+
+
+def extension(name, extra_sources=()):
+    """Describe one compiled module of the core."""
+    return Extension(
+        f"rnnkit._core.{name}",
+        [str(CORE / f"{name}.pyx"), *extra_sources],
+        depends=C_HEADERS,
+        include_dirs=[numpy.get_include(), str(CORE)],
+        define_macros=MACROS,
+        extra_compile_args=COMPILE_ARGS,
+    )
+
+
+class BuildCore(build_ext):
+    """Builds with OpenMP if a two-line program compiles and links with it, serially otherwise."""
+
+    def build_extensions(self):
+        """Add the OpenMP flags, or say that the build is serial."""
+        if os.environ.get("RNNKIT_OPENMP") != "0" and self.links_with("-fopenmp"):
+            for module in self.extensions:
+                module.extra_compile_args.append("-fopenmp")
+                module.extra_link_args.append("-fopenmp")
+        else:
+            self.announce("rnnkit: building without OpenMP; one thread will be used", level=3)
+        super().build_extensions()
+
+    def links_with(self, flag):
+        """Try the flag on a program that asks for its thread number."""
+        program = "#include <omp.h>\nint main(void) { return omp_get_thread_num(); }\n"
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text(program)
+            try:
+                objects = self.compiler.compile([str(source)], folder, extra_postargs=[flag])
+                self.compiler.link_executable(objects, str(Path(folder, "probe")), extra_postargs=[flag])
+            except Exception as error:  # whatever a compiler may raise: the answer is no
+                self.announce(f"rnnkit: {flag} does not work here ({error})", level=2)
+                return False
+        return True
+
+
+if platform.system() == "Windows":
+    raise SystemExit("rnnkit needs gcc or clang; on Windows, build it inside WSL")
+
+setup(
+    ext_modules=cythonize(
+        [
+            extension("threads", C_SOURCES),
+            extension("memory"),
+            extension("recurrent"),
+            extension("heads"),
+            extension("updates"),
+        ],
+        build_dir="build",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": False,
+            "initializedcheck": False,
+            "cdivision": True,
+            "freethreading_compatible": True,
+        },
+    ),
+    cmdclass={"build_ext": BuildCore},
+)
