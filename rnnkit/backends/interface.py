@@ -1,0 +1,179 @@
+"""The contract of a backend: its operations, their shapes and who owns what. No code runs here.
+
+A backend computes; it holds no model. Operations are bound once per fit or predict call,
+keep their own buffers, and are never shared between threads. Arrays are C-contiguous and of
+the backend's array module `xp` (numpy, or cupy on a GPU) in the operation's dtype.
+
+Letters: B sequences of the minibatch, T steps, P packed rows, I inputs, H hidden units,
+G gates, K outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from rnnkit.cells import LayerSpec
+
+Array = Any  # an ndarray of the backend's array module
+
+
+class PackedPlan(Protocol):
+    """How the sequences of a minibatch lie in packed rows: longest first, step after step.
+
+    Step t owns the packed rows ``step_offsets[t]:step_offsets[t + 1]``, one for each of the
+    first n_t sequences. All arrays live on the host.
+    """
+
+    lengths: np.ndarray  # (B,) intp, non-increasing; zero is allowed
+    step_offsets: np.ndarray  # (T + 1,) intp
+
+    @property
+    def n_sequences(self) -> int: ...
+
+    @property
+    def n_steps(self) -> int: ...
+
+    @property
+    def n_rows(self) -> int: ...
+
+
+class RecurrentResult(NamedTuple):
+    """What a recurrent layer returns. Arrays may be reused by the operation's next call."""
+
+    y: Array  # (P, H), the hidden state after each step, in packed order
+    h_n: Array  # (B, H), the state after each sequence's last step (first, if reverse)
+    c_n: Array | None  # (B, H), lstm only
+
+
+class RecurrentGradient(NamedTuple):
+    """What the backward pass of a recurrent layer returns, besides parameter gradients."""
+
+    dx: Array | None  # (P, I); None if not asked for
+    dh0: Array  # (B, H)
+    dc0: Array | None  # (B, H), lstm only
+
+
+class RecurrentOperation(Protocol):
+    """One recurrent layer in one direction over a packed minibatch."""
+
+    spec: LayerSpec
+
+    def forward(
+        self,
+        plan: PackedPlan,
+        x: Array,
+        weights: dict[str, Array],
+        h0: Array | None = None,
+        c0: Array | None = None,
+        *,
+        training: bool = False,
+        recurrent_mask: Array | None = None,
+        zoneout_masks: tuple[Array, Array | None] | None = None,
+    ) -> RecurrentResult:
+        """Run all steps.
+
+        x is (P, I); `weights` has the names and shapes of ``spec.parameter_shapes()``;
+        h0, c0 are (B, H), None meaning zeros; recurrent_mask is (B, H), 0 or 1 / (1 - rate);
+        zoneout_masks are (P, H) of 0 and 1 for h and c. With ``training=True`` the operation
+        keeps what `backward` and `gate` need and computes zoneout with the masks (none: off);
+        otherwise it keeps nothing and zoneout takes its expected value.
+        """
+        ...
+
+    def backward(
+        self,
+        dy: Array | None,
+        gradients: dict[str, Array],
+        dh_n: Array | None = None,
+        dc_n: Array | None = None,
+        *,
+        input_gradient: bool = True,
+    ) -> RecurrentGradient:
+        """Run back through the last forward call, once.
+
+        dy is (P, H) or None for zeros; the gradient of each parameter is added to the array
+        of its name in `gradients`.
+        """
+        ...
+
+    def gate(self, name: str) -> Array:
+        """Return the (P, H) activations of a gate of the last training forward call.
+
+        Call it before `backward`, which reuses the memory.
+        """
+        ...
+
+
+class DenseOperation(Protocol):
+    """``y = x Wᵀ + b``; a row's result does not depend on the rows beside it."""
+
+    def forward(self, x: Array, weight: Array, bias: Array) -> Array:
+        """Map x (P, I) with weight (K, I) and bias (K,) to (P, K)."""
+        ...
+
+    def backward(
+        self,
+        x: Array,
+        dy: Array,
+        weight: Array,
+        dweight: Array,
+        dbias: Array,
+        *,
+        input_gradient: bool = True,
+    ) -> Array | None:
+        """Add to dweight and dbias; return dx (P, I), or None if not asked for."""
+        ...
+
+
+class Backend(Protocol):
+    """What computes: the factory of operations and the few calls on flat vectors."""
+
+    name: str
+    xp: Any  # the array module: numpy, or cupy
+
+    def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
+
+    def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
+
+    def softmax_cross_entropy(
+        self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0
+    ) -> tuple[float, Array]:
+        """Return the weighted sum of the losses (nats) and its gradient by the raw scores.
+
+        scores (P, K); labels (P,) intp; weights (P,) or None for ones. With smoothing s the
+        target distribution is ``(1 - s) onehot + s / K``. Summed in a fixed order.
+        """
+        ...
+
+    def softmax(self, scores: Array) -> Array:
+        """Return the class probabilities (P, K) of raw scores (P, K)."""
+        ...
+
+    def clip_norm(self, gradient: Array, limit: float) -> float:
+        """Scale the flat gradient in place so that its 2-norm is at most `limit`.
+
+        Returns the norm found, inf or nan if an entry is not finite (nothing is scaled then).
+        """
+        ...
+
+    def update(
+        self,
+        rule: str,
+        parameters: Array,
+        gradient: Array,
+        state: dict[str, Array],
+        *,
+        learning_rate: float,
+        step: int,
+        **options: float,
+    ) -> None:
+        """Apply one optimizer step in place on flat vectors.
+
+        rule "sgd" (state "velocity"; options momentum, nesterov), "rmsprop" ("square",
+        "velocity"; decay, epsilon, momentum), "adagrad" ("square"; epsilon), "adadelta"
+        ("square", "change"; decay, epsilon), "adam" ("mean", "square"; beta_1, beta_2,
+        epsilon, weight_decay: decoupled, as in AdamW). `step` counts from 1.
+        """
+        ...

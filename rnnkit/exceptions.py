@@ -1,0 +1,19 @@
+"""The few exceptions and warnings of rnnkit; everything else raises Python's own."""
+
+__all__ = ["MissingExtraError"]
+
+
+class MissingExtraError(ImportError):
+    """An optional package is needed for what was asked and is not installed.
+
+    The message is one sentence that names the package and the extra that brings it,
+    for example ``pip install "rnnkit[onnx]"``.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f'{purpose} needs the package {package!r}, which is not installed; '
+            f'install it with: pip install "rnnkit[{extra}]"'
+        )
+        self.package = package
+        self.extra = extra
