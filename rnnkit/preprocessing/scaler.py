@@ -231,12 +231,8 @@ def _in_form_of(X: Any, values: np.ndarray, offsets: np.ndarray) -> Any:
         return result
     if _is_frame_or_rows(X):
         return result.reshape(len(result), -1)
-    if values.shape[1] == 1 and _holds_series(X):
+    one_each = isinstance(result, list) or result.dtype == object
+    if one_each and values.shape[1] == 1 and np.ndim(next(iter(X))) == 1:
         for i, series in enumerate(result):
             result[i] = series[:, 0]
     return result
-
-
-def _holds_series(X: Any) -> bool:
-    """Whether X is a list or object array of sequences given as 1-D series of numbers."""
-    return getattr(X, "ndim", 1) == 1 and np.ndim(X[0]) == 1

@@ -28,7 +28,6 @@ def expected_failures(estimator):
         SequenceScaler(),
         SequenceScaler(RobustScaler()),
         SequenceScaler(MinMaxScaler()),
-        SequenceScaler(SimpleImputer()),
     ],
     expected_failed_checks=expected_failures,
 )
