@@ -32,7 +32,7 @@ __all__ = [
     "Step",
 ]
 
-State = tuple[Array | None, ...]  # arrays whose first dimension are the sequences
+State = tuple[Any, ...]  # arrays, or None, whose first dimension are the sequences
 
 
 class Step:

@@ -50,7 +50,8 @@ class Network:
         self.layers = tuple(layers)
         self.output = output
         shapes: dict[str, tuple[int, ...]] = {}
-        for part in (*self.layers, output):
+        parts: tuple[Any, ...] = (*self.layers, output)
+        for part in parts:
             for name, shape in part.parameter_shapes().items():
                 if name in shapes:
                     raise ValueError(f"two layers name the same parameter {name!r}")
@@ -85,7 +86,8 @@ class Network:
         rng : numpy.random.RandomState or numpy.random.Generator
             What is drawn does not depend on the dtype.
         """
-        for part in (*self.layers, self.output):
+        parts: tuple[Any, ...] = (*self.layers, self.output)
+        for part in parts:
             part.initialize(self.parameters, rng)
 
     def bind(
@@ -134,7 +136,9 @@ class BoundNetwork:
         shapes = network.parameters.shapes
         self.flat_parameters = backend.xp.asarray(network.parameters.flat)
         self.parameters = named_views(self.flat_parameters, shapes)
-        self.flat_gradient = backend.xp.zeros_like(self.flat_parameters) if training else None
+        self.flat_gradient: Array = (
+            backend.xp.zeros_like(self.flat_parameters) if training else None
+        )
         self.gradients = named_views(self.flat_gradient, shapes) if training else {}
         self._operations = []
         self._first_with_gradient = 0 if input_gradient else len(network.layers)

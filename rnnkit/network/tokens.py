@@ -237,7 +237,7 @@ class _CharacterOperation:
         self._columns = slice(*layer.columns)
         self._table = parameters["characters.embedding"]
         self._gradient = gradients.get("characters.embedding")
-        self._recurrent = layer.recurrent.bind(backend, parameters, gradients, dtype, True)
+        self._recurrent: Any = layer.recurrent.bind(backend, parameters, gradients, dtype, True)
         self._output = RowBuffer(layer.width, dtype, backend.xp)
         self._step = Step()
 

@@ -76,13 +76,13 @@ class Objective:
         if self._has_tokens:
             tokens, numeric = data.values
             self._tokens = tokens
-            self._values = None if numeric is None else self._upload(numeric)
+            self._values: Any = None if numeric is None else self._upload(numeric)
         else:
             self._values = self._upload(data.values)
         self._per_step = network.per_step
         self._targets_per_step = self._per_step and not output.targets_per_sequence
         self._weights_per_step = self._per_step and not output.weights_per_sequence
-        self._targets = data.targets
+        self._targets: Any = data.targets
         if data.targets.dtype != object:
             self._targets = self._upload(data.targets)
         self._weights = None if data.weights is None else self._upload(data.weights)

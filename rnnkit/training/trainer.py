@@ -6,7 +6,8 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -16,7 +17,7 @@ from rnnkit.network.network import Network
 from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.callbacks import Callback
 from rnnkit.training.objective import Objective, TrainingData, bytes_per_row
-from rnnkit.training.optimizers import LBFGS, Solver, SolverState, make_solver
+from rnnkit.training.optimizers import LBFGS, Solver, make_solver
 from rnnkit.training.schedules import Schedule, make_schedule
 from rnnkit.training.stopping import Progress
 
@@ -175,7 +176,8 @@ class Trainer:
         self._loss_progress = Progress(tol, n_iter_no_change)
         self._score_progress = Progress(tol, n_iter_no_change)
         self._bound = network.bind(backend, training=True)
-        self._state: SolverState | None = None
+        self._state: Any = None  # the SolverState, made by the first call of fit
+        self._last_finite: Any = None  # the parameters at the end of the last finite epoch
 
     def fit(
         self,
@@ -205,21 +207,34 @@ class Trainer:
         -------
         FitResult
             Never raises for a loss that is not finite or a KeyboardInterrupt: see its `reason`.
+
+        Raises
+        ------
+        ValueError
+            If no weight is positive.
         """
+        if data.weights is not None and not data.weights.sum() > 0:
+            raise ValueError("weights must have a positive sum")
         bound = self._bound
-        history = _History([], None if validate is None else [])
+        history = _History()
         self._last_finite = bound.flat_parameters.copy()
         objective = Objective(bound, data, self.alpha, self.l1, self._max_rows)
         try:
             if isinstance(self.solver, LBFGS):
-                reason, message = self._fit_lbfgs(objective, data, n_epochs, validate, history)
+                reason, message = self._fit_lbfgs(
+                    self.solver, objective, data, n_epochs, validate, history
+                )
             else:
+                if self._state is None:
+                    self._state = self.solver.start(self.backend, bound.flat_parameters)
                 span = self.n_epochs + n_epochs if schedule_epochs is None else schedule_epochs
                 reason, message = self._fit_epochs(
                     objective, data, n_epochs, validate, span, history
                 )
         except KeyboardInterrupt:
             reason, message = "interrupted", "Training interrupted by user."
+            if isinstance(self.solver, LBFGS):  # which may have stood somewhere on a line search
+                bound.flat_parameters[...] = self._last_finite
         except _NotFiniteError as error:
             reason, message = "non_finite", str(error)
             bound.flat_parameters[...] = self._last_finite
@@ -233,7 +248,7 @@ class Trainer:
             message=message,
             loss_curve=history.losses,
             best_loss=-self._loss_progress.best,
-            validation_scores=history.scores,
+            validation_scores=None if validate is None else history.scores,
             best_validation_score=None if validate is None else self._score_progress.best,
         )
 
@@ -247,8 +262,6 @@ class Trainer:
         history: _History,
     ) -> tuple[str, str]:
         """Run epochs of minibatches; return the reason for the end and its message."""
-        if self._state is None:
-            self._state = self.solver.start(self.backend, self._bound.flat_parameters)
         for _ in range(n_epochs):
             started = time.perf_counter()
             loss, rate = self._epoch(objective, data, schedule_epochs)
@@ -344,6 +357,7 @@ class Trainer:
 
     def _fit_lbfgs(
         self,
+        solver: LBFGS,
         objective: Objective,
         data: TrainingData,
         n_epochs: int,
@@ -355,6 +369,7 @@ class Trainer:
         upload = self.backend.xp.asarray
         everything = batch_of(data.offsets, np.arange(data.n_sequences))
         end: list[tuple[str, str]] = []
+        started = time.perf_counter()
 
         def loss_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
             parameters[...] = upload(x)
@@ -377,8 +392,6 @@ class Trainer:
             if end:
                 raise StopIteration
 
-        started = time.perf_counter()
-        solver = self.solver
         result = optimize.minimize(
             loss_and_gradient,
             _to_host(parameters).astype(np.float64),
@@ -407,8 +420,8 @@ class Trainer:
 class _History:
     """What a call of fit has noted at the end of its epochs."""
 
-    losses: list[float]
-    scores: list[float] | None
+    losses: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
 
 
 class _NotFiniteError(ArithmeticError):

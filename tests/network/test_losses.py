@@ -1,0 +1,110 @@
+"""Outputs: what scores mean, and losses against their definitions."""
+
+import numpy as np
+import pytest
+from tolerances import assert_close
+
+from rnnkit.backends import get_backend
+from rnnkit.network import (
+    AbsoluteError,
+    Bernoulli,
+    HuberLoss,
+    PoissonLoss,
+    QuantileLoss,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+
+BACKEND = get_backend("reference")
+SCORES = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 3.0]])
+TARGETS = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+WEIGHTS = np.array([1.0, 0.0, 3.0])
+
+DEFINITIONS = {
+    SquaredError(2): lambda s, y: ((s - y) ** 2 / 2).mean(axis=1),
+    AbsoluteError(2): lambda s, y: np.abs(s - y).mean(axis=1),
+    HuberLoss(2, delta=0.6): lambda s, y: np.where(
+        np.abs(s - y) <= 0.6, (s - y) ** 2 / 2, 0.6 * (np.abs(s - y) - 0.3)
+    ).mean(axis=1),
+    QuantileLoss(2, quantile=0.9): lambda s, y: np.where(y > s, 0.9 * (y - s), 0.1 * (s - y)).mean(
+        axis=1
+    ),
+    PoissonLoss(2): lambda s, y: (np.exp(s) - y * s).mean(axis=1),
+    Bernoulli(2): lambda s, y: (
+        -np.log(np.where(y == 1, 1 / (1 + np.exp(-s)), 1 / (1 + np.exp(s)))).sum(axis=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("output", DEFINITIONS, ids=lambda output: type(output).__name__)
+def test_loss_is_its_definition_and_weights_repeat_rows(output):
+    losses = DEFINITIONS[output](SCORES, TARGETS)
+    loss, dscores = output.loss(BACKEND, SCORES, TARGETS, None, None, {}, {})
+    assert_close(loss, losses.sum(), np.float64, 6)
+    weighted, dweighted = output.loss(BACKEND, SCORES, TARGETS, WEIGHTS, None, {}, {})
+    assert_close(weighted, (WEIGHTS * losses).sum(), np.float64, 6)
+    assert_close(dweighted, WEIGHTS[:, None] * dscores, np.float64, 2)
+    assert output.width == 2
+    assert output.parameter_shapes() == {}
+
+
+@pytest.mark.parametrize("output", DEFINITIONS, ids=lambda output: type(output).__name__)
+def test_loss_keeps_float32(output):
+    _, dscores = output.loss(
+        BACKEND, SCORES.astype("f4"), TARGETS.astype("f4"), WEIGHTS.astype("f4"), None, {}, {}
+    )
+    assert dscores.dtype == np.float32
+    assert output.decision(BACKEND, SCORES.astype("f4"), None, {}).dtype == np.float32
+
+
+def test_cross_entropy_counts_nats_and_smooths():
+    output = SoftmaxCrossEntropy(2, label_smoothing=0.2)
+    labels = TARGETS[:, 0].astype(np.intp)
+    p = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True)
+    target = 0.8 * np.eye(2)[labels] + 0.1
+    loss, _ = output.loss(BACKEND, SCORES, labels, WEIGHTS, None, {}, {})
+    assert_close(loss, -(WEIGHTS[:, None] * target * np.log(p)).sum(), np.float64, 6)
+    assert_close(output.probabilities(BACKEND, SCORES, None, {}), p, np.float64, 2)
+    np.testing.assert_array_equal(output.decision(BACKEND, SCORES, None, {}), [0, 0, 1])
+
+
+def test_decisions():
+    np.testing.assert_array_equal(SquaredError(2).decision(BACKEND, SCORES, None, {}), SCORES)
+    assert_close(PoissonLoss(2).decision(BACKEND, SCORES, None, {}), np.exp(SCORES), np.float64, 2)
+    np.testing.assert_array_equal(
+        Bernoulli(2).decision(BACKEND, SCORES, None, {}), [[1, 0], [1, 1], [0, 1]]
+    )
+    assert_close(
+        Bernoulli(2).probabilities(BACKEND, SCORES, None, {}),
+        1 / (1 + np.exp(-SCORES)),
+        np.float64,
+        2,
+    )
+
+
+def test_far_scores_overflow_nowhere():
+    scores = np.array([[-1e4, 1e4]])
+    with np.errstate(all="raise", under="ignore"):
+        loss, dscores = Bernoulli(2).loss(
+            BACKEND, scores, np.array([[0.0, 1.0]]), None, None, {}, {}
+        )
+    assert loss == 0
+    assert not dscores.any()
+
+
+def test_numbers_have_no_probabilities():
+    with pytest.raises(AttributeError, match="SquaredError has no probabilities"):
+        SquaredError(1).probabilities(BACKEND, SCORES, None, {})
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: HuberLoss(1, delta=0.0), "delta of HuberLoss must be positive, got 0.0"),
+        (lambda: QuantileLoss(1, quantile=1.0), r"must lie in \(0, 1\), got 1.0"),
+        (lambda: SoftmaxCrossEntropy(2, label_smoothing=1.0), r"in \[0, 1\), got 1.0"),
+    ],
+)
+def test_wrong_options_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

@@ -1,0 +1,55 @@
+"""Token layers: what a table, a word's characters and a minibatch of words come to."""
+
+import numpy as np
+import pytest
+
+from rnnkit.network.tokens import CharacterEncoder, Embedding, _add_rows, _different_words
+from rnnkit.network.tokens import _word_lengths as word_lengths
+
+
+def test_rows_are_added_to_the_row_of_their_id():
+    rng = np.random.RandomState(0)
+    table = rng.standard_normal((7, 3))
+    ids = np.array([2, 0, 2, 6, 2, 0])
+    rows = rng.standard_normal((6, 3))
+    expected = table.copy()
+    np.add.at(expected, ids, rows)
+    _add_rows(table, ids, rows)
+    np.testing.assert_allclose(table, expected, rtol=8 * np.finfo(float).eps)
+
+
+def test_every_different_word_is_found_once():
+    characters = np.array([[3, 1, 0], [2, 0, 0], [3, 1, 0], [0, 0, 0]])
+    words, word_of_row = _different_words(characters)
+    assert len(words) == 3
+    np.testing.assert_array_equal(words[word_of_row], characters)
+
+
+def test_a_word_ends_at_its_last_known_character():
+    words = np.array([[3, 1, 0, 0], [3, 0, 2, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
+    np.testing.assert_array_equal(word_lengths(words), [2, 3, 0, 4])
+
+
+def test_embedding_of_id_zero_starts_at_zero():
+    layer = Embedding((4, 3), (2, 5))
+    parameters = {name: np.ones(shape) for name, shape in layer.parameter_shapes().items()}
+    assert list(parameters) == ["embedding.weight_0", "embedding.weight_1"]
+    layer.initialize(parameters, np.random.RandomState(0))
+    for table in parameters.values():
+        assert not table[0].any()
+        assert table[1:].all()
+    assert layer.width == 7
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Embedding((3, 2), (2,)), "equally many, got 2, 1"),
+        (lambda: Embedding((0,), (2,)), "at least 1 id and 1 dimension, got 0 and 2"),
+        (lambda: Embedding((3,), (2,), unknown_rate=1.0), r"unknown_rate must lie in \[0, 1\)"),
+        (lambda: CharacterEncoder(3, 2, 2, (4, 4)), r"first < end, got \(4, 4\)"),
+    ],
+)
+def test_wrong_options_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
