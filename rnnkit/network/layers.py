@@ -9,7 +9,7 @@ sequence. An operation that carries something from step to step keeps it in `sta
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from typing import Any, Protocol
@@ -86,7 +86,16 @@ class Layer(ABC):
 
 
 class RowBuffer:
-    """Memory for rows that is kept from call to call and grows when it must."""
+    """Memory for rows that is kept from call to call and grows when it must.
+
+    Parameters
+    ----------
+    width : int
+        Entries of a row.
+    dtype : dtype
+    xp : module
+        The array module.
+    """
 
     def __init__(self, width: int, dtype: Any, xp: Any) -> None:
         self._width = width
@@ -390,7 +399,7 @@ class _RecurrentOperation:
         self._draws_masks = bool(layer.recurrent_dropout or layer.specs[0].zoneout)
         self._input_gradient = input_gradient
         self._hidden_size = layer.specs[0].hidden_size
-        self._steps: list[Array] = []
+        self._steps: Sequence[Array] = ()
         self._joined = RowBuffer(layer.width, dtype, backend.xp)
         self._joined_dx = RowBuffer(layer.specs[0].n_inputs, dtype, backend.xp)
 
@@ -406,11 +415,10 @@ class _RecurrentOperation:
                     step.plan, x, direction.weights, h0, c0, training=step.training, **masks
                 )
             )
-        self.state = (results[0].h_n, results[0].c_n)
-        self._steps = [result.y for result in results]
-        if self._last_only:
-            return self._join([result.h_n for result in results])
-        return self.y
+        steps, last, last_cells = zip(*results)
+        self._steps = steps
+        self.state = (last[0], last_cells[0])
+        return self._join(last if self._last_only else steps)
 
     @property
     def y(self) -> Array:
@@ -431,17 +439,17 @@ class _RecurrentOperation:
             part = dy
             if len(self.directions) > 1:
                 part = dy[:, number * h : (number + 1) * h].copy()
-            gradient = direction.operation.backward(
+            dpart, _, _ = direction.operation.backward(
                 None if self._last_only else part,
                 direction.gradients,
                 dh_n=part if self._last_only else None,
                 input_gradient=self._input_gradient,
             )
             if self._input_gradient:
-                dx = gradient.dx if dx is None else self._add(dx, gradient.dx)
+                dx = dpart if dx is None else self._add(dx, dpart)
         return dx
 
-    def _join(self, parts: list[Array]) -> Array:
+    def _join(self, parts: Sequence[Array]) -> Array:
         if len(parts) == 1:
             return parts[0]
         h = self._hidden_size

@@ -116,7 +116,12 @@ class Network:
 class BoundNetwork:
     """A network's operations on one backend, with their buffers.
 
-    Made by `Network.bind`.
+    Made by `Network.bind`; never shared between threads.
+
+    Parameters
+    ----------
+    network, backend, training, input_gradient
+        As in `Network.bind`.
 
     Attributes
     ----------

@@ -20,7 +20,7 @@ __all__ = ["Objective", "TrainingData", "bytes_per_row"]
 class TrainingData:
     """Flat training data: n sequences, their ΣT steps one after the other.
 
-    Attributes
+    Parameters
     ----------
     values : ndarray of shape (ΣT, I), or tuple
         Numeric steps in the network's dtype; for a network with token inputs the tuple

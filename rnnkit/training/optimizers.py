@@ -61,7 +61,15 @@ class Solver(Options):
 
 
 class SolverState:
-    """What a solver remembers between steps: its vectors and the number of steps taken."""
+    """What a solver remembers between steps: its vectors and the number of steps taken.
+
+    Parameters
+    ----------
+    solver : Solver
+    backend : Backend
+    parameters : array of shape (n_parameters,)
+        The flat vector that will be updated.
+    """
 
     def __init__(self, solver: Solver, backend: Backend, parameters: Array) -> None:
         self.step = 0

@@ -28,7 +28,7 @@ __all__ = ["FitResult", "Trainer"]
 class FitResult:
     """What a call of `Trainer.fit` did.
 
-    Attributes
+    Parameters
     ----------
     n_epochs : int
         Epochs completed in this call.
