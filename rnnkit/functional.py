@@ -90,7 +90,8 @@ def recurrent(
     -------
     RecurrentOutput
         ``y``: (N, T, D·H), zero past a sequence's length, or ragged like x; ``h_n``, and for
-        lstm ``c_n``: (L·D, N, H); ``backward(dy, dh_n, dc_n)``: the gradients.
+        lstm ``c_n``: (L·D, N, H); ``backward(dy, dh_n, dc_n)``: the gradients. It refers to
+        the weights and does not copy them: leave them unchanged until after `backward`.
 
     Raises
     ------
@@ -162,8 +163,9 @@ class RecurrentOutput:
 
     def __init__(self, chain: _Chain, layout: _Layout, states: dict[str, Array]) -> None:
         self._chain, self._layout = chain, layout
-        self._x = layout.pack(layout.values)
+        self._x = layout.values[layout.rows]
         self._states = layout.pack_states(states)
+        self._ready = False  # whether the chain holds what one backward pass needs
         y, ends = self._run()
         self.y = layout.unpack(y)
         self.h_n = layout.unpack_states(ends["h"])
@@ -199,7 +201,7 @@ class RecurrentOutput:
             for state, (name, value) in given.items()
             if value is not None
         }
-        packed_dy = None if dy is None else layout.pack(layout.read(dy, "dy", self._width))
+        packed_dy = None if dy is None else layout.pack(dy, "dy", self._width)
         if not self._ready:
             self._run()
         self._ready = False
@@ -210,7 +212,7 @@ class RecurrentOutput:
         return {**gradients, **dweights}
 
     def _run(self) -> tuple[Array, dict[str, list[Array]]]:
-        """Run forward; what the backward pass needs is then there for one such pass."""
+        """Run forward."""
         y, ends = self._chain.forward(self._x, self._states)
         self._width, self._ready = y.shape[1], True
         return y, ends
@@ -234,11 +236,13 @@ class _Chain:
             for d, (part, operation) in enumerate(zip(row, operations)):
                 k = layer * self.n_directions + d
                 h0, c0 = (starts[s][k] if s in starts else None for s in ("h", "c"))
-                result = operation.forward(self.plan, x, part.parameters, h0, c0, training=True)
-                outputs.append(result.y)
-                ends.setdefault("h", []).append(result.h_n)
-                if result.c_n is not None:
-                    ends.setdefault("c", []).append(result.c_n)
+                y, h_n, c_n = operation.forward(
+                    self.plan, x, part.parameters, h0, c0, training=True
+                )
+                outputs.append(y)
+                ends.setdefault("h", []).append(h_n)
+                if c_n is not None:
+                    ends.setdefault("c", []).append(c_n)
             x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
         return x, ends
 
@@ -257,11 +261,13 @@ class _Chain:
                 dy_part = None if dy is None else np.ascontiguousarray(dy[:, columns])
                 dh_n, dc_n = (dends[s][k] if s in dends else None for s in ("h", "c"))
                 dparameters = {name: np.zeros_like(p) for name, p in part.parameters.items()}
-                result = self.operations[layer][d].backward(dy_part, dparameters, dh_n, dc_n)
-                dx = result.dx if dx is None else dx + result.dx
-                dstarts.setdefault("h", []).insert(0, result.dh0)
-                if result.dc0 is not None:
-                    dstarts.setdefault("c", []).insert(0, result.dc0)
+                dx_part, dh0, dc0 = self.operations[layer][d].backward(
+                    dy_part, dparameters, dh_n, dc_n
+                )
+                dx = dx_part if dx is None else dx + dx_part
+                dstarts.setdefault("h", []).insert(0, dh0)
+                if dc0 is not None:
+                    dstarts.setdefault("c", []).insert(0, dc0)
                 dweights.update(part.named_gradients(dparameters))
             dy = dx
         return dy, dstarts, dweights
@@ -276,39 +282,40 @@ class _Layout:
         self.plan = pack(self.lengths)
         self.rows = self.plan.rows(self.offsets[:-1])
         self.is_sequences = isinstance(x, Sequences)
-        self.padded_shape = None if _is_ragged(x) else np.shape(x)[:2]
+        self.is_padded = not _is_ragged(x)
+        if self.is_padded:
+            n_sequences, self.padded_steps = np.shape(x)[:2]
+            self.padded_rows = self.plan.rows(np.arange(n_sequences) * self.padded_steps)
 
-    def pack(self, values: Array) -> Array:
-        """Arrange flat values (ΣT, F) in packed rows (P, F)."""
-        return values[self.rows]
-
-    def unpack(self, packed: Array) -> Any:
-        """Arrange packed rows (P, F) in the form of the caller's x."""
-        values = np.empty_like(packed)
-        values[self.rows] = packed
-        if self.is_sequences:
-            return Sequences(values, self.offsets)
-        if self.padded_shape is None:
-            return [part.copy() for part in np.split(values, self.offsets[1:-1])]
-        padded = np.zeros((*self.padded_shape, packed.shape[1]), packed.dtype)
-        padded[self._is_real()] = values
-        return padded
-
-    def read(self, given: Any, name: str, width: int) -> Array:
-        """Return flat values (ΣT, width) of an array in the form of the caller's x."""
+    def pack(self, given: Any, name: str, width: int) -> Array:
+        """Arrange an array in the form of the caller's x in packed rows (P, width)."""
         dtype = self.values.dtype
-        if self.padded_shape is not None:
-            padded = _of_shape(np.asarray(given), name, (*self.padded_shape, width))
-            return _finite_array(padded[self._is_real()], name, dtype)
+        if self.is_padded:
+            shape = (len(self.lengths), self.padded_steps, width)
+            flat = _of_shape(np.asarray(given), name, shape).reshape(-1, width)
+            return _finite_array(flat[self.padded_rows], name, dtype)
         if isinstance(given, Sequences):
             given = given.to_list()
         if len(given) != len(self.lengths):
             raise ValueError(f"{name} must have {len(self.lengths)} sequences, got {len(given)}")
         parts = [
             _of_shape(_finite_array(part, f"{name}[{n}]", dtype), f"{name}[{n}]", (steps, width))
-            for n, (part, steps) in enumerate(zip(given, self.lengths))
+            for n, (part, steps) in enumerate(zip(given, self.lengths.tolist()))
         ]
-        return np.concatenate(parts)
+        return np.concatenate(parts)[self.rows]
+
+    def unpack(self, packed: Array) -> Any:
+        """Arrange packed rows (P, F) in the form of the caller's x."""
+        width = packed.shape[1]
+        if self.is_padded:
+            padded = np.zeros((len(self.lengths) * self.padded_steps, width), packed.dtype)
+            padded[self.padded_rows] = packed
+            return padded.reshape(len(self.lengths), self.padded_steps, width)
+        values = np.empty_like(packed)
+        values[self.rows] = packed
+        if self.is_sequences:
+            return Sequences(values, self.offsets)
+        return [part.copy() for part in np.split(values, self.offsets[1:-1])]
 
     def pack_states(self, states: dict[str, Array]) -> dict[str, Array]:
         """Sort states (L·D, N, H) as the plan sorts the sequences."""
@@ -320,9 +327,6 @@ class _Layout:
         for k, state in enumerate(states):
             stacked[k, self.plan.order] = state
         return stacked
-
-    def _is_real(self) -> Array:
-        return np.arange(self.padded_shape[1]) < self.lengths[:, np.newaxis]
 
 
 @dataclass(frozen=True)

@@ -41,3 +41,25 @@ def assert_gradients(computed, loss, arrays):
     assert set(computed) == set(arrays)
     for name, array in arrays.items():
         assert_gradient(computed[name], loss, array, name)
+
+
+def assert_gradients_along_a_direction(computed, loss, arrays):
+    """Assert the derivative of ``loss()`` along one random direction in each of the arrays.
+
+    Four evaluations of the loss for an array instead of four for each entry: for layers put
+    together whose own gradients `assert_gradients` has proven.
+    """
+    assert set(computed) == set(arrays)
+    rng = np.random.RandomState(0)
+    for name, array in arrays.items():
+        direction = rng.normal(size=array.shape)
+        position = np.zeros(1)
+        origin = array.copy()
+
+        def along(array=array, origin=origin, direction=direction, position=position):
+            array[...] = origin + position * direction
+            return loss()
+
+        slope = np.array([(computed[name] * direction).sum()])
+        assert_gradient(slope, along, position, name)
+        array[...] = origin

@@ -26,8 +26,11 @@ class PackedPlan(Protocol):
     first n_t sequences. All arrays live on the host.
     """
 
-    lengths: np.ndarray  # (B,) intp, non-increasing; zero is allowed
-    step_offsets: np.ndarray  # (T + 1,) intp
+    @property
+    def lengths(self) -> np.ndarray: ...  # (B,) intp, non-increasing; zero is allowed
+
+    @property
+    def step_offsets(self) -> np.ndarray: ...  # (T + 1,) intp
 
     @property
     def n_sequences(self) -> int: ...
@@ -58,7 +61,8 @@ class RecurrentGradient(NamedTuple):
 class RecurrentOperation(Protocol):
     """One recurrent layer in one direction over a packed minibatch."""
 
-    spec: LayerSpec
+    @property
+    def spec(self) -> LayerSpec: ...
 
     def forward(
         self,
@@ -130,8 +134,11 @@ class DenseOperation(Protocol):
 class Backend(Protocol):
     """What computes: the factory of operations and the few calls on flat vectors."""
 
-    name: str
-    xp: Any  # the array module: numpy, or cupy
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def xp(self) -> Any: ...  # the array module: numpy, or cupy
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
 

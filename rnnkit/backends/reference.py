@@ -10,6 +10,7 @@ G gates, K outputs. A leading d means the gradient of the loss by the variable n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -294,7 +295,7 @@ class ReferenceRecurrent:
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
     ) -> RecurrentResult:
-        """Run all steps."""
+        """Run all steps; the masks act in training alone."""
         spec = self.spec
         state_shape = (plan.n_sequences, spec.hidden_size)
         starts = [h0, c0] if spec.has_cell_state else [h0]
@@ -302,7 +303,9 @@ class ReferenceRecurrent:
             np.zeros(state_shape, self.dtype) if start is None else np.array(start, self.dtype)
             for start in starts
         ]
-        mask = np.ones(state_shape, self.dtype) if recurrent_mask is None else recurrent_mask
+        mask = recurrent_mask
+        if mask is None or not training:
+            mask = np.ones(state_shape, self.dtype)
         kept = self._zoneout(plan, training, zoneout_masks)
         inputs = Product(weights["weight_ih"], weights.get("norm_ih"))
         wx = inputs.forward(x) + weights["bias"]
@@ -474,7 +477,7 @@ def adam(
     parameters -= learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + epsilon)
 
 
-UPDATE_RULES = {
+UPDATE_RULES: dict[str, Callable[..., None]] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
     "adagrad": adagrad,

@@ -142,7 +142,7 @@ def make_problem(
 def run_forward(backend, problem, training=True, starts=True):
     """Return the operation and copies of what its forward call returned."""
     operation = backend.recurrent(problem.spec, problem.x.dtype)
-    result = operation.forward(
+    y, h_n, c_n = operation.forward(
         problem.plan,
         problem.x,
         problem.weights,
@@ -150,7 +150,7 @@ def run_forward(backend, problem, training=True, starts=True):
         training=training,
         **problem.masks,
     )
-    outputs = {"y": result.y, "h_n": result.h_n, "c_n": result.c_n}
+    outputs = {"y": y, "h_n": h_n, "c_n": c_n}
     return operation, {name: np.array(a) for name, a in outputs.items() if a is not None}
 
 
@@ -158,10 +158,10 @@ def run_both(backend, problem, starts=True, ends=True, dy=True):
     """Return all outputs and the gradients by all inputs."""
     operation, outputs = run_forward(backend, problem, starts=starts)
     dweights = {name: np.zeros_like(weight) for name, weight in problem.weights.items()}
-    result = operation.backward(
+    dx, dh0, dc0 = operation.backward(
         problem.dy if dy else None, dweights, **(problem.ends if ends else {})
     )
-    gradients = {"x": result.dx, "h0": result.dh0, "c0": result.dc0}
+    gradients = {"x": dx, "h0": dh0, "c0": dc0}
     gradients = {name: np.array(a) for name, a in gradients.items() if a is not None}
     return outputs, {**gradients, **dweights}
 

@@ -102,7 +102,7 @@ def oracle_outputs(problem, training=True):
     for b, length in enumerate(plan.lengths):
         h = problem.starts["h0"][b]
         c = problem.starts["c0"][b] if spec.has_cell_state else None
-        mask = problem.masks["recurrent_mask"][b] if problem.masks else 1
+        mask = problem.masks["recurrent_mask"][b] if training and problem.masks else 1
         steps = range(length)
         for t in reversed(steps) if spec.reverse else steps:
             row = plan.step_offsets[t] + b
