@@ -28,7 +28,7 @@ def make_temporal_order(
     n_relevant: int = 2,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[Sequences, np.ndarray]:
-    """Generate the temporal order problem: which symbols came, in which order?
+    """Generate the temporal order problem: which relevant symbols came, in which order.
 
     A sequence of 100 to 110 symbols begins with E, ends with B and is otherwise drawn from
     a, b, c and d, but for two or three relevant symbols, X or Y, at steps uniform in [10, 20]
