@@ -1,6 +1,12 @@
 """The estimators: four tasks, each with three cells, in scikit-learn's manner."""
 
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
+from rnnkit.estimators.features import RecurrentFeatures
+from rnnkit.estimators.labeller import (
+    GRUSequenceLabeller,
+    LSTMSequenceLabeller,
+    RNNSequenceLabeller,
+)
 from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
 from rnnkit.estimators.sequence_regressor import (
     GRUSequenceRegressor,
@@ -13,15 +19,19 @@ from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNS
 __all__ = [
     "GRUClassifier",
     "GRURegressor",
+    "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
     "LSTMRegressor",
+    "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
     "RNNRegressor",
+    "RNNSequenceLabeller",
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
+    "RecurrentFeatures",
     "Stream",
 ]

@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from math import prod
 from typing import Any, ClassVar, dataclass_transform
 
@@ -34,7 +36,7 @@ from rnnkit.estimators.parameters_doc import describe
 from rnnkit.estimators.stream import Stream
 from rnnkit.network import BoundNetwork, Embedding, Network, Output, build_network
 from rnnkit.network.chains import to_host
-from rnnkit.sequences import Batch, Plan, Sequences, batch_of
+from rnnkit.sequences import Batch, Plan, Sequences, batch_of, restore_form
 from rnnkit.training import (
     LBFGS,
     Cosine,
@@ -186,7 +188,7 @@ class RecurrentEstimator(BaseEstimator):
     clip_value: float | None = None
     bptt_steps: int | None = None
     batch_size: Any = "auto"
-    max_iter: int = 200
+    max_iter: int = 100
     shuffle: bool = True
     tol: float = 1e-4
     n_iter_no_change: int = 10
@@ -281,9 +283,7 @@ class RecurrentEstimator(BaseEstimator):
             self._fit(X, y, sample_weight, validation_data, lengths)
         return self
 
-    def _fit(
-        self, X: Any, y: Any, sample_weight: Any, validation_data: Any, lengths: Any
-    ) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any, lengths: Any) -> None:
         backend = get_backend(self.device)
         first = not (self.warm_start and hasattr(self, "network_"))
         examples = self._read_examples(X, y, sample_weight, lengths, first=first)
@@ -303,9 +303,7 @@ class RecurrentEstimator(BaseEstimator):
         self._warn(result)
 
     @available_if(_trains_in_minibatches)
-    def partial_fit(
-        self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None
-    ) -> Any:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Any:
         """Train for one more epoch on the given data.
 
         The solver goes on from where the last call of `partial_fit` left it, as long as no
@@ -570,7 +568,7 @@ class RecurrentEstimator(BaseEstimator):
         sequences: Sequences,
         operation: Callable[[BoundNetwork, Plan, Any], np.ndarray],
         *,
-        per_step: bool | None = None,
+        per_step: bool,
     ) -> np.ndarray:
         """Run an operation over sequences in batches of bounded memory.
 
@@ -578,7 +576,6 @@ class RecurrentEstimator(BaseEstimator):
         inputs, and returns one row per packed row, or one per sequence. The rows come back in
         the order of `sequences`.
         """
-        per_step = self._per_step if per_step is None else per_step
         backend = get_backend(self.device)
         bound = network.bind(backend)
         values = self._values(sequences, network)
@@ -616,7 +613,9 @@ class RecurrentEstimator(BaseEstimator):
         check_is_fitted(self)
         sequences, form = self._read_new(X, lengths)
         predictions = self._present(self._decide(self.network_, sequences))
-        return form.restore(predictions, sequences.offsets) if self._per_step else predictions
+        if not _decides_per_step(self.network_):
+            return predictions
+        return form.restore(predictions, sequences.offsets)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
@@ -643,11 +642,16 @@ class RecurrentEstimator(BaseEstimator):
         """Read X at predict time; a sequence without steps has an answer per step: none."""
         return read_sequences(self, X, lengths, reset=False, allow_empty=self._per_step)
 
+    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Any) -> np.ndarray:
+        """Return what the output object decides about raw scores."""
+        return bound.decision(plan, scores)
+
     def _decide(self, network: Network, sequences: Sequences) -> np.ndarray:
         return self._apply(
             network,
             sequences,
-            lambda bound, plan, x: bound.decision(plan, bound.forward(plan, x)),
+            lambda bound, plan, x: self._decision(bound, plan, bound.forward(plan, x)),
+            per_step=_decides_per_step(network),
         )
 
     def _probabilities(self, sequences: Sequences) -> np.ndarray:
@@ -655,6 +659,7 @@ class RecurrentEstimator(BaseEstimator):
             self.network_,
             sequences,
             lambda bound, plan, x: bound.probabilities(plan, bound.forward(plan, x)),
+            per_step=self._per_step,
         )
 
     def _score_examples(self, network: Network, examples: Examples) -> float:
@@ -681,7 +686,7 @@ class RecurrentEstimator(BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (N, T, D·H), or object array of N arrays (T_i, D·H) for ragged X
+        ndarray of shape (N, T, D·H), or in the form of a ragged X with D·H features
             Zero beyond a sequence's length.
 
         Raises
@@ -690,14 +695,14 @@ class RecurrentEstimator(BaseEstimator):
             If X is not as in `fit`, or there is no such layer.
         """
         check_is_fitted(self)
-        sequences, form = read_sequences(self, X, lengths, reset=False)
+        sequences, _ = read_sequences(self, X, lengths, reset=False)
         states = self._apply(
             self.network_,
             sequences,
             lambda bound, plan, x: bound.hidden_states(plan, x, layer),
             per_step=True,
         )
-        return form.restore(states, sequences.offsets)
+        return restore_form(X, states, sequences.offsets)
 
     def gate_activations(
         self, X: Any, layer: int = 0, lengths: Any = None
@@ -725,7 +730,7 @@ class RecurrentEstimator(BaseEstimator):
             If X is not as in `fit`, or there is no such layer.
         """
         check_is_fitted(self)
-        sequences, form = read_sequences(self, X, lengths, reset=False)
+        sequences, _ = read_sequences(self, X, lengths, reset=False)
         gates = CELLS[self._cell].gates
 
         def stacked(bound: BoundNetwork, plan: Plan, x: Any) -> np.ndarray:
@@ -734,7 +739,7 @@ class RecurrentEstimator(BaseEstimator):
 
         values = self._apply(self.network_, sequences, stacked, per_step=True)
         return {
-            gate: form.restore(values[:, position], sequences.offsets)
+            gate: restore_form(X, values[:, position], sequences.offsets)
             for position, gate in enumerate(gates)
         }
 
@@ -767,7 +772,30 @@ class RecurrentEstimator(BaseEstimator):
         state = dict(super().__getstate__())
         state.pop("_trainer", None)
         state.pop("_trained_with", None)
-        return state
+        return {**state, "_rnnkit_version": _installed_version()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        pickled, present = state.pop("_rnnkit_version", None), _installed_version()
+        if pickled != present:
+            warnings.warn(
+                f"{type(self).__name__} was pickled with rnnkit {pickled} and is loaded with "
+                f"{present}; save models as files to take them from version to version",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
+
+@cache
+def _installed_version() -> str:
+    try:
+        return version("rnnkit")
+    except PackageNotFoundError:  # a source tree on the path
+        return "that is not installed"
+
+
+def _decides_per_step(network: Network) -> bool:
+    return network.per_step and not network.output.targets_per_sequence
 
 
 def bounded_batches(offsets: np.ndarray) -> Iterator[Batch]:

@@ -70,8 +70,10 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
         first = not hasattr(self, "network_")
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        if not first and classes is not None and not np.array_equal(
-            self.classes_, np.unique(np.asarray(classes))
+        if (
+            not first
+            and classes is not None
+            and not np.array_equal(self.classes_, np.unique(np.asarray(classes)))
         ):
             raise ValueError(
                 f"classes={classes!r} is not the same as on last call to partial_fit, "

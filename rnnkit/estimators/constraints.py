@@ -8,8 +8,8 @@ from typing import Any
 from sklearn import get_config
 from sklearn.utils._param_validation import (
     HasMethods,
-    InvalidParameterError,
     Interval,
+    InvalidParameterError,
     StrOptions,
     validate_parameter_constraints,
 )
@@ -98,14 +98,21 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "class_weight": [StrOptions({"balanced"}), dict, None],
     "loss": [
         StrOptions(
-            {"squared", "squared_error", "absolute", "absolute_error", "huber", "quantile", "poisson"}
+            {
+                "squared",
+                "squared_error",
+                "absolute",
+                "absolute_error",
+                "huber",
+                "quantile",
+                "poisson",
+            }
         ),
     ],
     "huber_delta": [_POSITIVE],
     "quantile": [_FRACTION],
     "output": [StrOptions({"softmax", "crf"})],
-    "decoding": [StrOptions({"greedy", "beam"})],
-    "beam_width": [_integer(1)],
+    "beam_width": [_integer(1), None],
     "device": [StrOptions({"cpu", "cuda", "reference"})],
     "random_state": ["random_state"],
     "verbose": ["verbose"],

@@ -13,7 +13,14 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 
 from rnnkit.sequences import Sequences
 
-__all__ = ["InputForm", "flatten_steps", "read_sequences", "read_weights", "split_steps"]
+__all__ = [
+    "InputForm",
+    "flatten_steps",
+    "read_sequences",
+    "read_weights",
+    "refuse_mixed_types",
+    "split_steps",
+]
 
 
 @dataclass(frozen=True)
@@ -184,10 +191,8 @@ def flatten_steps(
     for i, (piece, length) in enumerate(zip(pieces, lengths)):
         padded = form.dense and len(piece) == form.n_steps
         if len(piece) != length and not padded:
-            raise ValueError(
-                f"sequence {i} has {length} steps but {len(piece)} {noun} in {name}"
-            )
-    _refuse_mixed_types(pieces, name)
+            raise ValueError(f"sequence {i} has {length} steps but {len(piece)} {noun} in {name}")
+    refuse_mixed_types(pieces, name)
     return np.concatenate([piece[:length] for piece, length in zip(pieces, lengths)])
 
 
@@ -210,7 +215,7 @@ def _steps_of(item: Any) -> np.ndarray:
     return steps
 
 
-def _refuse_mixed_types(pieces: list[np.ndarray], name: str) -> None:
+def refuse_mixed_types(pieces: list[np.ndarray], name: str) -> None:
     kinds = {"text" if p.dtype.kind in "US" else "other" for p in pieces if len(p)}
     if len(kinds) > 1:
         raise ValueError(f"{name} mixes text and numbers")

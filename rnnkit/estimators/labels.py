@@ -77,8 +77,7 @@ def weigh_classes(class_weight: Any, classes: np.ndarray, codes: np.ndarray) -> 
     present = np.unique(codes)
     weights = np.ones(len(classes))
     if isinstance(class_weight, dict):
-        known = {label: weight for label, weight in class_weight.items()}
-        weights = compute_class_weight(known, classes=classes, y=classes)
+        weights = compute_class_weight(class_weight, classes=classes, y=classes)
     else:
         weights[present] = compute_class_weight(class_weight, classes=present, y=codes)
     return weights[codes]

@@ -62,7 +62,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     ),
     "gate_bias": (
         'None, "chrono" or dict',
-        "Initial biases of the gates: a dict gate → value, or \"chrono\" (Tallec & Ollivier "
+        'Initial biases of the gates: a dict gate → value, or "chrono" (Tallec & Ollivier '
         "2018), which draws them so that the cell can remember over the longest sequence seen "
         "in `fit`. Long lags are often not learned without it.",
     ),
@@ -156,15 +156,14 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "quantile": ("float", 'The quantile that loss="quantile" predicts.'),
     "output": (
         '{"softmax", "crf"}',
-        'How the labels of a sequence are scored: every step by itself, or as a whole by a '
+        "How the labels of a sequence are scored: every step by itself, or as a whole by a "
         'linear-chain conditional random field ("crf"; Lafferty et al. 2001).',
     ),
-    "decoding": (
-        '{"greedy", "beam"}',
-        "How labels are read from the scores: the best label of every step, or a search over "
-        "whole label sequences.",
+    "beam_width": (
+        "int or None",
+        "Label sequences kept at every step of a beam search for the most probable one; None "
+        "reads the labels from the best class of every step. May be changed after `fit`.",
     ),
-    "beam_width": ("int", 'Label sequences that decoding="beam" keeps at every step.'),
     "device": (
         '{"cpu", "cuda", "reference"}',
         'Where the arithmetic is done. "cuda" needs an NVIDIA GPU and the extra of that name; '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -68,9 +68,7 @@ class NumberPrediction(RecurrentEstimator):
         elif y.shape[1] != self._n_targets:
             raise ValueError(f"y has {y.shape[1]} outputs, expected {self._n_targets} as in fit")
         if self.loss == "poisson" and np.any(y < 0):
-            raise ValueError(
-                f"loss='poisson' needs y of at least 0, got {y.min():.6g}"
-            )
+            raise ValueError(f"loss='poisson' needs y of at least 0, got {y.min():.6g}")
         return y
 
     def _output_bias(self, examples: Examples) -> np.ndarray:

@@ -1,0 +1,157 @@
+"""A transformer that turns sequences into the pooled states of a recurrent network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.estimators.inputs import read_sequences
+from rnnkit.network import BoundNetwork
+from rnnkit.network.chains import to_host
+from rnnkit.sequences import Plan
+
+__all__ = ["RecurrentFeatures"]
+
+
+class RecurrentFeatures(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, MetaEstimatorMixin, BaseEstimator
+):
+    """Turn sequences into vectors: the pooled hidden states of a recurrent network.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An rnnkit estimator; a clone of it is fitted. Wrap a fitted one in
+        `sklearn.frozen.FrozenEstimator` to use it as it is.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the states of a sequence become one vector; "last" is the state of each direction
+        after it has read the whole sequence.
+    layer : int, default=-1
+        Which recurrent layer, counted from 0; -1 is the last.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted estimator.
+    n_features_in_ : int
+        Its number of features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import GRUClassifier, RecurrentFeatures
+    >>> X = [np.ones((length, 2)) * length for length in (2, 3, 4, 5)]
+    >>> classifier = GRUClassifier(6, max_iter=5, learning_rate="linear", random_state=0)
+    >>> RecurrentFeatures(classifier).fit(X, [0, 0, 1, 1]).transform(X).shape
+    (4, 6)
+    """
+
+    def __init__(self, estimator: Any, *, pooling: str = "last", layer: int = -1) -> None:
+        self.estimator = estimator
+        self.pooling = pooling
+        self.layer = layer
+
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> RecurrentFeatures:
+        """Fit a clone of the estimator.
+
+        Parameters
+        ----------
+        X, y
+            As the estimator's `fit` takes them.
+        **fit_params : dict
+            Handed on to it.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If `pooling` is unknown, or as the estimator's `fit`.
+        """
+        if self.pooling not in _POOLINGS:
+            raise ValueError(
+                f"pooling must be one of {', '.join(map(repr, _POOLINGS))}, got {self.pooling!r}"
+            )
+        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        return self
+
+    def transform(self, X: Any, lengths: Any = None) -> np.ndarray:
+        """Return the pooled states.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As the estimator's `predict` takes it.
+        lengths : array-like of shape (N,), default=None
+            Steps of every sequence of a dense X.
+
+        Returns
+        -------
+        ndarray of shape (N, D·H)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not as in `fit`, or there is no such layer.
+        """
+        check_is_fitted(self, "estimator_")
+        estimator, pool = self.estimator_, _POOLINGS[self.pooling]
+        sequences, _ = read_sequences(estimator, X, lengths, reset=False)
+
+        def pooled(bound: BoundNetwork, plan: Plan, x: Any) -> np.ndarray:
+            states = to_host(bound.hidden_states(plan, x, self.layer), bound.backend)
+            return pool(states, plan, estimator.hidden_size)
+
+        return estimator._apply(estimator.network_, sequences, pooled, per_step=False)
+
+    @property
+    def n_features_in_(self) -> int:
+        """The estimator's number of features."""
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.n_features_in_
+
+    @property
+    def _n_features_out(self) -> int:
+        directions = 2 if self.estimator_.bidirectional else 1
+        return directions * self.estimator_.hidden_size
+
+
+def _last(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
+    """Return the state of each direction after the whole sequence, (B, D·H)."""
+    first_rows = np.arange(plan.n_sequences)
+    forward = states[plan.last_rows(), :hidden_size]
+    return np.concatenate([forward, states[first_rows, hidden_size:]], axis=1)
+
+
+def _mean(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
+    """Return the mean over the steps, added in their order, (B, D·H)."""
+    total = np.zeros((plan.n_sequences, states.shape[1]), states.dtype)
+    for step in _steps(states, plan):
+        total[: len(step)] += step
+    return total / plan.lengths[:, None].astype(states.dtype)
+
+
+def _max(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
+    """Return the maximum over the steps, (B, D·H)."""
+    largest = np.full((plan.n_sequences, states.shape[1]), -np.inf, states.dtype)
+    for step in _steps(states, plan):
+        np.maximum(largest[: len(step)], step, out=largest[: len(step)])
+    return largest
+
+
+def _steps(states: np.ndarray, plan: Plan) -> list[np.ndarray]:
+    return np.split(states, plan.step_offsets[1:-1])
+
+
+_POOLINGS = {"last": _last, "mean": _mean, "max": _max}

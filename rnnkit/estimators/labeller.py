@@ -1,0 +1,178 @@
+"""Sequence labellers: a sequence of labels, shorter than the input and not aligned with it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from rnnkit.estimators.base import (
+    GRUParameters,
+    LSTMParameters,
+    RecurrentEstimator,
+    RNNParameters,
+    parameters,
+    recurrent_estimator,
+)
+from rnnkit.estimators.inputs import InputForm, refuse_mixed_types, split_steps
+from rnnkit.estimators.labels import check_label_values, encode_labels, find_classes
+from rnnkit.metrics import edit_distance
+from rnnkit.network import CTC, BoundNetwork, Output
+from rnnkit.network.ctc import check_alignable
+from rnnkit.sequences import Plan, Sequences
+
+__all__ = ["GRUSequenceLabeller", "LSTMSequenceLabeller", "RNNSequenceLabeller"]
+
+
+@parameters
+class RecurrentSequenceLabeller(RecurrentEstimator):
+    """What writes a label sequence for every sequence, whatever the cell."""
+
+    _per_step: ClassVar[bool] = True
+    _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
+
+    beam_width: int | None = None
+
+    def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+        """Return the probability of every class, and of the blank, at every step.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As in `fit`.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, T, K + 1), or object array of N arrays (T_i, K + 1) for ragged X
+            In the order of `classes_`, the blank last; zero beyond a sequence's length.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X is not as in `fit`.
+        """
+        check_is_fitted(self)
+        sequences, form = self._read_new(X, lengths)
+        return form.restore(self._probabilities(sequences), sequences.offsets)
+
+    def _make_output(self) -> Output:
+        return CTC(len(self.classes_), self.beam_width)
+
+    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Any) -> np.ndarray:
+        """Decode with the beam width the estimator has now."""
+        return self._make_output().decision(bound.backend, scores, plan, bound.parameters)
+
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
+    ) -> np.ndarray:
+        check_consistent_length(sequences.offsets[1:], y)
+        pieces = [np.asarray(labels) for labels in y]
+        for i, piece in enumerate(pieces):
+            if piece.ndim != 1:
+                raise ValueError(
+                    f"y must hold a list of labels for every sequence; y[{i}] has "
+                    f"{piece.ndim} dimensions"
+                )
+        refuse_mixed_types(pieces, "y")
+        labels = np.concatenate([p for p in pieces if len(p)] or pieces)
+        check_label_values(labels)
+        if first:
+            self.classes_ = find_classes(labels, self)
+        offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
+        targets = split_steps(encode_labels(labels, self.classes_, strict=strict), offsets)
+        if strict:
+            check_alignable(sequences.lengths, targets)
+        return targets
+
+    def _present(self, decisions: np.ndarray) -> np.ndarray:
+        predictions = np.empty(len(decisions), dtype=object)
+        for i, codes in enumerate(decisions):
+            predictions[i] = self.classes_[codes]
+        return predictions
+
+    def _score_decisions(
+        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        """Return one minus the edit distance per true label."""
+        distances = np.array([edit_distance(t, d) for t, d in zip(targets, decisions)])
+        n_labels = np.array([len(t) for t in targets])
+        weights = np.ones(len(targets)) if weights is None else weights
+        return float(1 - (weights @ distances) / max(weights @ n_labels, 1))
+
+
+@recurrent_estimator
+class RNNSequenceLabeller(RNNParameters, RecurrentSequenceLabeller):
+    """Write a sequence of labels for a sequence with a simple (Elman) recurrent network.
+
+    y holds one list of labels per sequence, without saying at which steps they belong; a list
+    is never longer than its sequence. `score` is one minus the edit distance per true label.
+
+    Notes
+    -----
+    Trained by connectionist temporal classification: the probability of a label list is summed
+    over all ways to spread it over the steps with blanks between; the loss is its negative
+    logarithm in nats per sequence. Source: Graves, Fernández, Gomez & Schmidhuber (2006).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import RNNSequenceLabeller
+    >>> X = [np.repeat(np.eye(2)[word], 2, axis=0) for word in ([0, 1], [1, 0], [0], [1])]
+    >>> y = [["a", "b"], ["b", "a"], ["a"], ["b"]]
+    >>> labeller = RNNSequenceLabeller(8, learning_rate_init=0.05, random_state=0).fit(X, y)
+    >>> labeller.predict(X)[0].tolist()
+    ['a', 'b']
+    """
+
+
+@recurrent_estimator
+class LSTMSequenceLabeller(LSTMParameters, RecurrentSequenceLabeller):
+    """Write a sequence of labels for a sequence with a long short-term memory network.
+
+    y holds one list of labels per sequence, without saying at which steps they belong; a list
+    is never longer than its sequence. `score` is one minus the edit distance per true label.
+
+    Notes
+    -----
+    Trained by connectionist temporal classification: the probability of a label list is summed
+    over all ways to spread it over the steps with blanks between; the loss is its negative
+    logarithm in nats per sequence. Source: Graves, Fernández, Gomez & Schmidhuber (2006).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import LSTMSequenceLabeller
+    >>> X = [np.repeat(np.eye(2)[word], 2, axis=0) for word in ([0, 1], [1, 0], [0], [1])]
+    >>> y = [["a", "b"], ["b", "a"], ["a"], ["b"]]
+    >>> labeller = LSTMSequenceLabeller(8, learning_rate_init=0.05, random_state=0).fit(X, y)
+    >>> labeller.predict(X)[0].tolist()
+    ['a', 'b']
+    """
+
+
+@recurrent_estimator
+class GRUSequenceLabeller(GRUParameters, RecurrentSequenceLabeller):
+    """Write a sequence of labels for a sequence with gated recurrent units.
+
+    y holds one list of labels per sequence, without saying at which steps they belong; a list
+    is never longer than its sequence. `score` is one minus the edit distance per true label.
+
+    Notes
+    -----
+    Trained by connectionist temporal classification: the probability of a label list is summed
+    over all ways to spread it over the steps with blanks between; the loss is its negative
+    logarithm in nats per sequence. Source: Graves, Fernández, Gomez & Schmidhuber (2006).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import GRUSequenceLabeller
+    >>> X = [np.repeat(np.eye(2)[word], 2, axis=0) for word in ([0, 1], [1, 0], [0], [1])]
+    >>> y = [["a", "b"], ["b", "a"], ["a"], ["b"]]
+    >>> labeller = GRUSequenceLabeller(8, learning_rate_init=0.05, random_state=0).fit(X, y)
+    >>> labeller.predict(X)[0].tolist()
+    ['a', 'b']
+    """
