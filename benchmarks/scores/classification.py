@@ -1,13 +1,13 @@
 """Sequence classification: JapaneseVowels, GunPoint, ItalyPowerDemand, digits row by row."""
 
 import numpy as np
-from rnnkit.preprocessing import SequenceScaler
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rnnkit import GRUClassifier, LSTMClassifier
+from rnnkit.preprocessing import SequenceScaler
 
 from .runner import Task, loaders
 
@@ -81,7 +81,7 @@ def digits(seed):
     """Images of 8 x 8 read row by row: 8 steps of 8 features; a quarter held out by the seed."""
     X, y = load_digits(return_X_y=True)
     X, X_test, y, y_test = train_test_split(
-        X / 16, y, test_size=0.25, stratify=y, random_state=seed
+        np.float32(X / 16), y, test_size=0.25, stratify=y, random_state=seed
     )
     model = LSTMClassifier(
         128,
