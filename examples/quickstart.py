@@ -15,6 +15,7 @@ from rnnkit import GRUClassifier, GRUSequenceTagger, LSTMClassifier
 def search_over_a_pipeline():
     """Digits read row by row: 8 steps of 8 features, a scaler before the network."""
     X, y = load_digits(return_X_y=True)
+    X = X.astype(np.float32)
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=0.25, stratify=y, random_state=0
     )
@@ -25,18 +26,19 @@ def search_over_a_pipeline():
                 "lstm",
                 LSTMClassifier(
                     step_features=8,
+                    dropout=0.3,
                     solver="adamw",
                     learning_rate_init=3e-3,
                     learning_rate="cosine",
-                    batch_size=64,
-                    max_iter=20,
-                    n_iter_no_change=20,
+                    batch_size=32,
+                    max_iter=25,
+                    n_iter_no_change=25,
                     random_state=0,
                 ),
             ),
         ]
     )
-    grid = {"lstm__hidden_size": [32, 64], "lstm__input_noise": [0.0, 0.2]}
+    grid = {"lstm__hidden_size": [64, 128], "lstm__input_noise": [0.0, 0.4]}
     search = GridSearchCV(pipeline, grid, cv=3, n_jobs=2, verbose=2)
     search.fit(X_train, y_train)
     print(f"best parameters {search.best_params_}, cross-validated {search.best_score_:.3f}")
@@ -54,7 +56,15 @@ def sequences_of_different_lengths():
         X.append(slope * t + np.sin(t / 2 + rng.uniform(0, 6)) + 0.1 * rng.normal(size=t.shape))
     model = make_pipeline(
         SequenceScaler(StandardScaler()),
-        GRUClassifier(32, learning_rate_init=1e-2, batch_size=32, max_iter=40, random_state=0),
+        GRUClassifier(
+            32,
+            learning_rate_init=1e-2,
+            learning_rate="cosine",
+            batch_size=32,
+            max_iter=10,
+            random_state=0,
+            verbose=1,
+        ),
     )
     model.fit(X[:300], y[:300])
     print(f"held-out accuracy {model.score(X[300:], y[300:]):.3f}")
@@ -66,7 +76,13 @@ def a_label_for_every_step():
     X = [rng.integers(0, 2, rng.integers(5, 30)).astype(float) for _ in range(400)]
     y = [np.where(np.cumsum(2 * x - 1) > 0, "more ones", "not more") for x in X]
     tagger = GRUSequenceTagger(
-        32, learning_rate_init=1e-2, batch_size=32, max_iter=25, random_state=0, verbose=1
+        32,
+        learning_rate_init=1e-2,
+        learning_rate="cosine",
+        batch_size=32,
+        max_iter=15,
+        random_state=0,
+        verbose=1,
     )
     tagger.fit(X[:300], y[:300])
     print(f"held-out token accuracy {tagger.score(X[300:], y[300:]):.3f}")
