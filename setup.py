@@ -55,7 +55,9 @@ class BuildCore(build_ext):
             source.write_text(program)
             try:
                 objects = self.compiler.compile([str(source)], folder, extra_postargs=[flag])
-                self.compiler.link_executable(objects, str(Path(folder, "probe")), extra_postargs=[flag])
+                self.compiler.link_executable(
+                    objects, str(Path(folder, "probe")), extra_postargs=[flag]
+                )
             except Exception as error:  # whatever a compiler may raise: the answer is no
                 self.announce(f"rnnkit: {flag} does not work here ({error})", level=2)
                 return False

@@ -1,39 +1,54 @@
 """LSTM, GRU and Elman networks as scikit-learn estimators on a compiled core."""
 
-from rnnkit import functional, metrics
+from importlib.metadata import version
+
+from rnnkit import datasets, functional, metrics, preprocessing, training
+from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
     GRURegressor,
+    GRUSequenceLabeller,
     GRUSequenceRegressor,
     GRUSequenceTagger,
     LSTMClassifier,
     LSTMRegressor,
+    LSTMSequenceLabeller,
     LSTMSequenceRegressor,
     LSTMSequenceTagger,
+    RecurrentFeatures,
     RNNClassifier,
     RNNRegressor,
+    RNNSequenceLabeller,
     RNNSequenceRegressor,
     RNNSequenceTagger,
 )
 from rnnkit.sequences import Sequences
 
-__version__ = "0.1.0"
+__version__ = version("rnnkit")
 
 __all__ = [
     "GRUClassifier",
     "GRURegressor",
+    "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
     "LSTMRegressor",
+    "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
     "RNNRegressor",
+    "RNNSequenceLabeller",
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
+    "RecurrentFeatures",
     "Sequences",
     "__version__",
+    "datasets",
     "functional",
     "metrics",
+    "preprocessing",
+    "show_config",
+    "training",
 ]

@@ -106,8 +106,31 @@ def make_activation(
     return Activation(known, alpha, beta)
 
 
+TANH = make_activation("tanh")
+SIGMOID = make_activation("sigmoid")
+
+
 def weight_name(name: str, layer: int, reverse: bool = False) -> str:
-    """Return PyTorch's name of a parameter: ``weight_ih_l0``, ``weight_ih_l0_reverse``."""
+    """Return PyTorch's name of a parameter.
+
+    Parameters
+    ----------
+    name : str
+        The name without suffix, a key of `LayerSpec.parameter_shapes`.
+    layer : int
+        The layer, counted from 0.
+    reverse : bool, default=False
+        Whether it belongs to the reverse direction.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> weight_name("weight_ih", 0, reverse=True)
+    'weight_ih_l0_reverse'
+    """
     return f"{name}_l{layer}{'_reverse' if reverse else ''}"
 
 
@@ -153,9 +176,9 @@ class LayerSpec:
     n_inputs: int
     hidden_size: int
     reverse: bool = False
-    activation: Activation = Activation("tanh", 1.0, 1.0)
-    gate_activation: Activation = Activation("sigmoid", 1.0, 0.0)
-    output_activation: Activation = Activation("tanh", 1.0, 1.0)
+    activation: Activation = TANH
+    gate_activation: Activation = SIGMOID
+    output_activation: Activation = TANH
     peephole: bool = False
     coupled_gates: bool = False
     cell_clip: float | None = None

@@ -8,6 +8,15 @@ class MissingExtraError(ImportError):
 
     The message is one sentence that names the package and the extra that brings it,
     for example ``pip install "rnnkit[onnx]"``.
+
+    Parameters
+    ----------
+    package : str
+        The package that is missing.
+    extra : str
+        The extra of rnnkit that brings it.
+    purpose : str
+        What needs it; the sentence begins with it.
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:

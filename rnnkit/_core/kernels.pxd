@@ -90,3 +90,4 @@ cdef extern from "src/kernels.h" nogil:
     int rk_max_threads()
     int rk_has_openmp()
     int rk_watch_forks()
+    const char *rk_compiler()

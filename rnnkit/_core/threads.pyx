@@ -7,6 +7,7 @@ import numpy as np
 from rnnkit._core.kernels cimport (
     rk_backward,
     rk_call,
+    rk_compiler,
     rk_dense,
     rk_forward,
     rk_has_openmp,
@@ -48,6 +49,11 @@ def set_isa(name):
     before = current_isa()
     isa_in_use = ISA_NAMES.index(name)
     return before
+
+
+def compiler():
+    """Return the compiler that built the core."""
+    return rk_compiler().decode()
 
 
 def openmp_version():

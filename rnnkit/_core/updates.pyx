@@ -21,16 +21,16 @@ cdef double clip(floating[::1] gradient, double limit) except? -1:
     cdef double partial[LANES]
     cdef double norm, total = 0
     cdef floating factor
-    cdef ptrdiff_t i, l, block, n = gradient.shape[0]
+    cdef ptrdiff_t i, lane, block, n = gradient.shape[0]
     with nogil:
-        for l in range(LANES):
-            partial[l] = 0
+        for lane in range(LANES):
+            partial[lane] = 0
         for block in range(n // LANES):
-            for l in range(LANES):
-                i = block * LANES + l
-                partial[l] += <double>gradient[i] * gradient[i]
-        for l in range(LANES):
-            total += partial[l]
+            for lane in range(LANES):
+                i = block * LANES + lane
+                partial[lane] += <double>gradient[i] * gradient[i]
+        for lane in range(LANES):
+            total += partial[lane]
         for i in range(n // LANES * LANES, n):
             total += <double>gradient[i] * gradient[i]
         norm = sqrt(total)
@@ -55,10 +55,12 @@ def rmsprop(floating[::1] w, const floating[::1] g, floating[::1] square, floati
             floating rate, floating decay, floating epsilon, floating momentum):
     """RMSProp, with momentum on the scaled step."""
     cdef ptrdiff_t i
+    cdef floating root
     with nogil:
         for i in range(w.shape[0]):
             square[i] = decay * square[i] + (1 - decay) * g[i] * g[i]
-            velocity[i] = momentum * velocity[i] - rate * g[i] / (<floating>sqrt(square[i]) + epsilon)
+            root = <floating>sqrt(square[i])
+            velocity[i] = momentum * velocity[i] - rate * g[i] / (root + epsilon)
             w[i] += velocity[i]
 
 

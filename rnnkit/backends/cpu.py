@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import numpy as np
 import threadpoolctl
@@ -15,12 +16,24 @@ from rnnkit._core.recurrent import RecurrentLayer
 from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation
 from rnnkit.cells import LayerSpec
 
-__all__ = ["CpuBackend", "isa_available", "using_isa", "using_threads"]
+__all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "using_threads"]
 
 
 def isa_available() -> tuple[str, ...]:
     """Return the names of the instruction sets this machine can run, slowest first."""
     return threads.available_isas()
+
+
+def core_information() -> dict[str, Any]:
+    """Return the facts of the compiled core that `rnnkit.show_config` prints."""
+    version = threads.openmp_version()
+    return {
+        "compiler": threads.compiler(),
+        "openmp": f"OpenMP of {version // 100}-{version % 100:02d}" if version else "serial build",
+        "threads": threads.max_threads(),
+        "isa_in_use": threads.current_isa(),
+        "isa_available": list(threads.available_isas()),
+    }
 
 
 @contextmanager

@@ -19,6 +19,7 @@ LAYERS = {
     "datasets": 3,
     "functional": 3,
     "metrics": 3,
+    "configuration": 3,
     "backends": 2,
     "sequences": 2,
     "cells": 1,

@@ -178,5 +178,6 @@ void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void
 int rk_max_threads(void);     /* OpenMP's current limit; 1 in a serial build or a forked child */
 int rk_has_openmp(void);      /* the OpenMP version date, 0 in a serial build */
 int rk_watch_forks(void);     /* makes a forked child run serially; 0 on success */
+const char *rk_compiler(void); /* name and version of the compiler */
 
 #endif

@@ -29,6 +29,14 @@ int rk_has_openmp(void) {
 #endif
 }
 
+const char *rk_compiler(void) {
+#ifdef __clang__
+    return __VERSION__; /* begins with "Clang" */
+#else
+    return "GCC " __VERSION__;
+#endif
+}
+
 int rk_max_threads(void) {
 #ifdef _OPENMP
     return serial_child ? 1 : omp_get_max_threads();
