@@ -43,6 +43,7 @@ cdef class RecurrentLayer:
 
     cdef readonly object spec
     cdef readonly object dtype
+    cdef dict shapes  # of the parameters
     cdef const rk_kernels *kernels
     cdef rk_call call
     cdef size_t itemsize
@@ -58,6 +59,7 @@ cdef class RecurrentLayer:
 
     def __init__(self, spec, dtype):
         self.spec = spec
+        self.shapes = spec.parameter_shapes()
         self.dtype = np.dtype(dtype)
         self.itemsize = self.dtype.itemsize
         self.kernels = current_kernels(self.dtype)
@@ -202,7 +204,7 @@ cdef class RecurrentLayer:
     cdef object weight(self, dict weights, str name):
         if name not in weights:
             raise ValueError(f"the weight {name!r} is missing; got {', '.join(sorted(weights))}")
-        return self.checked(name, weights[name], self.spec.parameter_shapes()[name])
+        return self.checked(name, weights[name], self.shapes[name])
 
     cdef int bind_weights(self, weights) except -1:
         """Pack the weights into panels."""
@@ -211,7 +213,7 @@ cdef class RecurrentLayer:
         cdef ptrdiff_t slots = call.layer.slots, gates = self.gate_count()
         cdef size_t row = checked_bytes(self.itemsize, (self.padded, slots))
         cdef const rk_kernels *k = self.kernels
-        self.weights = {name: self.weight(weights, name) for name in self.spec.parameter_shapes()}
+        self.weights = {name: self.weight(weights, name) for name in self.shapes}
         weight_ih, weight_hh = self.weights["weight_ih"], self.weights["weight_hh"]
         call.weight_ih = self.weight_ih.reserve(checked_bytes(row, (inputs,)))
         call.weight_hh = self.weight_hh.reserve(checked_bytes(row, (hidden,)))
@@ -389,7 +391,7 @@ cdef class RecurrentLayer:
         dy = self.checked_or_none("dy", dy, (call.rows, hidden))
         dh_n = self.checked_or_none("dh_n", dh_n, (n_batch, hidden))
         dc_n = self.checked_or_none("dc_n", dc_n, (n_batch, hidden))
-        for name, shape in self.spec.parameter_shapes().items():
+        for name, shape in self.shapes.items():
             target = gradients[name]
             if target.shape != shape or target.dtype != self.dtype or not target.flags.c_contiguous:
                 raise ValueError(f"gradients[{name!r}] must be a contiguous {self.dtype} {shape}")

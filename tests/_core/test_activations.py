@@ -1,4 +1,4 @@
-"""The vector activations against exact values, in ULP, in every instruction set."""
+"""The vector activations against exact values in every instruction set, in ULP."""
 
 import numpy as np
 import pytest
