@@ -199,7 +199,7 @@ class _InputNoiseOperation:
         self.xp = xp
 
     def forward(self, x: Array, step: Step) -> Array:
-        if not step.training or step.noise is None:
+        if not (self.std and step.training and step.noise is not None):
             return x
         noise = step.noise.standard_normal(x.shape, dtype=self.dtype)
         noise *= self.std

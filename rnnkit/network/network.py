@@ -379,8 +379,7 @@ def build_network(
     dropout : float, default=0.0
         Rate between recurrent layers and before the head.
     input_dropout : float, default=0.0
-        Rate at which numeric features become 0 while training (for tokens see `Embedding`'s
-        `unknown_rate`).
+        Rate at which the features of a step, embedded tokens included, become 0 while training.
     recurrent_dropout : float, default=0.0
         Rate on the recurrent connections, one mask per sequence, layer and direction.
     input_noise : float, default=0.0
@@ -416,18 +415,16 @@ def build_network(
         raise ValueError(f"n_inputs must be at least 1 without tokens, got {n_inputs!r}")
     if n_layers < 1:
         raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
-    numeric: list[Layer] = []
-    if n_inputs and input_noise:
-        numeric.append(InputNoise(input_noise))
-    if n_inputs and input_dropout:
-        numeric.append(Dropout(input_dropout))
-
-    layers: list[Layer] = numeric
+    layers: list[Layer] = []
     width = n_inputs
     if tokens is not None:
-        features = TokenFeatures(tokens, n_inputs, numeric)
-        layers = [features]
+        features = TokenFeatures(tokens, n_inputs, input_noise)
+        layers.append(features)
         width = features.width
+    elif input_noise:
+        layers.append(InputNoise(input_noise))
+    if input_dropout:
+        layers.append(Dropout(input_dropout))
 
     activation = make_activation(activation)
     output_activation = activation if output_activation is None else output_activation

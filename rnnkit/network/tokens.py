@@ -6,6 +6,7 @@ as x the pair ``(tokens (P, C) intp, numeric (P, I) or None)``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,15 @@ from scipy import sparse
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.cells import LayerSpec
-from rnnkit.network.layers import Layer, Operation, Recurrent, RowBuffer, Step, check_rate
+from rnnkit.network.layers import (
+    InputNoise,
+    Layer,
+    Operation,
+    Recurrent,
+    RowBuffer,
+    Step,
+    check_rate,
+)
 from rnnkit.sequences import pack
 
 __all__ = ["CharacterEncoder", "Embedding", "TokenFeatures"]
@@ -28,8 +37,8 @@ def _check_embedding(name: str, size: int, dim: int) -> None:
 
 
 def _draw_table(table: np.ndarray, rng: Any) -> None:
-    """Draw a table from the standard normal; row 0, the unknown, is zero."""
-    table[...] = rng.standard_normal(table.shape)
+    """Draw vectors of length about 1 from the normal distribution; row 0, the unknown, is zero."""
+    table[...] = rng.standard_normal(table.shape) / math.sqrt(table.shape[1])
     table[0] = 0.0
 
 
@@ -57,7 +66,8 @@ class Embedding(Layer):
         Which token column the first table reads; the others follow it.
     unknown_rate : float, default=0.0
         Probability that an id is read as 0 while training, drawn for each column of a step
-        alone; so the network learns to do with the other columns and the context.
+        alone; so the network learns to do with the other columns and the context. Where unknown
+        tokens occur in the training data already, dropout of the vectors' entries does more.
 
     Notes
     -----
@@ -98,7 +108,7 @@ class Embedding(Layer):
         return dict(zip(self.names, zip(self.sizes, self.dims)))
 
     def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
-        """Draw every vector from the standard normal; that of id 0 is zero."""
+        """Draw vectors of length about 1; that of id 0 is zero."""
         for name in self.names:
             _draw_table(parameters[name], rng)
 
@@ -209,7 +219,7 @@ class CharacterEncoder(Layer):
         }
 
     def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
-        """Draw the characters' vectors from the standard normal; that of id 0 is zero."""
+        """Draw vectors of length about 1, that of id 0 being zero, and the recurrent weights."""
         _draw_table(parameters["characters.embedding"], rng)
         self.recurrent.initialize(parameters, rng)
 
@@ -278,7 +288,7 @@ def _word_lengths(words: np.ndarray) -> np.ndarray:
 
 
 class TokenFeatures(Layer):
-    """The first layer of a network with tokens: all features of a step side by side.
+    """First layer of a network with tokens: all features of a step side by side.
 
     Parameters
     ----------
@@ -286,19 +296,19 @@ class TokenFeatures(Layer):
         What turns the token columns into features, in the order of their output.
     n_numeric : int, default=0
         I, the number of numeric features, which come last.
-    numeric_layers : sequence of InputNoise or Dropout, default=()
-        What the numeric features pass through.
+    input_noise : float, default=0.0
+        Standard deviation of Gaussian noise on the numeric features while training.
     """
 
     def __init__(
         self,
         parts: Sequence[Embedding | CharacterEncoder],
         n_numeric: int = 0,
-        numeric_layers: Sequence[Layer] = (),
+        input_noise: float = 0.0,
     ) -> None:
         self.parts = tuple(parts)
         self.n_numeric = n_numeric
-        self.numeric_layers = tuple(numeric_layers)
+        self.noise = InputNoise(input_noise)
 
     @property
     def width(self) -> int:
@@ -339,7 +349,7 @@ class _TokenFeaturesOperation:
     ) -> None:
         bound = (backend, parameters, gradients, dtype, False)
         self._parts = [(part.bind(*bound), part.width) for part in layer.parts]
-        self._numeric = [numeric.bind(*bound) for numeric in layer.numeric_layers]
+        self._noise = layer.noise.bind(*bound)
         self._n_numeric = layer.n_numeric
         self._output = RowBuffer(layer.width, dtype, backend.xp)
 
@@ -351,9 +361,7 @@ class _TokenFeaturesOperation:
             output[:, start : start + width] = part.forward(tokens, step)
             start += width
         if self._n_numeric:
-            for layer in self._numeric:
-                numeric = layer.forward(numeric, step)
-            output[:, start:] = numeric
+            output[:, start:] = self._noise.forward(numeric, step)
         return output
 
     def backward(self, dy: Array) -> None:
