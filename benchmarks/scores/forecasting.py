@@ -91,9 +91,9 @@ def sine(seed, n_ahead=1000):
         n_iter_no_change=60,
         random_state=seed,
     )
-    model.fit(waves[:97, :-1], waves[:97, 1:])
+    model.fit(waves[:97, :-1, np.newaxis], waves[:97, 1:])
     truth = np.sin((np.arange(1000, 1000 + n_ahead) + phases[97:]) / 20)
-    return rmse(model.forecast(waves[97:], n_ahead), truth)
+    return rmse(model.forecast(waves[97:, :, np.newaxis], n_ahead), truth)
 
 
 TASKS = [

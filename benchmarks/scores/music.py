@@ -34,7 +34,6 @@ def recipe(max_iter, seed):
         learning_rate="cosine",
         max_iter=max_iter,
         n_iter_no_change=max_iter,
-        batch_size=16,
         random_state=seed,
     )
 
@@ -42,21 +41,36 @@ def recipe(max_iter, seed):
 def lstm_36(seed):
     """Return the LSTM of 20 000 weights of Chung et al. (2014)."""
     return LSTMSequenceTagger(
-        36, dropout=0.1, input_dropout=0.1, learning_rate_init=1e-2, **recipe(100, seed)
+        36,
+        dropout=0.1,
+        input_dropout=0.1,
+        learning_rate_init=1e-2,
+        batch_size=16,
+        **recipe(100, seed),
     )
 
 
 def gru_46(seed):
     """Return the GRU of 20 000 weights of Chung et al. (2014)."""
     return GRUSequenceTagger(
-        46, dropout=0.1, input_dropout=0.1, learning_rate_init=1e-2, **recipe(100, seed)
+        46,
+        dropout=0.05,
+        input_dropout=0.1,
+        learning_rate_init=5e-3,
+        batch_size=16,
+        **recipe(60, seed),
     )
 
 
 def lstm_200(seed):
     """Return an LSTM of 250 000 weights."""
     return LSTMSequenceTagger(
-        200, dropout=0.5, input_dropout=0.2, learning_rate_init=3e-3, **recipe(80, seed)
+        200,
+        dropout=0.5,
+        input_dropout=0.2,
+        learning_rate_init=1e-2,
+        batch_size=8,
+        **recipe(30, seed),
     )
 
 
