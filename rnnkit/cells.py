@@ -147,7 +147,8 @@ class LayerSpec:
         ``g = φ(W_g x + U_g h + b_g)``, ``c' = f * c + i * g``,
         ``o = σ(... + p_o * c')``, ``h' = o * φ_c(c')``.
         The p terms need `peephole`; `coupled_gates` sets ``f = 1 - i`` (the f rows of every
-        weight are then ignored and get a zero gradient).
+        weight are then ignored and get a zero gradient; with `layer_norm` they still enter
+        the mean and variance of their row, and get the gradient of that).
     gru
         ``r = σ(W_r x + U_r h + b_r)``, ``z = σ(W_z x + U_z h + b_z)``,
         reset after:  ``n = φ(W_n x + b_n + r * (U_n h + b_hn))``,

@@ -81,8 +81,8 @@ class RecurrentOperation(Protocol):
         x is (P, I); `weights` has the names and shapes of ``spec.parameter_shapes()``;
         h0, c0 are (B, H), None meaning zeros; recurrent_mask is (B, H), 0 or 1 / (1 - rate);
         zoneout_masks are (P, H) of 0 and 1 for h and c. With ``training=True`` the operation
-        keeps what `backward` and `gate` need and computes zoneout with the masks (none: off);
-        otherwise it keeps nothing and zoneout takes its expected value.
+        keeps what `backward` and `gate` need and computes with the masks (none: off);
+        otherwise it keeps nothing, looks at no mask, and zoneout takes its expected value.
         """
         ...
 
