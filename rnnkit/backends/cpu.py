@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -53,36 +52,6 @@ def using_threads(n: int) -> Iterator[None]:
         yield
     finally:
         threads.force_threads(before)
-
-
-class _OneBlasThread:
-    """BLAS on one thread while anybody is inside; the limit before comes back with the last.
-
-    The number of BLAS threads belongs to the process: if every Python thread restored what it
-    found, the first to leave would lift the limit of the others.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._limit: Any = None
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self._lock:
-            if self._inside == 0:
-                self._limit = _thread_pools().limit(limits=1, user_api="blas")
-            self._inside += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._inside -= 1
-                if self._inside == 0:
-                    self._limit.restore_original_limits()
-
-
-_one_blas_thread = _OneBlasThread()
 
 
 class CpuBackend:
