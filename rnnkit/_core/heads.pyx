@@ -7,15 +7,11 @@ cimport numpy as cnp
 from libc.math cimport exp, log
 from cython cimport floating
 
-from rnnkit._core.blas cimport add_outer, multiply
 from rnnkit._core.kernels cimport rk_kernels
 from rnnkit._core.memory cimport Buffer, checked_bytes
-from rnnkit._core.threads cimport current_kernels, run_dense, thread_count
+from rnnkit._core.threads cimport current_kernels, run_dense, run_dense_gradient, thread_count
 
 cnp.import_array()
-
-cdef ptrdiff_t BLOCK_ROWS = 256  # rows of one BLAS call: a fixed cut, so sums keep their order
-
 
 cdef class Dense:
     """``y = x Wᵀ + b``, bound to an instruction set; owns its packed weights."""
@@ -41,57 +37,52 @@ cdef class Dense:
             )
         return np.ascontiguousarray(array)
 
-    def forward(self, x, weight, bias):
-        """Map x (P, I) with weight (K, I) and bias (K,) to (P, K)."""
+    cdef object product(self, x, weight, bias, ptrdiff_t input_stride, ptrdiff_t output_stride,
+                        ptrdiff_t n_inputs, ptrdiff_t n_outputs):
+        """x (P, n_inputs) times the transpose of a matrix given by its strides, plus bias."""
         cdef ptrdiff_t rows = len(x), lanes = self.kernels.lanes
-        cdef ptrdiff_t padded = (self.n_outputs + lanes - 1) // lanes * lanes
+        cdef ptrdiff_t padded = (n_outputs + lanes - 1) // lanes * lanes
         cdef size_t item = self.dtype.itemsize
-        cdef int threads = thread_count(2.0 * rows * self.n_inputs * self.n_outputs)
-        cdef void *panels = self.panels.reserve(checked_bytes(item, (padded, self.n_inputs)))
+        cdef int threads = thread_count(2.0 * rows * n_inputs * n_outputs)
+        cdef void *panels = self.panels.reserve(checked_bytes(item, (padded, n_inputs)))
         cdef void *padded_bias = self.bias.reserve(padded * item)
-        x = self.checked("x", x, (rows, self.n_inputs))
-        weight = self.checked("weight", weight, (self.n_outputs, self.n_inputs))
-        bias = self.checked("bias", bias, (self.n_outputs,))
-        y = np.empty((rows, self.n_outputs), self.dtype)
+        y = np.empty((rows, n_outputs), self.dtype)
         cdef void *x_data = cnp.PyArray_DATA(x)
         cdef void *y_data = cnp.PyArray_DATA(y)
-        self.kernels.pack_dense(cnp.PyArray_DATA(weight), cnp.PyArray_DATA(bias), self.n_inputs,
-                                self.n_outputs, panels, padded_bias)
+        self.kernels.pack_dense(cnp.PyArray_DATA(weight), input_stride, output_stride,
+                                NULL if bias is None else cnp.PyArray_DATA(bias), n_inputs,
+                                n_outputs, panels, padded_bias)
         with nogil:
-            run_dense(self.kernels, x_data, panels, padded_bias, y_data, self.n_inputs,
-                      self.n_outputs, rows, threads)
+            run_dense(self.kernels, x_data, panels, padded_bias, y_data, n_inputs, n_outputs,
+                      rows, threads)
         return y
+
+    def forward(self, x, weight, bias):
+        """Map x (P, I) with weight (K, I) and bias (K,) to (P, K)."""
+        x = self.checked("x", x, (len(x), self.n_inputs))
+        weight = self.checked("weight", weight, (self.n_outputs, self.n_inputs))
+        bias = self.checked("bias", bias, (self.n_outputs,))
+        return self.product(x, weight, bias, 1, self.n_inputs, self.n_inputs, self.n_outputs)
 
     def backward(self, x, dy, weight, dweight, dbias, *, input_gradient=True):
         """Add to dweight (K, I) and dbias (K,); return dx (P, I), or None if not asked for."""
-        rows = len(x)
-        x = self.checked("x", x, (rows, self.n_inputs))
-        dy = self.checked("dy", dy, (rows, self.n_outputs))
-        weight = self.checked("weight", weight, (self.n_outputs, self.n_inputs))
-        dx = np.empty((rows, self.n_inputs), self.dtype) if input_gradient else None
-        if self.dtype == np.float32:
-            dense_backward[float](x, dy, weight, dweight, dx)
-        else:
-            dense_backward[double](x, dy, weight, dweight, dx)
+        cdef ptrdiff_t rows = len(x), n_inputs = self.n_inputs, n_outputs = self.n_outputs
+        cdef int threads = thread_count(2.0 * rows * n_inputs * n_outputs)
+        x = self.checked("x", x, (rows, n_inputs))
+        dy = self.checked("dy", dy, (rows, n_outputs))
+        weight = self.checked("weight", weight, (n_outputs, n_inputs))
+        if self.checked("dweight", dweight, (n_outputs, n_inputs)) is not dweight:
+            raise ValueError("dweight must be C-contiguous")
+        cdef void *x_data = cnp.PyArray_DATA(x)
+        cdef void *dy_data = cnp.PyArray_DATA(dy)
+        cdef void *dw_data = cnp.PyArray_DATA(dweight)
+        with nogil:
+            run_dense_gradient(self.kernels, x_data, dy_data, dw_data, rows, n_inputs, n_outputs,
+                               threads)
         dbias += dy.sum(axis=0)
-        return dx
-
-
-cdef int dense_backward(floating[:, ::1] x, floating[:, ::1] dy, floating[:, ::1] weight,
-                        floating[:, ::1] dweight, dx) except -1:
-    cdef ptrdiff_t block, first, n, rows = x.shape[0], inputs = x.shape[1], outputs = dy.shape[1]
-    cdef floating[:, ::1] dx_rows = dx
-    cdef bint with_input = dx is not None
-    if inputs == 0 or outputs == 0:
-        return 0
-    with nogil:
-        for block in range((rows + BLOCK_ROWS - 1) // BLOCK_ROWS):
-            first = block * BLOCK_ROWS
-            n = min(BLOCK_ROWS, rows - first)
-            add_outer(&dy[first, 0], &x[first, 0], &dweight[0, 0], n, outputs, inputs)
-            if with_input:
-                multiply(&dy[first, 0], &weight[0, 0], &dx_rows[first, 0], n, outputs, inputs)
-    return 0
+        if not input_gradient:
+            return None
+        return self.product(dy, weight, None, n_inputs, 1, n_outputs, n_inputs)
 
 
 def softmax(scores):

@@ -74,8 +74,9 @@ cdef extern from "src/kernels.h" nogil:
                            ptrdiff_t slots, void *w)
         void (*pack_transposed)(const void *w, ptrdiff_t hidden, ptrdiff_t columns,
                                 const int *gates, ptrdiff_t n_gates, void *groups)
-        void (*pack_dense)(const void *w, const void *bias, ptrdiff_t inputs, ptrdiff_t outputs,
-                           void *groups, void *padded_bias)
+        void (*pack_dense)(const void *w, ptrdiff_t input_stride, ptrdiff_t output_stride,
+                           const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
+                           void *padded_bias)
         size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
 
@@ -87,6 +88,8 @@ cdef extern from "src/kernels.h" nogil:
                      int threads, char *scratch, size_t scratch_stride)
     void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
                   ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads)
+    void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                           ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads)
     int rk_max_threads()
     int rk_has_openmp()
     int rk_watch_forks()

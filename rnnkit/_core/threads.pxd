@@ -12,3 +12,6 @@ cdef void run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t
 cdef void run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
                     void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
                     int threads) noexcept nogil
+cdef void run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
+                             int threads) noexcept nogil

@@ -9,6 +9,7 @@ from rnnkit._core.kernels cimport (
     rk_call,
     rk_compiler,
     rk_dense,
+    rk_dense_gradient,
     rk_forward,
     rk_has_openmp,
     rk_isa_available,
@@ -129,6 +130,12 @@ cdef void run_dense(const rk_kernels *k, const void *x, const void *weight, cons
                     void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
                     int threads) noexcept nogil:
     rk_dense(k, x, weight, bias, y, inputs, outputs, rows, threads)
+
+
+cdef void run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
+                             int threads) noexcept nogil:
+    rk_dense_gradient(k, x, dy, dw, rows, inputs, outputs, threads)
 
 
 if rk_watch_forks() != 0:

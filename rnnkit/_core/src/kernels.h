@@ -127,9 +127,11 @@ typedef struct {
     void (*pack_transposed)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                             ptrdiff_t n_gates, void *groups);
 
-    /* w (K, I) and the bias (K) as `dense` wants them. */
-    void (*pack_dense)(const void *w, const void *bias, ptrdiff_t inputs, ptrdiff_t outputs,
-                       void *groups, void *padded_bias);
+    /* A matrix W (K, I), given by its strides in reals, and the bias (K), NULL for zeros, as
+     * `dense` wants them. */
+    void (*pack_dense)(const void *w, ptrdiff_t input_stride, ptrdiff_t output_stride,
+                       const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
+                       void *padded_bias);
 
     /* Bytes of scratch that `forward` and `backward` need for a tile of that many sequences. */
     size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows);
@@ -153,6 +155,10 @@ typedef struct {
     void (*dense)(const void *x, const void *weight, const void *bias, void *y, ptrdiff_t inputs,
                   ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last);
 
+    /* dw (K, I) += dyᵀ x, summed over all rows in order, for the outputs first .. last. */
+    void (*dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
+                           ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last);
+
     /* y[i] = f(x[i]), i < n; the very function that the cells use. At most 4 ULP from exact for
      * every kind. */
     void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n);
@@ -175,6 +181,8 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
                  int threads, char *scratch, size_t scratch_stride);
 void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
               ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads);
+void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                       ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads);
 int rk_max_threads(void);     /* OpenMP's current limit; 1 in a serial build or a forked child */
 int rk_has_openmp(void);      /* the OpenMP version date, 0 in a serial build */
 int rk_watch_forks(void);     /* makes a forked child run serially; 0 on success */

@@ -1168,6 +1168,64 @@ static void FN(dense)(const void *x_all, const void *weight, const void *bias, v
     }
 }
 
+/* The outputs k .. k + R and V vectors of inputs from `column` on. */
+RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x, const real *dy,
+                                        real *dw, ptrdiff_t rows, ptrdiff_t inputs,
+                                        ptrdiff_t outputs, ptrdiff_t column, ptrdiff_t k) {
+    vec acc[6][RK_GROUP_VECTORS];
+    const ptrdiff_t left = inputs - column;
+#pragma GCC unroll 6
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            acc[r][v] = v_load_n(dw + (k + r) * inputs + column + v * VL, left - v * VL);
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        vec d[RK_GROUP_VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            d[v] = v_load_n(x + row * inputs + column + v * VL, left - v * VL);
+#pragma GCC unroll 6
+        for (int r = 0; r < R; r++) {
+            const vec factor = v_set1(dy[row * outputs + k + r]);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++)
+                acc[r][v] = v_fma(factor, d[v], acc[r][v]);
+        }
+    }
+#pragma GCC unroll 6
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            v_store_n(dw + (k + r) * inputs + column + v * VL, acc[r][v], left - v * VL);
+}
+
+static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
+                               ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
+                               ptrdiff_t last) {
+    const ptrdiff_t vectors = (inputs + VL - 1) / VL;
+    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
+#define RK_DENSE_GRADIENT(R, V)                                                                    \
+    FN(dense_gradient_chunk)(R, V, x, dy, dw, rows, inputs, outputs, v * VL, first + done)
+#define RK_DENSE_GRADIENT_BODY_4(R) RK_DENSE_GRADIENT(R, 4)
+#define RK_DENSE_GRADIENT_BODY_3(R) RK_DENSE_GRADIENT(R, 3)
+#define RK_DENSE_GRADIENT_BODY_2(R) RK_DENSE_GRADIENT(R, 2)
+#define RK_DENSE_GRADIENT_BODY_1(R) RK_DENSE_GRADIENT(R, 1)
+        switch (vectors - v) {
+        case 1:
+            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_1)
+            break;
+        case 2:
+            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_2)
+            break;
+        case 3:
+            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_3)
+            break;
+        default:
+            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_4)
+        }
+    }
+}
+
 static void FN(activate)(rk_activation f, const void *x, void *y, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i += VL)
         v_store_n((real *)y + i, v_activate(f, v_load_n((const real *)x + i, n - i)), n - i);
@@ -1182,6 +1240,6 @@ static void FN(activate)(rk_activation f, const void *x, void *y, ptrdiff_t n) {
             RK_PASTE_EXPANDED(scratch_bytes, suffix), RK_PASTE_EXPANDED(forward, suffix),          \
             RK_PASTE_EXPANDED(backward, suffix), RK_PASTE_EXPANDED(input_gradient, suffix),        \
             RK_PASTE_EXPANDED(parameter_gradient, suffix), RK_PASTE_EXPANDED(dense, suffix),       \
-            RK_PASTE_EXPANDED(activate, suffix)                                                    \
+            RK_PASTE_EXPANDED(dense_gradient, suffix), RK_PASTE_EXPANDED(activate, suffix)                                                    \
     }
 #endif

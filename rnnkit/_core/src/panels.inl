@@ -47,8 +47,9 @@ static void FN(pack_transposed)(const void *w_all, ptrdiff_t hidden, ptrdiff_t c
     }
 }
 
-static void FN(pack_dense)(const void *w_all, const void *bias, ptrdiff_t inputs,
-                           ptrdiff_t outputs, void *groups, void *padded_bias) {
+static void FN(pack_dense)(const void *w_all, ptrdiff_t input_stride, ptrdiff_t output_stride,
+                           const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
+                           void *padded_bias) {
     const ptrdiff_t vectors = (outputs + VL - 1) / VL;
     const real *w = w_all;
     for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
@@ -58,8 +59,8 @@ static void FN(pack_dense)(const void *w_all, const void *bias, ptrdiff_t inputs
         for (ptrdiff_t c = 0; c < width; c++) {
             const ptrdiff_t k = v * VL + c;
             for (ptrdiff_t i = 0; i < inputs; i++)
-                out[i * width + c] = k < outputs ? w[k * inputs + i] : 0;
-            ((real *)padded_bias)[k] = k < outputs ? ((const real *)bias)[k] : 0;
+                out[i * width + c] = k < outputs ? w[k * output_stride + i * input_stride] : 0;
+            ((real *)padded_bias)[k] = bias && k < outputs ? ((const real *)bias)[k] : 0;
         }
     }
 }

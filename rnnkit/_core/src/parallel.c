@@ -9,6 +9,7 @@
 #endif
 
 enum { INPUT_GRADIENT_ROWS = 96, DENSE_ROWS = 96 }; /* packed rows in one piece of work */
+enum { DENSE_GRADIENT_OUTPUTS = 6 }; /* one register tile */
 
 static int regions_entered = 0; /* whether this process has had a parallel region */
 static int serial_child = 0;    /* set in a forked child, where the OpenMP runtime would hang */
@@ -131,6 +132,24 @@ void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void
         for (ptrdiff_t i = 0; i < pieces; i++) {
             const ptrdiff_t first = i * DENSE_ROWS, last = first + DENSE_ROWS;
             k->dense(x, weight, bias, y, inputs, outputs, first, last < rows ? last : rows);
+        }
+        restore_mode(mode);
+    }
+}
+
+void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                       ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads) {
+    const ptrdiff_t pieces = (outputs + DENSE_GRADIENT_OUTPUTS - 1) / DENSE_GRADIENT_OUTPUTS;
+    threads = enter(threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    {
+        const unsigned mode = flush_denormals();
+#pragma omp for schedule(static)
+        for (ptrdiff_t i = 0; i < pieces; i++) {
+            const ptrdiff_t first = i * DENSE_GRADIENT_OUTPUTS;
+            const ptrdiff_t last = first + DENSE_GRADIENT_OUTPUTS;
+            k->dense_gradient(x, dy, dw, rows, inputs, outputs, first,
+                              last < outputs ? last : outputs);
         }
         restore_mode(mode);
     }
