@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 
 __all__ = ["TokenEncoder"]
 
-FEATURES = ("word", "shape", "affixes", "chars")
+FEATURES = ("word", "shape", "affixes", "chars", "spelling")
 UNKNOWN = 0
+BEYOND_END = ""  # the entry of a column of "spelling" beyond the end of the token; it has id 0
 
 
 class TokenEncoder(TransformerMixin, BaseEstimator):
@@ -26,15 +27,17 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    features : sequence of {"word", "shape", "affixes", "chars"}, default=("word",)
-        What to encode of each token, in this order:
+    features : sequence of {"word", "shape", "affixes", "chars", "spelling"}, default=("word",)
+        What to encode of each token, in the order given:
 
         - "word": the token itself, one column;
         - "shape": its letters as X and x and its digits as d, runs cut to two ("Apple" is
           "Xxx", "2024" is "dd"), one column;
         - "affixes": its first and last characters, two columns for each of `affix_lengths`;
         - "chars": its first `n_chars` and its last `n_chars` characters, one column each, with
-          one vocabulary; where the token is shorter a column holds the empty character.
+          one vocabulary; where the token is shorter a column holds the empty character;
+        - "spelling": all its characters, one of `max_word_length` columns each, with one
+          vocabulary; 0 beyond the token's end. Of a longer token the middle is left out.
     lowercase : bool, default=False
         Whether words and affixes are taken in lower case; shapes and characters never are.
     min_frequency : int, default=1
@@ -44,12 +47,15 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
     affix_lengths : sequence of int, default=(1, 2, 3)
         Lengths of the affixes in characters.
     n_chars : int, default=4
-        Characters taken from each end.
+        Characters that "chars" takes from each end.
+    max_word_length : int, default=20
+        Columns of "spelling".
 
     Attributes
     ----------
     columns_ : list of str
-        The C columns: "word", "shape", "prefix_1", "suffix_1", "first_char_0", ...
+        The C columns: "word", "shape", "prefix_1", "suffix_1", "first_char_0", "last_char_0",
+        "char_0", ...
     vocabularies_ : list of dict
         Entry to id, for each column.
     vocabulary_sizes_ : list of int
@@ -68,6 +74,9 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
            [2, 2]])]
     >>> TokenEncoder().fit_transform(["anna", "ada"])
     [array([1, 2, 2, 1]), array([1, 3, 1])]
+    >>> TokenEncoder(("word", "spelling"), max_word_length=3).fit_transform([["an", "can"]])
+    [array([[1, 1, 2, 0],
+           [2, 3, 1, 2]])]
     """
 
     def __init__(
@@ -78,12 +87,14 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         min_frequency: int = 1,
         affix_lengths: Sequence[int] = (1, 2, 3),
         n_chars: int = 4,
+        max_word_length: int = 20,
     ) -> None:
         self.features = features
         self.lowercase = lowercase
         self.min_frequency = min_frequency
         self.affix_lengths = affix_lengths
         self.n_chars = n_chars
+        self.max_word_length = max_word_length
 
     def fit(self, X: Any, y: Any = None) -> TokenEncoder:
         """Learn the vocabularies.
@@ -108,16 +119,15 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         self._check_parameters()
         counts = Counter(token for sequence in _sequences(X) for token in sequence)
         columns = self._columns()
-        entries = [self._entries(token) for token in counts]
-        shared: Counter = Counter()
-        vocabularies = []
-        for c, column in enumerate(columns):
-            frequency = shared if "_char_" in column else Counter()
-            for row, n in zip(entries, counts.values()):
-                frequency[row[c]] += n
-            vocabularies.append(frequency)
+        names = [_vocabulary_name(column) for column in columns]
+        frequencies: dict[str, Counter] = {name: Counter() for name in names}
+        for token, n in counts.items():
+            for name, entry in zip(names, self._entries(token)):
+                frequencies[name][entry] += n
+        frequencies.get("spelling", Counter()).pop(BEYOND_END, None)
+        numbered = {name: self._numbered(frequency) for name, frequency in frequencies.items()}
         self.columns_ = columns
-        self.vocabularies_ = [self._numbered(frequency) for frequency in vocabularies]
+        self.vocabularies_ = [numbered[name] for name in names]
         self.vocabulary_sizes_ = [len(vocabulary) + 1 for vocabulary in self.vocabularies_]
         return self
 
@@ -200,7 +210,8 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
                 raise ValueError(f"features may hold {', '.join(FEATURES)}; got {feature!r}")
         if not self.features or len(set(self.features)) < len(self.features):
             raise ValueError(f"features must be at least one and different, got {self.features!r}")
-        positive = [("min_frequency", self.min_frequency), ("n_chars", self.n_chars)]
+        names = ("min_frequency", "n_chars", "max_word_length")
+        positive = [(name, getattr(self, name)) for name in names]
         positive += [("affix_lengths", length) for length in self.affix_lengths]
         for name, value in positive:
             if isinstance(value, bool) or not isinstance(value, Integral):
@@ -219,6 +230,8 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
             elif feature == "chars":
                 columns += [f"first_char_{i}" for i in range(self.n_chars)]
                 columns += [f"last_char_{i}" for i in range(self.n_chars)]
+            elif feature == "spelling":
+                columns += [f"char_{i}" for i in range(self.max_word_length)]
             else:
                 columns.append(feature)
         return columns
@@ -235,10 +248,12 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
             elif feature == "affixes":
                 for n in self.affix_lengths:
                     entries += [word[:n], word[-n:]]
-            else:
+            elif feature == "chars":
                 entries += [token[i : i + 1] for i in range(self.n_chars)]
                 backwards = token[::-1]
                 entries += [backwards[i : i + 1] for i in range(self.n_chars)]
+            else:
+                entries += _spelling(token, self.max_word_length)
         return entries
 
     def _numbered(self, frequency: Counter) -> dict[str, int]:
@@ -272,6 +287,21 @@ def _sequences(X: Any) -> list[Sequence[str]]:
             if not isinstance(token, str):
                 raise TypeError(f"X: sequence {i} must hold words, got {token!r}")
     return sequences
+
+
+def _vocabulary_name(column: str) -> str:
+    """Name the vocabulary of a column: its own, or one that it shares."""
+    if column.startswith("char_"):
+        return "spelling"
+    return "chars" if "_char_" in column else column
+
+
+def _spelling(token: str, length: int) -> list[str]:
+    """Return the token's characters, filled up to a length or without the middle."""
+    if len(token) > length:
+        n_last = length // 2
+        token = token[: length - n_last] + token[len(token) - n_last :]
+    return [*token, *[BEYOND_END] * (length - len(token))]
 
 
 def _shape(token: str) -> str:

@@ -98,9 +98,30 @@ def test_characters_share_a_vocabulary():
     assert ids[2].tolist() == [0, v[""], 0, v[""]]
 
 
+def test_a_spelling_has_one_vocabulary_and_ends_in_zeros():
+    encoder = TokenEncoder(features=("word", "spelling"), max_word_length=4)
+    ids = encoder.fit_transform([["Abba", "a"]])[0]
+    assert encoder.columns_ == ["word", "char_0", "char_1", "char_2", "char_3"]
+    v = encoder.vocabularies_[1]
+    assert v == {"a": 1, "b": 2, "A": 3}
+    assert encoder.vocabularies_[2:] == [v, v, v]
+    assert encoder.vocabulary_sizes_ == [3, 4, 4, 4, 4]
+    assert ids[:, 1:].tolist() == [[3, 2, 2, 1], [1, 0, 0, 0]]
+    assert encoder.transform([["xab"]])[0].tolist() == [[0, 0, 1, 2, 0]]
+
+
+@pytest.mark.parametrize("length, kept", [(5, "abcgh"), (4, "abgh"), (1, "a"), (8, "abcdefgh")])
+def test_the_middle_of_a_long_word_is_not_spelled(length, kept):
+    encoder = TokenEncoder(features=("spelling",), max_word_length=length)
+    ids = np.atleast_1d(encoder.fit_transform([["abcdefgh"]])[0][0])
+    letters = {number: letter for letter, number in encoder.vocabularies_[0].items()}
+    assert "".join(letters[number] for number in ids) == kept
+
+
 def test_columns_in_the_order_asked_for():
-    features = ("affixes", "word", "chars", "shape")
-    encoder = TokenEncoder(features=features, affix_lengths=(2,), n_chars=1).fit(SENTENCES)
+    features = ("affixes", "word", "chars", "shape", "spelling")
+    encoder = TokenEncoder(features, affix_lengths=(2,), n_chars=1, max_word_length=1)
+    encoder.fit(SENTENCES)
     assert encoder.columns_ == [
         "prefix_2",
         "suffix_2",
@@ -108,9 +129,10 @@ def test_columns_in_the_order_asked_for():
         "first_char_0",
         "last_char_0",
         "shape",
+        "char_0",
     ]
     ids = encoder.transform(SENTENCES)
-    assert [i.shape for i in ids] == [(5, 6), (3, 6), (2, 6)]
+    assert [i.shape for i in ids] == [(5, 7), (3, 7), (2, 7)]
     for column, size in enumerate(encoder.vocabulary_sizes_):
         assert max(i[:, column].max() for i in ids) < size
     assert ids[1][:, 2].tolist() == TokenEncoder().fit(SENTENCES).transform(SENTENCES)[1].tolist()
@@ -203,13 +225,14 @@ def test_wrong_sentences(X, error, message):
     [
         ({"features": "word"}, TypeError, "features must be a sequence of names, got 'word'"),
         ({"features": None}, TypeError, "features must be a sequence of names"),
-        ({"features": ("pos",)}, ValueError, "features may hold word, shape, affixes, chars; got"),
+        ({"features": ("pos",)}, ValueError, "features may hold word, .*, spelling; got"),
         ({"features": ()}, ValueError, "features must be at least one and different"),
         ({"features": ("word", "word")}, ValueError, "features must be at least one and different"),
         ({"min_frequency": 0}, ValueError, "min_frequency must be at least 1, got 0"),
         ({"min_frequency": 1.5}, TypeError, "min_frequency must be an integer, got 1.5"),
         ({"affix_lengths": (0,)}, ValueError, "affix_lengths must be at least 1, got 0"),
         ({"n_chars": True}, TypeError, "n_chars must be an integer, got True"),
+        ({"max_word_length": 0}, ValueError, "max_word_length must be at least 1, got 0"),
     ],
 )
 def test_wrong_parameters(options, error, message):
