@@ -1,1 +1,1 @@
-"""The compiled core: recurrent layers, heads and updates in C and Cython. It imports nothing of rnnkit."""
+"""The compiled core: layers, heads and updates in C and Cython. It imports nothing of rnnkit."""

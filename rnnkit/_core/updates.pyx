@@ -102,3 +102,6 @@ def adam(floating[::1] w, const floating[::1] g, floating[::1] mean, floating[::
             mean[i] = b1 * mean[i] + c1 * g[i]
             square[i] = b2 * square[i] + c2 * g[i] * g[i]
             w[i] = keep * w[i] - scaled * mean[i] / (<floating>sqrt(square[i]) * root + epsilon)
+
+
+RULES = {"sgd": sgd, "rmsprop": rmsprop, "adagrad": adagrad, "adadelta": adadelta, "adam": adam}

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit._core import heads, threads, updates
+import rnnkit._core.heads as heads
+import rnnkit._core.threads as threads
+import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer
 from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation
@@ -46,7 +48,7 @@ def using_isa(name: str) -> Iterator[None]:
 
 @contextmanager
 def using_threads(n: int) -> Iterator[None]:
-    """Use exactly n threads for calls of any size inside the ``with`` block."""
+    """Use exactly n threads for calls of any size inside the ``with`` block; 0: the usual rule."""
     before = threads.force_threads(n)
     try:
         yield
@@ -94,6 +96,9 @@ class CpuBackend:
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
+        if rule not in updates.RULES:
+            allowed = ", ".join(updates.RULES)
+            raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
         if rule == "adam":
             options["step"] = step
-        getattr(updates, rule)(parameters, gradient, **state, rate=learning_rate, **options)
+        updates.RULES[rule](parameters, gradient, **state, rate=learning_rate, **options)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, PackedPlan
+from rnnkit.backends.interface import Array, Backend
+from rnnkit.sequences import Plan
 
 __all__ = [
     "AbsoluteError",
@@ -67,7 +68,7 @@ class Output(Protocol):
         scores: Array,
         targets: Array,
         weights: Array | None,
-        plan: PackedPlan,
+        plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
     ) -> tuple[float, Array]:
@@ -84,7 +85,7 @@ class Output(Protocol):
         self,
         backend: Backend,
         scores: Array,
-        plan: PackedPlan,
+        plan: Plan,
         parameters: Mapping[str, Array],
     ) -> Array:
         """Return predictions, one per score row (class indices, or values)."""
@@ -94,7 +95,7 @@ class Output(Protocol):
         self,
         backend: Backend,
         scores: Array,
-        plan: PackedPlan,
+        plan: Plan,
         parameters: Mapping[str, Array],
     ) -> Array:
         """Return probabilities (P, K) or (B, K); AttributeError where there are none."""
@@ -128,7 +129,7 @@ class RowOutput(ABC):
         scores: Array,
         targets: Array,
         weights: Array | None,
-        plan: PackedPlan,
+        plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
     ) -> tuple[float, Array]:
@@ -136,12 +137,12 @@ class RowOutput(ABC):
 
     @abstractmethod
     def decision(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Return predictions, one per score row."""
 
     def probabilities(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Raise AttributeError: there are no probabilities."""
         raise AttributeError(f"{type(self).__name__} has no probabilities")
@@ -186,7 +187,7 @@ class SoftmaxCrossEntropy(RowOutput):
         scores: Array,
         targets: Array,
         weights: Array | None,
-        plan: PackedPlan,
+        plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
     ) -> tuple[float, Array]:
@@ -194,13 +195,13 @@ class SoftmaxCrossEntropy(RowOutput):
         return backend.softmax_cross_entropy(scores, targets, weights, self.label_smoothing)
 
     def decision(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Return the index of the largest score in each row."""
         return scores.argmax(axis=1)
 
     def probabilities(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Return the softmax of each row."""
         return backend.softmax(scores)
@@ -223,7 +224,7 @@ class _Elementwise(RowOutput):
         scores: Array,
         targets: Array,
         weights: Array | None,
-        plan: PackedPlan,
+        plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
     ) -> tuple[float, Array]:
@@ -239,7 +240,7 @@ class _Elementwise(RowOutput):
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
 
     def decision(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Return the predicted values."""
         return scores
@@ -373,7 +374,7 @@ class PoissonLoss(_Elementwise):
         return (means - targets * scores) / self.n_outputs, (means - targets) / self.n_outputs
 
     def decision(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Return the predicted means."""
         return backend.xp.exp(scores)
@@ -399,13 +400,13 @@ class Bernoulli(_Elementwise):
         return losses, _sigmoid(scores, xp) - targets
 
     def decision(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Return 0 or 1 for every label."""
         return (scores > 0).astype(scores.dtype)
 
     def probabilities(
-        self, backend: Backend, scores: Array, plan: PackedPlan, parameters: Mapping[str, Array]
+        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> Array:
         """Return the probability of yes for every label."""
         return _sigmoid(scores, backend.xp)

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, PackedPlan
+from rnnkit.backends.interface import Array, Backend
 from rnnkit.cells import LayerSpec, make_activation
 from rnnkit.network.layers import Dense, Dropout, InputNoise, Layer, Recurrent, State, Step
 from rnnkit.network.losses import Output
 from rnnkit.network.parameters import ParameterVector, named_views
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.tokens import TokenFeatures
+from rnnkit.sequences import Plan
 
 __all__ = ["BoundNetwork", "Network", "build_network"]
 
@@ -165,7 +166,7 @@ class BoundNetwork:
 
     def forward(
         self,
-        plan: PackedPlan,
+        plan: Plan,
         x: Any,
         noise: np.random.Generator | None = None,
         states: Sequence[State] | None = None,
@@ -174,7 +175,7 @@ class BoundNetwork:
 
         Parameters
         ----------
-        plan : PackedPlan
+        plan : Plan
             How the sequences lie in the packed rows.
         x : array of shape (P, I), or tuple of (P, C) intp and (P, I) or None
             Numeric inputs in the network's dtype, or for a network with token inputs the
@@ -242,22 +243,22 @@ class BoundNetwork:
         ]
 
     def loss(
-        self, plan: PackedPlan, scores: Array, targets: Array, weights: Array | None
+        self, plan: Plan, scores: Array, targets: Array, weights: Array | None
     ) -> tuple[float, Array]:
         """Return the weighted loss sum and its gradient by the scores (see `Output.loss`)."""
         return self.output.loss(
             self.backend, scores, targets, weights, plan, self.parameters, self.gradients
         )
 
-    def decision(self, plan: PackedPlan, scores: Array) -> Array:
+    def decision(self, plan: Plan, scores: Array) -> Array:
         """Return the predictions that follow from raw scores, one per score row."""
         return self.output.decision(self.backend, scores, plan, self.parameters)
 
-    def probabilities(self, plan: PackedPlan, scores: Array) -> Array:
+    def probabilities(self, plan: Plan, scores: Array) -> Array:
         """Return the probabilities that follow from raw scores, one row per score row."""
         return self.output.probabilities(self.backend, scores, plan, self.parameters)
 
-    def hidden_states(self, plan: PackedPlan, x: Any, layer: int = -1) -> Array:
+    def hidden_states(self, plan: Plan, x: Any, layer: int = -1) -> Array:
         """Return the states (P, D·H) of a recurrent layer after each step.
 
         Parameters
@@ -270,7 +271,7 @@ class BoundNetwork:
         operation = self._run_recurrent(plan, x, layer, training=False)
         return operation.y
 
-    def gate_activations(self, plan: PackedPlan, x: Any, layer: int = 0) -> dict[str, Array]:
+    def gate_activations(self, plan: Plan, x: Any, layer: int = 0) -> dict[str, Array]:
         """Return the activations (P, D·H) of every gate of a recurrent layer, by gate name.
 
         Parameters
@@ -303,7 +304,7 @@ class BoundNetwork:
         if self.flat_parameters is not flat:
             flat[:] = self.flat_parameters.get()
 
-    def _run_recurrent(self, plan: PackedPlan, x: Any, layer: int, training: bool) -> Any:
+    def _run_recurrent(self, plan: Plan, x: Any, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
         if not -len(places) <= layer < len(places):

@@ -18,6 +18,7 @@ from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.callbacks import Callback
 from rnnkit.training.objective import Objective, TrainingData, bytes_per_row
 from rnnkit.training.optimizers import LBFGS, Solver, make_solver
+from rnnkit.training.ordered_sums import ordered_sums
 from rnnkit.training.schedules import Schedule, make_schedule
 from rnnkit.training.stopping import Progress
 
@@ -221,9 +222,10 @@ class Trainer:
         objective = Objective(bound, data, self.alpha, self.l1, self._max_rows)
         try:
             if isinstance(self.solver, LBFGS):
-                reason, message = self._fit_lbfgs(
-                    self.solver, objective, data, n_epochs, validate, history
-                )
+                with ordered_sums():
+                    reason, message = self._fit_lbfgs(
+                        self.solver, objective, data, n_epochs, validate, history
+                    )
             else:
                 if self._state is None:
                     self._state = self.solver.start(self.backend, bound.flat_parameters)

@@ -19,6 +19,7 @@ OPTIONS = {
         "leaky_relu": {"activation": ("leaky_relu", 0.3)},
         "scaled_tanh": {"activation": ("scaled_tanh", 1.3, 0.8)},
         "clip": {"cell_clip": 0.5},
+        "clip_decreasing": {"activation": ("linear", -0.5, 0.1), "cell_clip": 0.5},
         "layer_norm": {"layer_norm": True},
         "masks": {"masks": True},
         "all": {"cell_clip": 0.9, "layer_norm": True, "masks": True},

@@ -406,3 +406,8 @@ def test_update_rules(rule, names, options, dtype):
 def test_unknown_instruction_set_is_refused():
     with pytest.raises(ValueError, match="sse"), using_isa("sse"):
         pass
+
+
+def test_unknown_update_rule():
+    with pytest.raises(ValueError, match="unknown update rule 'adamax'; allowed are sgd"):
+        CPU.update("adamax", np.zeros(1), np.zeros(1), {}, learning_rate=0.1, step=1)

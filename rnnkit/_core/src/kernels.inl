@@ -261,9 +261,9 @@ RK_INLINE vec FN(slope)(const rk_layer *layer, rk_activation f, vec y) {
     const vec slope = v_slope(f, y);
     if (!layer->has_clip)
         return slope;
-    const vec low = v_activate(f, v_set1((real)-layer->clip));
-    const vec high = v_activate(f, v_set1((real)layer->clip));
-    return v_select((y > low) & (y < high), slope, v_zero());
+    const vec a = v_activate(f, v_set1((real)-layer->clip));
+    const vec b = v_activate(f, v_set1((real)layer->clip));
+    return v_select((y > v_min(a, b)) & (y < v_max(a, b)), slope, v_zero());
 }
 
 RK_INLINE vec FN(gate_slope)(const rk_layer *layer, const int plain, vec y) {
