@@ -21,7 +21,7 @@ class MissingExtraError(ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f'{purpose} needs the package {package!r}, which is not installed; '
+            f"{purpose} needs the package {package!r}, which is not installed; "
             f'install it with: pip install "rnnkit[{extra}]"'
         )
         self.package = package
