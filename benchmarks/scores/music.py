@@ -46,7 +46,7 @@ def lstm_36(seed):
         input_dropout=0.1,
         learning_rate_init=1e-2,
         batch_size=16,
-        **recipe(100, seed),
+        **recipe(60, seed),
     )
 
 
