@@ -57,15 +57,18 @@ __all__ = [
     "bounded_batches",
     "parameters",
     "recurrent_estimator",
+    "trains_in_minibatches",
 ]
 
 ROWS_AT_ONCE = 2**15  # steps of a batch at predict time, so that memory stays bounded
+
+AUTO_BATCH_SIZE = 64  # sequences
 
 parameters = dataclass(kw_only=True, eq=False, repr=False)
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(field,))
-def recurrent_estimator(cls: type) -> type:
+def recurrent_estimator(cls: Any) -> Any:
     """Give an estimator class the constructor of its fields and its complete docstring."""
     cls = parameters(cls)
     cls.__doc__ = describe(cls, cls._attributes)
@@ -134,7 +137,7 @@ _NETWORK_OPTIONS = (
 )
 
 
-def _trains_in_minibatches(estimator: Any) -> bool:
+def trains_in_minibatches(estimator: Any) -> bool:
     if isinstance(make_solver(estimator.solver), LBFGS):
         raise AttributeError("partial_fit needs a solver that trains in minibatches, not lbfgs")
     return True
@@ -188,7 +191,7 @@ class RecurrentEstimator(BaseEstimator):
     clip_value: float | None = None
     bptt_steps: int | None = None
     batch_size: Any = "auto"
-    max_iter: int = 100
+    max_iter: int = 150
     shuffle: bool = True
     tol: float = 1e-4
     n_iter_no_change: int = 10
@@ -297,12 +300,13 @@ class RecurrentEstimator(BaseEstimator):
         if validation is not None:
             validate = lambda: self._score_examples(network, validation)
         result = trainer.fit(self._training_data(examples, network), self.max_iter, validate)
+        self.__dict__.pop("_trainer", None)
         if first:
-            self._forget_training()
+            self._forget_curves()
         self._record(network, result, len(examples))
         self._warn(result)
 
-    @available_if(_trains_in_minibatches)
+    @available_if(trains_in_minibatches)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Any:
         """Train for one more epoch on the given data.
 
@@ -333,22 +337,29 @@ class RecurrentEstimator(BaseEstimator):
             backend = get_backend(self.device)
             first = not hasattr(self, "network_")
             examples = self._read_examples(X, y, sample_weight, lengths, first=first)
-            chosen = self.get_params(deep=False)
-            if first or getattr(self, "_trained_with", None) != chosen:
+            if first or not self._can_go_on():
                 rng = check_random_state(self.random_state)
                 network = self._start_network(examples, rng, first=first)
                 self._trainer = self._make_trainer(network, backend, len(examples), rng)
-                self._trained_with = chosen
+                self._trained_with = self.get_params(deep=False)
             network = self._trainer.network
-            result = self._trainer.fit(
-                self._training_data(examples, network), 1, schedule_epochs=self.max_iter
-            )
+            data = self._training_data(examples, network)
+            result = self._trainer.fit(data, 1, schedule_epochs=self.max_iter)
             if first:
                 self._forget_curves()
             self._record(network, result, len(examples))
             if result.reason != "max_iter":
                 self._warn(result)
         return self
+
+    def _can_go_on(self) -> bool:
+        """Whether the trainer of the last `partial_fit` is there and nothing changed since."""
+        trainer = getattr(self, "_trainer", None)
+        return (
+            trainer is not None
+            and trainer.network is self.network_
+            and self._trained_with == self.get_params(deep=False)
+        )
 
     def _read_examples(
         self,
@@ -461,7 +472,7 @@ class RecurrentEstimator(BaseEstimator):
     def _token_layers(self) -> list[Embedding]:
         """Return what turns columns of ids into features: a table for each."""
         widths = self._one_per_column("embedding_dim")
-        return [Embedding(self._n_tokens, widths, unknown_rate=self.input_dropout)]
+        return [Embedding(self._n_tokens, widths)]
 
     def _check_memory(self, n_inputs: int, dtype: np.dtype) -> None:
         """Raise before memory is asked for that this machine does not have."""
@@ -479,7 +490,7 @@ class RecurrentEstimator(BaseEstimator):
     def _make_trainer(
         self, network: Network, backend: Any, n_sequences: int, rng: np.random.RandomState
     ) -> Trainer:
-        batch_size = 200 if self.batch_size == "auto" else self.batch_size
+        batch_size = AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
         return Trainer(
             network,
             backend,
@@ -525,15 +536,9 @@ class RecurrentEstimator(BaseEstimator):
                 )
         return sequences.values, None
 
-    def _forget_training(self) -> None:
-        """Drop what an earlier fit or partial_fit left for a later one."""
-        self._forget_curves()
-        for name in ("_trainer", "_trained_with"):
-            vars(self).pop(name, None)
-
     def _forget_curves(self) -> None:
-        self.loss_curve_ = []
-        self.validation_scores_ = None
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] | None = None
         self.t_ = 0
 
     def _record(self, network: Network, result: FitResult, n_sequences: int) -> None:
@@ -544,13 +549,14 @@ class RecurrentEstimator(BaseEstimator):
         self.t_ += result.n_epochs * n_sequences
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.best_loss_: float | None = None
         if result.validation_scores is None:
             self.best_loss_ = min(self.loss_curve_, default=np.nan)
             self.best_validation_score_ = None
         else:
-            self.validation_scores_ = (self.validation_scores_ or []) + result.validation_scores
-            self.best_loss_ = None
-            self.best_validation_score_ = max(self.validation_scores_, default=np.nan)
+            scores = (self.validation_scores_ or []) + result.validation_scores
+            self.validation_scores_ = scores
+            self.best_validation_score_ = max(scores, default=np.nan)
 
     def _warn(self, result: FitResult) -> None:
         """Say why the training ended, where that is no success."""
@@ -579,7 +585,7 @@ class RecurrentEstimator(BaseEstimator):
         backend = get_backend(self.device)
         bound = network.bind(backend)
         values = self._values(sequences, network)
-        result: np.ndarray | None = None
+        result: Any = None
         for batch in bounded_batches(sequences.offsets):
             rows = to_host(operation(bound, batch.plan, _take(values, batch.rows)), backend)
             if result is None:
@@ -637,6 +643,13 @@ class RecurrentEstimator(BaseEstimator):
         check_is_fitted(self)
         examples = self._read_examples(X, y, sample_weight, lengths, first=False, strict=False)
         return self._score_examples(self.network_, examples)
+
+    def _has_fixed_columns(self, n_columns: int) -> bool:
+        """Whether a two-dimensional X must have the columns it had in `fit`.
+
+        An estimator that answers per step takes rows of another length as more or fewer steps.
+        """
+        return self._fitted_on_rows and (not self._per_step or n_columns == self.n_features_in_)
 
     def _read_new(self, X: Any, lengths: Any) -> tuple[Sequences, InputForm]:
         """Read X at predict time; a sequence without steps has an answer per step: none."""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags, check_array, column_or_1d
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from rnnkit.estimators.base import (
     GRUParameters,
     LSTMParameters,
-    RecurrentEstimator,
     RNNParameters,
-    _trains_in_minibatches,
     parameters,
     recurrent_estimator,
 )
-from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.inputs import InputForm
-from rnnkit.estimators.labels import encode_labels, find_classes, log_odds, weigh_classes
+from rnnkit.estimators.label_learning import LabelPrediction
+from rnnkit.estimators.labels import (
+    without_objects,
+)
 from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
 from rnnkit.sequences import Sequences
 
@@ -30,65 +29,12 @@ __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassif
 
 
 @parameters
-class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
+class RecurrentClassifier(ClassifierMixin, LabelPrediction):
     """What classifies sequences, whatever the cell."""
 
-    _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
-
     pooling: str = "last"
-    label_smoothing: float = 0.0
-    class_weight: Any = None
 
-    @available_if(_trains_in_minibatches)
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, lengths: Any = None
-    ) -> Any:
-        """Train for one more epoch on the given data.
-
-        The solver goes on from where the last call of `partial_fit` left it, as long as no
-        parameter changed; `fit` starts anew.
-
-        Parameters
-        ----------
-        X, y : array-like
-            As in `fit`.
-        classes : array-like of shape (K,), default=None
-            All classes that will ever come; needed in the first call.
-        sample_weight, lengths : array-like of shape (N,), default=None
-            As in `fit`.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            As in `fit`; if the first call has no `classes`, or a later one others; and with
-            `early_stopping` or ``class_weight="balanced"``. The estimator stays as it was.
-        """
-        first = not hasattr(self, "network_")
-        if first and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if (
-            not first
-            and classes is not None
-            and not np.array_equal(self.classes_, np.unique(np.asarray(classes)))
-        ):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on last call to partial_fit, "
-                f"was: {self.classes_!r}"
-            )
-        if isinstance(self.class_weight, str):
-            raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit; "
-                "pass a dict of weights instead"
-            )
-        self._given_classes = classes
-        try:
-            return self._partial_fit(X, y, sample_weight, lengths)
-        finally:
-            vars(self).pop("_given_classes", None)
+    score = LabelPrediction.score  # not the mixin's, which knows no lengths
 
     def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the probability of every class.
@@ -148,16 +94,15 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y", estimator=self
         )
         check_consistent_length(sequences.offsets[1:], y)
-        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        plain = without_objects(y)
+        multilabel = type_of_target(plain, input_name="y") == "multilabel-indicator"
         if first:
-            check_classification_targets(y)
+            check_classification_targets(plain)
             self._multilabel = multilabel
         if self._multilabel:
             return self._read_indicators(y, multilabel, first)
         y = column_or_1d(y, warn=True)
-        if first:
-            self.classes_ = find_classes(y, self, getattr(self, "_given_classes", None))
-        return encode_labels(y, self.classes_, strict=strict)
+        return self._encode(y, first=first, strict=strict)
 
     def _read_indicators(self, y: np.ndarray, multilabel: bool, first: bool) -> np.ndarray:
         if first:
@@ -168,25 +113,6 @@ class RecurrentClassifier(ClassifierMixin, RecurrentEstimator):
                 f"fit; got an array of shape {y.shape}"
             )
         return y.astype(np.float64)
-
-    def _output_bias(self, examples: Examples) -> Any:
-        return log_odds(examples.targets, examples.weights) if self._multilabel else 0.0
-
-    def _present(self, decisions: np.ndarray) -> np.ndarray:
-        return decisions.astype(np.intp) if self._multilabel else self.classes_[decisions]
-
-    def _score_decisions(
-        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
-    ) -> float:
-        right = targets == decisions
-        if self._multilabel:
-            right = right.all(axis=1)
-        return float(np.average(right, weights=weights))
-
-    def _class_weights(self, targets: np.ndarray) -> np.ndarray | None:
-        if self._multilabel:
-            return None
-        return weigh_classes(self.class_weight, self.classes_, targets)
 
     def _strata(self, targets: np.ndarray) -> np.ndarray | None:
         return None if self._multilabel else targets

@@ -109,7 +109,7 @@ def read_sequences(
     )
     if form.kind == "rows":
         form = InputForm("rows", np.shape(X)[1] // estimator.step_features)
-    if form.kind == "rows" and (reset or estimator._fitted_on_rows):
+    if form.kind == "rows" and (reset or estimator._has_fixed_columns(np.shape(X)[1])):
         validate_data(estimator, X, reset=reset, skip_check_array=True)
     elif reset:
         _forget_feature_names(estimator)
@@ -246,12 +246,17 @@ def read_weights(
     """
     if sample_weight is None:
         return None
-    if np.isscalar(sample_weight):
+    if hasattr(sample_weight, "__array__"):
+        sample_weight = np.asarray(sample_weight)
+    if np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0:
         raise ValueError(
             f"sample_weight must have shape ({len(sequences)},), got the scalar {sample_weight!r}"
         )
     lengths = sequences.lengths
-    if per_step and _is_nested(sample_weight):
+    nested = _is_nested(sample_weight)
+    if nested and not per_step:
+        raise ValueError("sample_weight must hold one weight per sequence, got several")
+    if nested:
         steps = flatten_steps(sample_weight, sequences, form, "sample_weight", "weights")
         return _check_sample_weight(
             steps, np.empty((len(steps), 0)), dtype=np.float64, ensure_non_negative=True

@@ -10,13 +10,13 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from rnnkit.estimators.base import (
     GRUParameters,
     LSTMParameters,
-    RecurrentEstimator,
     RNNParameters,
     parameters,
     recurrent_estimator,
 )
 from rnnkit.estimators.inputs import InputForm, refuse_mixed_types, split_steps
-from rnnkit.estimators.labels import check_label_values, encode_labels, find_classes
+from rnnkit.estimators.label_learning import LabelLearning
+from rnnkit.estimators.labels import check_label_values
 from rnnkit.metrics import edit_distance
 from rnnkit.network import CTC, BoundNetwork, Output
 from rnnkit.network.ctc import check_alignable
@@ -26,11 +26,10 @@ __all__ = ["GRUSequenceLabeller", "LSTMSequenceLabeller", "RNNSequenceLabeller"]
 
 
 @parameters
-class RecurrentSequenceLabeller(RecurrentEstimator):
+class RecurrentSequenceLabeller(LabelLearning):
     """What writes a label sequence for every sequence, whatever the cell."""
 
     _per_step: ClassVar[bool] = True
-    _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
 
     beam_width: int | None = None
 
@@ -79,12 +78,11 @@ class RecurrentSequenceLabeller(RecurrentEstimator):
         refuse_mixed_types(pieces, "y")
         labels = np.concatenate([p for p in pieces if len(p)] or pieces)
         check_label_values(labels)
-        if first:
-            self.classes_ = find_classes(labels, self)
+        codes = self._encode(labels, first=first, strict=strict)
         offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
-        targets = split_steps(encode_labels(labels, self.classes_, strict=strict), offsets)
+        targets = split_steps(codes, offsets)
         if strict:
-            check_alignable(sequences.lengths, targets)
+            check_alignable(sequences.lengths, list(targets))
         return targets
 
     def _present(self, decisions: np.ndarray) -> np.ndarray:

@@ -8,7 +8,14 @@ import numpy as np
 from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 
-__all__ = ["check_label_values", "encode_labels", "find_classes", "log_odds", "weigh_classes"]
+__all__ = [
+    "check_label_values",
+    "encode_labels",
+    "find_classes",
+    "log_odds",
+    "weigh_classes",
+    "without_objects",
+]
 
 UNSEEN = -1  # the index of a label that is not among the classes
 
@@ -34,6 +41,7 @@ def find_classes(labels: np.ndarray, estimator: Any, given: Any = None) -> np.nd
 
 def check_label_values(labels: np.ndarray) -> None:
     """Raise ValueError if flat labels are no labels: missing, infinite or no whole numbers."""
+    labels = without_objects(labels)
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
         if np.any(labels != np.round(labels)):
@@ -43,6 +51,11 @@ def check_label_values(labels: np.ndarray) -> None:
             )
     elif labels.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: y has dtype {labels.dtype}")
+
+
+def without_objects(labels: np.ndarray) -> np.ndarray:
+    """Return labels held as objects in the dtype they have by themselves."""
+    return np.array(labels.tolist()) if labels.dtype == object else labels
 
 
 def encode_labels(labels: np.ndarray, classes: np.ndarray, *, strict: bool) -> np.ndarray:

@@ -120,7 +120,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     ),
     "batch_size": (
         'int or "auto"',
-        'Sequences B of a minibatch. "auto" is min(200, N); a larger number than N is N.',
+        'Sequences B of a minibatch. "auto" is min(64, N); a larger number than N is N.',
     ),
     "max_iter": ("int", "Largest number of epochs."),
     "shuffle": ("bool", "Whether the sequences are shuffled before every epoch."),

@@ -47,7 +47,11 @@ class NumberPrediction(RecurrentEstimator):
             return HuberLoss(n_outputs, self.huber_delta)
         if loss == "quantile":
             return QuantileLoss(n_outputs, self.quantile)
-        losses = {"squared": SquaredError, "absolute": AbsoluteError, "poisson": PoissonLoss}
+        losses: dict[str, Any] = {
+            "squared": SquaredError,
+            "absolute": AbsoluteError,
+            "poisson": PoissonLoss,
+        }
         return losses[loss](n_outputs)
 
     def _read_numbers(self, y: np.ndarray, *, first: bool) -> np.ndarray:
@@ -93,6 +97,8 @@ class RecurrentRegressor(RegressorMixin, NumberPrediction):
     """What predicts numbers for sequences, whatever the cell."""
 
     pooling: str = "last"
+
+    score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
 
     def _read_targets(
         self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool

@@ -10,19 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 from rnnkit.estimators.base import (
     GRUParameters,
     LSTMParameters,
-    RecurrentEstimator,
     RNNParameters,
     parameters,
     recurrent_estimator,
 )
-from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.inputs import InputForm, flatten_steps
+from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import (
     check_label_values,
-    encode_labels,
-    find_classes,
-    log_odds,
-    weigh_classes,
 )
 from rnnkit.network import CRF, Bernoulli, Output, SoftmaxCrossEntropy
 from rnnkit.sequences import Sequences
@@ -31,17 +26,14 @@ __all__ = ["GRUSequenceTagger", "LSTMSequenceTagger", "RNNSequenceTagger"]
 
 
 @parameters
-class RecurrentSequenceTagger(RecurrentEstimator):
+class RecurrentSequenceTagger(LabelPrediction):
     """What labels every step, whatever the cell.
 
     It is no `ClassifierMixin`: scikit-learn would take nested labels for many outputs.
     """
 
     _per_step: ClassVar[bool] = True
-    _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
 
-    label_smoothing: float = 0.0
-    class_weight: Any = None
     output: str = "softmax"
 
     def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
@@ -121,9 +113,7 @@ class RecurrentSequenceTagger(RecurrentEstimator):
         if labels.ndim != 1:
             raise ValueError(f"y must hold one label per step, got {labels.shape[1]}")
         check_label_values(labels)
-        if first:
-            self.classes_ = find_classes(labels, self)
-        return encode_labels(labels, self.classes_, strict=strict)
+        return self._encode(labels, first=first, strict=strict)
 
     def _read_indicators(self, labels: np.ndarray, first: bool) -> np.ndarray:
         if first:
@@ -132,25 +122,6 @@ class RecurrentSequenceTagger(RecurrentEstimator):
         if labels.ndim != 2 or labels.shape[1] != n_classes or not np.isin(labels, (0, 1)).all():
             raise ValueError(f"y must hold {n_classes} times 0 or 1 for every step")
         return labels.astype(np.float64)
-
-    def _output_bias(self, examples: Examples) -> Any:
-        return log_odds(examples.targets, examples.weights) if self._multilabel else 0.0
-
-    def _present(self, decisions: np.ndarray) -> np.ndarray:
-        return decisions.astype(np.intp) if self._multilabel else self.classes_[decisions]
-
-    def _score_decisions(
-        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
-    ) -> float:
-        right = targets == decisions
-        if self._multilabel:
-            right = right.all(axis=1)
-        return float(np.average(right, weights=weights))
-
-    def _class_weights(self, targets: np.ndarray) -> np.ndarray | None:
-        if self._multilabel:
-            return None
-        return weigh_classes(self.class_weight, self.classes_, targets)
 
 
 @recurrent_estimator

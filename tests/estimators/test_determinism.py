@@ -1,0 +1,47 @@
+"""The same seed gives the same bits, whatever the number of threads."""
+
+import numpy as np
+import pytest
+from estimators.problems import CELLS, estimator, labels_of, ragged, tags_of
+
+X = ragged(150, n_features=3, longest=20)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_classifier_for_any_number_of_threads(cell, dtype, n_threads_limit):
+    typed, y = [x.astype(dtype) for x in X], labels_of(X)
+
+    def fit():
+        model = estimator(
+            cell, "Classifier", hidden_size=40, n_layers=2, bidirectional=True, dropout=0.2,
+            recurrent_dropout=0.1, input_noise=0.1, pooling="attention", max_iter=3,
+        )  # fmt: skip
+        return model.fit(typed, y).predict_proba(typed)
+
+    with n_threads_limit(1):
+        expected = fit()
+    for n_threads in (2, 4):
+        with n_threads_limit(n_threads):
+            np.testing.assert_array_equal(fit(), expected)
+
+
+@pytest.mark.parametrize("output", ["softmax", "crf"])
+def test_tagger_for_any_number_of_threads(output, n_threads_limit):
+    y = tags_of(X)
+
+    def fit():
+        tagger = estimator("LSTM", "SequenceTagger", output=output, peephole=True, max_iter=3)
+        return np.concatenate(tagger.fit(X, y).predict_proba(X))
+
+    with n_threads_limit(1):
+        expected = fit()
+    with n_threads_limit(4):
+        np.testing.assert_array_equal(fit(), expected)
+
+
+def test_predictions_do_not_touch_numpys_random_state():
+    np.random.seed(3)
+    expected = np.random.get_state()[1].copy()
+    estimator("GRU", "Classifier", dropout=0.2, max_iter=2).fit(X, labels_of(X)).predict(X)
+    np.testing.assert_array_equal(np.random.get_state()[1], expected)

@@ -1,0 +1,55 @@
+"""The transformer that gives pooled hidden states."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from estimators.problems import CELLS, estimator, labels_of, ragged
+from sklearn.frozen import FrozenEstimator
+
+from rnnkit import RecurrentFeatures
+
+X = ragged(30)
+Y = labels_of(X)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_pools_the_hidden_states(cell, bidirectional):
+    classifier = estimator(cell, "Classifier", bidirectional=bidirectional, n_layers=2, max_iter=2)
+    classifier.fit(X, Y)
+    for layer in (0, -1):
+        states = classifier.hidden_states(X, layer=layer)
+        expected = {
+            "last": [np.append(s[-1, :8], s[0, 8:]) for s in states],
+            "mean": [s.mean(axis=0) for s in states],
+            "max": [s.max(axis=0) for s in states],
+        }
+        for pooling, values in expected.items():
+            features = RecurrentFeatures(
+                FrozenEstimator(classifier), pooling=pooling, layer=layer
+            ).fit(X)
+            np.testing.assert_allclose(features.transform(X), values, rtol=1e-12, atol=1e-15)
+
+
+def test_fits_a_clone():
+    classifier = estimator("GRU", "Classifier", max_iter=3)
+    features = RecurrentFeatures(classifier).fit(X, Y)
+    assert not hasattr(classifier, "network_")
+    expected = classifier.fit(X, Y).hidden_states(X)
+    np.testing.assert_array_equal(features.transform(X), [s[-1] for s in expected])
+    assert features.n_features_in_ == 2
+
+
+def test_set_output():
+    features = RecurrentFeatures(estimator("GRU", "Classifier", max_iter=2)).fit(X, Y)
+    frame = features.set_output(transform="pandas").transform(X)
+    assert isinstance(frame, pd.DataFrame)
+    assert list(frame.columns) == [f"recurrentfeatures{i}" for i in range(8)]
+
+
+def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match="pooling must be one of 'last'"):
+        RecurrentFeatures(estimator("GRU", "Classifier"), pooling="min").fit(X, Y)
+    features = RecurrentFeatures(estimator("GRU", "Classifier", max_iter=2), layer=3).fit(X, Y)
+    with pytest.raises(ValueError, match="layer"):
+        features.transform(X)

@@ -1,0 +1,83 @@
+"""Streams: step by step gives the very bits of the whole sequence."""
+
+import numpy as np
+import pytest
+from estimators.problems import CELLS, estimator, labels_of, numbers_of, ragged, tags_of
+
+X = ragged(30)
+TARGETS = {
+    "Classifier": labels_of(X),
+    "Regressor": np.array([x[-1].sum() for x in X]),
+    "SequenceTagger": tags_of(X),
+    "SequenceRegressor": numbers_of(X),
+}
+
+
+def fitted(cell, task, **parameters):
+    return estimator(cell, task, max_iter=3, **parameters).fit(X, TARGETS[task])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+def test_classifier_ends_in_the_bits_of_predict(cell, pooling):
+    classifier = fitted(cell, "Classifier", n_layers=2, dropout=0.1, pooling=pooling)
+    stream = classifier.stream()
+    for x in X[:5]:
+        stream.reset()
+        for t, step in enumerate(x):
+            label = stream.step(step)
+            expected = classifier.predict_proba([x[: t + 1]])[0]
+            np.testing.assert_array_equal(stream.predict_proba(), expected)
+        assert label == classifier.predict([x])[0]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("task", ["Regressor", "SequenceTagger", "SequenceRegressor"])
+def test_every_task_ends_in_the_bits_of_predict(cell, task):
+    model = fitted(cell, task)
+    stream = model.stream()
+    steps = [stream.step(x) for x in X[0]]
+    whole = model.predict([X[0]])[0]
+    if task == "Regressor":
+        assert steps[-1] == whole
+    else:
+        np.testing.assert_array_equal(steps, whole)
+
+
+def test_state_is_taken_and_set():
+    classifier = fitted("LSTM", "Classifier")
+    stream, other = classifier.stream(), classifier.stream()
+    assert stream.state is None
+    for x in X[0][:2]:
+        stream.step(x)
+    other.state = stream.state
+    stream.step(X[0][2])
+    expected = stream.predict_proba()
+    other.step(X[0][2])
+    np.testing.assert_array_equal(other.predict_proba(), expected)
+    stream.reset()
+    assert stream.state is None
+
+
+def test_tokens_are_streamed():
+    tokens = [np.arange(5) % 3, np.arange(4), np.array([2, 2])]
+    classifier = estimator("GRU", "Classifier", embedding_dim=3, max_iter=3)
+    classifier.fit(tokens, [0, 1, 0])
+    stream = classifier.stream()
+    for token in tokens[0]:
+        stream.step(token)
+    np.testing.assert_array_equal(stream.predict_proba(), classifier.predict_proba([tokens[0]])[0])
+
+
+def test_what_cannot_be_streamed_is_refused():
+    with pytest.raises(ValueError, match="bidirectional=False"):
+        fitted("GRU", "Classifier", bidirectional=True).stream()
+    with pytest.raises(ValueError, match="whole sequences"):
+        fitted("GRU", "SequenceTagger", output="crf").stream()
+    stream = fitted("GRU", "Classifier").stream()
+    with pytest.raises(ValueError, match="x has 3 features"):
+        stream.step([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="at least one step"):
+        stream.predict_proba()
+    with pytest.raises(ValueError, match="NaN"):
+        stream.step([1.0, np.nan])
