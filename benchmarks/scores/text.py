@@ -22,14 +22,14 @@ def names(seed):
         embedding_dim=48,
         n_tokens=encoder.vocabulary_sizes_[0],
         dropout=0.5,
-        input_dropout=0.1,
+        input_dropout=0.2,
         label_smoothing=0.05,
         solver=AdamW(weight_decay=0.05),
         learning_rate_init=3e-3,
         learning_rate="cosine",
         batch_size=64,
-        max_iter=12,
-        n_iter_no_change=12,
+        max_iter=16,
+        n_iter_no_change=16,
         random_state=seed,
     )
     model.fit(train, nations[~held_out])
