@@ -34,8 +34,16 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.inputs import InputForm, read_sequences, read_weights
 from rnnkit.estimators.parameters_doc import describe
 from rnnkit.estimators.stream import Stream
-from rnnkit.network import BoundNetwork, Embedding, Network, Output, build_network
+from rnnkit.network import (
+    BoundNetwork,
+    CharacterEncoder,
+    Embedding,
+    Network,
+    Output,
+    build_network,
+)
 from rnnkit.network.chains import to_host
+from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Batch, Plan, Sequences, batch_of, restore_form
 from rnnkit.training import (
     LBFGS,
@@ -174,6 +182,10 @@ class RecurrentEstimator(BaseEstimator):
     step_features: int = 1
     embedding_dim: Any = None
     n_tokens: Any = None
+    token_dropout: float = 0.0
+    spelling_columns: int = 0
+    character_dim: int = 16
+    character_hidden_size: int = 32
     activation: Any = "tanh"
     cell_clip: float | None = None
     layer_norm: bool = False
@@ -429,7 +441,11 @@ class RecurrentEstimator(BaseEstimator):
     def _build_network(self, examples: Examples, *, first: bool) -> Network:
         n_inputs, tokens, dtype = self._n_step_features, None, examples.sequences.dtype
         if self.embedding_dim is not None:
-            n_inputs, tokens, dtype = 0, self._token_layers(), np.dtype(np.float32)
+            n_inputs, tokens, dtype = (
+                0,
+                self._token_layers(examples.sequences),
+                np.dtype(np.float32),
+            )
         if not first:
             dtype = self.network_.dtype
         self._check_memory(n_inputs, dtype)
@@ -450,29 +466,57 @@ class RecurrentEstimator(BaseEstimator):
         )
 
     def _count_tokens(self, sequences: Sequences) -> tuple[int, ...]:
-        """Return the number of ids of each column's embedding table."""
-        given = self._one_per_column("n_tokens")
+        """Return the number of ids of every column, those of the spelling alike."""
         largest = sequences.values.max(axis=0)
-        return tuple(
+        given = self._one_for_each("n_tokens", len(largest), "column of ids")
+        counts = [
             int(found) + 1 if count is None else int(count) for count, found in zip(given, largest)
-        )
-
-    def _one_per_column(self, name: str) -> tuple[Any, ...]:
-        """Return a parameter that is one number, or one number per column of ids, as the latter."""
-        value = getattr(self, name)
-        n_columns = self._n_step_features
-        values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n_columns
-        if len(values) != n_columns:
+        ]
+        if self.spelling_columns > len(counts):
             raise ValueError(
-                f"{name} must be one number or {n_columns}, one for each column of ids, "
-                f"got {value!r}"
+                f"spelling_columns={self.spelling_columns!r} exceeds the {len(counts)} columns of X"
+            )
+        first = len(counts) - self.spelling_columns
+        return (*counts[:first], *[max(counts[first:], default=0)] * self.spelling_columns)
+
+    def _one_for_each(self, name: str, n: int, noun: str) -> tuple[Any, ...]:
+        """Return a parameter that is one number, or one for each of n things, as the latter."""
+        value = getattr(self, name)
+        values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * n
+        if len(values) != n:
+            raise ValueError(
+                f"{name} must be one number or {n}, one for each {noun}, got {value!r}"
             )
         return values
 
-    def _token_layers(self) -> list[Embedding]:
-        """Return what turns columns of ids into features: a table for each."""
-        widths = self._one_per_column("embedding_dim")
-        return [Embedding(self._n_tokens, widths)]
+    def _token_layers(self, sequences: Sequences) -> list[Embedding | CharacterEncoder]:
+        """Return what turns columns of ids into features: tables, and a reader of spellings."""
+        n_tables = len(self._n_tokens) - self.spelling_columns
+        layers: list[Embedding | CharacterEncoder] = []
+        if n_tables:
+            widths = self._one_for_each("embedding_dim", n_tables, "column of ids")
+            rates = self._unknown_rates(sequences, n_tables)
+            layers.append(Embedding(self._n_tokens[:n_tables], widths, unknown_rates=rates))
+        if self.spelling_columns:
+            layers.append(
+                CharacterEncoder(
+                    self._n_tokens[-1],
+                    self.character_dim,
+                    self.character_hidden_size,
+                    (n_tables, len(self._n_tokens)),
+                    self._cell,
+                )
+            )
+        return layers
+
+    def _unknown_rates(self, sequences: Sequences, n_tables: int) -> list[np.ndarray] | None:
+        if not self.token_dropout:
+            return None
+        columns = zip(sequences.values.T[:n_tables], self._n_tokens)
+        return [
+            unknown_rates(np.bincount(ids, minlength=n_tokens)[:n_tokens], self.token_dropout)
+            for ids, n_tokens in columns
+        ]
 
     def _check_memory(self, n_inputs: int, dtype: np.dtype) -> None:
         """Raise before memory is asked for that this machine does not have."""

@@ -39,6 +39,20 @@ PARAMETERS: dict[str, tuple[str, str]] = {
         "Ids of the embedding tables: 0 to n_tokens - 1. None takes the largest id of each "
         "column in `fit` plus one. Only used with `embedding_dim`.",
     ),
+    "token_dropout": (
+        "float",
+        "Strength a of the dropout of rare ids: one that occurs n times in the training data is "
+        "read as 0, the unknown, with probability a / (a + n) in training (Kiperwasser & "
+        "Goldberg 2016). Only used with `embedding_dim`.",
+    ),
+    "spelling_columns": (
+        "int",
+        "The last so many columns of ids spell a token character by character (0 beyond its "
+        "end), and a bidirectional layer of the same cell reads them. Only used with "
+        "`embedding_dim`.",
+    ),
+    "character_dim": ("int", "Width of the table of characters."),
+    "character_hidden_size": ("int", "Hidden units of each direction that reads a spelling."),
     "activation": (
         _ACTIVATIONS,
         'The activation φ of the cell. A tuple (name, alpha, beta), as ("leaky_relu", 0.1), '
@@ -81,7 +95,7 @@ PARAMETERS: dict[str, tuple[str, str]] = {
         "(of both directions), mean or maximum over the steps, or a learned weighted mean.",
     ),
     "dropout": ("float", "Dropout rate between the layers and before the output."),
-    "input_dropout": ("float", "Dropout rate of the inputs."),
+    "input_dropout": ("float", "Dropout rate of the inputs, embedded tokens included."),
     "recurrent_dropout": (
         "float",
         "Dropout rate of the hidden state inside the cell, one mask per sequence (Gal & "

@@ -176,3 +176,43 @@ def test_partial_fit():
         tagger.partial_fit(X, Y, classes=["up", "down", "still"])
     assert tagger.score(X, Y) > 0.95
     assert tagger.classes_.tolist() == ["down", "still", "up"]
+
+
+def spelled_words(n=80):
+    """Sentences of two-column words and their spelling in three characters; the last decides."""
+    rng = np.random.RandomState(0)
+    tokens = [rng.randint(1, 5, size=(t, 4)) for t in rng.randint(2, 6, size=n)]
+    for sentence in tokens:
+        sentence[:, 3] *= rng.randint(0, 2, size=len(sentence))
+    return tokens, [["long" if word[3] else "short" for word in s] for s in tokens]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_spellings_are_read_by_characters(cell):
+    tokens, y = spelled_words()
+    tagger = estimator(
+        cell, "SequenceTagger", embedding_dim=3, spelling_columns=3, character_dim=4,
+        character_hidden_size=5, max_iter=80,
+    ).fit(tokens, y)  # fmt: skip
+    assert tagger.score(tokens, y) > 0.95
+    shapes = {name: weight.shape for name, weight in tagger.weights_.items()}
+    assert shapes["embedding.weight_0"] == (5, 3)
+    assert shapes["characters.embedding"] == (5, 4)
+    assert shapes["rnn.weight_ih_l0"][1] == 3 + 2 * 5
+    only = estimator(cell, "SequenceTagger", embedding_dim=3, spelling_columns=4, max_iter=2)
+    assert "embedding.weight_0" not in only.fit(tokens, y).weights_
+    with pytest.raises(ValueError, match="spelling_columns=5 exceeds the 4 columns"):
+        only.set_params(spelling_columns=5).fit(tokens, y)
+
+
+def test_token_dropout_teaches_what_the_unknown_means():
+    """Rare ids are read as 0 in training, so that its vector is learnt."""
+    rng = np.random.RandomState(0)
+    tokens = [rng.randint(1, 30, size=6) for _ in range(60)]
+    y = [["a" if token % 2 else "b" for token in sentence] for sentence in tokens]
+    plain = estimator("GRU", "SequenceTagger", embedding_dim=4, max_iter=5).fit(tokens, y)
+    dropped = estimator(
+        "GRU", "SequenceTagger", embedding_dim=4, max_iter=5, token_dropout=2.0
+    ).fit(tokens, y)
+    assert not plain.weights_["embedding.weight_0"][0].any()
+    assert dropped.weights_["embedding.weight_0"][0].any()
