@@ -427,3 +427,17 @@ def test_partial_fit_goes_on_from_a_warm_fit():
     classifier.partial_fit(X, Y)
     assert classifier.loss_ < loss
     assert np.abs(classifier.weights_["head.bias"] - fitted).max() < 1.0
+
+
+def test_reference_device_agrees_with_the_cpu():
+    fits = [
+        estimator("LSTM", "Classifier", device=device, max_iter=3, peephole=True).fit(X, Y)
+        for device in ("cpu", "reference")
+    ]
+    expected, got = (fit.predict_proba(X) for fit in fits)
+    np.testing.assert_allclose(got, expected, rtol=1e-10)
+
+
+def test_gpu_that_is_not_there_is_named():
+    with pytest.raises((ImportError, RuntimeError), match="cuda"):
+        estimator("LSTM", "Classifier", device="cuda").fit(X, Y)

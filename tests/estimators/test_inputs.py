@@ -221,3 +221,27 @@ def test_tags_may_be_longer_than_any_seen_before():
     X = ragged()
     tagger = estimator("GRU", "SequenceTagger").fit(X, tags_of(X))
     assert tagger.score(X[:1], [["sideways"] * len(X[0])]) == 0.0
+
+
+def test_sparse_and_masked_input_is_refused():
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        estimator("LSTM", "Classifier").fit(csr_array(np.eye(4)), [0, 1, 0, 1])
+    masked = np.ma.masked_less(np.eye(4), 0.5)
+    with pytest.raises(ValueError, match="masked"):
+        estimator("LSTM", "Classifier").fit(masked, [0, 1, 0, 1])
+
+
+def test_input_is_never_written_to():
+    X = ragged()
+    for x in X:
+        x.flags.writeable = False
+    fitted = estimator("LSTM", "Classifier", input_noise=0.1, input_dropout=0.1)
+    fitted.fit(X, labels_of(X)).predict(X)
+    windows = np.lib.stride_tricks.sliding_window_view(np.arange(30.0), 5)[:, :, None]
+    before = windows.copy()
+    estimator("GRU", "Classifier", input_noise=0.1).fit(windows, np.arange(26) % 2)
+    np.testing.assert_array_equal(windows, before)
+    constant = np.broadcast_to(np.float64(1.0), (10, 4, 1))
+    estimator("GRU", "Classifier").fit(constant, np.arange(10) % 2).predict(constant)
