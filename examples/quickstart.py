@@ -3,13 +3,13 @@
 import time
 
 import numpy as np
-from rnnkit.preprocessing import SequenceScaler
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rnnkit import GRUClassifier, GRUSequenceTagger, LSTMClassifier
+from rnnkit.preprocessing import SequenceScaler
 
 
 def search_over_a_pipeline():
