@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from rnnkit._core.recurrent import activate
 
+from rnnkit._core.recurrent import activate
 from rnnkit.backends.cpu import isa_available, using_isa
 from rnnkit.cells import ACTIVATIONS, make_activation
 
