@@ -1,5 +1,6 @@
 """Build the compiled core: the C sources as a plain list, OpenMP where the compiler has it."""
 
+import logging
 import os
 import platform
 import tempfile
@@ -45,7 +46,9 @@ class BuildCore(build_ext):
                 module.extra_compile_args.append("-fopenmp")
                 module.extra_link_args.append("-fopenmp")
         else:
-            self.announce("rnnkit: building without OpenMP; one thread will be used", level=3)
+            self.announce(
+                "rnnkit: building without OpenMP; one thread will be used", level=logging.WARNING
+            )
         super().build_extensions()
 
     def links_with(self, flag):
@@ -60,7 +63,7 @@ class BuildCore(build_ext):
                     objects, str(Path(folder, "probe")), extra_postargs=[flag]
                 )
             except Exception as error:  # whatever a compiler may raise: the answer is no
-                self.announce(f"rnnkit: {flag} does not work here ({error})", level=2)
+                self.announce(f"rnnkit: {flag} does not work here ({error})", level=logging.INFO)
                 return False
         return True
 
