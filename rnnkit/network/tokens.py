@@ -22,11 +22,10 @@ from rnnkit.network.layers import (
     Recurrent,
     RowBuffer,
     Step,
-    check_rate,
 )
 from rnnkit.sequences import pack
 
-__all__ = ["CharacterEncoder", "Embedding", "TokenFeatures"]
+__all__ = ["CharacterEncoder", "Embedding", "TokenFeatures", "unknown_rates"]
 
 Tokens = Any  # (P, C) intp
 
@@ -64,10 +63,10 @@ class Embedding(Layer):
         Width of each column's vectors.
     first_column : int, default=0
         Which token column the first table reads; the others follow it.
-    unknown_rate : float, default=0.0
-        Probability that an id is read as 0 while training, drawn for each column of a step
-        alone; so the network learns to do with the other columns and the context. Where unknown
-        tokens occur in the training data already, dropout of the vectors' entries does more.
+    unknown_rates : sequence of arrays of shape (sizes[c],), default=None
+        For each column the probability that an id is read as 0 while training, drawn for each
+        column of a step alone; so the network learns to do with the other columns and the
+        context. See `rnnkit.network.tokens.unknown_rates`.
 
     Notes
     -----
@@ -80,17 +79,23 @@ class Embedding(Layer):
         dims: Sequence[int],
         *,
         first_column: int = 0,
-        unknown_rate: float = 0.0,
+        unknown_rates: Sequence[np.ndarray] | None = None,
     ) -> None:
         if len(sizes) != len(dims):
             raise ValueError(f"sizes and dims must be equally many, got {len(sizes)}, {len(dims)}")
         for size, dim in zip(sizes, dims):
             _check_embedding("Embedding", size, dim)
-        check_rate("unknown_rate", unknown_rate)
+        if unknown_rates is not None and [np.shape(rates) for rates in unknown_rates] != [
+            (size,) for size in sizes
+        ]:
+            raise ValueError(
+                f"unknown_rates must have one rate for each id of each column, {tuple(sizes)} "
+                f"ids, got shapes {[np.shape(rates) for rates in unknown_rates]}"
+            )
         self.sizes = tuple(sizes)
         self.dims = tuple(dims)
         self.first_column = first_column
-        self.unknown_rate = unknown_rate
+        self.unknown_rates = unknown_rates
 
     @property
     def width(self) -> int:
@@ -137,14 +142,14 @@ class _EmbeddingOperation:
         self._gradients = [gradients[name] for name in layer.names if gradients]
         last = layer.first_column + len(layer.sizes)
         self._columns = slice(layer.first_column, last)
-        self._unknown_rate = layer.unknown_rate
+        self._unknown_rates = layer.unknown_rates
         self._output = RowBuffer(layer.width, dtype, backend.xp)
 
     def forward(self, x: Tokens, step: Step) -> Array:
         ids = x[:, self._columns]
-        if self._unknown_rate and step.training and step.noise is not None:
-            unknown = step.noise.random(ids.shape, dtype=np.float32) < self._unknown_rate
-            ids = np.where(unknown, 0, ids)
+        if self._unknown_rates is not None and step.training and step.noise is not None:
+            rates = np.stack([rate[i] for rate, i in zip(self._unknown_rates, ids.T)], axis=1)
+            ids = np.where(step.noise.random(ids.shape, dtype=np.float32) < rates, 0, ids)
         self._ids = ids.T
         output = self._output.rows(len(ids))
         start = 0
@@ -160,6 +165,28 @@ class _EmbeddingOperation:
             end = start + gradient.shape[1]
             _add_rows(gradient, column, dy[:, start:end])
             start = end
+
+
+def unknown_rates(counts: np.ndarray, strength: float) -> np.ndarray:
+    """Return how often ids are to be read as unknown in training: the rarer, the more often.
+
+    Parameters
+    ----------
+    counts : array of shape (V,)
+        n, how often each id occurs in the training data.
+    strength : float
+        a, at least 0; an id that occurs a times is read as unknown every other time.
+
+    Returns
+    -------
+    array of shape (V,), float32
+        ``a / (a + n)``, and 0 for ids that do not occur. Source: Kiperwasser & Goldberg (2016),
+        "Simple and Accurate Dependency Parsing Using Bidirectional LSTM Feature
+        Representations".
+    """
+    rates = np.zeros(len(counts), np.float32)
+    np.divide(strength, counts + strength, out=rates, where=counts > 0, casting="same_kind")
+    return rates
 
 
 class CharacterEncoder(Layer):

@@ -156,8 +156,9 @@ def test_gradient_of_the_other_cells(cell):
 
 def token_problem(n_numeric, **options):
     """A tagger with two table columns, characters and numeric features beside them."""
+    rate = options.pop("unknown_rate", 0.0)
     parts = [
-        Embedding((5, 4), (3, 2), unknown_rate=options.pop("unknown_rate", 0.0)),
+        Embedding((5, 4), (3, 2), unknown_rates=[np.full(5, rate), np.full(4, rate / 2)]),
         CharacterEncoder(6, 2, 2, columns=(2, 6)),
     ]
     problem = Problem(SoftmaxCrossEntropy(3), True, n_inputs=n_numeric, tokens=parts, **options)
@@ -190,7 +191,7 @@ def test_unknown_tokens_are_read_as_id_zero_in_training_only():
     np.testing.assert_array_equal(predict.forward(problem.plan, problem.x, philox()), expected)
     noisy = problem.bound.forward(problem.plan, problem.x, philox()).copy()
     # Drawn in the order (P, columns), float32, before anything else.
-    unknown = philox().random((len(tokens), 2), dtype=np.float32) < 0.99
+    unknown = philox().random((len(tokens), 2), dtype=np.float32) < [0.99, 0.495]
     read = tokens.copy()
     read[:, :2][unknown] = 0
     np.testing.assert_array_equal(predict.forward(problem.plan, (read, None)), noisy)

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from rnnkit.network.tokens import CharacterEncoder, Embedding, _add_rows, _different_words
+from rnnkit.network.tokens import (
+    CharacterEncoder,
+    Embedding,
+    _add_rows,
+    _different_words,
+    unknown_rates,
+)
 from rnnkit.network.tokens import _word_lengths as word_lengths
 
 
@@ -41,12 +47,21 @@ def test_embedding_of_id_zero_starts_at_zero():
     assert layer.width == 7
 
 
+def test_rare_ids_are_read_as_unknown_more_often():
+    rates = unknown_rates(np.array([0, 1, 3, 7]), 1.0)
+    np.testing.assert_array_equal(rates, np.array([0, 1 / 2, 1 / 4, 1 / 8], np.float32))
+    assert not unknown_rates(np.array([0, 1]), 0.0).any()
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
         (lambda: Embedding((3, 2), (2,)), "equally many, got 2, 1"),
         (lambda: Embedding((0,), (2,)), "at least 1 id and 1 dimension, got 0 and 2"),
-        (lambda: Embedding((3,), (2,), unknown_rate=1.0), r"unknown_rate must lie in \[0, 1\)"),
+        (
+            lambda: Embedding((3,), (2,), unknown_rates=[np.zeros(2)]),
+            r"one rate for each id of each column, \(3,\) ids, got shapes \[\(2,\)\]",
+        ),
         (lambda: CharacterEncoder(3, 2, 2, (4, 4)), r"first < end, got \(4, 4\)"),
     ],
 )
