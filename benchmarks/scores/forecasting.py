@@ -37,12 +37,12 @@ def airline(seed):
     seasonal = logs[12:] - logs[:-12]
     n_train = int(0.67 * len(passengers))
     model = LSTMSequenceRegressor(
-        16,
+        32,
         solver="adamw",
-        learning_rate_init=5e-3,
+        learning_rate_init=3e-3,
         learning_rate="cosine",
         input_noise=0.3,
-        dropout=0.2,
+        dropout=0.3,
         max_iter=60,
         n_iter_no_change=60,
         random_state=seed,
