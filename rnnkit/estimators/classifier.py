@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
@@ -22,6 +22,7 @@ from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import (
     without_objects,
 )
+from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
 from rnnkit.sequences import Sequences
 
@@ -32,6 +33,22 @@ __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassif
 class RecurrentClassifier(ClassifierMixin, LabelPrediction):
     """What classifies sequences, whatever the cell."""
 
+    _text: ClassVar[TaskText] = TaskText(
+        notes=(
+            "the class scores are an affine function of the pooled states, the loss their "
+            "cross-entropy in nats per sequence."
+        ),
+        example="""
+>>> import numpy as np
+>>> from rnnkit import {name}
+>>> rng = np.random.RandomState(0)
+>>> X = [rng.randn(length, 2) for length in rng.randint(3, 9, size=60)]
+>>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
+>>> classifier = {name}(8, learning_rate_init=0.05, random_state=0).fit(X, y)
+>>> classifier.score(X, y)
+1.0
+""",
+    )
     pooling: str = "last"
 
     score = LabelPrediction.score  # not the mixin's, which knows no lengths
@@ -125,68 +142,14 @@ class RecurrentClassifier(ClassifierMixin, LabelPrediction):
 
 @recurrent_estimator
 class RNNClassifier(RNNParameters, RecurrentClassifier):
-    """Classify sequences with a simple (Elman) recurrent network.
-
-    Notes
-    -----
-    ``h_t = φ(W x_t + U h_{t-1} + b)``; the class scores are an affine function of the pooled
-    states, the loss their cross-entropy in nats per sequence. Source: Elman (1990).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import RNNClassifier
-    >>> rng = np.random.RandomState(0)
-    >>> X = [rng.randn(length, 2) for length in rng.randint(3, 9, size=60)]
-    >>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
-    >>> classifier = RNNClassifier(8, learning_rate_init=0.05, random_state=0).fit(X, y)
-    >>> classifier.score(X, y)
-    1.0
-    """
+    """Classify sequences with a simple (Elman) recurrent network."""
 
 
 @recurrent_estimator
 class LSTMClassifier(LSTMParameters, RecurrentClassifier):
-    """Classify sequences with a long short-term memory (LSTM) network.
-
-    Notes
-    -----
-    ``i, f, o = σ(W x_t + U h_{t-1} + b)``, ``g = φ(W x_t + U h_{t-1} + b)``,
-    ``c_t = f c_{t-1} + i g``, ``h_t = o φ(c_t)``; the class scores are an affine function of
-    the pooled states, the loss their cross-entropy in nats per sequence. Source: Hochreiter &
-    Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000) for the forget gate.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import LSTMClassifier
-    >>> rng = np.random.RandomState(0)
-    >>> X = [rng.randn(length, 2) for length in rng.randint(3, 9, size=60)]
-    >>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
-    >>> classifier = LSTMClassifier(8, learning_rate_init=0.05, random_state=0).fit(X, y)
-    >>> classifier.score(X, y)
-    1.0
-    """
+    """Classify sequences with a long short-term memory (LSTM) network."""
 
 
 @recurrent_estimator
 class GRUClassifier(GRUParameters, RecurrentClassifier):
-    """Classify sequences with a network of gated recurrent units (GRU).
-
-    Notes
-    -----
-    ``r, z = σ(W x_t + U h_{t-1} + b)``, ``n = φ(W x_t + b + r (U h_{t-1} + b_hn))``,
-    ``h_t = (1 - z) n + z h_{t-1}``; the class scores are an affine function of the pooled
-    states, the loss their cross-entropy in nats per sequence. Source: Cho et al. (2014).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import GRUClassifier
-    >>> rng = np.random.RandomState(0)
-    >>> X = [rng.randn(length, 2) for length in rng.randint(3, 9, size=60)]
-    >>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
-    >>> classifier = GRUClassifier(8, learning_rate_init=0.05, random_state=0).fit(X, y)
-    >>> classifier.score(X, y)
-    1.0
-    """
+    """Classify sequences with a network of gated recurrent units (GRU)."""

@@ -17,6 +17,7 @@ from rnnkit.estimators.base import (
 from rnnkit.estimators.inputs import InputForm, refuse_mixed_types, split_steps
 from rnnkit.estimators.label_learning import LabelLearning
 from rnnkit.estimators.labels import check_label_values
+from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.metrics import edit_distance
 from rnnkit.network import CTC, BoundNetwork, Output
 from rnnkit.network.ctc import check_alignable
@@ -29,6 +30,29 @@ __all__ = ["GRUSequenceLabeller", "LSTMSequenceLabeller", "RNNSequenceLabeller"]
 class RecurrentSequenceLabeller(LabelLearning):
     """What writes a label sequence for every sequence, whatever the cell."""
 
+    _text: ClassVar[TaskText] = TaskText(
+        remarks=(
+            "y holds one list of labels per sequence, without saying at which steps they "
+            "belong; a list is never longer than its sequence. `score` is one minus the "
+            "edit distance per true label."
+        ),
+        notes=(
+            "the label scores of a step are an affine function of its state. Trained by "
+            "connectionist temporal classification (Graves, Fernández, Gomez & Schmidhuber "
+            "2006): the probability of a label list is summed over all ways to spread it over "
+            "the steps with blanks between; the loss is its negative logarithm in nats per "
+            "sequence."
+        ),
+        example="""
+>>> import numpy as np
+>>> from rnnkit import {name}
+>>> X = [np.repeat(np.eye(2)[word], 2, axis=0) for word in ([0, 1], [1, 0], [0], [1])]
+>>> y = [["a", "b"], ["b", "a"], ["a"], ["b"]]
+>>> labeller = {name}(8, learning_rate_init=0.05, random_state=0).fit(X, y)
+>>> labeller.predict(X)[0].tolist()
+['a', 'b']
+""",
+    )
     _per_step: ClassVar[bool] = True
 
     beam_width: int | None = None
@@ -103,74 +127,14 @@ class RecurrentSequenceLabeller(LabelLearning):
 
 @recurrent_estimator
 class RNNSequenceLabeller(RNNParameters, RecurrentSequenceLabeller):
-    """Write a sequence of labels for a sequence with a simple (Elman) recurrent network.
-
-    y holds one list of labels per sequence, without saying at which steps they belong; a list
-    is never longer than its sequence. `score` is one minus the edit distance per true label.
-
-    Notes
-    -----
-    Trained by connectionist temporal classification: the probability of a label list is summed
-    over all ways to spread it over the steps with blanks between; the loss is its negative
-    logarithm in nats per sequence. Source: Graves, Fernández, Gomez & Schmidhuber (2006).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import RNNSequenceLabeller
-    >>> X = [np.repeat(np.eye(2)[word], 2, axis=0) for word in ([0, 1], [1, 0], [0], [1])]
-    >>> y = [["a", "b"], ["b", "a"], ["a"], ["b"]]
-    >>> labeller = RNNSequenceLabeller(8, learning_rate_init=0.05, random_state=0).fit(X, y)
-    >>> labeller.predict(X)[0].tolist()
-    ['a', 'b']
-    """
+    """Write a sequence of labels for a sequence with a simple (Elman) recurrent network."""
 
 
 @recurrent_estimator
 class LSTMSequenceLabeller(LSTMParameters, RecurrentSequenceLabeller):
-    """Write a sequence of labels for a sequence with a long short-term memory network.
-
-    y holds one list of labels per sequence, without saying at which steps they belong; a list
-    is never longer than its sequence. `score` is one minus the edit distance per true label.
-
-    Notes
-    -----
-    Trained by connectionist temporal classification: the probability of a label list is summed
-    over all ways to spread it over the steps with blanks between; the loss is its negative
-    logarithm in nats per sequence. Source: Graves, Fernández, Gomez & Schmidhuber (2006).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import LSTMSequenceLabeller
-    >>> X = [np.repeat(np.eye(2)[word], 2, axis=0) for word in ([0, 1], [1, 0], [0], [1])]
-    >>> y = [["a", "b"], ["b", "a"], ["a"], ["b"]]
-    >>> labeller = LSTMSequenceLabeller(8, learning_rate_init=0.05, random_state=0).fit(X, y)
-    >>> labeller.predict(X)[0].tolist()
-    ['a', 'b']
-    """
+    """Write a sequence of labels for a sequence with a long short-term memory network."""
 
 
 @recurrent_estimator
 class GRUSequenceLabeller(GRUParameters, RecurrentSequenceLabeller):
-    """Write a sequence of labels for a sequence with gated recurrent units.
-
-    y holds one list of labels per sequence, without saying at which steps they belong; a list
-    is never longer than its sequence. `score` is one minus the edit distance per true label.
-
-    Notes
-    -----
-    Trained by connectionist temporal classification: the probability of a label list is summed
-    over all ways to spread it over the steps with blanks between; the loss is its negative
-    logarithm in nats per sequence. Source: Graves, Fernández, Gomez & Schmidhuber (2006).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import GRUSequenceLabeller
-    >>> X = [np.repeat(np.eye(2)[word], 2, axis=0) for word in ([0, 1], [1, 0], [0], [1])]
-    >>> y = [["a", "b"], ["b", "a"], ["a"], ["b"]]
-    >>> labeller = GRUSequenceLabeller(8, learning_rate_init=0.05, random_state=0).fit(X, y)
-    >>> labeller.predict(X)[0].tolist()
-    ['a', 'b']
-    """
+    """Write a sequence of labels for a sequence with gated recurrent units."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import textwrap
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["ATTRIBUTES", "PARAMETERS", "describe"]
+__all__ = ["ATTRIBUTES", "PARAMETERS", "TaskText", "describe"]
 
 _ACTIVATIONS = (
     '{"tanh", "sigmoid", "softsign", "relu", "hard_sigmoid", "linear", "leaky_relu", '
@@ -217,13 +217,47 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
 }
 
 
+class TaskText(NamedTuple):
+    """What the estimators of a task say of themselves, whatever the cell.
+
+    Parameters
+    ----------
+    notes : str
+        What the scores are and how they are trained; follows the cell's equations.
+    example : str
+        A doctest with ``{name}`` for the class.
+    remarks : str, default=""
+        What follows the first line.
+    """
+
+    notes: str
+    example: str
+    remarks: str = ""
+
+
+# cell -> (equations, source)
+CELL_TEXTS = {
+    "rnn": ("``h_t = φ(W x_t + U h_{t-1} + b)``", "Elman (1990)"),
+    "lstm": (
+        "``i, f, o = σ(W x_t + U h_{t-1} + b)``, ``g = φ(W x_t + U h_{t-1} + b)``, "
+        "``c_t = f c_{t-1} + i g``, ``h_t = o φ(c_t)``",
+        "Hochreiter & Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000) for the forget gate",
+    ),
+    "gru": (
+        "``r, z = σ(W x_t + U h_{t-1} + b)``, ``n = φ(W x_t + b + r (U h_{t-1} + b_hn))``, "
+        "``h_t = (1 - z) n + z h_{t-1}``",
+        "Cho et al. (2014)",
+    ),
+}
+
+
 def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
-    """Return the docstring of an estimator class: its own text, then what it takes and has.
+    """Return the docstring of an estimator class: its first line, what it takes, has and does.
 
     Parameters
     ----------
     cls : type
-        A class whose own docstring may end with sections Notes and Examples.
+        A dataclass with `_cell` and a `_text`, whose own docstring is one line.
     attributes : tuple of str
         Names from `ATTRIBUTES`.
 
@@ -231,24 +265,23 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     -------
     str
     """
-    text = inspect.cleandoc(cls.__doc__ or "")
-    head, separator, tail = _split_before_sections(text)
+    text: TaskText = cls._text
+    equations, source = CELL_TEXTS[cls._cell]
     parameters = [
         _entry(field.name, PARAMETERS[field.name], f", default={field.default!r}")
         for field in dataclasses.fields(cls)
     ]
     fitted = [_entry(name, ATTRIBUTES[name], "") for name in attributes]
-    parts = [head, _section("Parameters", parameters), _section("Attributes", fitted)]
-    return "\n\n".join(parts) + separator + tail + "\n"
-
-
-def _split_before_sections(text: str) -> tuple[str, str, str]:
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
-        if line.startswith("---"):
-            head, tail = lines[: number - 1], lines[number - 1 :]
-            return "\n".join(head).rstrip(), "\n\n", "\n".join(tail)
-    return text, "", ""
+    notes = textwrap.fill(f"{equations}; {text.notes} Source: {source}.", 88)
+    parts = [
+        inspect.cleandoc(cls.__doc__ or ""),
+        textwrap.fill(text.remarks, 88),
+        _section("Parameters", parameters),
+        _section("Attributes", fitted),
+        _section("Notes", [notes]),
+        _section("Examples", [text.example.strip().replace("{name}", cls.__name__)]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _section(title: str, entries: list[str]) -> str:

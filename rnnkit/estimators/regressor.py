@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -20,6 +20,7 @@ from rnnkit.estimators.base import (
 )
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.inputs import InputForm
+from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.network import (
     AbsoluteError,
     HuberLoss,
@@ -96,6 +97,23 @@ class NumberPrediction(RecurrentEstimator):
 class RecurrentRegressor(RegressorMixin, NumberPrediction):
     """What predicts numbers for sequences, whatever the cell."""
 
+    _text: ClassVar[TaskText] = TaskText(
+        notes=(
+            "the prediction is an affine function of the pooled states that starts from the "
+            "mean of y. The squared loss is half the squared error, averaged over the "
+            "outputs."
+        ),
+        example="""
+>>> import numpy as np
+>>> from rnnkit import {name}
+>>> rng = np.random.RandomState(0)
+>>> X = [rng.uniform(-1, 1, (length, 2)) for length in rng.randint(3, 6, size=80)]
+>>> y = [x[-1].sum() for x in X]
+>>> regressor = {name}(8, learning_rate_init=0.02, random_state=0).fit(X, y)
+>>> regressor.score(X, y) > 0.9
+True
+""",
+    )
     pooling: str = "last"
 
     score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
@@ -118,71 +136,14 @@ class RecurrentRegressor(RegressorMixin, NumberPrediction):
 
 @recurrent_estimator
 class RNNRegressor(RNNParameters, RecurrentRegressor):
-    """Predict a number, or K numbers, for a sequence with a simple (Elman) recurrent network.
-
-    Notes
-    -----
-    ``h_t = φ(W x_t + U h_{t-1} + b)``; the prediction is an affine function of the pooled
-    states that starts from the mean of y. The squared loss is half the squared error, averaged
-    over the outputs. Source: Elman (1990).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import RNNRegressor
-    >>> rng = np.random.RandomState(0)
-    >>> X = [rng.uniform(-1, 1, (length, 2)) for length in rng.randint(3, 6, size=80)]
-    >>> y = [x[-1].sum() for x in X]
-    >>> regressor = RNNRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
-    >>> regressor.score(X, y) > 0.9
-    True
-    """
+    """Predict a number, or K numbers, for a sequence with a simple (Elman) recurrent network."""
 
 
 @recurrent_estimator
 class LSTMRegressor(LSTMParameters, RecurrentRegressor):
-    """Predict a number, or K numbers, for a sequence with a long short-term memory network.
-
-    Notes
-    -----
-    ``i, f, o = σ(W x_t + U h_{t-1} + b)``, ``g = φ(W x_t + U h_{t-1} + b)``,
-    ``c_t = f c_{t-1} + i g``, ``h_t = o φ(c_t)``; the prediction is an affine function of the
-    pooled states that starts from the mean of y. The squared loss is half the squared error,
-    averaged over the outputs. Source: Hochreiter & Schmidhuber (1997); Gers, Schmidhuber &
-    Cummins (2000) for the forget gate.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import LSTMRegressor
-    >>> rng = np.random.RandomState(0)
-    >>> X = [rng.uniform(-1, 1, (length, 2)) for length in rng.randint(3, 6, size=80)]
-    >>> y = [x[-1].sum() for x in X]
-    >>> regressor = LSTMRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
-    >>> regressor.score(X, y) > 0.9
-    True
-    """
+    """Predict a number, or K numbers, for a sequence with a long short-term memory network."""
 
 
 @recurrent_estimator
 class GRURegressor(GRUParameters, RecurrentRegressor):
-    """Predict a number, or K numbers, for a sequence with gated recurrent units.
-
-    Notes
-    -----
-    ``r, z = σ(W x_t + U h_{t-1} + b)``, ``n = φ(W x_t + b + r (U h_{t-1} + b_hn))``,
-    ``h_t = (1 - z) n + z h_{t-1}``; the prediction is an affine function of the pooled states
-    that starts from the mean of y. The squared loss is half the squared error, averaged over
-    the outputs. Source: Cho et al. (2014).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import GRURegressor
-    >>> rng = np.random.RandomState(0)
-    >>> X = [rng.uniform(-1, 1, (length, 2)) for length in rng.randint(3, 6, size=80)]
-    >>> y = [x[-1].sum() for x in X]
-    >>> regressor = GRURegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
-    >>> regressor.score(X, y) > 0.9
-    True
-    """
+    """Predict a number, or K numbers, for a sequence with gated recurrent units."""

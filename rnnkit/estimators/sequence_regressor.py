@@ -17,6 +17,7 @@ from rnnkit.estimators.base import (
     recurrent_estimator,
 )
 from rnnkit.estimators.inputs import InputForm, flatten_steps
+from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.estimators.regressor import NumberPrediction
 from rnnkit.network import BoundNetwork
 from rnnkit.network.chains import to_host
@@ -32,6 +33,26 @@ class RecurrentSequenceRegressor(NumberPrediction):
     It is no `RegressorMixin`: scikit-learn would take steps for outputs.
     """
 
+    _text: ClassVar[TaskText] = TaskText(
+        remarks=(
+            "Trained to predict the next step, it also forecasts in closed loop: see `forecast`."
+        ),
+        notes=(
+            "the prediction of a step is an affine function of its state that starts from "
+            "the mean of y. The loss is a mean over real steps."
+        ),
+        example="""
+>>> import numpy as np
+>>> from rnnkit import {name}
+>>> wave = np.sin(np.arange(200) / 5).reshape(4, 50)
+>>> X, y = wave[:, :-1], wave[:, 1:]
+>>> regressor = {name}(8, learning_rate_init=0.02, random_state=0).fit(X, y)
+>>> regressor.score(X, y) > 0.9
+True
+>>> regressor.forecast(X, n_steps=3).shape
+(4, 3)
+""",
+    )
     _per_step: ClassVar[bool] = True
 
     def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:
@@ -108,80 +129,14 @@ def _closed_loop(bound: BoundNetwork, plan: Plan, x: Any, n_steps: int) -> list[
 
 @recurrent_estimator
 class RNNSequenceRegressor(RNNParameters, RecurrentSequenceRegressor):
-    """Predict a number, or K numbers, for every step with a simple (Elman) recurrent network.
-
-    Trained to predict the next step, it also forecasts in closed loop: see `forecast`.
-
-    Notes
-    -----
-    ``h_t = φ(W x_t + U h_{t-1} + b)``; the prediction of a step is an affine function of its
-    state that starts from the mean of y. The loss is a mean over real steps. Source: Elman
-    (1990).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import RNNSequenceRegressor
-    >>> wave = np.sin(np.arange(200) / 5).reshape(4, 50)
-    >>> X, y = wave[:, :-1], wave[:, 1:]
-    >>> regressor = RNNSequenceRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
-    >>> regressor.score(X, y) > 0.9
-    True
-    >>> regressor.forecast(X, n_steps=3).shape
-    (4, 3)
-    """
+    """Predict a number, or K numbers, for every step with a simple (Elman) recurrent network."""
 
 
 @recurrent_estimator
 class LSTMSequenceRegressor(LSTMParameters, RecurrentSequenceRegressor):
-    """Predict a number, or K numbers, for every step with a long short-term memory network.
-
-    Trained to predict the next step, it also forecasts in closed loop: see `forecast`.
-
-    Notes
-    -----
-    ``i, f, o = σ(W x_t + U h_{t-1} + b)``, ``g = φ(W x_t + U h_{t-1} + b)``,
-    ``c_t = f c_{t-1} + i g``, ``h_t = o φ(c_t)``; the prediction of a step is an affine
-    function of its state that starts from the mean of y. The loss is a mean over real steps.
-    Source: Hochreiter & Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000) for the forget
-    gate.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import LSTMSequenceRegressor
-    >>> wave = np.sin(np.arange(200) / 5).reshape(4, 50)
-    >>> X, y = wave[:, :-1], wave[:, 1:]
-    >>> regressor = LSTMSequenceRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
-    >>> regressor.score(X, y) > 0.9
-    True
-    >>> regressor.forecast(X, n_steps=3).shape
-    (4, 3)
-    """
+    """Predict a number, or K numbers, for every step with a long short-term memory network."""
 
 
 @recurrent_estimator
 class GRUSequenceRegressor(GRUParameters, RecurrentSequenceRegressor):
-    """Predict a number, or K numbers, for every step with gated recurrent units.
-
-    Trained to predict the next step, it also forecasts in closed loop: see `forecast`.
-
-    Notes
-    -----
-    ``r, z = σ(W x_t + U h_{t-1} + b)``, ``n = φ(W x_t + b + r (U h_{t-1} + b_hn))``,
-    ``h_t = (1 - z) n + z h_{t-1}``; the prediction of a step is an affine function of its
-    state that starts from the mean of y. The loss is a mean over real steps. Source: Cho et
-    al. (2014).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import GRUSequenceRegressor
-    >>> wave = np.sin(np.arange(200) / 5).reshape(4, 50)
-    >>> X, y = wave[:, :-1], wave[:, 1:]
-    >>> regressor = GRUSequenceRegressor(8, learning_rate_init=0.02, random_state=0).fit(X, y)
-    >>> regressor.score(X, y) > 0.9
-    True
-    >>> regressor.forecast(X, n_steps=3).shape
-    (4, 3)
-    """
+    """Predict a number, or K numbers, for every step with gated recurrent units."""

@@ -19,6 +19,7 @@ from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import (
     check_label_values,
 )
+from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.network import CRF, Bernoulli, Output, SoftmaxCrossEntropy
 from rnnkit.sequences import Sequences
 
@@ -32,6 +33,27 @@ class RecurrentSequenceTagger(LabelPrediction):
     It is no `ClassifierMixin`: scikit-learn would take nested labels for many outputs.
     """
 
+    _text: ClassVar[TaskText] = TaskText(
+        remarks=(
+            "Labels may be of any type; several yes-or-no labels per step are given as 0 "
+            'and 1. A conditional random field (``output="crf"``) scores the labels of a '
+            "sequence as a whole."
+        ),
+        notes=(
+            "the label scores of a step are an affine function of its state. The loss is "
+            "the mean cross-entropy in nats per real step; with a CRF, the mean negative "
+            "log-likelihood in nats per sequence."
+        ),
+        example="""
+>>> import numpy as np
+>>> from rnnkit import {name}
+>>> X = [np.array([1.0, -1, 1]), np.array([-1.0, 1]), np.array([1.0, 1, -1, -1])]
+>>> y = [["up", "down", "up"], ["down", "up"], ["up", "up", "down", "down"]]
+>>> tagger = {name}(4, learning_rate_init=0.1, max_iter=50, random_state=0)
+>>> tagger.fit(X, y).predict([np.array([-1.0, -1, 1])])[0].tolist()
+['down', 'down', 'up']
+""",
+    )
     _per_step: ClassVar[bool] = True
 
     output: str = "softmax"
@@ -126,77 +148,14 @@ class RecurrentSequenceTagger(LabelPrediction):
 
 @recurrent_estimator
 class RNNSequenceTagger(RNNParameters, RecurrentSequenceTagger):
-    """Label every step of a sequence with a simple (Elman) recurrent network.
-
-    Labels may be of any type; several yes-or-no labels per step are given as 0 and 1. A
-    conditional random field (``output="crf"``) scores the labels of a sequence as a whole.
-
-    Notes
-    -----
-    ``h_t = φ(W x_t + U h_{t-1} + b)``; the label scores of a step are an affine function of
-    its state. The loss is the mean cross-entropy in nats per real step; with a CRF, the mean
-    negative log-likelihood in nats per sequence. Source: Elman (1990).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import RNNSequenceTagger
-    >>> X = [np.array([1.0, -1, 1]), np.array([-1.0, 1]), np.array([1.0, 1, -1, -1])]
-    >>> y = [["up", "down", "up"], ["down", "up"], ["up", "up", "down", "down"]]
-    >>> tagger = RNNSequenceTagger(4, learning_rate_init=0.1, max_iter=50, random_state=0)
-    >>> tagger.fit(X, y).predict([np.array([-1.0, -1, 1])])[0].tolist()
-    ['down', 'down', 'up']
-    """
+    """Label every step of a sequence with a simple (Elman) recurrent network."""
 
 
 @recurrent_estimator
 class LSTMSequenceTagger(LSTMParameters, RecurrentSequenceTagger):
-    """Label every step of a sequence with a long short-term memory (LSTM) network.
-
-    Labels may be of any type; several yes-or-no labels per step are given as 0 and 1. A
-    conditional random field (``output="crf"``) scores the labels of a sequence as a whole.
-
-    Notes
-    -----
-    ``i, f, o = σ(W x_t + U h_{t-1} + b)``, ``g = φ(W x_t + U h_{t-1} + b)``,
-    ``c_t = f c_{t-1} + i g``, ``h_t = o φ(c_t)``; the label scores of a step are an affine
-    function of its state. The loss is the mean cross-entropy in nats per real step; with a
-    CRF, the mean negative log-likelihood in nats per sequence. Source: Hochreiter &
-    Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000) for the forget gate.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import LSTMSequenceTagger
-    >>> X = [np.array([1.0, -1, 1]), np.array([-1.0, 1]), np.array([1.0, 1, -1, -1])]
-    >>> y = [["up", "down", "up"], ["down", "up"], ["up", "up", "down", "down"]]
-    >>> tagger = LSTMSequenceTagger(4, learning_rate_init=0.1, max_iter=50, random_state=0)
-    >>> tagger.fit(X, y).predict([np.array([-1.0, -1, 1])])[0].tolist()
-    ['down', 'down', 'up']
-    """
+    """Label every step of a sequence with a long short-term memory (LSTM) network."""
 
 
 @recurrent_estimator
 class GRUSequenceTagger(GRUParameters, RecurrentSequenceTagger):
-    """Label every step of a sequence with a network of gated recurrent units (GRU).
-
-    Labels may be of any type; several yes-or-no labels per step are given as 0 and 1. A
-    conditional random field (``output="crf"``) scores the labels of a sequence as a whole.
-
-    Notes
-    -----
-    ``r, z = σ(W x_t + U h_{t-1} + b)``, ``n = φ(W x_t + b + r (U h_{t-1} + b_hn))``,
-    ``h_t = (1 - z) n + z h_{t-1}``; the label scores of a step are an affine function of its
-    state. The loss is the mean cross-entropy in nats per real step; with a CRF, the mean
-    negative log-likelihood in nats per sequence. Source: Cho et al. (2014).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit import GRUSequenceTagger
-    >>> X = [np.array([1.0, -1, 1]), np.array([-1.0, 1]), np.array([1.0, 1, -1, -1])]
-    >>> y = [["up", "down", "up"], ["down", "up"], ["up", "up", "down", "down"]]
-    >>> tagger = GRUSequenceTagger(4, learning_rate_init=0.1, max_iter=50, random_state=0)
-    >>> tagger.fit(X, y).predict([np.array([-1.0, -1, 1])])[0].tolist()
-    ['down', 'down', 'up']
-    """
+    """Label every step of a sequence with a network of gated recurrent units (GRU)."""
