@@ -44,55 +44,57 @@ def tagged(split):
     return words, tags
 
 
-def upos_tagger(seed, encoder, embedding_dim, **options):
-    """Fit a bidirectional LSTM over the encoder's tokens; return its test accuracy."""
+def upos_tagger(seed, encoder, embedding_dim, held_out="test", **options):
+    """Fit a bidirectional LSTM over the encoder's tokens; return its accuracy on a split.
+
+    The recipes were chosen by the accuracy on the split "dev".
+    """
     words, tags = tagged("train")
-    test_words, test_tags = tagged("test")
     X = encoder.fit_transform(words)
     model = LSTMSequenceTagger(
         128,
         bidirectional=True,
         embedding_dim=embedding_dim,
         n_tokens=tuple(encoder.vocabulary_sizes_),
-        dropout=0.4,
-        input_dropout=0.4,
+        token_dropout=1.0,
+        dropout=0.5,
+        input_dropout=0.5,
         solver="adamw",
         learning_rate_init=5e-3,
         learning_rate="cosine",
         batch_size=16,
-        max_iter=5,
-        n_iter_no_change=5,
+        max_iter=6,
+        n_iter_no_change=6,
         random_state=seed,
         **options,
     )
-    return model.fit(X, tags).score(encoder.transform(test_words), test_tags)
+    held_out_words, held_out_tags = tagged(held_out)
+    return model.fit(X, tags).score(encoder.transform(held_out_words), held_out_tags)
 
 
-def upos_words(seed):
-    """Lower-cased words alone; those seen once are unknown."""
-    encoder = TokenEncoder(lowercase=True, min_frequency=2)
-    return upos_tagger(seed, encoder, (100,))
+def upos_words(seed, **options):
+    """Lower-cased words alone."""
+    return upos_tagger(seed, TokenEncoder(lowercase=True), 100, **options)
 
 
-def shape_and_affixes():
-    """Return an encoder of words, shapes and affixes, and the widths of its embeddings."""
-    encoder = TokenEncoder(("word", "shape", "affixes"), lowercase=True, min_frequency=2)
-    return encoder, (100, 16, 8, 8, 16, 16, 24, 24)
+def upos_features(seed, **options):
+    """Words, their shapes and affixes, and their spelling read character by character."""
+    features = ("word", "shape", "affixes", "spelling")
+    encoder = TokenEncoder(features, lowercase=True, max_word_length=16)
+    widths = (100, 16, 8, 8, 16, 16, 24, 24)
+    characters = dict(spelling_columns=16, character_dim=24, character_hidden_size=48)
+    return upos_tagger(seed, encoder, widths, **characters, **options)
 
 
-def upos_features(seed):
-    """Words, and the shape and affixes of every word."""
-    return upos_tagger(seed, *shape_and_affixes())
-
-
-def upos_features_crf(seed):
-    """The same, the tags of a sentence scored as a whole."""
-    return upos_tagger(seed, *shape_and_affixes(), output="crf")
+def with_crf(task):
+    """Return a task whose tags are scored sentence by sentence."""
+    return lambda seed: task(seed, output="crf")
 
 
 TASKS = [
     Task("names", names, 0.80),
     Task("UPOS-words", upos_words, 0.93),
+    Task("UPOS-words-CRF", with_crf(upos_words), 0.93),
     Task("UPOS-features", upos_features, 0.956),
-    Task("UPOS-features-CRF", upos_features_crf, 0.956),
+    Task("UPOS-features-CRF", with_crf(upos_features), 0.956),
 ]
