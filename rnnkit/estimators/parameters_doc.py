@@ -48,8 +48,9 @@ PARAMETERS: dict[str, tuple[str, str]] = {
     "spelling_columns": (
         "int",
         "The last so many columns of ids spell a token character by character (0 beyond its "
-        "end), and a bidirectional layer of the same cell reads them. Only used with "
-        "`embedding_dim`.",
+        'end), as "spelling" of `rnnkit.preprocessing.TokenEncoder` does, and a bidirectional '
+        "layer of the same cell reads them. `embedding_dim` is then for the other columns. Only "
+        "used with `embedding_dim`.",
     ),
     "character_dim": ("int", "Width of the table of characters."),
     "character_hidden_size": ("int", "Hidden units of each direction that reads a spelling."),
