@@ -276,13 +276,7 @@ RK_INLINE vec FN(candidate_slope)(const rk_layer *layer, const int plain, vec y)
 
 /* v with zeros from lane n on. */
 RK_INLINE vec FN(keep)(vec v, ptrdiff_t n) {
-    if (n >= VL)
-        return v;
-    real lanes[RK_VECTOR_BYTES / sizeof(real)];
-    v_store(lanes, v);
-    for (ptrdiff_t l = n; l < VL; l++)
-        lanes[l] = 0;
-    return v_load(lanes);
+    return n >= VL ? v : (vec)((ivec)v & v_first(n));
 }
 
 /* How much of the old state zoneout keeps, for `lanes` units from `unit` on of a packed row. */

@@ -1,7 +1,9 @@
 /* One vector type for both dtypes: arithmetic by the compiler's vector extension, the rest here.
  *
  * Before including, a stub defines RK_DOUBLE (0 or 1) and includes its vec_<isa>.h, which
- * defines RK_VECTOR_BYTES, v_fma, v_min and v_max (both return the second argument if either is NaN).
+ * defines RK_VECTOR_BYTES, RK_TILE_ROWS (rows of a register tile), v_fma, v_min and v_max (both
+ * return the second argument if either is NaN), and v_load_part and v_store_part: the first n
+ * lanes, 0 <= n < VL, zeros beyond when loading, nothing touched beyond when storing.
  * Included once per dtype: no guard.
  */
 #undef real
@@ -28,6 +30,7 @@ typedef integer ivec __attribute__((vector_size(RK_VECTOR_BYTES)));
 #define v_zero RK_NAME(v_zero)
 #define v_load RK_NAME(v_load)
 #define v_store RK_NAME(v_store)
+#define v_first RK_NAME(v_first)
 #define v_load_n RK_NAME(v_load_n)
 #define v_store_n RK_NAME(v_store_n)
 #define v_select RK_NAME(v_select)
@@ -52,27 +55,40 @@ RK_INLINE void v_store(real *p, vec v) {
     __builtin_memcpy(p, &v, sizeof v);
 }
 
-/* The first n lanes, zeros beyond; n >= VL is a whole vector. */
-RK_INLINE vec v_load_n(const real *p, ptrdiff_t n) {
-    if (n >= VL)
-        return v_load(p);
+static const integer RK_NAME(lane_numbers)[] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                8, 9, 10, 11, 12, 13, 14, 15};
+
+/* All ones in the first n lanes, zero beyond. */
+RK_INLINE ivec v_first(ptrdiff_t n) {
+    ivec numbers;
+    __builtin_memcpy(&numbers, RK_NAME(lane_numbers), sizeof numbers);
+    return numbers < (integer)n - (ivec){0};
+}
+
+#ifdef RK_LOOP_OVER_LANES
+static __attribute__((noinline, unused)) vec RK_NAME(load_lanes)(const real *p, ptrdiff_t n) {
     real lanes[RK_VECTOR_BYTES / sizeof(real)] = {0};
-    for (ptrdiff_t l = 0; l < VL; l++)
-        if (l < n)
-            lanes[l] = p[l];
+    for (ptrdiff_t l = 0; l < n; l++)
+        lanes[l] = p[l];
     return v_load(lanes);
 }
 
+static __attribute__((noinline, unused)) void RK_NAME(store_lanes)(real *p, vec v, ptrdiff_t n) {
+    for (ptrdiff_t l = 0; l < n; l++)
+        p[l] = v[l];
+}
+#endif
+
+/* The first n lanes, zeros beyond; n >= VL is a whole vector. */
+RK_INLINE vec v_load_n(const real *p, ptrdiff_t n) {
+    return n >= VL ? v_load(p) : v_load_part(p, n);
+}
+
 RK_INLINE void v_store_n(real *p, vec v, ptrdiff_t n) {
-    if (n >= VL) {
+    if (n >= VL)
         v_store(p, v);
-        return;
-    }
-    real lanes[RK_VECTOR_BYTES / sizeof(real)];
-    v_store(lanes, v);
-    for (ptrdiff_t l = 0; l < VL; l++)
-        if (l < n)
-            p[l] = lanes[l];
+    else
+        v_store_part(p, v, n);
 }
 
 /* a where the mask is all ones, b where it is zero. */

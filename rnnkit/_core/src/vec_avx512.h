@@ -5,14 +5,22 @@
 #undef v_fma
 #undef v_min
 #undef v_max
+#undef v_load_part
+#undef v_store_part
 #define RK_VECTOR_BYTES 64
 #define RK_TILE_ROWS 6
 #if RK_DOUBLE
 #define v_fma(a, b, c) ((vec)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
 #define v_min(a, b) ((vec)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
 #define v_max(a, b) ((vec)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#define v_load_part(p, n) ((vec)_mm512_maskz_loadu_pd((__mmask8)((1u << (n)) - 1), (p)))
+#define v_store_part(p, v, n)                                                                      \
+    _mm512_mask_storeu_pd((p), (__mmask8)((1u << (n)) - 1), (__m512d)(v))
 #else
 #define v_fma(a, b, c) ((vec)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define v_min(a, b) ((vec)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define v_max(a, b) ((vec)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define v_load_part(p, n) ((vec)_mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), (p)))
+#define v_store_part(p, v, n)                                                                      \
+    _mm512_mask_storeu_ps((p), (__mmask16)((1u << (n)) - 1), (__m512)(v))
 #endif
