@@ -1,4 +1,4 @@
-"""One-step forecasts of airline passengers and sunspots, and a sine wave in closed loop."""
+"""One-step forecasts of airline passengers and sunspots."""
 
 import numpy as np
 
@@ -72,32 +72,7 @@ def sunspots(seed):
     return rmse(np.maximum(forecast, 0)[n_train - 2 :] ** 2, spots[n_train:])
 
 
-def sine_waves(seed, n_waves=100, n_steps=1000):
-    """Return waves sin(t / 20) of random phase, (n_waves, n_steps)."""
-    phases = np.random.default_rng(seed).uniform(0, 40 * np.pi, (n_waves, 1))
-    return np.sin((np.arange(n_steps) + phases) / 20), phases
-
-
-def sine(seed, n_ahead=1000):
-    """One layer of 51, trained on next values, then 1 000 steps on its own output."""
-    waves, phases = sine_waves(seed)
-    model = LSTMSequenceRegressor(
-        51,
-        learning_rate_init=1e-2,
-        learning_rate="cosine",
-        batch_size=97,
-        bptt_steps=100,
-        max_iter=60,
-        n_iter_no_change=60,
-        random_state=seed,
-    )
-    model.fit(waves[:97, :-1, np.newaxis], waves[:97, 1:])
-    truth = np.sin((np.arange(1000, 1000 + n_ahead) + phases[97:]) / 20)
-    return rmse(model.forecast(waves[97:, :, np.newaxis], n_ahead), truth)
-
-
 TASKS = [
     Task("airline", airline, 15.0, larger_is_better=False, unit="passengers"),
     Task("sunspots", sunspots, 18.6, larger_is_better=False, unit="spots"),
-    Task("sine", sine, 0.05, larger_is_better=False, unit="rmse"),
 ]
