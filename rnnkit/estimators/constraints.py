@@ -150,6 +150,11 @@ def check_parameters(estimator: Any) -> None:
             f"The 'bptt_steps' parameter of {name} must be None with bidirectional=True: a "
             f"reverse layer needs the whole sequence. Got {parameters['bptt_steps']!r} instead."
         )
+    if parameters["spelling_columns"] and parameters["embedding_dim"] is None:
+        raise InvalidParameterError(
+            f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "
+            f"token ids have spellings. Got {parameters['spelling_columns']!r} instead."
+        )
     if parameters["layer_norm"] and parameters.get("reset") == "before":
         raise InvalidParameterError(
             f"The 'layer_norm' parameter of {name} must be False with reset='before'. "

@@ -375,6 +375,7 @@ PARAMETER_FAULTS = [
     (dict(random_state="seed"), "random_state"),
     (dict(gate_bias={"z": 1.0}), "gate_bias.*i, f, g, o"),
     (dict(bptt_steps=3, bidirectional=True), "bptt_steps"),
+    (dict(spelling_columns=2), "spelling_columns.*embedding_dim"),
     (dict(device="tpu"), "device.*cpu"),
 ]
 
