@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -38,9 +39,12 @@ def run():
 
 
 def run_python(program, **environment):
-    """Run a program in a fresh interpreter that stops after 60 s; return what it printed."""
+    """Run a program in a fresh interpreter that stops after 60 s; return what it printed.
+
+    -P keeps the current folder, which may be the uncompiled source, off its path.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-P", "-c", program],
         capture_output=True,
         text=True,
         timeout=60,
@@ -95,8 +99,6 @@ def test_floating_point_mode_is_restored():
 
 def test_denormal_states_do_not_slow_a_layer_down():
     """A state that fades through the denormal range takes no longer than one that stays."""
-    import time
-
     layer = LayerSpec("rnn", 1, 64)
     operation = get_backend("cpu").recurrent(layer, np.dtype(np.float32))
     weights = {name: np.zeros(s, np.float32) for name, s in layer.parameter_shapes().items()}
