@@ -34,6 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import resample, shuffle
 
+from rnnkit import RNNClassifier
 from rnnkit.sequences import Sequences
 
 N = 24
@@ -290,8 +291,10 @@ def test_train_test_split_and_resampling(sequences, arrays, y):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_grid_search_over_a_pipeline(sequences, y, n_jobs):
-    pipeline = make_pipeline(FunctionTransformer(), MeanClassifier())
-    grid = {"meanclassifier__C": [0.1, 1.0]}
+    # An estimator of the package: a process cannot import what a test module defines.
+    network = RNNClassifier(2, learning_rate="linear", max_iter=2, random_state=0)
+    pipeline = make_pipeline(FunctionTransformer(), network)
+    grid = {"rnnclassifier__alpha": [0.1, 1.0]}
     search = GridSearchCV(pipeline, grid, cv=3, n_jobs=n_jobs, error_score="raise")
     search.fit(sequences, y)
     assert search.predict(sequences).shape == (N,)
