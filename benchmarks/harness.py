@@ -77,13 +77,19 @@ class Results:
             lines.write(json.dumps(record) + "\n")
 
 
+SETTLE_SECONDS = 0.05  # idle thread pools spin about this long before they sleep
+
+
 def interleaved(runs, repeats=15, seconds=10.0):
     """Time functions in turn, so that a disturbance of the machine meets all of them.
+
+    Before each timed call the thread pool of the one before gets time to fall asleep, and an
+    untimed call wakes its own: otherwise one library's spinning threads slow the next.
 
     Parameters
     ----------
     runs : dict of str to callable
-        Each is called once unmeasured, then in turn with the others.
+        Called in turn.
     repeats : int, default=15
         The number of rounds; fewer when `seconds` run out, never fewer than 3.
     seconds : float, default=10.0
@@ -95,13 +101,13 @@ def interleaved(runs, repeats=15, seconds=10.0):
         The median time of a call in milliseconds.
     """
     times = {name: [] for name in runs}
-    for run in runs.values():
-        run()
     start = time.perf_counter()
     for done in range(repeats):
         if done >= 3 and time.perf_counter() - start > seconds:
             break
         for name, run in runs.items():
+            time.sleep(SETTLE_SECONDS)
+            run()
             begin = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - begin)
