@@ -13,23 +13,42 @@ enum { FN(block_rows) = 64 }; /* packed rows whose gate gradients stay in the fi
 
 /* ---- Products on register tiles ------------------------------------------------------------ */
 
+/* acc[r][from + v] += a[r] w[v], r < R, v < V. The smaller of the two stays in registers and the
+ * other passes by: a tile of LSTM gates would not fit the 16 registers of AVX2 otherwise. */
+RK_INLINE void FN(add_outer)(const int R, const int V, vec acc[][RK_GROUP_VECTORS], const int from,
+                             const real *a, ptrdiff_t a_stride, const real *w) {
+    vec kept[RK_MOST_TILE_ROWS];
+    if (R < V) {
+#pragma GCC unroll 6
+        for (int r = 0; r < R; r++)
+            kept[r] = v_set1(a[r * a_stride]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) {
+            const vec row = v_load(w + v * VL);
+#pragma GCC unroll 6
+            for (int r = 0; r < R; r++)
+                acc[r][from + v] = v_fma(kept[r], row, acc[r][from + v]);
+        }
+        return;
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++)
+        kept[v] = v_load(w + v * VL);
+#pragma GCC unroll 6
+    for (int r = 0; r < R; r++) {
+        const vec factor = v_set1(a[r * a_stride]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            acc[r][from + v] = v_fma(factor, kept[v], acc[r][from + v]);
+    }
+}
+
 /* acc[r][from + v] += sum over k of a[r][k] w[k][v], r < R, v < V, k < n. */
 RK_INLINE void FN(accumulate)(const int R, const int V, vec acc[][RK_GROUP_VECTORS],
                               const int from, const real *a, ptrdiff_t a_stride, ptrdiff_t n,
                               const real *w, ptrdiff_t w_stride) {
-    for (ptrdiff_t k = 0; k < n; k++, w += w_stride) {
-        vec row[RK_GROUP_VECTORS];
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            row[v] = v_load(w + v * VL);
-#pragma GCC unroll 6
-        for (int r = 0; r < R; r++) {
-            const vec factor = v_set1(a[r * a_stride + k]);
-#pragma GCC unroll 4
-            for (int v = 0; v < V; v++)
-                acc[r][from + v] = v_fma(factor, row[v], acc[r][from + v]);
-        }
-    }
+    for (ptrdiff_t k = 0; k < n; k++, w += w_stride)
+        FN(add_outer)(R, V, acc, from, a + k, a_stride, w);
 }
 
 /* Call BODY(R) on chunks of at most RK_TILE_ROWS rows of nearly equal size; `done` counts rows. */
@@ -62,7 +81,7 @@ typedef struct {
 RK_INLINE void FN(gate_chunk)(const int R, const int slots, const int x_slots, const int h_slots,
                               FN(factor) x, FN(factor) h, const real *start, real *out,
                               ptrdiff_t done) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -134,7 +153,7 @@ typedef struct {
 
 RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_product) *c,
                                 ptrdiff_t column, ptrdiff_t done) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
     real *out = c->out + done * c->out_stride + column;
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
@@ -976,26 +995,14 @@ typedef struct {
 /* dw[k][v] += sum over the block's rows of operand[k] gates[v], k = first .. first + R. */
 RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block, ptrdiff_t slot,
                                real *dw, ptrdiff_t dw_stride, ptrdiff_t k) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[r][v] = v_load(dw + (k + r) * dw_stride + v * VL);
-    for (ptrdiff_t row = 0; row < block->n; row++) {
-        const real *a = block->operand[row] + k, *g = block->gates[row] + slot * VL;
-        vec d[RK_GROUP_VECTORS];
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            d[v] = v_load(g + v * VL);
-#pragma GCC unroll 6
-        for (int r = 0; r < R; r++) {
-            const vec factor = v_set1(a[r]);
-#pragma GCC unroll 4
-            for (int v = 0; v < V; v++)
-                acc[r][v] = v_fma(factor, d[v], acc[r][v]);
-        }
-    }
+    for (ptrdiff_t row = 0; row < block->n; row++)
+        FN(add_outer)(R, V, acc, 0, block->operand[row] + k, 1, block->gates[row] + slot * VL);
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -1119,7 +1126,7 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel) {
 RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
                                const real *bias, real *y, ptrdiff_t inputs, ptrdiff_t outputs,
                                ptrdiff_t column, ptrdiff_t done) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -1166,7 +1173,7 @@ static void FN(dense)(const void *x_all, const void *weight, const void *bias, v
 RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x, const real *dy,
                                         real *dw, ptrdiff_t rows, ptrdiff_t inputs,
                                         ptrdiff_t outputs, ptrdiff_t column, ptrdiff_t k) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
     const ptrdiff_t left = inputs - column;
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
