@@ -148,8 +148,8 @@ typedef struct {
     void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last);
 
     /* Every parameter gradient of one panel of hidden units, summed over all packed rows in
-     * order, after backward. */
-    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel);
+     * order, after backward. scratch: as for backward. */
+    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *scratch);
 
     /* y (n, K) = x (n, I) Wᵀ + b for rows first .. last. weight: [column group][I][vectors][VL],
      * bias: padded to the vectors. */

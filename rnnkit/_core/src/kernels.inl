@@ -10,6 +10,7 @@
 #define FN(name) RK_NAME(name)
 
 enum { FN(block_rows) = 64 }; /* packed rows whose gate gradients stay in the first-level cache */
+enum { FN(wide_row_bytes) = 2048 }; /* from here on, a block's rows are moved apart */
 
 /* ---- Products on register tiles ------------------------------------------------------------ */
 
@@ -321,12 +322,20 @@ RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer *layer, ptrdiff_t tile_rows) {
     return panels * tile_rows * layer->slots * VL;
 }
 
+/* Distance of rows of n reals laid out so that neighbouring rows never share a cache set: an odd
+ * number of vectors. */
+RK_INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
+    return ((n + VL - 1) / VL | 1) * VL;
+}
+
 static size_t FN(scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t rows = tile_rows * (FN(panels_of)(layer) * VL);
+    const ptrdiff_t widest = layer->inputs > layer->hidden ? layer->inputs : layer->hidden;
+    const ptrdiff_t block = FN(block_rows) * FN(apart)(widest);
     ptrdiff_t reals = FN(gate_room)(layer, tile_rows) + 2 * rows;
     if (layer->layer_norm)
         reals += 2 * FN(gate_room)(layer, tile_rows) + tile_rows * 3;
-    return (size_t)(reals + VL) * sizeof(real);
+    return (size_t)((reals > block ? reals : block) + VL) * sizeof(real);
 }
 
 static FN(rows_of_run)
@@ -646,7 +655,9 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
         FN(lstm_forward_normed)(call, run, at);
         return;
     }
-    for (ptrdiff_t p = 0; p < panels; p++) {
+    /* Every other step walks the panels backwards and meets first what the caches still hold. */
+    for (ptrdiff_t i = 0; i < panels; i++) {
+        const ptrdiff_t p = run->t % 2 ? panels - 1 - i : i;
         if (!whole_rows)
             FN(gate_rows)(cell, run->n, FN(input_factor)(call, run, p),
                           FN(recurrent_factor)(call, run, at, p),
@@ -1031,6 +1042,15 @@ static void FN(outer_rows)(const FN(block) *block, ptrdiff_t slot, int slots, pt
     }
 }
 
+/* Copy the block's operand rows, n wide, apart from each other: in place, wide rows compete for a
+ * few sets of the first-level cache, and each line is read for several register tiles. */
+static void FN(move_apart)(FN(block) *block, ptrdiff_t n, real *scratch) {
+    if (n * (ptrdiff_t)sizeof(real) < FN(wide_row_bytes))
+        return;
+    for (ptrdiff_t row = 0; row < block->n; row++, scratch += FN(apart)(n))
+        block->operand[row] = memcpy(scratch, block->operand[row], (size_t)n * sizeof(real));
+}
+
 /* sum[s] += sum over rows of d[s], or of d[s] factor[s]. Strides in reals from row to row. */
 RK_INLINE void FN(add_rows)(real *sum, ptrdiff_t vectors, ptrdiff_t rows, const real *d,
                             ptrdiff_t d_stride, const real *factor, ptrdiff_t factor_stride) {
@@ -1047,7 +1067,7 @@ RK_INLINE void FN(add_rows)(real *sum, ptrdiff_t vectors, ptrdiff_t rows, const 
 
 /* The gradients of the recurrent weights: what they were applied to depends on the options. */
 static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t first,
-                                ptrdiff_t last, FN(block) *block) {
+                                ptrdiff_t last, FN(block) *block, real *scratch) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t hidden = layer->hidden, padded = FN(panels_of)(layer) * VL;
     const ptrdiff_t slots = layer->recurrent_slots, width = layer->slots * VL;
@@ -1066,6 +1086,7 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
             block->gates[block->n++] = gates + row * width;
         }
     }
+    FN(move_apart)(block, hidden, scratch);
     FN(outer_rows)(block, slot, (int)(layer->reset_before ? 2 : slots), hidden, dw, slots * VL);
     if (!layer->reset_before)
         return;
@@ -1073,10 +1094,11 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
         block->operand[block->n] = (const real *)call->h_reset + (first + block->n) * padded;
         block->gates[block->n] = gates + (first + block->n) * width;
     }
+    FN(move_apart)(block, hidden, scratch);
     FN(outer_rows)(block, 3, 1, hidden, dw + 2 * VL, slots * VL);
 }
 
-static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel) {
+static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *scratch) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, inputs = layer->inputs;
     const ptrdiff_t slots = layer->slots, width = slots * VL, panel_size = call->rows * width;
@@ -1093,8 +1115,9 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel) {
             block.operand[block.n] = (const real *)call->x + (first + block.n) * inputs;
             block.gates[block.n] = gates_ih + (first + block.n) * width;
         }
+        FN(move_apart)(&block, inputs, scratch);
         FN(outer_rows)(&block, 0, (int)layer->input_slots, inputs, dw, layer->input_slots * VL);
-        FN(recurrent_outer)(call, panel, first, last, &block);
+        FN(recurrent_outer)(call, panel, first, last, &block, scratch);
         if (layer->peephole) {
             real *dp = (real *)call->dpeephole + panel * 3 * VL;
             const real *before = (const real *)call->c_prev + first * padded + panel * VL;

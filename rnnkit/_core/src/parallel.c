@@ -111,7 +111,7 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
             k->backward(call, tiles[i], tiles[i + 1], mine);
 #pragma omp for schedule(dynamic, 1) nowait
         for (ptrdiff_t i = 0; i < panels; i++)
-            k->parameter_gradient(call, i);
+            k->parameter_gradient(call, i, mine);
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t i = 0; i < pieces; i++) {
             const ptrdiff_t first = i * INPUT_GRADIENT_ROWS, last = first + INPUT_GRADIENT_ROWS;
