@@ -84,6 +84,7 @@ cdef extern from "src/kernels.h" nogil:
     const rk_kernels *rk_kernels_of(int isa, int dtype)
     void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                     int threads, char *scratch, size_t scratch_stride)
+    void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
     void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                      int threads, char *scratch, size_t scratch_stride)
     void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,

@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 
 from rnnkit._core.kernels cimport rk_activation, rk_call, rk_kernels
 from rnnkit._core.memory cimport Buffer, checked_bytes
-from rnnkit._core.threads cimport current_kernels, run_backward, run_forward, thread_count
+from rnnkit._core.threads cimport current_kernels, run_backward, run_forward, run_step, thread_count
 
 cnp.import_array()
 
@@ -499,6 +499,74 @@ cdef class RecurrentLayer:
                 k.unpack_add(call.dnorm_c_bias, hidden, 1, RNN_GATES, 1, 0, 1,
                              address(gradients["norm_c_bias"]))
         return 0
+
+
+cdef class RecurrentStep(RecurrentLayer):
+    """A layer bound to its weights and its own state: one sequence, one step a call.
+
+    The weights are packed here, once; later changes to them are not seen.
+    """
+
+    cdef ptrdiff_t[2] one_row
+    cdef cnp.ndarray h, h_next  # (1, H), in turn
+    cdef char *step_scratch
+    cdef int number_type
+
+    def __init__(self, spec, dtype, weights):
+        cdef rk_call *call = &self.call
+        super().__init__(spec, dtype)
+        self.number_type = self.dtype.num
+        call.batch = call.steps = call.rows = 1
+        self.one_row[0] = 0
+        self.one_row[1] = 1
+        call.step_offsets = self.one_row
+        self.bind_weights(weights)
+        self.h = np.zeros((1, call.layer.hidden), self.dtype)
+        self.h_next = np.zeros_like(self.h)
+        if call.layer.cell == LSTM:
+            self.load_state(None)
+        self.step_scratch = <char *>self.scratch.reserve(
+            self.kernels.scratch_bytes(&call.layer, 1))
+
+    def step(self, x):
+        """Take x, I numbers of the layer's dtype; return the state h (1, H).
+
+        The array is overwritten by the call after the next.
+        """
+        cdef rk_call *call = &self.call
+        cdef cnp.ndarray numbers
+        if (type(x) is not np.ndarray or cnp.PyArray_TYPE(x) != self.number_type
+                or not cnp.PyArray_ISCARRAY_RO(x) or cnp.PyArray_SIZE(x) != call.layer.inputs):
+            if isinstance(x, np.ndarray) and x.size == call.layer.inputs:
+                x = x.reshape(call.layer.inputs)
+            x = self.checked("x", x, (call.layer.inputs,))
+        numbers = x
+        call.x = cnp.PyArray_DATA(numbers)
+        call.h0 = cnp.PyArray_DATA(self.h)
+        call.y = cnp.PyArray_DATA(self.h_next)
+        run_step(self.kernels, call, self.step_scratch)
+        self.h, self.h_next = self.h_next, self.h
+        return self.h
+
+    @property
+    def state(self):
+        """Copies of h and c, (1, H) each; c is None but for lstm."""
+        if self.call.layer.cell != LSTM:
+            return self.h.copy(), None
+        c = np.empty_like(self.h)
+        self.copy_rows(self.call.c, self.padded, address(c), self.call.layer.hidden, 1)
+        return self.h.copy(), c
+
+    @state.setter
+    def state(self, state):
+        """Take over h and c; None: zeros."""
+        h, c = (None, None) if state is None else state
+        shape = (1, self.call.layer.hidden)
+        h = self.checked_or_none("h", h, shape)
+        c = self.checked_or_none("c", c, shape)
+        self.h = np.zeros(shape, self.dtype) if h is None else h.copy()
+        if self.call.layer.cell == LSTM:
+            self.load_state(c)
 
 
 cdef rk_activation activation_of(activation):

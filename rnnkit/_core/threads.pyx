@@ -16,6 +16,7 @@ from rnnkit._core.kernels cimport (
     rk_kernels,
     rk_kernels_of,
     rk_max_threads,
+    rk_step,
     rk_watch_forks,
 )
 
@@ -118,6 +119,10 @@ cdef void run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t 
                       int n_tiles, int threads, char *scratch,
                       size_t scratch_stride) noexcept nogil:
     rk_forward(k, call, tiles, n_tiles, threads, scratch, scratch_stride)
+
+
+cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil:
+    rk_step(k, call, scratch)
 
 
 cdef void run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Array, PackedPlan, RecurrentGradient, RecurrentResult
+from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
 __all__ = ["ReferenceBackend"]
@@ -495,6 +496,12 @@ class ReferenceBackend:
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> ReferenceRecurrent:
         """Return one recurrent layer in one direction."""
         return ReferenceRecurrent(spec, dtype)
+
+    def recurrent_step(
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
+    ) -> OneSequence:
+        """Return one recurrent layer for one sequence, step by step."""
+        return OneSequence(ReferenceRecurrent(spec, dtype), weights)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""

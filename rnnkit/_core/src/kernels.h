@@ -178,6 +178,7 @@ extern const rk_kernels rk_kernels_avx512[RK_DTYPE_COUNT];
  * `scratch_stride` bytes. */
 void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                 int threads, char *scratch, size_t scratch_stride);
+void rk_step(const rk_kernels *k, const rk_call *call, char *scratch); /* forward, B = 1, here */
 void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                  int threads, char *scratch, size_t scratch_stride);
 void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,

@@ -96,6 +96,12 @@ void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles
     }
 }
 
+void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
+    const unsigned mode = flush_denormals();
+    k->forward(call, 0, 1, scratch);
+    restore_mode(mode);
+}
+
 void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                  int threads, char *scratch, size_t scratch_stride) {
     const ptrdiff_t panels = (call->layer.hidden + k->lanes - 1) / k->lanes;
