@@ -134,7 +134,7 @@ class Stream:
             and type(x) is np.ndarray
             and x.dtype is self._dtype
             and x.shape == self._shape
-            and isfinite(x.dot(x))
+            and isfinite(sum(x.tolist()))
         ):
             return x[np.newaxis]
         estimator = self._estimator
