@@ -77,6 +77,7 @@ cdef extern from "src/kernels.h" nogil:
         void (*pack_dense)(const void *w, ptrdiff_t input_stride, ptrdiff_t output_stride,
                            const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
                            void *padded_bias)
+        int (*largest_team)(const rk_call *call)
         size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
 

@@ -11,6 +11,11 @@ from rnnkit._core.threads cimport current_kernels, run_backward, run_forward, ru
 
 cnp.import_array()
 
+# Fewer sequences a thread, and the threads share the hidden units instead, if a step has enough
+# operations to pay for the meeting at its end (benchmarks/bench_recurrent.py).
+cdef double SEQUENCES_WORTH_A_TILE = 4
+cdef double OPERATIONS_WORTH_A_MEETING = 4e4
+
 CELL_CODES = {"rnn": 0, "lstm": 1, "gru": 2}
 ACTIVATION_CODES = {
     "tanh": 0,
@@ -56,7 +61,8 @@ cdef class RecurrentLayer:
     cdef int number_type  # NumPy's number of the dtype
     cdef cnp.ndarray y_store
     cdef Buffer weight_ih, weight_hh, bias, extras, transposed_ih, transposed_hh
-    cdef Buffer tiles, gates, cells, kept, previous, state, scratch, carried, panel_gradients, normed
+    cdef Buffer tiles, gates, cells, kept, previous, state, scratch, carried, normed
+    cdef Buffer panel_gradients
 
     def __init__(self, spec, dtype):
         self.spec = spec
@@ -122,7 +128,6 @@ cdef class RecurrentLayer:
         """
         cdef rk_call *call = &self.call
         cdef ptrdiff_t n_batch = plan.n_sequences, hidden = call.layer.hidden
-        cdef int threads
         cdef double operations
         self.ready_for_backward = False
         call.batch = n_batch
@@ -148,8 +153,7 @@ cdef class RecurrentLayer:
             self.keep_for_backward()
 
         operations = 2.0 * call.rows * hidden * self.gate_count() * (call.layer.inputs + hidden)
-        threads = max(1, min(thread_count(operations), n_batch))
-        self.forward_tiles(threads)
+        self.forward_tiles(thread_count(operations))
         self.ready_for_backward = training
 
         h_n = np.empty((n_batch, hidden), self.dtype)
@@ -161,12 +165,24 @@ cdef class RecurrentLayer:
         return y, h_n, c_n
 
     cdef int forward_tiles(self, int threads) except -1:
-        cdef const ptrdiff_t *tiles = self.cut_evenly(threads)
-        cdef size_t stride = self.scratch_stride(tiles, threads)
+        cdef int n_tiles = self.tile_count(threads)
+        cdef const ptrdiff_t *tiles = self.cut_evenly(max(n_tiles, 1))
+        cdef size_t stride = self.scratch_stride(tiles, max(n_tiles, 1))
+        threads = n_tiles if n_tiles > 0 else threads
         cdef char *scratch = <char *>self.scratch.reserve(stride * threads)
         with nogil:
-            run_forward(self.kernels, &self.call, tiles, threads, threads, scratch, stride)
+            run_forward(self.kernels, &self.call, tiles, n_tiles, threads, scratch, stride)
         return 0
+
+    cdef int tile_count(self, int threads):
+        """The number of tiles of sequences; 0: all threads share the hidden units of all."""
+        cdef double step = 2.0 * self.call.batch * self.call.layer.hidden * self.gate_count() * (
+            self.call.layer.inputs + self.call.layer.hidden)
+        if (threads > 1 and self.call.batch <= SEQUENCES_WORTH_A_TILE * threads
+                and step >= OPERATIONS_WORTH_A_MEETING * threads
+                and self.kernels.largest_team(&self.call) > 1):
+            return 0
+        return max(1, min(threads, self.call.batch))
 
     cdef const ptrdiff_t *cut_evenly(self, int n_tiles) except NULL:
         """Cut the sequences, longest first, into tiles of about equal total length."""
@@ -371,7 +387,9 @@ cdef class RecurrentLayer:
         cdef const char *source
         for b in range(call.batch):
             if lengths[b] == 0:
-                source = NULL if call.h0 == NULL else <const char *>call.h0 + b * n_bytes
+                source = NULL
+                if call.h0 != NULL:
+                    source = <const char *>call.h0 + b * n_bytes
             else:
                 row = b if call.layer.reverse else call.step_offsets[lengths[b] - 1] + b
                 source = <const char *>call.y + row * n_bytes
@@ -435,7 +453,7 @@ cdef class RecurrentLayer:
 
         operations = 4.0 * call.rows * hidden * self.gate_count() * (call.layer.inputs + hidden)
         threads = max(1, thread_count(operations))
-        self.backward_tiles(min(threads, max(n_batch, 1)), threads)
+        self.backward_tiles(threads)
         self.add_gradients(gradients)
 
         dh0 = np.empty((n_batch, hidden), self.dtype)
@@ -446,9 +464,10 @@ cdef class RecurrentLayer:
             self.copy_rows(call.dc, self.padded, address(dc0), hidden, n_batch)
         return dx, dh0, dc0
 
-    cdef int backward_tiles(self, int n_tiles, int threads) except -1:
-        cdef const ptrdiff_t *tiles = self.cut_evenly(n_tiles)
-        cdef size_t stride = self.scratch_stride(tiles, n_tiles)
+    cdef int backward_tiles(self, int threads) except -1:
+        cdef int n_tiles = self.tile_count(threads)
+        cdef const ptrdiff_t *tiles = self.cut_evenly(max(n_tiles, 1))
+        cdef size_t stride = self.scratch_stride(tiles, max(n_tiles, 1))
         cdef char *scratch = <char *>self.scratch.reserve(stride * threads)
         with nogil:
             run_backward(self.kernels, &self.call, tiles, n_tiles, threads, scratch, stride)

@@ -140,6 +140,22 @@ static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out
     }
 }
 
+/* A range of panels of hidden units, or of column groups. */
+typedef struct {
+    ptrdiff_t first, last;
+} FN(share);
+
+RK_INLINE ptrdiff_t FN(groups_of)(ptrdiff_t columns) {
+    return (columns + RK_GROUP_VECTORS * VL - 1) / (RK_GROUP_VECTORS * VL);
+}
+
+/* The part of n that is this thread's. */
+RK_INLINE FN(share) FN(share_of)(ptrdiff_t n, const rk_team *team) {
+    if (!team)
+        return (FN(share)){0, n};
+    return (FN(share)){n * team->rank / team->size, n * (team->rank + 1) / team->size};
+}
+
 /* A product with transposed weights: rows of gate gradients, panel after panel, times a matrix. */
 typedef struct {
     const real *a; /* first slot of the product, first row, first panel */
@@ -172,9 +188,11 @@ RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_produc
             v_store_n(out + r * c->out_stride + v * VL, acc[r][v], c->columns - column - v * VL);
 }
 
-static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows) {
+/* The column groups first .. last of a product. */
+static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(share) groups) {
     const ptrdiff_t vectors = (c->columns + VL - 1) / VL;
-    for (ptrdiff_t first = 0; first < vectors; first += RK_GROUP_VECTORS) {
+    for (ptrdiff_t group = groups.first; group < groups.last; group++) {
+        const ptrdiff_t first = group * RK_GROUP_VECTORS;
         const ptrdiff_t column = first * VL;
 #define RK_COLUMN_BODY_4(R) FN(column_chunk)(R, 4, c, column, done)
 #define RK_COLUMN_BODY_3(R) FN(column_chunk)(R, 3, c, column, done)
@@ -640,10 +658,15 @@ static void FN(lstm_forward_normed)(const rk_call *call, const FN(run) *run, FN(
     }
 }
 
+/* How the threads of a team divide a layer: forward by panels, backward by the column groups of
+ * dh, so that each adds to the dh of its own units alone. */
+static int FN(largest_team)(const rk_call *call) {
+    return FN(is_plain)(call) ? (int)FN(groups_of)(call->layer.hidden) : 1;
+}
+
 RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int plain,
-                               const FN(run) *run, FN(rows_of_run) at) {
+                               const FN(run) *run, FN(rows_of_run) at, FN(share) panels) {
     const rk_layer *layer = &call->layer;
-    const ptrdiff_t panels = FN(panels_of)(layer);
     const int whole_rows = !plain && FN(needs_rows)(layer);
     if (!plain && at.h_used)
         FN(mask_rows)(call, run, at.h_used);
@@ -656,8 +679,8 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
         return;
     }
     /* Every other step walks the panels backwards and meets first what the caches still hold. */
-    for (ptrdiff_t i = 0; i < panels; i++) {
-        const ptrdiff_t p = run->t % 2 ? panels - 1 - i : i;
+    for (ptrdiff_t i = panels.first; i < panels.last; i++) {
+        const ptrdiff_t p = run->t % 2 ? panels.first + panels.last - 1 - i : i;
         if (!whole_rows)
             FN(gate_rows)(cell, run->n, FN(input_factor)(call, run, p),
                           FN(recurrent_factor)(call, run, at, p),
@@ -673,14 +696,17 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
 }
 
 RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int plain,
-                                ptrdiff_t first, ptrdiff_t last, real *scratch) {
+                                ptrdiff_t first, ptrdiff_t last, real *scratch,
+                                const rk_team *team) {
+    const FN(share) panels = FN(share_of)(FN(panels_of)(&call->layer), team);
     for (ptrdiff_t s = 0; s < call->steps; s++) {
         const ptrdiff_t t = call->layer.reverse ? call->steps - 1 - s : s;
         FN(run) runs[2];
         const int count = FN(runs_of_step)(call, t, first, last, runs);
         for (int i = 0; i < count; i++)
             FN(forward_run)(call, cell, plain, &runs[i],
-                            FN(place)(call, &runs[i], last - first, scratch));
+                            FN(place)(call, &runs[i], last - first, scratch), panels);
+        rk_meet(team);
     }
 }
 
@@ -689,20 +715,21 @@ RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int p
     do {                                                                                           \
         const int plain = FN(is_plain)(call);                                                      \
         if (call->layer.cell == RK_LSTM && plain)                                                  \
-            FN(tile)(call, RK_LSTM, 1, first, last, scratch);                                      \
+            FN(tile)(call, RK_LSTM, 1, first, last, scratch, team);                                \
         else if (call->layer.cell == RK_LSTM)                                                      \
-            FN(tile)(call, RK_LSTM, 0, first, last, scratch);                                      \
+            FN(tile)(call, RK_LSTM, 0, first, last, scratch, team);                                \
         else if (call->layer.cell == RK_GRU && plain)                                              \
-            FN(tile)(call, RK_GRU, 1, first, last, scratch);                                       \
+            FN(tile)(call, RK_GRU, 1, first, last, scratch, team);                                 \
         else if (call->layer.cell == RK_GRU)                                                       \
-            FN(tile)(call, RK_GRU, 0, first, last, scratch);                                       \
+            FN(tile)(call, RK_GRU, 0, first, last, scratch, team);                                 \
         else if (plain)                                                                            \
-            FN(tile)(call, RK_RNN, 1, first, last, scratch);                                       \
+            FN(tile)(call, RK_RNN, 1, first, last, scratch, team);                                 \
         else                                                                                       \
-            FN(tile)(call, RK_RNN, 0, first, last, scratch);                                       \
+            FN(tile)(call, RK_RNN, 0, first, last, scratch, team);                                 \
     } while (0)
 
-static void FN(forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch) {
+static void FN(forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
+                        const rk_team *team) {
     RK_FOR_EACH_CELL(forward_tile);
 }
 
@@ -861,14 +888,14 @@ RK_INLINE void FN(gru_backward)(const rk_call *call, const int plain, const FN(r
 /* out += gate gradients of the `slots` recurrent slots from `skip` on, times W_hh. */
 RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, ptrdiff_t rows,
                                      const real *gates, ptrdiff_t skip, ptrdiff_t slots,
-                                     real *out) {
+                                     real *out, FN(share) groups) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer);
     const ptrdiff_t slot = layer->slots - layer->recurrent_slots + skip;
     const FN(column_product) product = {
         gates + slot * VL, layer->slots * VL, at.gates_panel, panels, slots * VL,
         call->weight_hh_t, layer->recurrent_slots * VL, skip * VL, out, panels * VL, panels * VL, 1};
-    FN(column_rows)(&product, rows);
+    FN(column_rows)(&product, rows, groups);
 }
 
 /* Gate gradients to the gradients of W x and U h, with layer_norm. */
@@ -905,7 +932,8 @@ static void FN(reset_backward)(const rk_call *call, const FN(run) *run, FN(rows_
                                real *dh_used) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), padded = panels * VL, hidden = layer->hidden;
-    FN(recurrent_columns)(call, at, run->n, at.gates, 2, 1, dh_used);
+    FN(recurrent_columns)(call, at, run->n, at.gates, 2, 1, dh_used,
+                          (FN(share)){0, FN(groups_of)(hidden)});
     for (ptrdiff_t p = 0; p < panels; p++)
         for (ptrdiff_t r = 0; r < run->n; r++) {
             real *slot = at.gates + p * at.gates_panel + r * 4 * VL + VL;
@@ -920,12 +948,12 @@ static void FN(reset_backward)(const rk_call *call, const FN(run) *run, FN(rows_
 
 /* dh += the gradient that comes through the recurrent product. */
 RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const FN(run) *run,
-                                   FN(rows_of_run) at, real *scratch) {
+                                   FN(rows_of_run) at, real *scratch, FN(share) groups) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, hidden = layer->hidden;
     real *dh = (real *)call->dh + run->b * padded;
     if (plain || (!layer->reset_before && !layer->layer_norm && !call->recurrent_mask)) {
-        FN(recurrent_columns)(call, at, run->n, at.gates, 0, layer->recurrent_slots, dh);
+        FN(recurrent_columns)(call, at, run->n, at.gates, 0, layer->recurrent_slots, dh, groups);
         return;
     }
     const real *gates = at.gates;
@@ -936,9 +964,9 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
     }
     if (layer->reset_before) {
         FN(reset_backward)(call, run, at, scratch);
-        FN(recurrent_columns)(call, at, run->n, gates, 0, 2, scratch);
+        FN(recurrent_columns)(call, at, run->n, gates, 0, 2, scratch, groups);
     } else {
-        FN(recurrent_columns)(call, at, run->n, gates, 0, layer->recurrent_slots, scratch);
+        FN(recurrent_columns)(call, at, run->n, gates, 0, layer->recurrent_slots, scratch, groups);
     }
     const real *mask = call->recurrent_mask;
     for (ptrdiff_t r = 0; r < run->n; r++)
@@ -948,8 +976,12 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
 }
 
 RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int plain,
-                                 ptrdiff_t first, ptrdiff_t last, real *scratch) {
-    const ptrdiff_t panels = FN(panels_of)(&call->layer);
+                                 ptrdiff_t first, ptrdiff_t last, real *scratch,
+                                 const rk_team *team) {
+    const ptrdiff_t n_panels = FN(panels_of)(&call->layer);
+    const FN(share) groups = FN(share_of)(FN(groups_of)(call->layer.hidden), team);
+    const ptrdiff_t end = groups.last * RK_GROUP_VECTORS;
+    const FN(share) panels = {groups.first * RK_GROUP_VECTORS, end < n_panels ? end : n_panels};
     for (ptrdiff_t s = 0; s < call->steps; s++) {
         const ptrdiff_t t = call->layer.reverse ? s : call->steps - 1 - s;
         FN(run) runs[2];
@@ -960,7 +992,7 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
             if (!plain && cell == RK_LSTM && call->layer.layer_norm)
                 FN(lstm_backward_normed)(call, run, at);
             else
-                for (ptrdiff_t p = 0; p < panels; p++) {
+                for (ptrdiff_t p = panels.first; p < panels.last; p++) {
                     if (cell == RK_LSTM)
                         FN(lstm_backward)(call, plain, run, at, p);
                     else if (cell == RK_GRU)
@@ -968,12 +1000,16 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
                     else
                         FN(rnn_backward)(call, plain, run, at, p);
                 }
-            FN(through_product)(call, plain, run, at, scratch);
         }
+        rk_meet(team);
+        for (int i = 0; i < count; i++)
+            FN(through_product)(call, plain, &runs[i],
+                                FN(place)(call, &runs[i], last - first, scratch), scratch, groups);
     }
 }
 
-static void FN(backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch) {
+static void FN(backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
+                         const rk_team *team) {
     RK_FOR_EACH_CELL(backward_tile);
 }
 
@@ -994,7 +1030,7 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
                                         layer->inputs,
                                         layer->inputs,
                                         0};
-    FN(column_rows)(&product, last - first);
+    FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(layer->inputs)});
 }
 
 /* A block of packed rows: for each, the row of the operand and the gradients of one panel. */
@@ -1261,7 +1297,8 @@ static void FN(activate)(rk_activation f, const void *x, void *y, ptrdiff_t n) {
         RK_VECTOR_BYTES / sizeof(RK_PASTE_EXPANDED(lane, suffix)),                                 \
             RK_PASTE_EXPANDED(pack, suffix), RK_PASTE_EXPANDED(unpack_add, suffix),                \
             RK_PASTE_EXPANDED(pack_transposed, suffix), RK_PASTE_EXPANDED(pack_dense, suffix),     \
-            RK_PASTE_EXPANDED(scratch_bytes, suffix), RK_PASTE_EXPANDED(forward, suffix),          \
+            RK_PASTE_EXPANDED(scratch_bytes, suffix), RK_PASTE_EXPANDED(largest_team, suffix),     \
+            RK_PASTE_EXPANDED(forward, suffix),                                                    \
             RK_PASTE_EXPANDED(backward, suffix), RK_PASTE_EXPANDED(input_gradient, suffix),        \
             RK_PASTE_EXPANDED(parameter_gradient, suffix), RK_PASTE_EXPANDED(dense, suffix),       \
             RK_PASTE_EXPANDED(dense_gradient, suffix), RK_PASTE_EXPANDED(activate, suffix)                                                    \
