@@ -93,6 +93,7 @@ cdef extern from "src/kernels.h" nogil:
     void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                            ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads)
     int rk_max_threads()
+    int rk_busy_threads()
     int rk_has_openmp()
     int rk_watch_forks()
     const char *rk_compiler()

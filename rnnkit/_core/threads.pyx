@@ -6,6 +6,7 @@ import numpy as np
 
 from rnnkit._core.kernels cimport (
     rk_backward,
+    rk_busy_threads,
     rk_call,
     rk_compiler,
     rk_dense,
@@ -99,6 +100,11 @@ cdef int thread_count(double operations):
     if operations < OPERATIONS_WORTH_A_THREAD:
         return 1
     return max_threads()
+
+
+def busy_threads():
+    """Return how many threads the calls of all Python threads are using at this moment."""
+    return rk_busy_threads()
 
 
 cdef const rk_kernels *current_kernels(object dtype) except NULL:

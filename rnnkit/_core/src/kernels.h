@@ -204,6 +204,7 @@ void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void
 void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                        ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads);
 int rk_max_threads(void);     /* OpenMP's current limit; 1 in a serial build or a forked child */
+int rk_busy_threads(void);    /* threads of all calls that are running now, in any Python thread */
 int rk_has_openmp(void);      /* the OpenMP version date, 0 in a serial build */
 int rk_watch_forks(void);     /* makes a forked child run serially; 0 on success */
 const char *rk_compiler(void); /* name and version of the compiler */

@@ -15,8 +15,11 @@ enum { DENSE_GRADIENT_OUTPUTS = 6 }; /* one register tile */
 static int regions_entered = 0; /* whether this process has had a parallel region */
 static int serial_child = 0;    /* set in a forked child, where the OpenMP runtime would hang */
 
+static int busy = 0;            /* threads of all calls that are running now */
+
 static void after_fork_in_child(void) {
     serial_child = regions_entered;
+    busy = 0;
 }
 
 int rk_watch_forks(void) {
@@ -47,12 +50,25 @@ int rk_max_threads(void) {
 #endif
 }
 
-static int enter(int threads) {
-    if (serial_child)
-        return 1;
+int rk_busy_threads(void) {
+    return __atomic_load_n(&busy, __ATOMIC_RELAXED);
+}
+
+/* How many of the wanted threads a call gets: what the calls of other Python threads leave, so
+ * that all of them together hardly use more than one alone would. */
+static int enter(int wanted) {
+    int others = rk_busy_threads(), threads;
+    do {
+        threads = serial_child || wanted - others < 1 ? 1 : wanted - others;
+    } while (!__atomic_compare_exchange_n(&busy, &others, others + threads, 0, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
     if (threads > 1)
         regions_entered = 1;
     return threads;
+}
+
+static void leave(int threads) {
+    __atomic_sub_fetch(&busy, threads, __ATOMIC_RELAXED);
 }
 
 /* Denormal numbers count as zero inside a kernel: they cost up to 100 times and change nothing
@@ -124,6 +140,7 @@ void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles
             k->forward(call, tiles[i], tiles[i + 1], mine, NULL);
         restore_mode(mode);
     }
+    leave(threads);
 }
 
 void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
@@ -159,6 +176,7 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
         }
         restore_mode(mode);
     }
+    leave(threads);
 }
 
 void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
@@ -175,6 +193,7 @@ void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void
         }
         restore_mode(mode);
     }
+    leave(threads);
 }
 
 void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
@@ -193,4 +212,5 @@ void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void 
         }
         restore_mode(mode);
     }
+    leave(threads);
 }
