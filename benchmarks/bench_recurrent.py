@@ -13,6 +13,7 @@ JAX compiles a scan. Rivals keep their own default for denormals; ours are zero 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 import numpy as np
 from harness import Results, geometric_mean, interleaved, pin, require_equal, use_threads
@@ -165,18 +166,16 @@ def measure(cell, shape, n_threads, ragged, repeats, seconds, backend="cpu", tas
     check_agreement(layers, f"{cell} {shape}")
     # JAX has no other switch for its number of threads inside a process.
     prepare = {
-        name: lambda n=n, confine=name.startswith("jax"): use_threads(n, confine)
+        name: partial(use_threads, n, confine=name.startswith("jax"))
         for name, (_, n) in layers.items()
     }
     times = {}
-    for task in tasks or ("forward", "train"):
-        runs = {
-            name: getattr(layer, task)
-            for name, (layer, _) in layers.items()
-            if hasattr(layer, task)
-        }
-        times[task] = interleaved(runs, repeats, seconds, prepare)
-    pin(None)
+    try:
+        for task in tasks or ("forward", "train"):
+            runs = {n: getattr(of, task) for n, (of, _) in layers.items() if hasattr(of, task)}
+            times[task] = interleaved(runs, repeats, seconds, prepare)
+    finally:
+        pin(None)
     return times, lengths
 
 
@@ -205,7 +204,7 @@ def report(results, cell, task, shape, n_threads, ragged, times, lengths):
     shown = "  ".join(f"{name} {time:.3f}" for name, time in times.items())
     size = ",".join(map(str, shape))
     print(
-        f"{cell:4} {task:7} {size:15} {n_threads} thr  {gflops:6.1f} GFLOP/s {ratio:5.2f}x  {shown}",
+        f"{cell:4} {task:7} {size:15} {n_threads} thr {gflops:6.1f} GFLOP/s {ratio:5.2f}x  {shown}",
         flush=True,
     )
     results.write(

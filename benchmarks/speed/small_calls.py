@@ -4,9 +4,10 @@ Streaming: one sequence, 16 features, 64 units, one step at a time. `stream().st
 input and includes the head; the bound layer alone is what PyTorch's cell (in inference mode) and
 ONNX Runtime (inputs, outputs and states bound once) do.
 
-The Python share is the time of a minibatch of one sequence of one step and one unit: the difference of
-two fits of different length, so that set-up cancels. The kernels' part of it is a few hundred
-floating-point operations, below a microsecond, and is counted in: the figure is an upper bound.
+The Python share is the time of work that is trivially small, one sequence of one step and one
+unit: of a layer, its forward and backward call; of a whole minibatch, the difference of two fits
+of different length, so that set-up cancels. The kernels' own few hundred floating-point
+operations are counted in: the figures are upper bounds.
 
 Gate functions: elements per nanosecond on one thread, 65536 float32, in cache, result allocated.
 """
@@ -87,7 +88,7 @@ def rival_steps(cell, weights):
 
 
 def repeat(step, x):
-    """Take many steps: one is shorter than the clock is fine."""
+    """Take many steps: a single one is too short for the clock."""
     for _ in range(CALLS):
         step(x)
 
