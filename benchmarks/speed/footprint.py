@@ -1,8 +1,8 @@
 """Rows of memory, start-up and size, each in processes of its own.
 
 Peak memory: what one epoch of a single minibatch (64 sequences, 500 steps, 16 features, 128
-units, LSTM, float32) adds to the process's peak after a small fit, against the activations saved
-for the backward pass: 4 bytes times P rows times (4 gates + cell state + hidden state) times H.
+units, LSTM, float32) adds to the peak (VmHWM, Linux) of a process that did a small fit, against
+the activations saved for backward: 4 bytes × P rows × (4 gates + cell state + hidden state) × H.
 Import: the time of `import rnnkit` after `import sklearn.neural_network`.
 """
 
@@ -17,14 +17,15 @@ from pathlib import Path
 from speed.rows import at_most, missing
 
 FIT = """
-import resource, warnings
+import re, warnings
 import numpy as np
 from rnnkit import LSTMClassifier
 warnings.simplefilter("ignore")
 X = np.random.default_rng(0).standard_normal(({n}, {t}, {i})).astype(np.float32)
 y = np.arange({n}) % 2
 def peak():
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open("/proc/self/status") as status:
+        return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", status.read())[1])
 def fit(X):
     LSTMClassifier({h}, batch_size={n}, max_iter=1, random_state=0).fit(X, y)
 fit(X[:, :2])
