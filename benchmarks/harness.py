@@ -86,13 +86,15 @@ class Results:
 
 
 SETTLE_SECONDS = 0.05  # idle thread pools spin about this long before they sleep
+LONG_SECONDS = 0.2  # a call this long hides what waking its threads costs
 
 
 def interleaved(runs, repeats=15, seconds=10.0, prepare=None):
     """Time functions in turn, so that a disturbance of the machine meets all of them.
 
     Before each timed call the thread pool of the one before gets time to fall asleep, and an
-    untimed call wakes its own: otherwise one library's spinning threads slow the next.
+    untimed call wakes its own: otherwise one library's spinning threads slow the next. Calls
+    that take long get that untimed call in the first round alone.
 
     Parameters
     ----------
@@ -119,7 +121,8 @@ def interleaved(runs, repeats=15, seconds=10.0, prepare=None):
             time.sleep(SETTLE_SECONDS)
             if prepare:
                 prepare[name]()
-            run()
+            if not times[name] or times[name][-1] < LONG_SECONDS:
+                run()
             begin = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - begin)
