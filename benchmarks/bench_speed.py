@@ -48,7 +48,8 @@ def heading():
     absent = [name for name in ("torch", "onnxruntime", "jax", "skorch") if name not in packages]
     lines = [
         f"{facts['cpu']}, {facts['cores']} cores, load {facts['load']:.1f}; {facts['time']}",
-        f"instruction set in use: {core['isa_in_use']}; commit {facts['commit']}; {packages}",
+        f"instruction set in use: {core['isa_in_use']}; {packages}",
+        f"rnnkit measured at commit {facts['commit']}, benchmarks {facts['benchmarks_commit']}",
     ]
     return "\n".join(
         lines + [f"not installed, so not compared: {', '.join(absent)}"] * bool(absent)

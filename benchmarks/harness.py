@@ -47,11 +47,10 @@ def versions():
     return found
 
 
-def commit():
-    """Return the commit measured, marked when the tree differs from it; None outside git."""
+def commit(folder):
+    """Return the commit of a folder, marked when its tree differs from it; None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        folder = Path(__file__).parent
         run = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=True)
         return run.stdout.strip()
     return None
@@ -64,7 +63,9 @@ def environment():
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
-        "commit": commit(),
+        # The package imported need not lie beside these files.
+        "commit": commit(Path(rnnkit.__file__).parent),
+        "benchmarks_commit": commit(Path(__file__).parent),
         "versions": versions(),
         "rnnkit": rnnkit.show_config(mode="dicts"),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
