@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 import rnnkit._core.heads as heads
 import rnnkit._core.threads as threads
@@ -62,6 +63,18 @@ class CpuBackend:
     name = "cpu"
     xp = np
 
+    def active(self) -> AbstractContextManager[None]:
+        """Do nothing: the host is always active."""
+        return nullcontext()
+
+    def scalar(self, x: Array) -> float:
+        """Return a sum as a float."""
+        return float(x)
+
+    def to_floats(self, numbers: Sequence[float]) -> list[float]:
+        """Return numbers as floats."""
+        return [float(number) for number in numbers]
+
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
         return RecurrentLayer(spec, dtype)
@@ -79,6 +92,16 @@ class CpuBackend:
     def softmax(self, scores: Array) -> Array:
         """Return the class probabilities of raw scores."""
         return heads.softmax(scores)
+
+    def add_rows(self, table: Array, ids: np.ndarray, rows: Array) -> None:
+        """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
+        order = np.argsort(ids, kind="stable")
+        ordered = ids[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        bounds = np.append(starts, len(ids))
+        ones = np.ones(len(ids), rows.dtype)
+        per_id = sparse.csr_array((ones, order, bounds), shape=(len(starts), len(ids)))
+        table[ordered[starts]] += per_id @ rows
 
     def clip_norm(self, gradient: Array, limit: float) -> float:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""

@@ -10,7 +10,8 @@ G gates, K outputs. A leading d means the gradient of the loss by the variable n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from typing import Any
 
@@ -492,6 +493,18 @@ class ReferenceBackend:
     name = "reference"
     xp = np
 
+    def active(self) -> AbstractContextManager[None]:
+        """Do nothing: the host is always active."""
+        return nullcontext()
+
+    def scalar(self, x: Array) -> float:
+        """Return a sum as a float."""
+        return float(x)
+
+    def to_floats(self, numbers: Sequence[float]) -> list[float]:
+        """Return numbers as floats."""
+        return [float(number) for number in numbers]
+
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> ReferenceRecurrent:
         """Return one recurrent layer in one direction."""
         return ReferenceRecurrent(spec, dtype)
@@ -518,6 +531,10 @@ class ReferenceBackend:
         """Return the class probabilities (P, K) of raw scores (P, K)."""
         e = np.exp(scores - scores.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True)
+
+    def add_rows(self, table: Array, ids: np.ndarray, rows: Array) -> None:
+        """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
+        np.add.at(table, ids, rows)
 
     def clip_norm(self, gradient: Array, limit: float) -> float:
         """Scale the flat gradient in place so that its 2-norm is at most `limit`."""
