@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.cells import LayerSpec, make_activation
 from rnnkit.network.layers import Dense, Dropout, InputNoise, Layer, Recurrent, State, Step
 from rnnkit.network.losses import Output
@@ -179,7 +179,7 @@ class BoundNetwork:
             How the sequences lie in the packed rows.
         x : array of shape (P, I), or tuple of (P, C) intp and (P, I) or None
             Numeric inputs in the network's dtype, or for a network with token inputs the
-            token columns and the numeric inputs beside them.
+            token columns and the numeric inputs beside them. On the host or on the backend.
         noise : numpy.random.Generator, default=None
             Where noise and dropout masks are drawn from while training; None: no noise, no
             dropout, and zoneout at its expected value.
@@ -197,6 +197,7 @@ class BoundNetwork:
         ValueError
             If states are given and a layer runs in reverse.
         """
+        x = self._uploaded(x)
         step = self._step
         step.plan = plan
         step.training = self.training
@@ -244,7 +245,7 @@ class BoundNetwork:
 
     def loss(
         self, plan: Plan, scores: Array, targets: Array, weights: Array | None
-    ) -> tuple[float, Array]:
+    ) -> tuple[Scalar, Array]:
         """Return the weighted loss sum and its gradient by the scores (see `Output.loss`)."""
         return self.output.loss(
             self.backend, scores, targets, weights, plan, self.parameters, self.gradients
@@ -304,6 +305,14 @@ class BoundNetwork:
         if self.flat_parameters is not flat:
             flat[:] = self.flat_parameters.get()
 
+    def _uploaded(self, x: Any) -> Any:
+        """Return the inputs as `forward` takes them, on the backend; token ids stay on the host."""
+        upload = self.backend.xp.asarray
+        if not isinstance(x, tuple):
+            return upload(x)
+        tokens, numeric = x
+        return tokens, None if numeric is None else upload(numeric)
+
     def _run_recurrent(self, plan: Plan, x: Any, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
@@ -311,6 +320,7 @@ class BoundNetwork:
             raise ValueError(
                 f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"
             )
+        x = self._uploaded(x)
         step = self._step
         step.plan, step.noise = plan, None
         for operation in self._stateful:

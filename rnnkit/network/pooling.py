@@ -110,10 +110,10 @@ class _MaxOperation:
         return xp.where(xp.isneginf(largest), xp.zeros_like(largest), largest)
 
     def backward(self, dy: Array) -> Array:
-        dx = self.xp.zeros((self._n_rows, dy.shape[1]), self.dtype)
-        sequences, columns = self.xp.nonzero(self._row >= 0)
-        dx[self._row[sequences, columns], columns] = dy[sequences, columns]
-        return dx
+        # Where a sequence has no steps its row is -1: the one more that is cut off.
+        dx = self.xp.zeros((self._n_rows + 1, dy.shape[1]), self.dtype)
+        dx[self._row, self.xp.arange(dy.shape[1])] = dy
+        return dx[:-1]
 
 
 class AttentionPooling(Layer):
