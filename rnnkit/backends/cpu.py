@@ -63,7 +63,7 @@ class CpuBackend:
     name = "cpu"
     xp = np
 
-    def active(self) -> AbstractContextManager[None]:
+    def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Do nothing: the host is always active."""
         return nullcontext()
 

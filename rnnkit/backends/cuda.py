@@ -10,6 +10,7 @@ G gates, K outputs.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ from rnnkit.backends.kernels import (
 from rnnkit.cells import LayerSpec
 from rnnkit.exceptions import MissingExtraError
 
-__all__ = ["CudaBackend", "gpu_facts", "import_cupy", "why_no_gpu"]
+__all__ = ["CudaBackend", "from_gpu", "gpu_facts", "import_cupy", "to_gpu", "why_no_gpu"]
 
 _THREADS = 256  # of a block of every kernel but the recurrent ones
 _BLOCKS = 1024  # at most, of kernels that walk over flat arrays
@@ -93,6 +94,16 @@ def gpu_facts() -> list[dict[str, Any]]:
     return facts
 
 
+def from_gpu(array: Any) -> np.ndarray:
+    """Return an array that lies on a GPU, of CuPy or with CUDA's array interface, on the host."""
+    return import_cupy().asarray(array).get()
+
+
+def to_gpu(array: np.ndarray) -> Any:
+    """Return an array on the current GPU."""
+    return import_cupy().asarray(array)
+
+
 class _Kernel:
     """A kernel whose arguments are checked and converted by what its text declares."""
 
@@ -133,7 +144,7 @@ class _Kernels:
     ) -> None:
         module = import_cupy().RawModule(
             code=source,
-            options=("-std=c++17", *options),
+            options=options,
             enable_cooperative_groups=cooperative,
         )
         for name, parameters in kernel_parameters(source).items():
@@ -168,8 +179,18 @@ def _device_of(number: int) -> Device:
 
 @cache
 def _pool_of(number: int) -> Any:
-    """Return the memory pool of a device: our own, so that the user's stays as it is."""
-    return import_cupy().cuda.MemoryPool()
+    """Return the memory pool of a device: our own, so that the user's stays as it is.
+
+    It obeys CUPY_GPU_MEMORY_LIMIT as CuPy's does. Without that, a process started by another one
+    of Python, as joblib's workers are, takes at most half of the memory that is free now.
+    """
+    cupy = import_cupy()
+    pool = cupy.cuda.MemoryPool()
+    if multiprocessing.parent_process() is not None and "CUPY_GPU_MEMORY_LIMIT" not in os.environ:
+        with cupy.cuda.Device(number):
+            free, _ = cupy.cuda.runtime.memGetInfo()
+            pool.set_limit(size=free // 2)
+    return pool
 
 
 def _algorithm_asked_for() -> str | None:
@@ -227,8 +248,13 @@ class CudaBackend:
                 self._cublas = Cublas(library)
 
     @contextmanager
-    def active(self) -> Iterator[None]:
+    def active(self, *, give_back: bool = False) -> Iterator[None]:
         """Compute on this device inside the ``with`` block, in memory of rnnkit's own pool.
+
+        Parameters
+        ----------
+        give_back : bool, default=False
+            Whether memory that is no longer used is given back to the device at the end.
 
         Raises
         ------
@@ -248,7 +274,8 @@ class CudaBackend:
                     "batch_size or hidden_size, or device='cpu'"
                 ) from error
             finally:
-                pool.free_all_blocks()
+                if give_back:
+                    pool.free_all_blocks()
 
     def scalar(self, x: Array) -> Array:
         """Return a sum as a float64 array of no dimension, without waiting for it."""

@@ -147,10 +147,11 @@ class Backend(Protocol):
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
 
-    def active(self) -> AbstractContextManager[None]:
+    def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Make the backend's device the current one inside the ``with`` block.
 
-        All that touches its arrays happens in there. Raises MemoryError, naming bytes, if the
+        All that touches its arrays happens in there. With `give_back` memory kept for later
+        calls is given back to the device at the end. Raises MemoryError, naming bytes, if the
         device's memory does not suffice.
         """
         ...

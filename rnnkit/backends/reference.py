@@ -493,7 +493,7 @@ class ReferenceBackend:
     name = "reference"
     xp = np
 
-    def active(self) -> AbstractContextManager[None]:
+    def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Do nothing: the host is always active."""
         return nullcontext()
 

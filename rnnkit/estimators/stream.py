@@ -53,8 +53,9 @@ class Stream:
             raise ValueError(f"stream() needs scores of every step; {name} scores whole sequences")
         self._estimator = estimator
         self._network = network
-        self._backend = get_backend(estimator.device)
-        self._bound: BoundNetwork = network.bind(self._backend)
+        self._backend = get_backend(estimator.device, fall_back=True)
+        with self._backend.active():
+            self._bound: BoundNetwork = network.bind(self._backend)
         self._plan: Plan = pack(np.ones(1, np.intp))
         self._scores: Any = None
         self.reset()
@@ -95,10 +96,11 @@ class Stream:
             If x is not one step as in `fit`.
         """
         values = self._read(x)
-        scores = self._bound.forward(self._plan, values, states=self._states)
-        self._states = self._bound.states
-        self._scores = scores.copy()
-        decision = to_host(self._bound.decision(self._plan, scores), self._backend)
+        with self._backend.active():
+            scores = self._bound.forward(self._plan, values, states=self._states)
+            self._states = self._bound.states
+            self._scores = scores.copy()
+            decision = to_host(self._bound.decision(self._plan, scores), self._backend)
         return self._estimator._present(decision)[0]
 
     def predict_proba(self) -> np.ndarray:
@@ -117,8 +119,9 @@ class Stream:
         """
         if self._scores is None:
             raise ValueError("predict_proba() needs at least one step()")
-        probabilities = self._bound.probabilities(self._plan, self._scores)
-        return to_host(probabilities, self._backend)[0]
+        with self._backend.active():
+            probabilities = self._bound.probabilities(self._plan, self._scores)
+            return to_host(probabilities, self._backend)[0]
 
     def _read(self, x: Any) -> Any:
         estimator = self._estimator
