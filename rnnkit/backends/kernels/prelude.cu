@@ -12,7 +12,7 @@ typedef RK_REAL real;
 typedef long long rk_index;
 
 #ifndef RK_HOST
-#define RK_LAUNCH_BOUNDS(threads) __launch_bounds__(threads)
+#define RK_LAUNCH_BOUNDS(threads) __launch_bounds__(threads, 1)
 #define RK_SHARED(name)                      \
     extern __shared__ double rk_shared_[];   \
     real* name = (real*)rk_shared_
