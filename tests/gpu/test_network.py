@@ -26,8 +26,6 @@ from rnnkit.sequences import pack
 from rnnkit.training import Trainer, TrainingData, make_solver
 from rnnkit.training.optimizers import SOLVERS
 
-pytestmark = needs_compiler
-
 REFERENCE = get_backend("reference")
 LENGTHS = np.array([7, 3, 12, 12, 1, 5, 9, 4])
 NOISY = {
@@ -224,10 +222,10 @@ def test_every_solver(solver, gpu):
 
 
 @pytest.mark.parametrize("options", [OPTIONS["plain"], OPTIONS["penalties"], OPTIONS["windows"]])
-def test_an_epoch_waits_for_the_gpu_once(options, gpu):
-    fit(gpu, n_epochs=1, **options)
+def test_an_epoch_waits_for_the_gpu_once(options, host_gpu):
+    fit(host_gpu, n_epochs=1, **options)
     COUNTS.waits = 0
-    fit(gpu, n_epochs=3, **options)
+    fit(host_gpu, n_epochs=3, **options)
     n_downloads = 1  # the parameters, at the end
     assert COUNTS.waits == 3 + n_downloads
 
@@ -250,6 +248,7 @@ def test_the_best_weights_come_back(gpu):
     np.testing.assert_array_equal(parameters, after_two)
 
 
+@needs_compiler
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_fit_has_the_same_bits_in_every_order_of_the_threads(seed):
     with standing_in(0):

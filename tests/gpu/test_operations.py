@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+from gpu.conftest import require_compiler
 from gpu.cupy_stand_in import COUNTS, standing_in
 from gpu.host_kernels import needs_compiler
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
-
-pytestmark = needs_compiler
 
 REFERENCE = get_backend("reference")
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -19,12 +18,29 @@ def normal(*shape, dtype=np.float64, seed=0):
     return np.random.RandomState(seed).standard_normal(shape).astype(dtype)
 
 
-@pytest.fixture(params=["kernel", "cublas"])
-def multiplying(request, cublas):
+@pytest.fixture(
+    params=[
+        ("kernel", "host"),
+        ("cublas", "host"),
+        pytest.param(("kernel", "nvidia"), marks=pytest.mark.gpu),
+        pytest.param(("cublas", "nvidia"), marks=pytest.mark.gpu),
+    ],
+    ids="-".join,
+)
+def multiplying(request):
     """A backend that multiplies matrices by its own kernel, and one that does so by cuBLAS."""
+    product, machine = request.param
+    if machine == "nvidia":
+        request.getfixturevalue("nvidia")
+        backend = CudaBackend(cublas=product == "cublas")
+        assert (backend._cublas is not None) == (product == "cublas")
+        yield backend
+        return
+    library = request.getfixturevalue("cublas")
+    require_compiler()
     with standing_in():
-        yield CudaBackend(cublas=request.param == "cublas")
-    assert (cublas.n_products > 0) == (request.param == "cublas")
+        yield CudaBackend(cublas=product == "cublas")
+    assert (library.n_products > 0) == (product == "cublas")
 
 
 @every_dtype
@@ -185,6 +201,7 @@ def test_an_array_of_another_dtype_is_refused(gpu):
         )
 
 
+@needs_compiler
 def test_memory_that_does_not_suffice_is_named_in_bytes():
     def ask_for_too_much():
         backend = CudaBackend(cublas=False)
@@ -204,8 +221,13 @@ def test_the_device_is_current_inside_active_alone():
         assert cupy.cuda.Device.active[-1] == 0
 
 
+@needs_compiler
 class TestStandIn:
     """What stands in for CuPy refuses what would go wrong there."""
+
+    @pytest.fixture
+    def gpu(self, host_gpu):
+        return host_gpu
 
     @pytest.fixture
     def kernel(self, gpu):

@@ -14,9 +14,7 @@ from tolerances import tolerance
 from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
 from rnnkit.backends.kernels import ALGORITHMS, Device, choose_tiling, recurrent_source
-from rnnkit.cells import LayerSpec, make_activation
-
-pytestmark = needs_compiler
+from rnnkit.cells import LayerSpec
 
 REFERENCE = get_backend("reference")
 CELLS = ("rnn", "lstm", "gru")
@@ -73,6 +71,7 @@ def test_every_algorithm_in_float64(algorithm, cell, option, reverse, gpu):
     assert_equal_to_reference(gpu, np.float64, cell, option, RAGGED, 5, 9, reverse)
 
 
+@needs_compiler
 @every_algorithm
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("hidden_size", [1, 7, 33])
@@ -145,7 +144,8 @@ def test_zoneout_takes_its_rate_outside_training(gpu):
 
 
 @every_algorithm
-def test_one_launch_runs_all_steps_unless_told_otherwise(algorithm, gpu):
+def test_one_launch_runs_all_steps_unless_told_otherwise(algorithm, host_gpu):
+    gpu = host_gpu
     problem = draw(np.float32, "lstm", "plain", RAGGED, 5, 9, False)
     weights, x = uploaded(gpu, problem.weights), uploaded(gpu, problem.x)
     operation = gpu.recurrent(problem.spec, np.float32)
@@ -173,6 +173,7 @@ PLANTED = {
 }
 
 
+@needs_compiler
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("bug", PLANTED)
 def test_a_planted_bug_is_noticed(bug, seed, monkeypatch):
@@ -243,9 +244,31 @@ def test_a_forced_algorithm_that_does_not_fit_is_refused():
         choose_tiling(H200, 64, 4096, 4, 4, backward=False, algorithm="grid")
 
 
-def test_more_blocks_than_fit_are_no_silent_shrinking(gpu, monkeypatch):
-    """The stand-in refuses what CuPy would shrink with a warning; the backend never asks for it."""
-    monkeypatch.setenv("RNNKIT_CUDA_ALGO", "grid")
-    spec = LayerSpec("rnn", 2, 40, activation=make_activation("tanh"))
-    tiling = gpu.tiling(75, spec, np.dtype(np.float32), backward=False)
-    assert tiling.n_blocks <= 6
+LARGE = {
+    "cluster": (64, 256),
+    "grid": (64, 512),
+    "steps": (100, 2000),
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("algorithm", LARGE, indirect=True)
+def test_large_layers(algorithm, cell, reverse, nvidia):
+    """By the CPU core in float64, which the reference has proven."""
+    n_sequences, hidden_size = LARGE[algorithm]
+    lengths = tuple(sorted((k % 21 for k in range(n_sequences)), reverse=True))
+    problem = draw(np.float32, cell, "masks", lengths, 40, hidden_size, reverse)
+    expected = run_on_host(get_backend("cpu"), problem.astype(np.float64))
+    assert largest_error(run_both(nvidia, problem), expected) <= 1e-5
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("algorithm", ALGORITHMS, indirect=True)
+def test_again_the_same_bits(algorithm, nvidia):
+    problem = draw(np.float32, "lstm", "plain", MANY, 30, 200, False)
+    first, again = run_both(nvidia, problem), run_both(nvidia, problem)
+    for one, other in zip(first, again):
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
