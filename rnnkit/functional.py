@@ -84,7 +84,8 @@ def recurrent(
         Limit of the input of every gate's activation.
     reset : {"after", "before"}, default="after"
         Whether the gru's reset gate acts after the recurrent product or before it.
-    backend : {"cpu", "reference", "cuda"}, default="cpu"
+    backend : {"cpu", "reference"}, default="cpu"
+        The compiled core, or plain NumPy.
 
     Returns
     -------
@@ -140,6 +141,8 @@ def recurrent(
     )
     for option in options:
         option.update(coupled_gates=coupled_gates, cell_clip=cell_clip, reset=reset)
+    if backend not in ("cpu", "reference"):
+        raise ValueError(f"backend must be 'cpu' or 'reference', got {backend!r}")
     sequences = _read_sequences(x, lengths)
     layers = _read_layers(weights, cell, n_layers, sequences, options)
     layout = _Layout(x, sequences)
