@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -99,9 +100,11 @@ def from_gpu(array: Any) -> np.ndarray:
     return import_cupy().asarray(array).get()
 
 
-def to_gpu(array: np.ndarray) -> Any:
-    """Return an array on the current GPU."""
-    return import_cupy().asarray(array)
+def to_gpu(array: np.ndarray, beside: Any) -> Any:
+    """Return an array on the GPU that another one lies on."""
+    cupy = import_cupy()
+    with cupy.asarray(beside).device:
+        return cupy.asarray(array)
 
 
 class _Kernel:
@@ -144,7 +147,7 @@ class _Kernels:
     ) -> None:
         module = import_cupy().RawModule(
             code=source,
-            options=options,
+            options=("-std=c++17", *options),
             enable_cooperative_groups=cooperative,
         )
         for name, parameters in kernel_parameters(source).items():
@@ -175,6 +178,16 @@ def _device_of(number: int) -> Device:
         int(cupy.cuda.Device(number).compute_capability),
         attributes["MaxSharedMemoryPerBlockOptin"],
     )
+
+
+@cache
+def _cublas_of(device: int, thread: int) -> Cublas | None:
+    """Return a thread's handle of cuBLAS on a device, or None if there is no cuBLAS."""
+    library = load_cublas()
+    if library is None:
+        return None
+    with import_cupy().cuda.Device(device):
+        return Cublas(library)
 
 
 @cache
@@ -241,11 +254,12 @@ class CudaBackend:
         self.device = device
         self._facts = _device_of(device)
         self._plan: tuple[PackedPlan, Array, Array] | None = None
-        library = load_cublas() if cublas else None
-        self._cublas: Cublas | None = None
-        if library is not None:
-            with self.xp.cuda.Device(device):
-                self._cublas = Cublas(library)
+        self._cublas = _cublas_of(device, threading.get_ident()) if cublas else None
+
+    @property
+    def n_multiprocessors(self) -> int:
+        """Number of multiprocessors of the GPU."""
+        return self._facts.n_multiprocessors
 
     @contextmanager
     def active(self, *, give_back: bool = False) -> Iterator[None]:
@@ -573,7 +587,7 @@ class CudaRecurrent:
         values = self._backend.xp.empty((n_rows, spec.hidden_size), self._dtype)
         if n_rows:
             self._kernels(self._tiling(saved, backward=False)).gate_values(
-                _blocks(values.size),
+                self._backend.n_multiprocessors,
                 _THREADS,
                 saved.gates,
                 n_rows,

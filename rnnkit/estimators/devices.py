@@ -30,7 +30,7 @@ def takes_device_arrays(method: Method) -> Method:
         arguments = [_on_host(argument) for argument in args]
         options = {name: _on_host(option) for name, option in options.items()}
         result = method(self, _on_host(X), *arguments, **options)
-        return _on_device(result) if _is_on_device(X) else result
+        return _on_device(result, X) if _is_on_device(X) else result
 
     return on_host  # type: ignore[return-value]
 
@@ -48,9 +48,10 @@ def _on_host(argument: Any) -> Any:
     return argument
 
 
-def _on_device(result: Any) -> Any:
+def _on_device(result: Any, X: Any) -> Any:
+    """Return numbers on the GPU that X lies on."""
     if isinstance(result, dict):
-        return {name: _on_device(part) for name, part in result.items()}
+        return {name: _on_device(part, X) for name, part in result.items()}
     if isinstance(result, np.ndarray) and result.dtype.kind in "fiub":
-        return to_gpu(result)
+        return to_gpu(result, X)
     return result

@@ -100,6 +100,7 @@ class ndarray:
     nbytes = property(lambda self: self._array.nbytes)
     flags = property(lambda self: self._array.flags)
     T = property(lambda self: ndarray(self._array.T))
+    device = property(lambda self: Device(0))
     data = property(lambda self: SimpleNamespace(ptr=self._array.ctypes.data))
     __cuda_array_interface__ = property(
         lambda self: {
@@ -451,7 +452,8 @@ def forget_compiled():
     """Make the backend look at the machine anew."""
     from rnnkit.backends import cuda
 
-    for cached in (cuda._kernels, cuda._layer_kernels, cuda._device_of, cuda._pool_of):
+    caches = (cuda._kernels, cuda._layer_kernels, cuda._device_of, cuda._pool_of, cuda._cublas_of)
+    for cached in caches:
         cached.cache_clear()
 
 

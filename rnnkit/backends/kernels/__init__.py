@@ -203,6 +203,7 @@ class _Layer(NamedTuple):
         return ceil(self.n_sequences / rows)
 
 
+@cache
 def choose_tiling(
     device: Device,
     n_sequences: int,
