@@ -415,4 +415,4 @@ class Bernoulli(_Elementwise):
 def _sigmoid(scores: Array, xp: Any) -> Array:
     """Return ``1 / (1 + exp(-scores))`` without overflow."""
     e = xp.exp(-xp.abs(scores))
-    return xp.where(scores >= 0, 1.0, e) / (1.0 + e)
+    return xp.where(scores >= 0, xp.ones_like(e), e) / (1.0 + e)

@@ -2,6 +2,11 @@
 
 import numpy as np
 
+# What is promised of float32, relative to the scale of the numbers compared: of the gradients of
+# one minibatch, and of the losses of the first twenty updates, in which differences grow.
+ONE_BATCH = 1e-5
+FIRST_LOSSES = 1e-4
+
 
 def uploaded(backend, item):
     """Return arrays, and dicts and tuples of them, on the backend."""

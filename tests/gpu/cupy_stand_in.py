@@ -2,8 +2,8 @@
 
 Arrays keep their memory to themselves: NumPy cannot read them, no operation takes a NumPy array
 beside them, and what gives a value to the host is counted in `COUNTS.waits`. Fresh memory holds
-NaN. Kernels are compiled for the host and run by `host_kernels`; a launch checks number, dtype
-and contiguity of its arguments and the shared memory it was granted.
+NaN and lies between guard bytes. Kernels are compiled for the host and run by `host_kernels`; a
+launch checks number, dtype and contiguity of its arguments and the shared memory it was granted.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ from gpu import host_kernels
 
 from rnnkit.backends.kernels import kernel_parameters
 
+GUARD_BYTES, GUARD = 256, 0x5A
 SHARED_BYTES = 48 * 1024  # what a kernel gets without asking
 
 
@@ -85,8 +86,15 @@ class ndarray:
 
     __array_ufunc__ = None
 
-    def __init__(self, array):
+    def __init__(self, array, room=None):
         self._array = array
+        self._room = room  # the bytes with their guards, where it has some
+
+    def guards_are_intact(self):
+        if self._room is None:
+            return True
+        ends = self._room[:GUARD_BYTES], self._room[-GUARD_BYTES:]
+        return all((end == GUARD).all() for end in ends)
 
     def __array__(self, *args, **kwargs):
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
@@ -204,9 +212,18 @@ def allocated(array):
 
 
 def empty(shape, dtype=np.float64):
-    array = allocated(np.empty(shape, dtype))
-    array.fill(np.nan if array.dtype.kind == "f" else 77)
-    return ndarray(array)
+    dtype = np.dtype(dtype)
+    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    room = np.full(n_bytes + 2 * GUARD_BYTES, GUARD, np.uint8)
+    array = allocated(room[GUARD_BYTES : GUARD_BYTES + n_bytes].view(dtype).reshape(shape))
+    array.fill(np.nan if dtype.kind == "f" else 77)
+    return ndarray(array, room)
+
+
+def zeros(shape, dtype=np.float64):
+    array = empty(shape, dtype)
+    array.fill(0)
+    return array
 
 
 def asarray(array, dtype=None):
@@ -300,6 +317,9 @@ class RawKernel:
             cluster_size,
             module.cooperative,
         )
+        for parameter, argument in zip(self._parameters, args):
+            if isinstance(argument, ndarray) and not argument.guards_are_intact():
+                raise host_kernels.OverrunError(f"{self.name} writes beyond {parameter.name}")
 
     def _value(self, parameter, argument):
         dtypes = {
@@ -407,7 +427,17 @@ def device_properties(number):
 def make_module():
     """Return the module that stands in for cupy."""
     cupy = ModuleType("cupy")
-    for value in (ndarray, empty, asarray, ascontiguousarray, asnumpy, nonzero, copyto, clip):
+    for value in (
+        ndarray,
+        empty,
+        zeros,
+        asarray,
+        ascontiguousarray,
+        asnumpy,
+        nonzero,
+        copyto,
+        clip,
+    ):
         setattr(cupy, value.__name__, value)
     for name in [
         "exp",
@@ -421,7 +451,6 @@ def make_module():
         "stack",
     ]:
         setattr(cupy, name, through(name))
-    cupy.zeros = lambda shape, dtype=np.float64: ndarray(allocated(np.zeros(shape, dtype)))
     cupy.ones = lambda shape, dtype=np.float64: ndarray(allocated(np.ones(shape, dtype)))
     cupy.full = lambda shape, value, dtype=None: ndarray(np.full(shape, value, dtype))
     cupy.arange = lambda *bounds: ndarray(np.arange(*bounds))

@@ -41,6 +41,10 @@ class Schedule:
 SCHEDULE = Schedule()
 
 
+class OverrunError(RuntimeError):
+    """A kernel writes beyond memory that is its own."""
+
+
 class StandstillError(RuntimeError):
     """The threads of a launch wait for what never comes."""
 
@@ -110,7 +114,7 @@ def launch(library, name, grid, n_threads, values, shared_bytes, cluster_size, c
     pointers = (ctypes.c_void_p * len(buffers))(*(buffer.ctypes.data for buffer in buffers))
     function = ctypes.cast(getattr(library, f"call_{name}"), ctypes.c_void_p)
     size = (ctypes.c_uint * 3)(*(*grid, 1, 1)[:3])
-    stands_still = scheduler().rk_launch(
+    status = scheduler().rk_launch(
         function,
         pointers,
         ctypes.byref(size),
@@ -120,5 +124,7 @@ def launch(library, name, grid, n_threads, values, shared_bytes, cluster_size, c
         cooperative,
         SCHEDULE.draw(),
     )
-    if stands_still:
+    if status == 1:
         raise StandstillError(f"the threads of {name} wait for what never comes")
+    if status == 2:
+        raise OverrunError(f"{name} writes beyond its {shared_bytes} bytes of shared memory")

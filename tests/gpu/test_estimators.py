@@ -11,6 +11,7 @@ import warnings
 import numpy as np
 import pytest
 from estimators.problems import estimator, labels_of, numbers_of, padded, ragged, tags_of
+from gpu.arrays import FIRST_LOSSES
 from gpu.cupy_stand_in import CUPY, MemoryPool, standing_in
 from gpu.host_kernels import needs_compiler
 from sklearn.base import clone
@@ -64,7 +65,7 @@ def test_every_task_answers_as_on_the_cpu(task, cell, on_gpu):
         assert all(type(weight) is np.ndarray for weight in model.weights_.values())
         answers.append(flat(getattr(model, method)(X)))
         assert isinstance(model.score(X, y), float)
-    np.testing.assert_allclose(answers[1], answers[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
 
 
 def test_early_stopping_partial_fit_and_tokens(on_gpu):
@@ -80,7 +81,7 @@ def test_early_stopping_partial_fit_and_tokens(on_gpu):
         estimator("GRU", "Classifier", device=device, **options).fit(ids, y).loss_curve_
         for device in ("cpu", "cuda")
     ]
-    np.testing.assert_allclose(scores[1], scores[0], rtol=1e-4)
+    np.testing.assert_allclose(scores[1], scores[0], rtol=FIRST_LOSSES)
     model = estimator("GRU", "Classifier", device="cuda")
     losses = [model.partial_fit(X, Y, ["down", "up"]).loss_ for _ in range(5)]
     assert losses[-1] < losses[0]
@@ -92,7 +93,7 @@ def test_stream_forecast_states_and_gates(on_gpu):
         estimator("LSTM", "SequenceRegressor", device=device, max_iter=2).fit(dense, dense)
         for device in ("cuda", "cpu")
     )
-    close = dict(rtol=1e-4, atol=1e-5)
+    close = dict(rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
     np.testing.assert_allclose(found.forecast(dense, 3), expected.forecast(dense, 3), **close)
     np.testing.assert_allclose(found.hidden_states(dense), expected.hidden_states(dense), **close)
     gates, wanted = found.gate_activations(dense), expected.gate_activations(dense)
@@ -196,7 +197,7 @@ def test_a_pickle_holds_no_array_of_the_gpu_and_predicts_without_one(on_gpu):
             found = again.predict_proba(X)
         with warnings.catch_warnings(action="error"):  # said once, not again
             again.predict(X)
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(found, expected, rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
         with pytest.raises(RuntimeError, match="device 'cuda' cannot be used"):
             again.fit(X, Y)
     assert copy.deepcopy(model).predict(X).tolist() == model.predict(X).tolist()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gpu.arrays import FIRST_LOSSES
 from gpu.cupy_stand_in import COUNTS, standing_in
 from gpu.host_kernels import needs_compiler
 from tolerances import assert_close
@@ -210,15 +211,15 @@ def test_the_first_losses_of_a_fit(options, gpu):
     """Twenty updates; fits of any two backends part in the end, however little they differ."""
     expected, parameters = fit(REFERENCE, n_epochs=5, **options)
     found, on_gpu = fit(gpu, n_epochs=5, **options)
-    np.testing.assert_allclose(found.loss_curve, expected.loss_curve, rtol=1e-4)
-    assert np.abs(on_gpu - parameters).max() < 1e-4
+    np.testing.assert_allclose(found.loss_curve, expected.loss_curve, rtol=FIRST_LOSSES)
+    assert np.abs(on_gpu - parameters).max() < FIRST_LOSSES
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver(solver, gpu):
     expected, _ = fit(REFERENCE, make_solver(solver), n_epochs=2)
     found, _ = fit(gpu, make_solver(solver), n_epochs=2)
-    np.testing.assert_allclose(found.loss_curve, expected.loss_curve, rtol=1e-4)
+    np.testing.assert_allclose(found.loss_curve, expected.loss_curve, rtol=FIRST_LOSSES)
 
 
 @pytest.mark.parametrize("options", [OPTIONS["plain"], OPTIONS["penalties"], OPTIONS["windows"]])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from gpu.conftest import require_compiler
-from gpu.cupy_stand_in import COUNTS, standing_in
+from gpu.cupy_stand_in import COUNTS, CUPY, standing_in
 from gpu.host_kernels import needs_compiler
 from tolerances import assert_close
 
@@ -219,6 +219,17 @@ def test_the_device_is_current_inside_active_alone():
         with backend.active():
             assert cupy.cuda.Device.active[-1] == 2
         assert cupy.cuda.Device.active[-1] == 0
+
+
+def test_cupy_has_what_the_stand_in_has():
+    cupy = pytest.importorskip("cupy")
+    assert {name for name in vars(CUPY) if not name.startswith("_")} <= set(dir(cupy))
+    assert set(vars(CUPY.cuda)) <= set(dir(cupy.cuda))
+    assert set(vars(CUPY.cuda.runtime)) <= set(dir(cupy.cuda.runtime))
+    pool = {name for name in vars(CUPY.cuda.MemoryPool) if not name.startswith("_")}
+    assert pool - {"limit", "n_freed"} <= set(dir(cupy.cuda.MemoryPool))
+    arrays = {name for name in vars(CUPY.ndarray) if name != "guards_are_intact"}
+    assert {name for name in arrays if not name.startswith("_")} <= set(dir(cupy.ndarray))
 
 
 @needs_compiler

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from backends.recurrent_problem import CASES, make_problem
 from backends.recurrent_problem import run_both as run_on_host
-from gpu.arrays import largest_error, run_both, uploaded
+from gpu.arrays import ONE_BATCH, largest_error, run_both, uploaded
 from gpu.cupy_stand_in import COUNTS, standing_in
-from gpu.host_kernels import StandstillError, needs_compiler
+from gpu.host_kernels import OverrunError, StandstillError, needs_compiler
 from tolerances import tolerance
 
 from rnnkit.backends import get_backend
@@ -190,6 +190,24 @@ def test_a_planted_bug_is_noticed(bug, seed, monkeypatch):
         assert not error <= tolerance(np.float32, 10_000)
 
 
+SUMS = "real* sums = states + chunk * RK_ROWS"
+OVERRUNS = {
+    "shared memory": (f"{SUMS};", f"{SUMS} + 16;"),
+    "beyond y": ("layer.y[at] =", "layer.y[at + 2 * layer.hidden_size] ="),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("what", OVERRUNS)
+def test_a_planted_overrun_is_noticed(what):
+    text, becomes = OVERRUNS[what]
+    problem = draw(np.float32, "rnn", "plain", (2, 2), 3, 9, False)
+    with standing_in(changes={text: becomes}):
+        backend = CudaBackend(cublas=False)
+        with pytest.raises(OverrunError, match=what):
+            run_both(backend, problem)
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_layer_norm_is_refused_by_name(cell, gpu):
     with pytest.raises(ValueError, match="layer_norm=True is not supported on device 'cuda'"):
@@ -261,7 +279,7 @@ def test_large_layers(algorithm, cell, reverse, nvidia):
     lengths = tuple(sorted((k % 21 for k in range(n_sequences)), reverse=True))
     problem = draw(np.float32, cell, "masks", lengths, 40, hidden_size, reverse)
     expected = run_on_host(get_backend("cpu"), problem.astype(np.float64))
-    assert largest_error(run_both(nvidia, problem), expected) <= 1e-5
+    assert largest_error(run_both(nvidia, problem), expected) <= ONE_BATCH
 
 
 @pytest.mark.gpu

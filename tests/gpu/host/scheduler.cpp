@@ -1,5 +1,7 @@
 /* Runs a kernel's threads as fibres on the host, one at a time, in an order drawn from a seed.
  *
+ * Beyond the shared memory of a block lie guard bytes, which must stay as they are.
+ *
  * A thread runs until it waits at a barrier, pauses or ends; who runs next is drawn among those
  * that can. Shared memory holds NaN at first. The blocks of a cooperative launch live together,
  * those of a plain launch cluster after cluster in a random order, so that a block that waits for
@@ -19,7 +21,7 @@
 
 namespace {
 
-enum { STACK_BYTES = 128 * 1024, LONGEST_PAUSE = 3 * 1000 * 1000 };
+enum { STACK_BYTES = 128 * 1024, GUARD_BYTES = 256, LONGEST_PAUSE = 3 * 1000 * 1000 };
 
 struct Barrier {
     int n_members, n_waiting;
@@ -40,7 +42,7 @@ Barrier* blocks;
 Barrier* clusters;
 int* runnable;
 int n_runnable, n_unfinished, running;
-bool finished, standstill;
+bool finished, standstill, overrun;
 jmp_buf scheduler;
 uint64_t state;
 long n_pauses;
@@ -132,8 +134,9 @@ void run_together(const int* which, int n, rk_place grid, int block_size, int sh
                   int cluster_size)
 {
     make_fibres(n * block_size);
-    char* shared = (char*)malloc((size_t)n * (shared_bytes + 64));
-    memset(shared, 0xff, (size_t)n * (shared_bytes + 64));
+    size_t room = (shared_bytes + 15) / 16 * 16 + GUARD_BYTES;
+    char* shared = (char*)malloc(n * room);
+    memset(shared, 0xff, n * room);
     blocks = make_barriers(n, block_size);
     clusters = make_barriers(n / cluster_size, block_size * cluster_size);
     runnable = (int*)malloc(n * block_size * sizeof(int));
@@ -147,7 +150,7 @@ void run_together(const int* which, int n, rk_place grid, int block_size, int sh
         fibre->place.block = {block % grid.x, block / grid.x % grid.y, block / grid.x / grid.y};
         fibre->place.block_size = {(unsigned)block_size, 1, 1};
         fibre->place.grid_size = grid;
-        fibre->place.shared = shared + (size_t)fibre->block * ((shared_bytes + 63) / 64 * 64);
+        fibre->place.shared = shared + fibre->block * room;
         runnable[i] = i;
     }
     n_pauses = 0;
@@ -160,6 +163,9 @@ void run_together(const int* which, int n, rk_place grid, int block_size, int sh
         n_unfinished -= finished;
     }
     standstill = standstill || n_unfinished;
+    for (int block = 0; block < n; ++block)
+        for (size_t at = shared_bytes; at < room; ++at)
+            overrun = overrun || shared[block * room + at] != (char)0xff;
     free_barriers(blocks, n);
     free_barriers(clusters, n / cluster_size);
     free(runnable);
@@ -183,7 +189,8 @@ void rk_pause()
     to_scheduler();
 }
 
-/* Runs a launch; returns 0, or 1 if threads wait for what never comes. */
+/* Runs a launch; returns 0, 1 if threads wait for what never comes, or 2 if a block writes beyond
+ * its shared memory. */
 int rk_launch(void (*call)(void**), void** args, const unsigned* grid, int block_size,
               int shared_bytes, int cluster_size, int cooperative, uint64_t seed)
 {
@@ -193,7 +200,7 @@ int rk_launch(void (*call)(void**), void** args, const unsigned* grid, int block
     int* order = (int*)malloc(n_blocks * sizeof(int));
     kernel = call;
     arguments = args;
-    standstill = false;
+    standstill = overrun = false;
     state = seed * 2654435769u + 88172645463325252u;
     for (int i = 0; i < n_blocks; ++i)
         order[i] = i;
@@ -210,6 +217,6 @@ int rk_launch(void (*call)(void**), void** args, const unsigned* grid, int block
         n_fibres = 0;
     }
     free(order);
-    return standstill;
+    return standstill ? 1 : overrun ? 2 : 0;
 }
 }
