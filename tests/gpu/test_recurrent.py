@@ -190,7 +190,7 @@ def test_a_planted_bug_is_noticed(bug, seed, monkeypatch):
         assert not error <= tolerance(np.float32, 10_000)
 
 
-SUMS = "real* sums = states + chunk * RK_ROWS"
+SUMS = "real* sums = weights + chunk * (RK_WIDTH + 1)"
 OVERRUNS = {
     "shared memory": (f"{SUMS};", f"{SUMS} + 16;"),
     "beyond y": ("layer.y[at] =", "layer.y[at + 2 * layer.hidden_size] ="),

@@ -192,7 +192,7 @@ class _Layer(NamedTuple):
         """Return a tiling with the shared memory it takes."""
         width = units * (1 if self.backward else self.n_gates)
         slices = THREADS // units
-        n_entries = chunk * (width + 1) + chunk * rows + slices * rows * width
+        n_entries = chunk * rows + chunk * (width + 1) + slices * rows * width
         team_size = ceil(self.hidden_size / units)
         if algorithm == "cluster":
             team_size = 2 ** ceil(log2(team_size))

@@ -13,8 +13,8 @@ typedef long long rk_index;
 
 #ifndef RK_HOST
 #define RK_LAUNCH_BOUNDS(threads) __launch_bounds__(threads, 1)
-#define RK_SHARED(name)                      \
-    extern __shared__ double rk_shared_[];   \
+#define RK_SHARED(name)                                            \
+    extern __shared__ __align__(16) unsigned char rk_shared_[];    \
     real* name = (real*)rk_shared_
 
 /* Reads what another block has written in the same launch: past the first-level cache. */

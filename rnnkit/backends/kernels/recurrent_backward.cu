@@ -3,9 +3,9 @@
  * Round r goes back through visit T - 1 - r; the last one, with no visit left, only passes on what
  * belongs to h0. gates leave as gradients of the gates' inputs, uh_n (gru) as that of U_n h + b_hn;
  * dh and dc (B, H) come as gradients by the last states and leave as those by the first.
- * Shared memory holds `chunk` rows of U for the block's units, `chunk` gate gradients of RK_ROWS
- * sequences, and the sums of every slice:
- *     chunk (RK_UNITS + 1) + chunk RK_ROWS + RK_SLICES RK_ROWS RK_UNITS  reals.
+ * Shared memory holds `chunk` gate gradients of RK_ROWS sequences, `chunk` rows of U for the
+ * block's units, and the sums of every slice:
+ *     chunk RK_ROWS + chunk (RK_UNITS + 1) + RK_SLICES RK_ROWS RK_UNITS  reals.
  */
 __device__ inline void rk_load_columns(const rk_layer& layer, int first_unit, int first_k, int n_k,
                                        real* weights)
@@ -20,12 +20,12 @@ __device__ inline void rk_load_columns(const rk_layer& layer, int first_unit, in
 }
 
 __device__ inline void rk_load_gradients(const rk_layer& layer, const rk_visit& visit,
-                                         rk_index first_b, int first_k, int n_k, real* factors)
+                                         rk_index first_b, int first_k, int n_k, rk_rows* factors)
 {
     for (int i = threadIdx.x; i < n_k * RK_ROWS; i += RK_THREADS) {
         int k = i % n_k, r = i / n_k;
         rk_index b = first_b + r;
-        factors[k * RK_ROWS + r] =
+        factors[k].of[r] =
             b < visit.n_after ? rk_product_gradient(layer, visit.row_after + b, first_k + k)
                               : (real)0;
     }
@@ -52,7 +52,7 @@ __device__ inline void rk_backward_row(const rk_layer& layer, const rk_visit& vi
 __device__ inline void rk_backward_tile(const rk_layer& layer, const rk_visit& visit,
                                         rk_index first_b, int first_unit, int chunk, bool load,
                                         const real* dy, real* dh, real* dc, real* peephole_terms,
-                                        real* weights, real* factors, real* sums)
+                                        rk_rows* factors, real* weights, real* sums)
 {
     int u = threadIdx.x % RK_UNITS, slice = threadIdx.x / RK_UNITS;
     int n_products = RK_GATES * layer.hidden_size;
@@ -68,8 +68,9 @@ __device__ inline void rk_backward_tile(const rk_layer& layer, const rk_visit& v
         __syncthreads();
         for (int k = slice; k < n_k; k += RK_SLICES) {
             real w = weights[k * (RK_UNITS + 1) + u];
+            rk_rows factor = factors[k];
             for (int r = 0; r < RK_ROWS; ++r)
-                sum[r] += factors[k * RK_ROWS + r] * w;
+                sum[r] += factor.of[r] * w;
         }
     }
     for (int r = 0; r < RK_ROWS; ++r)
@@ -94,13 +95,14 @@ extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS) recurren
     const real* dy, real* dh, real* dc, real* peephole_terms, rk_index first_round,
     rk_index last_round, int team_size, int chunk, unsigned* arrivals)
 {
-    RK_SHARED(weights);
+    RK_SHARED(memory);
     rk_layer layer = {weight_hh, 0,      peephole,     h0,      c0,          mask,
                       keep_h,    keep_c, step_offsets, n_steps, hidden_size, reverse,
                       keep,      gates,  uh_n,         y,       c};
     rk_team team = rk_team_of(team_size);
-    real* factors = weights + chunk * (RK_UNITS + 1);
-    real* sums = factors + chunk * RK_ROWS;
+    rk_rows* factors = (rk_rows*)memory;
+    real* weights = memory + chunk * RK_ROWS;
+    real* sums = weights + chunk * (RK_UNITS + 1);
     bool resident = chunk >= RK_GATES * hidden_size && team_size * RK_UNITS >= hidden_size;
     bool load = true;
     unsigned round = 0;
@@ -111,7 +113,7 @@ extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS) recurren
             for (rk_index b = (rk_index)team.number * RK_ROWS; b < n_involved;
                  b += (rk_index)team.n_teams * RK_ROWS) {
                 rk_backward_tile(layer, visit, b, unit, chunk, load, dy, dh, dc, peephole_terms,
-                                 weights, factors, sums);
+                                 factors, weights, sums);
                 load = !resident;
             }
         if (number + 1 < last_round)

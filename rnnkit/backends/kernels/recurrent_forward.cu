@@ -1,9 +1,9 @@
 /* All visits first_visit:last_visit of a recurrent layer, forward.
  *
  * gates come as W x + b and leave as the inputs of the gates; y, c (lstm) and uh_n (gru) are
- * filled. Shared memory holds `chunk` rows of U's transpose for the block's units, `chunk` hidden
- * states of RK_ROWS sequences, and the sums of every slice:
- *     chunk (RK_GATES RK_UNITS + 1) + chunk RK_ROWS + RK_SLICES RK_ROWS RK_GATES RK_UNITS  reals.
+ * filled. Shared memory holds `chunk` hidden states of RK_ROWS sequences, `chunk` rows of U's
+ * transpose for the block's units, and the sums of every slice:
+ *     chunk RK_ROWS + chunk (RK_GATES RK_UNITS + 1) + RK_SLICES RK_ROWS RK_GATES RK_UNITS  reals.
  * With chunk = H and no more unit tiles than blocks the weights are read once. Without RK_WAIT a
  * launch covers one visit.
  */
@@ -22,7 +22,7 @@ __device__ inline void rk_load_units(const rk_layer& layer, int first_unit, int 
 }
 
 __device__ inline void rk_load_states(const rk_layer& layer, const rk_visit& visit,
-                                      rk_index first_b, int first_k, int n_k, real* states)
+                                      rk_index first_b, int first_k, int n_k, rk_rows* states)
 {
     int h = layer.hidden_size;
     for (int i = threadIdx.x; i < n_k * RK_ROWS; i += RK_THREADS) {
@@ -34,13 +34,13 @@ __device__ inline void rk_load_states(const rk_layer& layer, const rk_visit& vis
             if (layer.mask)
                 state *= layer.mask[b * h + first_k + k];
         }
-        states[k * RK_ROWS + r] = state;
+        states[k].of[r] = state;
     }
 }
 
 __device__ inline void rk_forward_tile(const rk_layer& layer, const rk_visit& visit,
                                        rk_index first_b, int first_unit, int chunk, bool load,
-                                       real* weights, real* states, real* sums)
+                                       rk_rows* states, real* weights, real* sums)
 {
     int u = threadIdx.x % RK_UNITS, slice = threadIdx.x / RK_UNITS;
     real sum[RK_ROWS][RK_GATES];
@@ -56,9 +56,10 @@ __device__ inline void rk_forward_tile(const rk_layer& layer, const rk_visit& vi
         __syncthreads();
         for (int k = slice; k < n_k; k += RK_SLICES) {
             const real* w = weights + k * (RK_WIDTH + 1) + u;
-            for (int r = 0; r < RK_ROWS; ++r)
-                for (int g = 0; g < RK_GATES; ++g)
-                    sum[r][g] += states[k * RK_ROWS + r] * w[g * RK_UNITS];
+            rk_rows state = states[k];
+            for (int g = 0; g < RK_GATES; ++g)
+                for (int r = 0; r < RK_ROWS; ++r)
+                    sum[r][g] += state.of[r] * w[g * RK_UNITS];
         }
     }
     for (int r = 0; r < RK_ROWS; ++r)
@@ -87,13 +88,14 @@ extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS) recurren
     real* gates, real* uh_n, real* y, real* c, rk_index first_visit, rk_index last_visit,
     int team_size, int chunk, unsigned* arrivals)
 {
-    RK_SHARED(weights);
+    RK_SHARED(memory);
     rk_layer layer = {weight_hh, bias_hn, peephole, h0,      c0,          mask,
                       keep_h,    keep_c,  step_offsets, n_steps, hidden_size, reverse,
                       keep,      gates,   uh_n,     y,       c};
     rk_team team = rk_team_of(team_size);
-    real* states = weights + chunk * (RK_WIDTH + 1);
-    real* sums = states + chunk * RK_ROWS;
+    rk_rows* states = (rk_rows*)memory;
+    real* weights = memory + chunk * RK_ROWS;
+    real* sums = weights + chunk * (RK_WIDTH + 1);
     bool resident = chunk >= hidden_size && team_size * RK_UNITS >= hidden_size;
     bool load = true;
     unsigned round = 0;
@@ -102,7 +104,7 @@ extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS) recurren
         for (int unit = team.rank * RK_UNITS; unit < hidden_size; unit += team_size * RK_UNITS)
             for (rk_index b = (rk_index)team.number * RK_ROWS; b < visit.n;
                  b += (rk_index)team.n_teams * RK_ROWS) {
-                rk_forward_tile(layer, visit, b, unit, chunk, load, weights, states, sums);
+                rk_forward_tile(layer, visit, b, unit, chunk, load, states, weights, sums);
                 load = !resident;
             }
         if (number + 1 < last_visit)

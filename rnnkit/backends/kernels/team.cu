@@ -14,6 +14,11 @@
  */
 #define RK_THREADS (RK_UNITS * RK_SLICES)
 
+/* A factor of RK_ROWS sequences, which a thread reads from shared memory at once. */
+struct alignas(16) rk_rows {
+    real of[RK_ROWS];
+};
+
 struct rk_team {
     int number, n_teams, rank, size;
 };
