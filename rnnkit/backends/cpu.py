@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer
+from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation
 from rnnkit.cells import LayerSpec
 
@@ -57,23 +58,10 @@ def using_threads(n: int) -> Iterator[None]:
         threads.force_threads(before)
 
 
-class CpuBackend:
+class CpuBackend(HostBackend):
     """The operations of `rnnkit.backends.interface` on the compiled core."""
 
     name = "cpu"
-    xp = np
-
-    def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
-        """Do nothing: the host is always active."""
-        return nullcontext()
-
-    def scalar(self, x: Array) -> float:
-        """Return a sum as a float."""
-        return float(x)
-
-    def to_floats(self, numbers: Sequence[float]) -> list[float]:
-        """Return numbers as floats."""
-        return [float(number) for number in numbers]
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""

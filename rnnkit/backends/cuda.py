@@ -360,6 +360,39 @@ class CudaBackend:
             table,
         )
 
+    def add_steps(self, plan: PackedPlan, x: Array, total: Array) -> None:
+        """Add the rows of x (P, W) to those of their sequences in total (B, W), step after step."""
+        n, width = total.shape
+        if n and plan.n_rows:
+            kernel = _kernels(x.dtype).add_steps
+            kernel(_blocks(n * width), _THREADS, x, *self.uploaded(plan), n, width, total)
+
+    def largest_of_steps(
+        self, plan: PackedPlan, x: Array, largest: Array, row: Array | None
+    ) -> None:
+        """Raise largest (B, W) to the maximum over each sequence's rows of x (P, W)."""
+        n, width = largest.shape
+        if n and plan.n_rows:
+            kernel = _kernels(x.dtype).largest_of_steps
+            kernel(_blocks(n * width), _THREADS, x, *self.uploaded(plan), n, width, largest, row)
+
+    def attend_to_steps(
+        self,
+        plan: PackedPlan,
+        energies: Array,
+        x: Array,
+        largest: Array,
+        total: Array,
+        weighted: Array,
+    ) -> None:
+        """Go on with the sums of a softmax over the steps of each sequence."""
+        n, width = weighted.shape
+        if n and plan.n_rows:
+            before = (largest.copy(), total.copy())
+            arguments = (energies, x, *self.uploaded(plan), n, width, *before)
+            kernel = _kernels(x.dtype).attend_to_steps
+            kernel(_blocks(n * width), _THREADS, *arguments, largest, total, weighted)
+
     def clip_norm(self, gradient: Array, limit: float) -> Array:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
         norm = self._sum(gradient, norm=True)

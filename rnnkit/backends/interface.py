@@ -171,6 +171,36 @@ class Backend(Protocol):
         """
         ...
 
+    def add_steps(self, plan: PackedPlan, x: Array, total: Array) -> None:
+        """Add the rows of x (P, W) to those of their sequences in total (B, W), step after step."""
+        ...
+
+    def largest_of_steps(
+        self, plan: PackedPlan, x: Array, largest: Array, row: Array | None
+    ) -> None:
+        """Raise largest (B, W) to the maximum over each sequence's rows of x (P, W).
+
+        row (B, W) intp, if given, becomes the packed row where a larger one was found, the first
+        of equals.
+        """
+        ...
+
+    def attend_to_steps(
+        self,
+        plan: PackedPlan,
+        energies: Array,
+        x: Array,
+        largest: Array,
+        total: Array,
+        weighted: Array,
+    ) -> None:
+        """Go on, in place, with the sums of a softmax over the steps of each sequence.
+
+        energies (P, 1) and x (P, W) are new; largest (B, 1) is the largest energy so far, and
+        ``exp(energy - largest)`` summed over the steps is total (B, 1), times x weighted (B, W).
+        """
+        ...
+
     def softmax_cross_entropy(
         self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0
     ) -> tuple[Scalar, Array]:

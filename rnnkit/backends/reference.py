@@ -10,13 +10,13 @@ G gates, K outputs. A leading d means the gradient of the loss by the variable n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, PackedPlan, RecurrentGradient, RecurrentResult
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
@@ -487,23 +487,10 @@ UPDATE_RULES: dict[str, Callable[..., None]] = {
 }
 
 
-class ReferenceBackend:
+class ReferenceBackend(HostBackend):
     """NumPy on the host; see `interface.Backend`."""
 
     name = "reference"
-    xp = np
-
-    def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
-        """Do nothing: the host is always active."""
-        return nullcontext()
-
-    def scalar(self, x: Array) -> float:
-        """Return a sum as a float."""
-        return float(x)
-
-    def to_floats(self, numbers: Sequence[float]) -> list[float]:
-        """Return numbers as floats."""
-        return [float(number) for number in numbers]
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> ReferenceRecurrent:
         """Return one recurrent layer in one direction."""

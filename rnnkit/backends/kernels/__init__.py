@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 ALGORITHMS = ("cluster", "grid", "steps")
-GENERAL_KERNELS = ("gemm", "sums", "softmax", "updates", "add_rows", "layer", "states")
+GENERAL_KERNELS = ("gemm", "sums", "softmax", "updates", "add_rows", "layer", "states", "steps")
 THREADS = 256  # of a block of the recurrent kernels
 
 _WAIT = {"steps": 0, "cluster": 1, "grid": 2}  # RK_WAIT of team.cu
