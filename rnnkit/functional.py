@@ -14,7 +14,7 @@ from rnnkit.backends.interface import Array, Backend
 from rnnkit.cells import CELLS, Activation, LayerSpec, make_activation, weight_name
 from rnnkit.sequences import Plan, Sequences, pack
 
-__all__ = ["recurrent"]
+__all__ = ["RecurrentStream", "recurrent"]
 
 _BIASES = ("bias_ih", "bias_hh")
 _OPTIONAL_WEIGHTS = ("peephole", "norm_ih", "norm_hh", "norm_c", "norm_c_bias")
@@ -117,37 +117,31 @@ def recurrent(
            [2., 2.],
            [2., 2.]])
     """
-    if not isinstance(cell, str) or cell not in CELLS:
-        raise ValueError(f"unknown cell {cell!r}; allowed are {', '.join(CELLS)}")
-    if isinstance(n_layers, bool) or not isinstance(n_layers, Integral) or n_layers < 1:
-        raise ValueError(f"n_layers must be an integer of at least 1, got {n_layers!r}")
     if bidirectional and reverse:
         raise ValueError("bidirectional has both directions already; leave reverse=False")
-    if output_activation is not None and cell != "lstm":
-        raise ValueError(f"output_activation belongs to the lstm cell, not {cell}")
-    params = dict(activation_params or {})
-    if output_activation is None:
-        output_activation = activation
-        if "activation" in params:
-            params.setdefault("output_activation", params["activation"])
-    options = _options_per_direction(
+    options = _read_options(
         [False, True] if bidirectional else [bool(reverse)],
-        {
-            "activation": activation,
-            "gate_activation": gate_activation,
-            "output_activation": output_activation,
-        },
-        params,
+        cell,
+        n_layers,
+        activation,
+        gate_activation,
+        output_activation,
+        activation_params,
+        cell_options={"coupled_gates": coupled_gates, "cell_clip": cell_clip, "reset": reset},
     )
-    for option in options:
-        option.update(coupled_gates=coupled_gates, cell_clip=cell_clip, reset=reset)
-    if backend not in ("cpu", "reference"):
-        raise ValueError(f"backend must be 'cpu' or 'reference', got {backend!r}")
     sequences = _read_sequences(x, lengths)
-    layers = _read_layers(weights, cell, n_layers, sequences, options)
+    layers = _read_layers(
+        weights, cell, n_layers, sequences.n_features, sequences.values.dtype, options
+    )
     layout = _Layout(x, sequences)
     states = _read_states(h0, c0, layers, sequences)
-    return RecurrentOutput(_Chain(layers, layout.plan, get_backend(backend)), layout, states)
+    return RecurrentOutput(_Chain(layers, layout.plan, _host_backend(backend)), layout, states)
+
+
+def _host_backend(name: str) -> Backend:
+    if name not in ("cpu", "reference"):
+        raise ValueError(f"backend must be 'cpu' or 'reference', got {name!r}")
+    return get_backend(name)
 
 
 class RecurrentOutput:
@@ -219,6 +213,120 @@ class RecurrentOutput:
         y, ends = self._chain.forward(self._x, self._states)
         self._width, self._ready = y.shape[1], True
         return y, ends
+
+
+class RecurrentStream:
+    """Recurrent layers over one sequence that is fed step by step.
+
+    The states have the very bits that `recurrent` gives for the whole sequence. Not to be
+    shared between threads.
+
+    Parameters
+    ----------
+    weights : dict of str to array-like
+        As in `recurrent`, of one direction; copied. Their dtype is the dtype of the steps:
+        float32 if all of them are, else float64.
+    cell, n_layers, activation, gate_activation, output_activation, activation_params
+        As in `recurrent`.
+    coupled_gates, cell_clip, reset, backend
+        As in `recurrent`.
+
+    Attributes
+    ----------
+    state : list of tuple (h, c)
+        What each layer remembers, arrays of shape (1, H), copied; c is None but for lstm. May
+        be set to what was got earlier.
+
+    Raises
+    ------
+    ValueError
+        As `recurrent` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.functional import RecurrentStream
+    >>> weights = {"weight_ih_l0": np.ones((3, 2)), "weight_hh_l0": np.eye(3)}
+    >>> stream = RecurrentStream(weights, "rnn", activation="relu")
+    >>> for x in np.ones((4, 2)):
+    ...     h = stream.step(x)
+    >>> h
+    array([[8., 8., 8.]])
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, Any],
+        cell: str = "lstm",
+        *,
+        n_layers: int = 1,
+        activation: str | Activation = "tanh",
+        gate_activation: str | Activation = "sigmoid",
+        output_activation: str | Activation | None = None,
+        activation_params: Mapping[str, tuple] | None = None,
+        coupled_gates: bool = False,
+        cell_clip: float | None = None,
+        reset: str = "after",
+        backend: str = "cpu",
+    ) -> None:
+        options = _read_options(
+            [False],
+            cell,
+            n_layers,
+            activation,
+            gate_activation,
+            output_activation,
+            activation_params,
+            cell_options={"coupled_gates": coupled_gates, "cell_clip": cell_clip, "reset": reset},
+        )
+        dtypes = {np.asarray(weight).dtype for weight in weights.values()}
+        dtype = np.dtype(np.float32 if dtypes == {np.dtype(np.float32)} else np.float64)
+        n_inputs = np.shape(weights["weight_ih_l0"])[-1] if "weight_ih_l0" in weights else 0
+        layers = _read_layers(weights, cell, n_layers, n_inputs, dtype, options)
+        computes = _host_backend(backend)
+        self._operations = [
+            computes.recurrent_step(part.spec, dtype, part.parameters) for (part,) in layers
+        ]
+        self._chain = [operation.step for operation in self._operations]
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the state before the first step, zeros."""
+        for operation in self._operations:
+            operation.state = None
+
+    @property
+    def state(self) -> list[tuple[Array, Array | None]]:
+        """What each layer remembers."""
+        return [operation.state for operation in self._operations]
+
+    @state.setter
+    def state(self, state: list[tuple[Array, Array | None]]) -> None:
+        for operation, of_layer in zip(self._operations, state, strict=True):
+            operation.state = of_layer
+
+    def step(self, x: Array) -> Array:
+        """Take one step.
+
+        Parameters
+        ----------
+        x : ndarray of shape (I,)
+            The step, contiguous and of the weights' dtype: nothing is converted here, and what
+            is not finite is not looked for.
+
+        Returns
+        -------
+        ndarray of shape (1, H)
+            The last layer's state h; valid until the next call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x has another dtype or shape.
+        """
+        for step in self._chain:
+            x = step(x)
+        return x
 
 
 class _Chain:
@@ -359,16 +467,15 @@ def _read_layers(
     weights: Mapping[str, Any],
     cell: str,
     n_layers: int,
-    sequences: Sequences,
+    n_inputs: int,
+    dtype: np.dtype,
     options: list[dict[str, Any]],
 ) -> list[list[_Direction]]:
     """Build every layer and direction; each weight must have its place."""
-    dtype = sequences.values.dtype
     arrays = {name: _finite_array(weight, name, dtype) for name, weight in weights.items()}
     if "weight_hh_l0" not in arrays or arrays["weight_hh_l0"].ndim != 2:
         raise ValueError("weights must have a 'weight_hh_l0' of shape (G·H, H)")
     hidden_size = arrays["weight_hh_l0"].shape[1]
-    n_inputs = sequences.n_features
     layers = []
     for layer in range(n_layers):
         row = []
@@ -428,6 +535,40 @@ def _read_direction(
         bias_hh = np.concatenate([bias_hh[:n_rows], np.zeros(hidden_size, dtype)])
     parameters["bias"] = bias_ih + bias_hh
     return _Direction(spec, parameters, given, dtype)
+
+
+def _read_options(
+    directions: list[bool],
+    cell: str,
+    n_layers: int,
+    activation: Any,
+    gate_activation: Any,
+    output_activation: Any,
+    activation_params: Mapping[str, tuple] | None,
+    *,
+    cell_options: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Check what does not depend on the arrays; return each direction's part of a `LayerSpec`."""
+    if not isinstance(cell, str) or cell not in CELLS:
+        raise ValueError(f"unknown cell {cell!r}; allowed are {', '.join(CELLS)}")
+    if isinstance(n_layers, bool) or not isinstance(n_layers, Integral) or n_layers < 1:
+        raise ValueError(f"n_layers must be an integer of at least 1, got {n_layers!r}")
+    if output_activation is not None and cell != "lstm":
+        raise ValueError(f"output_activation belongs to the lstm cell, not {cell}")
+    params = dict(activation_params or {})
+    if output_activation is None:
+        output_activation = activation
+        if "activation" in params:
+            params.setdefault("output_activation", params["activation"])
+    functions = {
+        "activation": activation,
+        "gate_activation": gate_activation,
+        "output_activation": output_activation,
+    }
+    options = _options_per_direction(directions, functions, params)
+    for option in options:
+        option.update(cell_options)
+    return options
 
 
 def _options_per_direction(

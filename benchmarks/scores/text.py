@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnkit import GRUClassifier, LSTMSequenceTagger
+from rnnkit import LSTMClassifier, LSTMSequenceTagger
 from rnnkit.preprocessing import TokenEncoder
 from rnnkit.training import AdamW
 
@@ -10,26 +10,30 @@ from .runner import Task, loaders
 
 
 def names(seed):
-    """18 nationalities; the fifth of the pairs that a hash picks is held out."""
+    """18 nationalities; the fifth of the pairs that a hash picks is held out.
+
+    The recipe was chosen by the accuracy on three further fifths, of the pairs trained on.
+    """
     pairs = loaders().names()
     spellings, nations = map(np.array, zip(*pairs))
     held_out = loaders().hash_split([f"{spelling}|{nation}" for spelling, nation in pairs])
     encoder = TokenEncoder(min_frequency=2)
     train = encoder.fit_transform(list(spellings[~held_out]))
-    model = GRUClassifier(
+    model = LSTMClassifier(
         128,
         bidirectional=True,
         embedding_dim=48,
         n_tokens=encoder.vocabulary_sizes_[0],
         dropout=0.5,
         input_dropout=0.2,
+        recurrent_dropout=0.25,
         label_smoothing=0.05,
         solver=AdamW(weight_decay=0.05),
         learning_rate_init=3e-3,
         learning_rate="cosine",
         batch_size=64,
-        max_iter=16,
-        n_iter_no_change=16,
+        max_iter=20,
+        n_iter_no_change=20,
         random_state=seed,
     )
     model.fit(train, nations[~held_out])

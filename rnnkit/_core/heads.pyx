@@ -79,10 +79,23 @@ cdef class Dense:
         with nogil:
             run_dense_gradient(self.kernels, x_data, dy_data, dw_data, rows, n_inputs, n_outputs,
                                threads)
-        dbias += dy.sum(axis=0)
+        if self.dtype == np.float32:
+            add_columns[float](dy, dbias)
+        else:
+            add_columns[double](dy, dbias)
         if not input_gradient:
             return None
         return self.product(dy, weight, None, n_inputs, 1, n_outputs, n_inputs)
+
+
+cdef int add_columns(const floating[:, ::1] rows, floating[::1] total) except -1:
+    """Add every row, in order."""
+    cdef ptrdiff_t p, k
+    with nogil:
+        for p in range(rows.shape[0]):
+            for k in range(rows.shape[1]):
+                total[k] += rows[p, k]
+    return 0
 
 
 def softmax(scores):
@@ -127,12 +140,9 @@ def softmax_cross_entropy(scores, labels, weights, double label_smoothing):
     labels = np.ascontiguousarray(labels, dtype=np.intp)
     if labels.shape != scores.shape[:1]:
         raise ValueError(f"labels must have shape {scores.shape[:1]}, got {labels.shape}")
-    if len(labels) and (labels.min() < 0 or labels.max() >= scores.shape[1]):
-        raise ValueError(f"labels must lie in 0 .. {scores.shape[1] - 1}")
     gradient = np.empty_like(scores)
-    if weights is None:
-        weights = np.ones(len(labels), scores.dtype)
-    weights = np.ascontiguousarray(weights, dtype=scores.dtype)
+    if weights is not None:
+        weights = np.ascontiguousarray(weights, dtype=scores.dtype)
     if scores.dtype == np.float32:
         loss = cross_entropy_rows[float](scores, labels, weights, label_smoothing, gradient)
     else:
@@ -145,8 +155,15 @@ cdef double cross_entropy_rows(const floating[:, ::1] scores, const cnp.npy_intp
                                floating[:, ::1] gradient) except? -1:
     cdef ptrdiff_t p, k, n = scores.shape[1]
     cdef double total = 0, row_loss, log_sum, share = smoothing / n
+    cdef floating weight = 1
+    cdef bint weighted = weights is not None
+    for p in range(labels.shape[0]):
+        if not 0 <= labels[p] < n:
+            raise ValueError(f"labels must lie in 0 .. {n - 1}, got {labels[p]}")
     with nogil:
         for p in range(scores.shape[0]):
+            if weighted:
+                weight = weights[p]
             log_sum = softmax_row(&scores[p, 0], &gradient[p, 0], n)
             row_loss = (1 - smoothing) * (log_sum - scores[p, labels[p]])
             if smoothing != 0:
@@ -154,8 +171,9 @@ cdef double cross_entropy_rows(const floating[:, ::1] scores, const cnp.npy_intp
                     row_loss += share * (log_sum - scores[p, k])
                     gradient[p, k] -= <floating>share
             gradient[p, labels[p]] -= <floating>(1 - smoothing)
-            for k in range(n):
-                gradient[p, k] *= weights[p]
-            if weights[p] != 0:
-                total += weights[p] * row_loss
+            if weighted:
+                for k in range(n):
+                    gradient[p, k] *= weight
+            if weight != 0:
+                total += weight * row_loss
     return total

@@ -77,6 +77,7 @@ cdef extern from "src/kernels.h" nogil:
         void (*pack_dense)(const void *w, ptrdiff_t input_stride, ptrdiff_t output_stride,
                            const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
                            void *padded_bias)
+        int (*largest_team)(const rk_call *call)
         size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
 
@@ -84,6 +85,7 @@ cdef extern from "src/kernels.h" nogil:
     const rk_kernels *rk_kernels_of(int isa, int dtype)
     void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                     int threads, char *scratch, size_t scratch_stride)
+    void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
     void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                      int threads, char *scratch, size_t scratch_stride)
     void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
@@ -91,6 +93,7 @@ cdef extern from "src/kernels.h" nogil:
     void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                            ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads)
     int rk_max_threads()
+    int rk_busy_threads()
     int rk_has_openmp()
     int rk_watch_forks()
     const char *rk_compiler()

@@ -7,9 +7,14 @@ from libc.string cimport memcpy, memset
 
 from rnnkit._core.kernels cimport rk_activation, rk_call, rk_kernels
 from rnnkit._core.memory cimport Buffer, checked_bytes
-from rnnkit._core.threads cimport current_kernels, run_backward, run_forward, thread_count
+from rnnkit._core.threads cimport current_kernels, run_backward, run_forward, run_step, thread_count
 
 cnp.import_array()
+
+# Fewer sequences a thread, and the threads share the hidden units instead, if a step has enough
+# operations to pay for the meeting at its end (benchmarks/bench_recurrent.py).
+cdef double SEQUENCES_WORTH_A_TILE = 4
+cdef double OPERATIONS_WORTH_A_MEETING = 4e4
 
 CELL_CODES = {"rnn": 0, "lstm": 1, "gru": 2}
 ACTIVATION_CODES = {
@@ -52,16 +57,19 @@ cdef class RecurrentLayer:
     cdef int *input_gates
     cdef int *recurrent_gates
     cdef object x, h0, mask, zoneout_h, zoneout_c, weights  # held while pointers to them are
-    cdef object offsets
+    cdef object offsets, lengths
+    cdef int number_type  # NumPy's number of the dtype
     cdef cnp.ndarray y_store
     cdef Buffer weight_ih, weight_hh, bias, extras, transposed_ih, transposed_hh
-    cdef Buffer gates, cells, kept, previous, state, scratch, carried, panel_gradients, normed
+    cdef Buffer tiles, gates, cells, kept, previous, state, scratch, carried, normed
+    cdef Buffer panel_gradients
 
     def __init__(self, spec, dtype):
         self.spec = spec
         self.shapes = spec.parameter_shapes()
         self.dtype = np.dtype(dtype)
         self.itemsize = self.dtype.itemsize
+        self.number_type = self.dtype.num
         self.kernels = current_kernels(self.dtype)
         memset(&self.call, 0, sizeof(rk_call))
         layer = &self.call.layer
@@ -98,6 +106,7 @@ cdef class RecurrentLayer:
         self.extras = Buffer()
         self.transposed_ih = Buffer()
         self.transposed_hh = Buffer()
+        self.tiles = Buffer()
         self.gates = Buffer()
         self.cells = Buffer()
         self.kept = Buffer()
@@ -119,18 +128,16 @@ cdef class RecurrentLayer:
         """
         cdef rk_call *call = &self.call
         cdef ptrdiff_t n_batch = plan.n_sequences, hidden = call.layer.hidden
-        cdef int threads
         cdef double operations
-        cdef ptrdiff_t[::1] tiles
-        cdef const ptrdiff_t[::1] offsets = plan.step_offsets
-        cdef const ptrdiff_t[::1] lengths = plan.lengths
         self.ready_for_backward = False
         call.batch = n_batch
         call.steps = plan.n_steps
         call.rows = plan.n_rows
         call.training = training
         self.offsets = plan.step_offsets
-        call.step_offsets = &offsets[0]
+        self.lengths = plan.lengths
+        call.step_offsets = indices("step_offsets", self.offsets, call.steps + 1)
+        indices("lengths", self.lengths, n_batch)
         self.x = self.checked("x", x, (call.rows, call.layer.inputs))
         self.h0 = self.checked_or_none("h0", h0, (n_batch, hidden))
         c0 = self.checked_or_none("c0", c0, (n_batch, hidden))
@@ -146,31 +153,56 @@ cdef class RecurrentLayer:
             self.keep_for_backward()
 
         operations = 2.0 * call.rows * hidden * self.gate_count() * (call.layer.inputs + hidden)
-        threads = max(1, min(thread_count(operations), n_batch))
-        tiles = cut_evenly(plan.lengths, threads)
-        self.forward_tiles(tiles, threads)
+        self.forward_tiles(thread_count(operations))
         self.ready_for_backward = training
 
         h_n = np.empty((n_batch, hidden), self.dtype)
-        self.gather_last(offsets, lengths, address(h_n))
+        self.gather_last(address(h_n))
         c_n = None
         if call.layer.cell == LSTM:
             c_n = np.empty((n_batch, hidden), self.dtype)
             self.copy_rows(call.c, self.padded, address(c_n), hidden, n_batch)
         return y, h_n, c_n
 
-    cdef int forward_tiles(self, ptrdiff_t[::1] tiles, int threads) except -1:
-        cdef int n_tiles = tiles.shape[0] - 1
-        cdef size_t stride = self.scratch_stride(tiles)
+    cdef int forward_tiles(self, int threads) except -1:
+        cdef int n_tiles = self.tile_count(threads)
+        cdef const ptrdiff_t *tiles = self.cut_evenly(max(n_tiles, 1))
+        cdef size_t stride = self.scratch_stride(tiles, max(n_tiles, 1))
+        threads = n_tiles if n_tiles > 0 else threads
         cdef char *scratch = <char *>self.scratch.reserve(stride * threads)
         with nogil:
-            run_forward(self.kernels, &self.call, &tiles[0], n_tiles, threads, scratch, stride)
+            run_forward(self.kernels, &self.call, tiles, n_tiles, threads, scratch, stride)
         return 0
 
-    cdef size_t scratch_stride(self, ptrdiff_t[::1] tiles) except? 0:
+    cdef int tile_count(self, int threads):
+        """The number of tiles of sequences; 0: all threads share the hidden units of all."""
+        cdef double step = 2.0 * self.call.batch * self.call.layer.hidden * self.gate_count() * (
+            self.call.layer.inputs + self.call.layer.hidden)
+        if (threads > 1 and self.call.batch <= SEQUENCES_WORTH_A_TILE * threads
+                and step >= OPERATIONS_WORTH_A_MEETING * threads
+                and self.kernels.largest_team(&self.call) > 1):
+            return 0
+        return max(1, min(threads, self.call.batch))
+
+    cdef const ptrdiff_t *cut_evenly(self, int n_tiles) except NULL:
+        """Cut the sequences, longest first, into tiles of about equal total length."""
+        cdef ptrdiff_t *tiles = <ptrdiff_t *>self.tiles.reserve((n_tiles + 1) * sizeof(ptrdiff_t))
+        cdef const ptrdiff_t *lengths = <const ptrdiff_t *>address(self.lengths)
+        cdef ptrdiff_t b = 0, total = 0
+        cdef int tile
+        tiles[0] = 0
+        for tile in range(1, n_tiles):
+            while b < self.call.batch and total * n_tiles < self.call.rows * tile:
+                total += lengths[b]
+                b += 1
+            tiles[tile] = b
+        tiles[n_tiles] = self.call.batch
+        return tiles
+
+    cdef size_t scratch_stride(self, const ptrdiff_t *tiles, int n_tiles) except? 0:
         cdef ptrdiff_t i, widest = 1
         cdef size_t n_bytes
-        for i in range(tiles.shape[0] - 1):
+        for i in range(n_tiles):
             widest = max(widest, tiles[i + 1] - tiles[i])
         n_bytes = self.kernels.scratch_bytes(&self.call.layer, widest)
         return (n_bytes + 4095) // 4096 * 4096  # whole pages: no line shared by two threads
@@ -179,6 +211,15 @@ cdef class RecurrentLayer:
         return 4 if self.call.layer.cell == LSTM else 3 if self.call.layer.cell == GRU else 1
 
     cdef object checked(self, str name, array, tuple shape):
+        """Return an array of the layer's dtype and this shape, contiguous."""
+        cdef int axis
+        if (type(array) is np.ndarray and cnp.PyArray_TYPE(array) == self.number_type
+                and cnp.PyArray_ISCARRAY_RO(array) and cnp.PyArray_NDIM(array) == len(shape)):
+            for axis in range(len(shape)):
+                if cnp.PyArray_DIM(array, axis) != <ptrdiff_t>shape[axis]:
+                    break
+            else:
+                return array
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype:
             raise TypeError(f"{name} must be an array of {self.dtype}, got {array!r:.60}")
         if array.shape != shape:
@@ -337,18 +378,20 @@ cdef class RecurrentLayer:
         call.previous = previous
         return 0
 
-    cdef void gather_last(self, const ptrdiff_t[::1] offsets, const ptrdiff_t[::1] lengths,
-                          void *h_n) noexcept:
+    cdef void gather_last(self, void *h_n) noexcept:
         """The state after each sequence's last step; h0 where the sequence is empty."""
         cdef rk_call *call = &self.call
         cdef size_t n_bytes = call.layer.hidden * self.itemsize
+        cdef const ptrdiff_t *lengths = <const ptrdiff_t *>address(self.lengths)
         cdef ptrdiff_t b, row
         cdef const char *source
         for b in range(call.batch):
             if lengths[b] == 0:
-                source = NULL if call.h0 == NULL else <const char *>call.h0 + b * n_bytes
+                source = NULL
+                if call.h0 != NULL:
+                    source = <const char *>call.h0 + b * n_bytes
             else:
-                row = b if call.layer.reverse else offsets[lengths[b] - 1] + b
+                row = b if call.layer.reverse else call.step_offsets[lengths[b] - 1] + b
                 source = <const char *>call.y + row * n_bytes
             if source == NULL:
                 memset(<char *>h_n + b * n_bytes, 0, n_bytes)
@@ -384,7 +427,6 @@ cdef class RecurrentLayer:
         cdef size_t carried = checked_bytes(self.itemsize, (n_batch, self.padded))
         cdef double operations
         cdef int threads
-        cdef ptrdiff_t[::1] tiles
         cdef char *room
         if not self.ready_for_backward:
             raise RuntimeError("backward() needs a forward call with training=True before it")
@@ -411,8 +453,7 @@ cdef class RecurrentLayer:
 
         operations = 4.0 * call.rows * hidden * self.gate_count() * (call.layer.inputs + hidden)
         threads = max(1, thread_count(operations))
-        tiles = cut_evenly(self.lengths_of_plan(), min(threads, max(n_batch, 1)))
-        self.backward_tiles(tiles, threads)
+        self.backward_tiles(threads)
         self.add_gradients(gradients)
 
         dh0 = np.empty((n_batch, hidden), self.dtype)
@@ -423,17 +464,13 @@ cdef class RecurrentLayer:
             self.copy_rows(call.dc, self.padded, address(dc0), hidden, n_batch)
         return dx, dh0, dc0
 
-    cdef object lengths_of_plan(self):
-        """(B,) lengths, from the step offsets kept since the forward call."""
-        active = np.diff(self.offsets)
-        return np.searchsorted(-active, -np.arange(1, self.call.batch + 1), side="right")
-
-    cdef int backward_tiles(self, ptrdiff_t[::1] tiles, int threads) except -1:
-        cdef int n_tiles = tiles.shape[0] - 1
-        cdef size_t stride = self.scratch_stride(tiles)
+    cdef int backward_tiles(self, int threads) except -1:
+        cdef int n_tiles = self.tile_count(threads)
+        cdef const ptrdiff_t *tiles = self.cut_evenly(max(n_tiles, 1))
+        cdef size_t stride = self.scratch_stride(tiles, max(n_tiles, 1))
         cdef char *scratch = <char *>self.scratch.reserve(stride * threads)
         with nogil:
-            run_backward(self.kernels, &self.call, &tiles[0], n_tiles, threads, scratch, stride)
+            run_backward(self.kernels, &self.call, tiles, n_tiles, threads, scratch, stride)
         return 0
 
     cdef int pack_for_backward(self, bint input_gradient) except -1:
@@ -501,6 +538,72 @@ cdef class RecurrentLayer:
         return 0
 
 
+cdef class RecurrentStep(RecurrentLayer):
+    """A layer bound to its weights and its own state: one sequence, one step a call.
+
+    The weights are packed here, once; later changes to them are not seen.
+    """
+
+    cdef ptrdiff_t[2] one_row
+    cdef cnp.ndarray h, h_next  # (1, H), in turn
+    cdef char *step_scratch
+
+    def __init__(self, spec, dtype, weights):
+        cdef rk_call *call = &self.call
+        super().__init__(spec, dtype)
+        call.batch = call.steps = call.rows = 1
+        self.one_row[0] = 0
+        self.one_row[1] = 1
+        call.step_offsets = self.one_row
+        self.bind_weights(weights)
+        self.h = np.zeros((1, call.layer.hidden), self.dtype)
+        self.h_next = np.zeros_like(self.h)
+        if call.layer.cell == LSTM:
+            self.load_state(None)
+        self.step_scratch = <char *>self.scratch.reserve(
+            self.kernels.scratch_bytes(&call.layer, 1))
+
+    def step(self, x):
+        """Take x, I numbers of the layer's dtype; return the state h (1, H).
+
+        The array is overwritten by the call after the next.
+        """
+        cdef rk_call *call = &self.call
+        cdef cnp.ndarray numbers
+        if (type(x) is not np.ndarray or cnp.PyArray_TYPE(x) != self.number_type
+                or not cnp.PyArray_ISCARRAY_RO(x) or cnp.PyArray_SIZE(x) != call.layer.inputs):
+            if isinstance(x, np.ndarray) and x.size == call.layer.inputs:
+                x = x.reshape(call.layer.inputs)
+            x = self.checked("x", x, (call.layer.inputs,))
+        numbers = x
+        call.x = cnp.PyArray_DATA(numbers)
+        call.h0 = cnp.PyArray_DATA(self.h)
+        call.y = cnp.PyArray_DATA(self.h_next)
+        run_step(self.kernels, call, self.step_scratch)
+        self.h, self.h_next = self.h_next, self.h
+        return self.h
+
+    @property
+    def state(self):
+        """Copies of h and c, (1, H) each; c is None but for lstm."""
+        if self.call.layer.cell != LSTM:
+            return self.h.copy(), None
+        c = np.empty_like(self.h)
+        self.copy_rows(self.call.c, self.padded, address(c), self.call.layer.hidden, 1)
+        return self.h.copy(), c
+
+    @state.setter
+    def state(self, state):
+        """Take over h and c; None: zeros."""
+        h, c = (None, None) if state is None else state
+        shape = (1, self.call.layer.hidden)
+        h = self.checked_or_none("h", h, shape)
+        c = self.checked_or_none("c", c, shape)
+        self.h = np.zeros(shape, self.dtype) if h is None else h.copy()
+        if self.call.layer.cell == LSTM:
+            self.load_state(c)
+
+
 cdef rk_activation activation_of(activation):
     cdef rk_activation f
     f.kind = ACTIVATION_CODES[activation.name]
@@ -514,16 +617,12 @@ cdef void *address(array) noexcept:
     return NULL if array is None else cnp.PyArray_DATA(array)
 
 
-cdef ptrdiff_t[::1] cut_evenly(lengths, ptrdiff_t n_tiles):
-    """Cut the sequences, longest first, into tiles of about equal total length."""
-    cdef ptrdiff_t[::1] tiles = np.zeros(n_tiles + 1, np.intp)
-    if n_tiles > 1:
-        total = np.cumsum(lengths)
-        wanted = total[-1] * np.arange(1, n_tiles) / n_tiles
-        tiles = np.concatenate([[0], np.searchsorted(total, wanted, side="left") + 1,
-                                [len(lengths)]]).astype(np.intp)
-    tiles[n_tiles] = len(lengths)
-    return tiles
+cdef const ptrdiff_t *indices(str name, array, ptrdiff_t n) except? NULL:
+    """The entries of a contiguous array of n indices."""
+    if (type(array) is not np.ndarray or cnp.PyArray_TYPE(array) != cnp.NPY_INTP
+            or not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_SIZE(array) != n):
+        raise ValueError(f"{name} must be a contiguous array of {n} indices, got {array!r:.60}")
+    return <const ptrdiff_t *>cnp.PyArray_DATA(array)
 
 
 def activate(activation, x):

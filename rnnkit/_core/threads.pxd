@@ -6,6 +6,7 @@ cdef const rk_kernels *current_kernels(object dtype) except NULL
 cdef void run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
                       int n_tiles, int threads, char *scratch,
                       size_t scratch_stride) noexcept nogil
+cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil
 cdef void run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
                        int n_tiles, int threads, char *scratch,
                        size_t scratch_stride) noexcept nogil

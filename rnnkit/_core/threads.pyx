@@ -6,6 +6,7 @@ import numpy as np
 
 from rnnkit._core.kernels cimport (
     rk_backward,
+    rk_busy_threads,
     rk_call,
     rk_compiler,
     rk_dense,
@@ -16,6 +17,7 @@ from rnnkit._core.kernels cimport (
     rk_kernels,
     rk_kernels_of,
     rk_max_threads,
+    rk_step,
     rk_watch_forks,
 )
 
@@ -100,6 +102,11 @@ cdef int thread_count(double operations):
     return max_threads()
 
 
+def busy_threads():
+    """Return how many threads the calls of all Python threads are using at this moment."""
+    return rk_busy_threads()
+
+
 cdef const rk_kernels *current_kernels(object dtype) except NULL:
     cdef const rk_kernels *kernels
     if dtype == np.float32:
@@ -118,6 +125,10 @@ cdef void run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t 
                       int n_tiles, int threads, char *scratch,
                       size_t scratch_stride) noexcept nogil:
     rk_forward(k, call, tiles, n_tiles, threads, scratch, scratch_stride)
+
+
+cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil:
+    rk_step(k, call, scratch)
 
 
 cdef void run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,

@@ -13,9 +13,9 @@ import rnnkit._core.heads as heads
 import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
-from rnnkit._core.recurrent import RecurrentLayer
+from rnnkit._core.recurrent import RecurrentLayer, RecurrentStep
 from rnnkit.backends.host import HostBackend
-from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation
+from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation, StepOperation
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "using_threads"]
@@ -66,6 +66,12 @@ class CpuBackend(HostBackend):
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
         return RecurrentLayer(spec, dtype)
+
+    def recurrent_step(
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
+    ) -> StepOperation:
+        """Bind one recurrent layer to its weights, for one sequence step by step."""
+        return RecurrentStep(spec, dtype, weights)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:
         """Bind a dense layer."""

@@ -37,6 +37,7 @@ from rnnkit.backends.kernels import (
     recurrent_source,
     refuse_unsupported,
 )
+from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LayerSpec
 from rnnkit.exceptions import MissingExtraError
 
@@ -311,6 +312,12 @@ class CudaBackend:
             If the layer has an option that the kernels lack.
         """
         return CudaRecurrent(self, spec, np.dtype(dtype))
+
+    def recurrent_step(
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
+    ) -> OneSequence:
+        """Bind one recurrent layer to its weights, for one sequence step by step."""
+        return OneSequence(self.recurrent(spec, dtype), weights, self.xp)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> CudaDense:
         """Bind a dense layer."""

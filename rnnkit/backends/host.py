@@ -15,6 +15,8 @@ from rnnkit.backends.interface import Array, PackedPlan
 
 __all__ = ["HostBackend"]
 
+_ALWAYS_ACTIVE = nullcontext()
+
 
 class HostBackend:
     """Base of the backends whose arrays are NumPy's."""
@@ -23,7 +25,7 @@ class HostBackend:
 
     def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Do nothing: the host is always active."""
-        return nullcontext()
+        return _ALWAYS_ACTIVE
 
     def scalar(self, x: Array) -> float:
         """Return a sum as a float."""

@@ -113,6 +113,26 @@ class RecurrentOperation(Protocol):
         ...
 
 
+class StepOperation(Protocol):
+    """One recurrent layer over one sequence, step by step; it holds the sequence's state.
+
+    A step has the very bits that `RecurrentOperation.forward` gives outside training. The
+    weights are those of the moment it was bound.
+    """
+
+    @property
+    def state(self) -> tuple[Array, Array | None]:
+        """The states h and c, (1, H); c for lstm only. May be set; None sets zeros."""
+        ...
+
+    @state.setter
+    def state(self, state: tuple[Array, Array | None] | None) -> None: ...
+
+    def step(self, x: Array) -> Array:
+        """Take the I numbers x of a step; return h (1, H), valid until the next call."""
+        ...
+
+
 class DenseOperation(Protocol):
     """``y = x Wᵀ + b``; a row's result does not depend on the rows beside it."""
 
@@ -144,6 +164,10 @@ class Backend(Protocol):
     def xp(self) -> Any: ...  # the array module: numpy, or cupy
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
+
+    def recurrent_step(
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
+    ) -> StepOperation: ...
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, PackedPlan, RecurrentGradient, RecurrentResult
+from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
 __all__ = ["ReferenceBackend"]
@@ -495,6 +496,12 @@ class ReferenceBackend(HostBackend):
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> ReferenceRecurrent:
         """Return one recurrent layer in one direction."""
         return ReferenceRecurrent(spec, dtype)
+
+    def recurrent_step(
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
+    ) -> OneSequence:
+        """Return one recurrent layer for one sequence, step by step."""
+        return OneSequence(ReferenceRecurrent(spec, dtype), weights, np)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""

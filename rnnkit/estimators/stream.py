@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from rnnkit.backends import get_backend
-from rnnkit.network import BoundNetwork
+from rnnkit.network import NetworkStream
 from rnnkit.network.chains import to_host
-from rnnkit.sequences import Plan, Sequences, pack
+from rnnkit.sequences import Sequences
 
 __all__ = ["Stream"]
 
@@ -55,14 +56,17 @@ class Stream:
         self._network = network
         self._backend = get_backend(estimator.device, fall_back=True)
         with self._backend.active():
-            self._bound: BoundNetwork = network.bind(self._backend)
-        self._plan: Plan = pack(np.ones(1, np.intp))
+            self._bound = NetworkStream(network, self._backend)
+        self._takes_numbers = self._backend.xp is np and estimator.embedding_dim is None
+        self._shape = (estimator._n_step_features,)
+        self._dtype = network.dtype
         self._scores: Any = None
-        self.reset()
+        self._started = False
 
     def reset(self) -> None:
         """Return to the state before the first step."""
-        self._states: list[Any] | None = None
+        self._bound.reset()
+        self._started = False
 
     @property
     def state(self) -> list[tuple[np.ndarray | None, ...]] | None:
@@ -70,11 +74,15 @@ class Stream:
 
         May be set to what was got earlier, from this stream or another of the same network.
         """
-        return self._states
+        return self._bound.states if self._started else None
 
     @state.setter
     def state(self, states: list[tuple[np.ndarray | None, ...]] | None) -> None:
-        self._states = None if states is None else list(states)
+        if states is None:
+            self.reset()
+        else:
+            self._bound.states = states
+            self._started = True
 
     def step(self, x: Any) -> Any:
         """Take one step and return the prediction so far.
@@ -95,12 +103,11 @@ class Stream:
         ValueError, TypeError
             If x is not one step as in `fit`.
         """
-        values = self._read(x)
         with self._backend.active():
-            scores = self._bound.forward(self._plan, values, states=self._states)
-            self._states = self._bound.states
-            self._scores = scores.copy()
-            decision = to_host(self._bound.decision(self._plan, scores), self._backend)
+            scores = self._bound.step(self._read(x))
+            self._started = True
+            self._scores = scores
+            decision = to_host(self._bound.decision(scores), self._backend)
         return self._estimator._present(decision)[0]
 
     def predict_proba(self) -> np.ndarray:
@@ -120,10 +127,19 @@ class Stream:
         if self._scores is None:
             raise ValueError("predict_proba() needs at least one step()")
         with self._backend.active():
-            probabilities = self._bound.probabilities(self._plan, self._scores)
+            probabilities = self._bound.probabilities(self._scores)
             return to_host(probabilities, self._backend)[0]
 
     def _read(self, x: Any) -> Any:
+        """Return x as the network takes it; what is in that form already passes quickly."""
+        if (
+            self._takes_numbers
+            and type(x) is np.ndarray
+            and x.dtype is self._dtype
+            and x.shape == self._shape
+            and isfinite(sum(x.tolist()))
+        ):
+            return x[np.newaxis]
         estimator = self._estimator
         step = np.asarray(x).reshape(1, 1, -1)
         tokens = "tokens" if estimator.embedding_dim is not None else None

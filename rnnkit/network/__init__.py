@@ -14,6 +14,7 @@ from rnnkit.network.losses import (
 )
 from rnnkit.network.network import BoundNetwork, Network, build_network
 from rnnkit.network.parameters import ParameterVector
+from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Embedding",
     "HuberLoss",
     "Network",
+    "NetworkStream",
     "Output",
     "ParameterVector",
     "PoissonLoss",

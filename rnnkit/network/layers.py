@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, PackedPlan
+from rnnkit.backends.interface import Array, Backend, PackedPlan, StepOperation
 from rnnkit.cells import LayerSpec, weight_name
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
 
@@ -295,6 +295,11 @@ class Recurrent(Layer):
         """Return the layer's operation."""
         return _RecurrentOperation(self, backend, parameters, gradients, dtype, input_gradient)
 
+    def bind_step(self, backend, parameters, dtype) -> _StepOperation:
+        """Return the layer's operation for one sequence, step by step; one direction only."""
+        weights = {short: parameters[full] for short, full in self.names(0).items()}
+        return _StepOperation(backend.recurrent_step(self.specs[0], dtype, weights))
+
 
 def _check_gate_bias(spec: LayerSpec, gate_bias: Any, longest: int | None) -> None:
     if gate_bias is None:
@@ -463,6 +468,25 @@ class _RecurrentOperation:
         total[...] = a
         total += b
         return total
+
+
+class _StepOperation:
+    """A recurrent layer over one sequence, step by step; the backend holds the state."""
+
+    def __init__(self, operation: StepOperation) -> None:
+        self._operation = operation
+        self._run = operation.step
+
+    def forward(self, x: Array, step: Step) -> Array:
+        return self._run(x)
+
+    @property
+    def state(self) -> State | None:
+        return self._operation.state
+
+    @state.setter
+    def state(self, state: State | None) -> None:
+        self._operation.state = state
 
 
 class Dense(Layer):

@@ -16,7 +16,7 @@ from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.sequences import Plan
 
-__all__ = ["BoundNetwork", "Network", "build_network"]
+__all__ = ["BoundNetwork", "Network", "build_network", "on_backend"]
 
 
 class Network:
@@ -197,7 +197,7 @@ class BoundNetwork:
         ValueError
             If states are given and a layer runs in reverse.
         """
-        x = self._uploaded(x)
+        x = on_backend(x, self.backend)
         step = self._step
         step.plan = plan
         step.training = self.training
@@ -305,14 +305,6 @@ class BoundNetwork:
         if self.flat_parameters is not flat:
             flat[:] = self.flat_parameters.get()
 
-    def _uploaded(self, x: Any) -> Any:
-        """Return the inputs as `forward` takes them, on the backend; token ids stay on the host."""
-        upload = self.backend.xp.asarray
-        if not isinstance(x, tuple):
-            return upload(x)
-        tokens, numeric = x
-        return tokens, None if numeric is None else upload(numeric)
-
     def _run_recurrent(self, plan: Plan, x: Any, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
@@ -320,7 +312,7 @@ class BoundNetwork:
             raise ValueError(
                 f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"
             )
-        x = self._uploaded(x)
+        x = on_backend(x, self.backend)
         step = self._step
         step.plan, step.noise = plan, None
         for operation in self._stateful:
@@ -329,6 +321,17 @@ class BoundNetwork:
             step.training = training and position == places[layer]
             x = self._operations[position].forward(x, step)
         return self._operations[places[layer]]
+
+
+def on_backend(x: Any, backend: Backend) -> Any:
+    """Return inputs as `BoundNetwork.forward` takes them on the backend; token ids stay here."""
+    upload = backend.xp.asarray
+    if upload is np.asarray:
+        return x
+    if not isinstance(x, tuple):
+        return upload(x)
+    tokens, numeric = x
+    return tokens, None if numeric is None else upload(numeric)
 
 
 def build_network(

@@ -81,5 +81,22 @@ def minibatches(
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     n = len(offsets) - 1
     indices = np.arange(n) if rng is None else rng.permutation(n)
-    for start in range(0, n, batch_size):
-        yield batch_of(offsets, indices[start : start + batch_size])
+    batches = (indices[start : start + batch_size] for start in range(0, n, batch_size))
+    lengths = np.diff(offsets[: n + 1])
+    if n > 0 and (lengths == lengths[0]).all():
+        yield from _equal_batches(offsets, batches, lengths)
+    else:
+        for batch in batches:
+            yield batch_of(offsets, batch)
+
+
+def _equal_batches(
+    offsets: np.ndarray, batches: Iterator[np.ndarray], lengths: np.ndarray
+) -> Iterator[Batch]:
+    """Sequences of one length need one plan for all full minibatches."""
+    steps = np.arange(lengths[0])[:, None]
+    plan = None
+    for batch in batches:
+        if plan is None or plan.n_sequences != len(batch):
+            plan = pack(lengths[: len(batch)])
+        yield Batch(plan, batch, (steps + offsets[batch]).ravel())

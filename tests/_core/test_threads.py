@@ -72,6 +72,28 @@ def test_environment_and_limits_set_the_thread_count():
         pass
 
 
+@pytest.mark.skipif(not threads.openmp_version(), reason="a serial build has one thread")
+def test_calls_of_several_python_threads_share_the_cores():
+    """However many fit at once, their calls together use no more threads than one alone."""
+    program = PROGRAM + (
+        "import threading\n"
+        "from rnnkit._core.threads import busy_threads, max_threads\n"
+        "alone, results, seen = run(), [], []\n"
+        "def work():\n"
+        "    for _ in range(20):\n"
+        "        results.append(run())\n"
+        "workers = [threading.Thread(target=work) for _ in range(3)]\n"
+        "for worker in workers: worker.start()\n"
+        "while any(worker.is_alive() for worker in workers): seen.append(busy_threads())\n"
+        "assert set(results) == {alone}, 'the bits changed'\n"
+        "print(max_threads(), max(seen), busy_threads())\n"
+    )
+    limit, most, at_the_end = map(int, run_python(program, OMP_NUM_THREADS="4").split())
+    assert limit == 4
+    assert 0 < most <= limit + 2  # a call whose threads are all taken still runs on its own
+    assert at_the_end == 0
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_computes_the_same_and_does_not_hang():
     program = PROGRAM + (

@@ -167,6 +167,22 @@ def test_bits_do_not_depend_on_the_number_of_threads(cell, option, reverse, dtyp
     assert_same_bits(results[4], results[1])
 
 
+@every_isa
+@every_dtype
+@both_directions
+@every_cell
+@pytest.mark.parametrize("lengths", [(9,), (6, 4, 1, 0)], ids=str)
+def test_threads_that_share_the_hidden_units_leave_the_bits(cell, lengths, reverse, dtype, isa):
+    """A wide layer over few sequences is cut by hidden units, and the threads meet each step."""
+    problem = draw(dtype, cell, "plain", lengths, 230, reverse)
+    with using_isa(isa):
+        with using_threads(1):
+            expected = run_both(CPU, problem)
+        for threads in (2, 3):
+            with using_threads(threads):
+                assert_same_bits(run_both(CPU, problem), expected)
+
+
 def alone(problem, b):
     """Return sequence b of a problem as a problem of its own."""
     plan = problem.plan

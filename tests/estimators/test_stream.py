@@ -59,6 +59,26 @@ def test_state_is_taken_and_set():
     assert stream.state is None
 
 
+def test_a_step_may_come_in_any_form():
+    """An array of the network's dtype takes a shorter way in than everything else."""
+    classifier = fitted("LSTM", "Classifier")
+    x = X[0][0]
+    forms = [x.copy(), x.tolist(), np.stack([x, x], axis=1)[:, 0], x.astype(">f8"), x[None]]
+    probabilities = []
+    for form in forms:
+        stream = classifier.stream()
+        stream.step(form)
+        probabilities.append(stream.predict_proba())
+    for other in probabilities[1:]:
+        np.testing.assert_array_equal(other, probabilities[0])
+    large = np.array([1e200, 1e200])  # finite, although its square is not
+    stream.step(large)
+    with pytest.raises(ValueError, match="infinity"):
+        stream.step(np.array([np.inf, 1.0]))
+    with pytest.raises(ValueError, match="NaN"):
+        stream.step(np.array([1.0, np.nan]))
+
+
 def test_tokens_are_streamed():
     tokens = [np.arange(5) % 3, np.arange(4), np.array([2, 2])]
     classifier = estimator("GRU", "Classifier", embedding_dim=3, max_iter=3)

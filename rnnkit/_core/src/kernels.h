@@ -36,6 +36,7 @@ enum { RK_RNN, RK_LSTM, RK_GRU };
 enum { RK_ISA_SCALAR, RK_ISA_AVX2, RK_ISA_AVX512, RK_ISA_COUNT };
 enum { RK_FLOAT32, RK_FLOAT64, RK_DTYPE_COUNT };
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
+enum { RK_MOST_TILE_ROWS = 6 }; /* the highest register tile of all instruction sets */
 
 enum rk_activation_kind {
     RK_TANH,
@@ -110,6 +111,17 @@ typedef struct {
     void *dnorm_ih, *dnorm_hh, *dnorm_c, *dnorm_c_bias;
 } rk_call;
 
+/* The threads that run all sequences together, each a share of the hidden units, and meet once a
+ * step. A call on its own has none: NULL. */
+typedef struct {
+    int arrived, rounds;
+} rk_meeting;
+
+typedef struct {
+    int rank, size;
+    rk_meeting *meeting;
+} rk_team;
+
 /* The kernels of one instruction set and dtype. */
 typedef struct {
     ptrdiff_t lanes; /* VL */
@@ -136,19 +148,24 @@ typedef struct {
     /* Bytes of scratch that `forward` and `backward` need for a tile of that many sequences. */
     size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows);
 
+    /* How many threads can share the hidden units of a call; 1 if its options need whole rows. */
+    int (*largest_team)(const rk_call *call);
+
     /* Run sequences first .. last (packed positions) through all steps. Writes y, c and what is
-     * kept. scratch: scratch_bytes(...), 64-byte aligned. */
-    void (*forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch);
+     * kept. scratch: scratch_bytes(...), 64-byte aligned, each thread its own. */
+    void (*forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
+                    const rk_team *team);
 
     /* The same backwards: gates become gradients; dh and dc end as dh0 and dc0. */
-    void (*backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch);
+    void (*backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
+                     const rk_team *team);
 
     /* dx for the packed rows first .. last, after backward. */
     void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last);
 
     /* Every parameter gradient of one panel of hidden units, summed over all packed rows in
-     * order, after backward. */
-    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel);
+     * order, after backward. scratch: as for backward. */
+    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *scratch);
 
     /* y (n, K) = x (n, I) Wᵀ + b for rows first .. last. weight: [column group][I][vectors][VL],
      * bias: padded to the vectors. */
@@ -173,10 +190,13 @@ extern const rk_kernels rk_kernels_scalar[RK_DTYPE_COUNT];
 extern const rk_kernels rk_kernels_avx2[RK_DTYPE_COUNT];
 extern const rk_kernels rk_kernels_avx512[RK_DTYPE_COUNT];
 
+void rk_meet(const rk_team *team); /* wait until all of the team are here; NULL passes */
+
 /* parallel.c: whole-layer drivers, one parallel region each. `scratch` holds `threads` pieces of
- * `scratch_stride` bytes. */
+ * `scratch_stride` bytes. n_tiles 0: the threads run all sequences as a team. */
 void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                 int threads, char *scratch, size_t scratch_stride);
+void rk_step(const rk_kernels *k, const rk_call *call, char *scratch); /* forward, B = 1, here */
 void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                  int threads, char *scratch, size_t scratch_stride);
 void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
@@ -184,6 +204,7 @@ void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void
 void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                        ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads);
 int rk_max_threads(void);     /* OpenMP's current limit; 1 in a serial build or a forked child */
+int rk_busy_threads(void);    /* threads of all calls that are running now, in any Python thread */
 int rk_has_openmp(void);      /* the OpenMP version date, 0 in a serial build */
 int rk_watch_forks(void);     /* makes a forked child run serially; 0 on success */
 const char *rk_compiler(void); /* name and version of the compiler */

@@ -10,26 +10,46 @@
 #define FN(name) RK_NAME(name)
 
 enum { FN(block_rows) = 64 }; /* packed rows whose gate gradients stay in the first-level cache */
+enum { FN(wide_row_bytes) = 2048 }; /* from here on, a block's rows are moved apart */
 
 /* ---- Products on register tiles ------------------------------------------------------------ */
+
+/* acc[r][from + v] += a[r] w[v], r < R, v < V. The smaller of the two stays in registers and the
+ * other passes by: a tile of LSTM gates would not fit the 16 registers of AVX2 otherwise. */
+RK_INLINE void FN(add_outer)(const int R, const int V, vec acc[][RK_GROUP_VECTORS], const int from,
+                             const real *a, ptrdiff_t a_stride, const real *w) {
+    vec kept[RK_MOST_TILE_ROWS];
+    if (R < V) {
+#pragma GCC unroll 6
+        for (int r = 0; r < R; r++)
+            kept[r] = v_set1(a[r * a_stride]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) {
+            const vec row = v_load(w + v * VL);
+#pragma GCC unroll 6
+            for (int r = 0; r < R; r++)
+                acc[r][from + v] = v_fma(kept[r], row, acc[r][from + v]);
+        }
+        return;
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < V; v++)
+        kept[v] = v_load(w + v * VL);
+#pragma GCC unroll 6
+    for (int r = 0; r < R; r++) {
+        const vec factor = v_set1(a[r * a_stride]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            acc[r][from + v] = v_fma(factor, kept[v], acc[r][from + v]);
+    }
+}
 
 /* acc[r][from + v] += sum over k of a[r][k] w[k][v], r < R, v < V, k < n. */
 RK_INLINE void FN(accumulate)(const int R, const int V, vec acc[][RK_GROUP_VECTORS],
                               const int from, const real *a, ptrdiff_t a_stride, ptrdiff_t n,
                               const real *w, ptrdiff_t w_stride) {
-    for (ptrdiff_t k = 0; k < n; k++, w += w_stride) {
-        vec row[RK_GROUP_VECTORS];
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            row[v] = v_load(w + v * VL);
-#pragma GCC unroll 6
-        for (int r = 0; r < R; r++) {
-            const vec factor = v_set1(a[r * a_stride + k]);
-#pragma GCC unroll 4
-            for (int v = 0; v < V; v++)
-                acc[r][from + v] = v_fma(factor, row[v], acc[r][from + v]);
-        }
-    }
+    for (ptrdiff_t k = 0; k < n; k++, w += w_stride)
+        FN(add_outer)(R, V, acc, from, a + k, a_stride, w);
 }
 
 /* Call BODY(R) on chunks of at most RK_TILE_ROWS rows of nearly equal size; `done` counts rows. */
@@ -62,7 +82,7 @@ typedef struct {
 RK_INLINE void FN(gate_chunk)(const int R, const int slots, const int x_slots, const int h_slots,
                               FN(factor) x, FN(factor) h, const real *start, real *out,
                               ptrdiff_t done) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -120,6 +140,22 @@ static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out
     }
 }
 
+/* A range of panels of hidden units, or of column groups. */
+typedef struct {
+    ptrdiff_t first, last;
+} FN(share);
+
+RK_INLINE ptrdiff_t FN(groups_of)(ptrdiff_t columns) {
+    return (columns + RK_GROUP_VECTORS * VL - 1) / (RK_GROUP_VECTORS * VL);
+}
+
+/* The part of n that is this thread's. */
+RK_INLINE FN(share) FN(share_of)(ptrdiff_t n, const rk_team *team) {
+    if (!team)
+        return (FN(share)){0, n};
+    return (FN(share)){n * team->rank / team->size, n * (team->rank + 1) / team->size};
+}
+
 /* A product with transposed weights: rows of gate gradients, panel after panel, times a matrix. */
 typedef struct {
     const real *a; /* first slot of the product, first row, first panel */
@@ -134,7 +170,7 @@ typedef struct {
 
 RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_product) *c,
                                 ptrdiff_t column, ptrdiff_t done) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
     real *out = c->out + done * c->out_stride + column;
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
@@ -152,9 +188,11 @@ RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_produc
             v_store_n(out + r * c->out_stride + v * VL, acc[r][v], c->columns - column - v * VL);
 }
 
-static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows) {
+/* The column groups first .. last of a product. */
+static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(share) groups) {
     const ptrdiff_t vectors = (c->columns + VL - 1) / VL;
-    for (ptrdiff_t first = 0; first < vectors; first += RK_GROUP_VECTORS) {
+    for (ptrdiff_t group = groups.first; group < groups.last; group++) {
+        const ptrdiff_t first = group * RK_GROUP_VECTORS;
         const ptrdiff_t column = first * VL;
 #define RK_COLUMN_BODY_4(R) FN(column_chunk)(R, 4, c, column, done)
 #define RK_COLUMN_BODY_3(R) FN(column_chunk)(R, 3, c, column, done)
@@ -302,12 +340,20 @@ RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer *layer, ptrdiff_t tile_rows) {
     return panels * tile_rows * layer->slots * VL;
 }
 
+/* Distance of rows of n reals laid out so that neighbouring rows never share a cache set: an odd
+ * number of vectors. */
+RK_INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
+    return ((n + VL - 1) / VL | 1) * VL;
+}
+
 static size_t FN(scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t rows = tile_rows * (FN(panels_of)(layer) * VL);
+    const ptrdiff_t widest = layer->inputs > layer->hidden ? layer->inputs : layer->hidden;
+    const ptrdiff_t block = FN(block_rows) * FN(apart)(widest);
     ptrdiff_t reals = FN(gate_room)(layer, tile_rows) + 2 * rows;
     if (layer->layer_norm)
         reals += 2 * FN(gate_room)(layer, tile_rows) + tile_rows * 3;
-    return (size_t)(reals + VL) * sizeof(real);
+    return (size_t)((reals > block ? reals : block) + VL) * sizeof(real);
 }
 
 static FN(rows_of_run)
@@ -612,10 +658,15 @@ static void FN(lstm_forward_normed)(const rk_call *call, const FN(run) *run, FN(
     }
 }
 
+/* How the threads of a team divide a layer: forward by panels, backward by the column groups of
+ * dh, so that each adds to the dh of its own units alone. */
+static int FN(largest_team)(const rk_call *call) {
+    return FN(is_plain)(call) ? (int)FN(groups_of)(call->layer.hidden) : 1;
+}
+
 RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int plain,
-                               const FN(run) *run, FN(rows_of_run) at) {
+                               const FN(run) *run, FN(rows_of_run) at, FN(share) panels) {
     const rk_layer *layer = &call->layer;
-    const ptrdiff_t panels = FN(panels_of)(layer);
     const int whole_rows = !plain && FN(needs_rows)(layer);
     if (!plain && at.h_used)
         FN(mask_rows)(call, run, at.h_used);
@@ -627,7 +678,9 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
         FN(lstm_forward_normed)(call, run, at);
         return;
     }
-    for (ptrdiff_t p = 0; p < panels; p++) {
+    /* Every other step walks the panels backwards and meets first what the caches still hold. */
+    for (ptrdiff_t i = panels.first; i < panels.last; i++) {
+        const ptrdiff_t p = run->t % 2 ? panels.first + panels.last - 1 - i : i;
         if (!whole_rows)
             FN(gate_rows)(cell, run->n, FN(input_factor)(call, run, p),
                           FN(recurrent_factor)(call, run, at, p),
@@ -643,14 +696,17 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
 }
 
 RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int plain,
-                                ptrdiff_t first, ptrdiff_t last, real *scratch) {
+                                ptrdiff_t first, ptrdiff_t last, real *scratch,
+                                const rk_team *team) {
+    const FN(share) panels = FN(share_of)(FN(panels_of)(&call->layer), team);
     for (ptrdiff_t s = 0; s < call->steps; s++) {
         const ptrdiff_t t = call->layer.reverse ? call->steps - 1 - s : s;
         FN(run) runs[2];
         const int count = FN(runs_of_step)(call, t, first, last, runs);
         for (int i = 0; i < count; i++)
             FN(forward_run)(call, cell, plain, &runs[i],
-                            FN(place)(call, &runs[i], last - first, scratch));
+                            FN(place)(call, &runs[i], last - first, scratch), panels);
+        rk_meet(team);
     }
 }
 
@@ -659,20 +715,21 @@ RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int p
     do {                                                                                           \
         const int plain = FN(is_plain)(call);                                                      \
         if (call->layer.cell == RK_LSTM && plain)                                                  \
-            FN(tile)(call, RK_LSTM, 1, first, last, scratch);                                      \
+            FN(tile)(call, RK_LSTM, 1, first, last, scratch, team);                                \
         else if (call->layer.cell == RK_LSTM)                                                      \
-            FN(tile)(call, RK_LSTM, 0, first, last, scratch);                                      \
+            FN(tile)(call, RK_LSTM, 0, first, last, scratch, team);                                \
         else if (call->layer.cell == RK_GRU && plain)                                              \
-            FN(tile)(call, RK_GRU, 1, first, last, scratch);                                       \
+            FN(tile)(call, RK_GRU, 1, first, last, scratch, team);                                 \
         else if (call->layer.cell == RK_GRU)                                                       \
-            FN(tile)(call, RK_GRU, 0, first, last, scratch);                                       \
+            FN(tile)(call, RK_GRU, 0, first, last, scratch, team);                                 \
         else if (plain)                                                                            \
-            FN(tile)(call, RK_RNN, 1, first, last, scratch);                                       \
+            FN(tile)(call, RK_RNN, 1, first, last, scratch, team);                                 \
         else                                                                                       \
-            FN(tile)(call, RK_RNN, 0, first, last, scratch);                                       \
+            FN(tile)(call, RK_RNN, 0, first, last, scratch, team);                                 \
     } while (0)
 
-static void FN(forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch) {
+static void FN(forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
+                        const rk_team *team) {
     RK_FOR_EACH_CELL(forward_tile);
 }
 
@@ -831,14 +888,14 @@ RK_INLINE void FN(gru_backward)(const rk_call *call, const int plain, const FN(r
 /* out += gate gradients of the `slots` recurrent slots from `skip` on, times W_hh. */
 RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, ptrdiff_t rows,
                                      const real *gates, ptrdiff_t skip, ptrdiff_t slots,
-                                     real *out) {
+                                     real *out, FN(share) groups) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer);
     const ptrdiff_t slot = layer->slots - layer->recurrent_slots + skip;
     const FN(column_product) product = {
         gates + slot * VL, layer->slots * VL, at.gates_panel, panels, slots * VL,
         call->weight_hh_t, layer->recurrent_slots * VL, skip * VL, out, panels * VL, panels * VL, 1};
-    FN(column_rows)(&product, rows);
+    FN(column_rows)(&product, rows, groups);
 }
 
 /* Gate gradients to the gradients of W x and U h, with layer_norm. */
@@ -875,7 +932,8 @@ static void FN(reset_backward)(const rk_call *call, const FN(run) *run, FN(rows_
                                real *dh_used) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), padded = panels * VL, hidden = layer->hidden;
-    FN(recurrent_columns)(call, at, run->n, at.gates, 2, 1, dh_used);
+    FN(recurrent_columns)(call, at, run->n, at.gates, 2, 1, dh_used,
+                          (FN(share)){0, FN(groups_of)(hidden)});
     for (ptrdiff_t p = 0; p < panels; p++)
         for (ptrdiff_t r = 0; r < run->n; r++) {
             real *slot = at.gates + p * at.gates_panel + r * 4 * VL + VL;
@@ -890,12 +948,12 @@ static void FN(reset_backward)(const rk_call *call, const FN(run) *run, FN(rows_
 
 /* dh += the gradient that comes through the recurrent product. */
 RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const FN(run) *run,
-                                   FN(rows_of_run) at, real *scratch) {
+                                   FN(rows_of_run) at, real *scratch, FN(share) groups) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, hidden = layer->hidden;
     real *dh = (real *)call->dh + run->b * padded;
     if (plain || (!layer->reset_before && !layer->layer_norm && !call->recurrent_mask)) {
-        FN(recurrent_columns)(call, at, run->n, at.gates, 0, layer->recurrent_slots, dh);
+        FN(recurrent_columns)(call, at, run->n, at.gates, 0, layer->recurrent_slots, dh, groups);
         return;
     }
     const real *gates = at.gates;
@@ -906,9 +964,9 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
     }
     if (layer->reset_before) {
         FN(reset_backward)(call, run, at, scratch);
-        FN(recurrent_columns)(call, at, run->n, gates, 0, 2, scratch);
+        FN(recurrent_columns)(call, at, run->n, gates, 0, 2, scratch, groups);
     } else {
-        FN(recurrent_columns)(call, at, run->n, gates, 0, layer->recurrent_slots, scratch);
+        FN(recurrent_columns)(call, at, run->n, gates, 0, layer->recurrent_slots, scratch, groups);
     }
     const real *mask = call->recurrent_mask;
     for (ptrdiff_t r = 0; r < run->n; r++)
@@ -918,8 +976,12 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
 }
 
 RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int plain,
-                                 ptrdiff_t first, ptrdiff_t last, real *scratch) {
-    const ptrdiff_t panels = FN(panels_of)(&call->layer);
+                                 ptrdiff_t first, ptrdiff_t last, real *scratch,
+                                 const rk_team *team) {
+    const ptrdiff_t n_panels = FN(panels_of)(&call->layer);
+    const FN(share) groups = FN(share_of)(FN(groups_of)(call->layer.hidden), team);
+    const ptrdiff_t end = groups.last * RK_GROUP_VECTORS;
+    const FN(share) panels = {groups.first * RK_GROUP_VECTORS, end < n_panels ? end : n_panels};
     for (ptrdiff_t s = 0; s < call->steps; s++) {
         const ptrdiff_t t = call->layer.reverse ? s : call->steps - 1 - s;
         FN(run) runs[2];
@@ -930,7 +992,7 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
             if (!plain && cell == RK_LSTM && call->layer.layer_norm)
                 FN(lstm_backward_normed)(call, run, at);
             else
-                for (ptrdiff_t p = 0; p < panels; p++) {
+                for (ptrdiff_t p = panels.first; p < panels.last; p++) {
                     if (cell == RK_LSTM)
                         FN(lstm_backward)(call, plain, run, at, p);
                     else if (cell == RK_GRU)
@@ -938,12 +1000,16 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
                     else
                         FN(rnn_backward)(call, plain, run, at, p);
                 }
-            FN(through_product)(call, plain, run, at, scratch);
         }
+        rk_meet(team);
+        for (int i = 0; i < count; i++)
+            FN(through_product)(call, plain, &runs[i],
+                                FN(place)(call, &runs[i], last - first, scratch), scratch, groups);
     }
 }
 
-static void FN(backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch) {
+static void FN(backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
+                         const rk_team *team) {
     RK_FOR_EACH_CELL(backward_tile);
 }
 
@@ -964,7 +1030,7 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
                                         layer->inputs,
                                         layer->inputs,
                                         0};
-    FN(column_rows)(&product, last - first);
+    FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(layer->inputs)});
 }
 
 /* A block of packed rows: for each, the row of the operand and the gradients of one panel. */
@@ -976,26 +1042,14 @@ typedef struct {
 /* dw[k][v] += sum over the block's rows of operand[k] gates[v], k = first .. first + R. */
 RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block, ptrdiff_t slot,
                                real *dw, ptrdiff_t dw_stride, ptrdiff_t k) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[r][v] = v_load(dw + (k + r) * dw_stride + v * VL);
-    for (ptrdiff_t row = 0; row < block->n; row++) {
-        const real *a = block->operand[row] + k, *g = block->gates[row] + slot * VL;
-        vec d[RK_GROUP_VECTORS];
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            d[v] = v_load(g + v * VL);
-#pragma GCC unroll 6
-        for (int r = 0; r < R; r++) {
-            const vec factor = v_set1(a[r]);
-#pragma GCC unroll 4
-            for (int v = 0; v < V; v++)
-                acc[r][v] = v_fma(factor, d[v], acc[r][v]);
-        }
-    }
+    for (ptrdiff_t row = 0; row < block->n; row++)
+        FN(add_outer)(R, V, acc, 0, block->operand[row] + k, 1, block->gates[row] + slot * VL);
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -1024,6 +1078,15 @@ static void FN(outer_rows)(const FN(block) *block, ptrdiff_t slot, int slots, pt
     }
 }
 
+/* Copy the block's operand rows, n wide, apart from each other: in place, wide rows compete for a
+ * few sets of the first-level cache, and each line is read for several register tiles. */
+static void FN(move_apart)(FN(block) *block, ptrdiff_t n, real *scratch) {
+    if (n * (ptrdiff_t)sizeof(real) < FN(wide_row_bytes))
+        return;
+    for (ptrdiff_t row = 0; row < block->n; row++, scratch += FN(apart)(n))
+        block->operand[row] = memcpy(scratch, block->operand[row], (size_t)n * sizeof(real));
+}
+
 /* sum[s] += sum over rows of d[s], or of d[s] factor[s]. Strides in reals from row to row. */
 RK_INLINE void FN(add_rows)(real *sum, ptrdiff_t vectors, ptrdiff_t rows, const real *d,
                             ptrdiff_t d_stride, const real *factor, ptrdiff_t factor_stride) {
@@ -1040,7 +1103,7 @@ RK_INLINE void FN(add_rows)(real *sum, ptrdiff_t vectors, ptrdiff_t rows, const 
 
 /* The gradients of the recurrent weights: what they were applied to depends on the options. */
 static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t first,
-                                ptrdiff_t last, FN(block) *block) {
+                                ptrdiff_t last, FN(block) *block, real *scratch) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t hidden = layer->hidden, padded = FN(panels_of)(layer) * VL;
     const ptrdiff_t slots = layer->recurrent_slots, width = layer->slots * VL;
@@ -1059,6 +1122,7 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
             block->gates[block->n++] = gates + row * width;
         }
     }
+    FN(move_apart)(block, hidden, scratch);
     FN(outer_rows)(block, slot, (int)(layer->reset_before ? 2 : slots), hidden, dw, slots * VL);
     if (!layer->reset_before)
         return;
@@ -1066,10 +1130,11 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
         block->operand[block->n] = (const real *)call->h_reset + (first + block->n) * padded;
         block->gates[block->n] = gates + (first + block->n) * width;
     }
+    FN(move_apart)(block, hidden, scratch);
     FN(outer_rows)(block, 3, 1, hidden, dw + 2 * VL, slots * VL);
 }
 
-static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel) {
+static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *scratch) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, inputs = layer->inputs;
     const ptrdiff_t slots = layer->slots, width = slots * VL, panel_size = call->rows * width;
@@ -1086,8 +1151,9 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel) {
             block.operand[block.n] = (const real *)call->x + (first + block.n) * inputs;
             block.gates[block.n] = gates_ih + (first + block.n) * width;
         }
+        FN(move_apart)(&block, inputs, scratch);
         FN(outer_rows)(&block, 0, (int)layer->input_slots, inputs, dw, layer->input_slots * VL);
-        FN(recurrent_outer)(call, panel, first, last, &block);
+        FN(recurrent_outer)(call, panel, first, last, &block, scratch);
         if (layer->peephole) {
             real *dp = (real *)call->dpeephole + panel * 3 * VL;
             const real *before = (const real *)call->c_prev + first * padded + panel * VL;
@@ -1119,7 +1185,7 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel) {
 RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
                                const real *bias, real *y, ptrdiff_t inputs, ptrdiff_t outputs,
                                ptrdiff_t column, ptrdiff_t done) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -1166,7 +1232,7 @@ static void FN(dense)(const void *x_all, const void *weight, const void *bias, v
 RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x, const real *dy,
                                         real *dw, ptrdiff_t rows, ptrdiff_t inputs,
                                         ptrdiff_t outputs, ptrdiff_t column, ptrdiff_t k) {
-    vec acc[6][RK_GROUP_VECTORS];
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
     const ptrdiff_t left = inputs - column;
 #pragma GCC unroll 6
     for (int r = 0; r < R; r++)
@@ -1231,7 +1297,8 @@ static void FN(activate)(rk_activation f, const void *x, void *y, ptrdiff_t n) {
         RK_VECTOR_BYTES / sizeof(RK_PASTE_EXPANDED(lane, suffix)),                                 \
             RK_PASTE_EXPANDED(pack, suffix), RK_PASTE_EXPANDED(unpack_add, suffix),                \
             RK_PASTE_EXPANDED(pack_transposed, suffix), RK_PASTE_EXPANDED(pack_dense, suffix),     \
-            RK_PASTE_EXPANDED(scratch_bytes, suffix), RK_PASTE_EXPANDED(forward, suffix),          \
+            RK_PASTE_EXPANDED(scratch_bytes, suffix), RK_PASTE_EXPANDED(largest_team, suffix),     \
+            RK_PASTE_EXPANDED(forward, suffix),                                                    \
             RK_PASTE_EXPANDED(backward, suffix), RK_PASTE_EXPANDED(input_gradient, suffix),        \
             RK_PASTE_EXPANDED(parameter_gradient, suffix), RK_PASTE_EXPANDED(dense, suffix),       \
             RK_PASTE_EXPANDED(dense_gradient, suffix), RK_PASTE_EXPANDED(activate, suffix)                                                    \

@@ -2,31 +2,46 @@
 #undef FN
 #define FN(name) RK_NAME(name)
 
+enum { FN(pack_columns) = 32 }; /* of a panel at a time: they stay in the first-level cache */
+
+RK_INLINE ptrdiff_t FN(block_end)(ptrdiff_t first, ptrdiff_t columns) {
+    return first + FN(pack_columns) < columns ? first + FN(pack_columns) : columns;
+}
+
 static void FN(pack)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                      ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels) {
     const ptrdiff_t n_panels = (hidden + VL - 1) / VL;
     for (ptrdiff_t p = 0; p < n_panels; p++)
-        for (ptrdiff_t g = 0; g < n_gates; g++)
-            for (ptrdiff_t l = 0; l < VL; l++) {
-                const ptrdiff_t unit = p * VL + l;
-                const real *w = (const real *)w_all + (gates[g] * hidden + unit) * columns;
-                real *out = (real *)panels + (p * columns * slots + first_slot + g) * VL + l;
-                for (ptrdiff_t k = 0; k < columns; k++)
-                    out[k * slots * VL] = unit < hidden ? w[k] : 0;
-            }
+        for (ptrdiff_t first = 0; first < columns; first += FN(pack_columns))
+            for (ptrdiff_t g = 0; g < n_gates; g++)
+                for (ptrdiff_t l = 0; l < VL; l++) {
+                    const ptrdiff_t unit = p * VL + l, last = FN(block_end)(first, columns);
+                    const real *w = (const real *)w_all + (gates[g] * hidden + unit) * columns;
+                    real *out = (real *)panels + (p * columns * slots + first_slot + g) * VL + l;
+                    if (unit < hidden)
+                        for (ptrdiff_t k = first; k < last; k++)
+                            out[k * slots * VL] = w[k];
+                    else
+                        for (ptrdiff_t k = first; k < last; k++)
+                            out[k * slots * VL] = 0;
+                }
 }
 
 static void FN(unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns,
                            const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
                            ptrdiff_t slots, void *w_all) {
-    for (ptrdiff_t g = 0; g < n_gates; g++)
-        for (ptrdiff_t unit = 0; unit < hidden; unit++) {
-            const ptrdiff_t p = unit / VL, l = unit % VL;
-            const real *in = (const real *)panels + (p * columns * slots + first_slot + g) * VL + l;
-            real *w = (real *)w_all + (gates[g] * hidden + unit) * columns;
-            for (ptrdiff_t k = 0; k < columns; k++)
-                w[k] += in[k * slots * VL];
-        }
+    const ptrdiff_t n_panels = (hidden + VL - 1) / VL;
+    for (ptrdiff_t p = 0; p < n_panels; p++)
+        for (ptrdiff_t first = 0; first < columns; first += FN(pack_columns))
+            for (ptrdiff_t g = 0; g < n_gates; g++)
+                for (ptrdiff_t l = 0; l < VL && p * VL + l < hidden; l++) {
+                    const ptrdiff_t unit = p * VL + l, last = FN(block_end)(first, columns);
+                    const real *in =
+                        (const real *)panels + (p * columns * slots + first_slot + g) * VL + l;
+                    real *w = (real *)w_all + (gates[g] * hidden + unit) * columns;
+                    for (ptrdiff_t k = first; k < last; k++)
+                        w[k] += in[k * slots * VL];
+                }
 }
 
 static void FN(pack_transposed)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns,
@@ -41,8 +56,11 @@ static void FN(pack_transposed)(const void *w_all, ptrdiff_t hidden, ptrdiff_t c
                 for (ptrdiff_t l = 0; l < VL; l++, out += width) {
                     const ptrdiff_t unit = p * VL + l;
                     const real *w = (const real *)w_all + (gates[g] * hidden + unit) * columns;
-                    for (ptrdiff_t k = 0; k < width; k++)
-                        out[k] = unit < hidden && k < left ? w[v * VL + k] : 0;
+                    const ptrdiff_t given = unit >= hidden ? 0 : left < width ? left : width;
+                    if (given > 0)
+                        memcpy(out, w + v * VL, (size_t)given * sizeof(real));
+                    for (ptrdiff_t k = given; k < width; k++)
+                        out[k] = 0;
                 }
     }
 }

@@ -1,5 +1,6 @@
 /* Whole-layer drivers: one parallel region for each, over work that is cut the same way always. */
 #include <pthread.h>
+#include <sched.h>
 #include "kernels.h"
 #ifdef _OPENMP
 #include <omp.h>
@@ -14,8 +15,11 @@ enum { DENSE_GRADIENT_OUTPUTS = 6 }; /* one register tile */
 static int regions_entered = 0; /* whether this process has had a parallel region */
 static int serial_child = 0;    /* set in a forked child, where the OpenMP runtime would hang */
 
+static int busy = 0;            /* threads of all calls that are running now */
+
 static void after_fork_in_child(void) {
     serial_child = regions_entered;
+    busy = 0;
 }
 
 int rk_watch_forks(void) {
@@ -46,20 +50,25 @@ int rk_max_threads(void) {
 #endif
 }
 
-static int thread_id(void) {
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
+int rk_busy_threads(void) {
+    return __atomic_load_n(&busy, __ATOMIC_RELAXED);
 }
 
-static int enter(int threads) {
-    if (serial_child)
-        return 1;
+/* How many of the wanted threads a call gets: what the calls of other Python threads leave, so
+ * that all of them together hardly use more than one alone would. */
+static int enter(int wanted) {
+    int others = rk_busy_threads(), threads;
+    do {
+        threads = serial_child || wanted - others < 1 ? 1 : wanted - others;
+    } while (!__atomic_compare_exchange_n(&busy, &others, others + threads, 0, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
     if (threads > 1)
         regions_entered = 1;
     return threads;
+}
+
+static void leave(int threads) {
+    __atomic_sub_fetch(&busy, threads, __ATOMIC_RELAXED);
 }
 
 /* Denormal numbers count as zero inside a kernel: they cost up to 100 times and change nothing
@@ -82,18 +91,62 @@ static void restore_mode(unsigned mode) {
 #endif
 }
 
+enum { SPINS = 4000 }; /* some microseconds; whoever is waited for longer may need this core */
+
+void rk_meet(const rk_team *team) {
+    if (!team)
+        return;
+    rk_meeting *meeting = team->meeting;
+    const int round = __atomic_load_n(&meeting->rounds, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&meeting->arrived, 1, __ATOMIC_ACQ_REL) == team->size) {
+        __atomic_store_n(&meeting->arrived, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&meeting->rounds, round + 1, __ATOMIC_RELEASE);
+        return;
+    }
+    for (int spins = 0; __atomic_load_n(&meeting->rounds, __ATOMIC_ACQUIRE) == round; spins++) {
+#ifdef __x86_64__
+        _mm_pause();
+#endif
+        if (spins >= SPINS)
+            sched_yield();
+    }
+}
+
+/* This thread's place among at most `largest`; one whose rank reaches the size stands by. */
+static rk_team team_of(rk_meeting *meeting, int largest) {
+    rk_team team = {0, 1, meeting};
+#ifdef _OPENMP
+    team.rank = omp_get_thread_num();
+    team.size = omp_get_num_threads();
+#endif
+    if (team.size > largest)
+        team.size = largest;
+    return team;
+}
+
 void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                 int threads, char *scratch, size_t scratch_stride) {
+    rk_meeting meeting = {0, 0};
     threads = enter(threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
-        char *mine = scratch + (size_t)thread_id() * scratch_stride;
+        const rk_team team = team_of(&meeting, k->largest_team(call));
+        char *mine = scratch + (size_t)team.rank * scratch_stride;
+        if (n_tiles == 0 && team.rank < team.size)
+            k->forward(call, 0, call->batch, mine, &team);
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < n_tiles; i++)
-            k->forward(call, tiles[i], tiles[i + 1], mine);
+            k->forward(call, tiles[i], tiles[i + 1], mine, NULL);
         restore_mode(mode);
     }
+    leave(threads);
+}
+
+void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
+    const unsigned mode = flush_denormals();
+    k->forward(call, 0, 1, scratch, NULL);
+    restore_mode(mode);
 }
 
 void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
@@ -101,17 +154,21 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
     const ptrdiff_t panels = (call->layer.hidden + k->lanes - 1) / k->lanes;
     const ptrdiff_t pieces =
         call->dx ? (call->rows + INPUT_GRADIENT_ROWS - 1) / INPUT_GRADIENT_ROWS : 0;
+    rk_meeting meeting = {0, 0};
     threads = enter(threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
-        char *mine = scratch + (size_t)thread_id() * scratch_stride;
+        const rk_team team = team_of(&meeting, k->largest_team(call));
+        char *mine = scratch + (size_t)team.rank * scratch_stride;
+        if (n_tiles == 0 && team.rank < team.size)
+            k->backward(call, 0, call->batch, mine, &team);
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < n_tiles; i++)
-            k->backward(call, tiles[i], tiles[i + 1], mine);
+            k->backward(call, tiles[i], tiles[i + 1], mine, NULL);
 #pragma omp for schedule(dynamic, 1) nowait
         for (ptrdiff_t i = 0; i < panels; i++)
-            k->parameter_gradient(call, i);
+            k->parameter_gradient(call, i, mine);
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t i = 0; i < pieces; i++) {
             const ptrdiff_t first = i * INPUT_GRADIENT_ROWS, last = first + INPUT_GRADIENT_ROWS;
@@ -119,6 +176,7 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
         }
         restore_mode(mode);
     }
+    leave(threads);
 }
 
 void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
@@ -135,6 +193,7 @@ void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void
         }
         restore_mode(mode);
     }
+    leave(threads);
 }
 
 void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
@@ -153,4 +212,5 @@ void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void 
         }
         restore_mode(mode);
     }
+    leave(threads);
 }
