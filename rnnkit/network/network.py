@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.sequences import Plan
 
-__all__ = ["BoundNetwork", "Network", "build_network", "on_backend"]
+__all__ = ["BoundNetwork", "Network", "build_network", "uploads"]
 
 
 class Network:
@@ -158,7 +158,10 @@ class BoundNetwork:
         self._backward_chain = [
             operation.backward for operation in self._operations[self._first_with_gradient :]
         ][::-1]
-        self._forward_chain = [operation.forward for operation in self._operations]
+        self._forward_chain = [
+            *uploads(backend),
+            *(operation.forward for operation in self._operations),
+        ]
         self._stateful = [
             operation for operation in self._operations if hasattr(operation, "state")
         ]
@@ -197,7 +200,6 @@ class BoundNetwork:
         ValueError
             If states are given and a layer runs in reverse.
         """
-        x = on_backend(x, self.backend)
         step = self._step
         step.plan = plan
         step.training = self.training
@@ -312,26 +314,34 @@ class BoundNetwork:
             raise ValueError(
                 f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"
             )
-        x = on_backend(x, self.backend)
         step = self._step
         step.plan, step.noise = plan, None
         for operation in self._stateful:
             operation.state = None
+        for upload in uploads(self.backend):
+            x = upload(x, step)
         for position in range(places[layer] + 1):
             step.training = training and position == places[layer]
             x = self._operations[position].forward(x, step)
         return self._operations[places[layer]]
 
 
-def on_backend(x: Any, backend: Backend) -> Any:
-    """Return inputs as `BoundNetwork.forward` takes them on the backend; token ids stay here."""
+def uploads(backend: Backend) -> list[Callable[[Any, Step], Any]]:
+    """Return what a chain of operations begins with: on the host nothing, else an upload.
+
+    It takes inputs as `BoundNetwork.forward` does; token ids stay on the host.
+    """
+    if backend.xp is np:
+        return []
     upload = backend.xp.asarray
-    if upload is np.asarray:
-        return x
-    if not isinstance(x, tuple):
-        return upload(x)
-    tokens, numeric = x
-    return tokens, None if numeric is None else upload(numeric)
+
+    def forward(x: Any, step: Step) -> Any:
+        if not isinstance(x, tuple):
+            return upload(x)
+        tokens, numeric = x
+        return tokens, None if numeric is None else upload(numeric)
+
+    return [forward]
 
 
 def build_network(

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.network.layers import Recurrent, State, Step
-from rnnkit.network.network import Network, on_backend
+from rnnkit.network.network import Network, uploads
 from rnnkit.network.parameters import named_views
 from rnnkit.sequences import pack
 
@@ -49,7 +49,7 @@ class NetworkStream:
             else layer.bind(backend, self._parameters, {}, network.dtype, False)
             for layer in network.layers
         ]
-        self._chain = [operation.forward for operation in operations]
+        self._chain = [*uploads(backend), *(operation.forward for operation in operations)]
         self._stateful = [operation for operation in operations if hasattr(operation, "state")]
         self._plan = pack(np.ones(1, np.intp))
         self._step = Step()
@@ -87,7 +87,6 @@ class NetworkStream:
         array of shape (1, K)
             The raw scores, valid until the next call.
         """
-        x = on_backend(x, self._backend)
         for forward in self._chain:
             x = forward(x, self._step)
         return x
