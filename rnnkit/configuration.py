@@ -10,6 +10,7 @@ from typing import Any
 import threadpoolctl
 
 from rnnkit.backends.cpu import core_information
+from rnnkit.backends.cuda import gpu_facts, why_no_gpu
 
 __all__ = ["show_config"]
 
@@ -17,7 +18,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "joblib", "threadpoolctl", "safete
 
 
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
-    """Show versions, compiler, OpenMP, BLAS and the instruction sets in use and available.
+    """Show versions, compiler, OpenMP, BLAS, instruction sets and the GPUs, or why there are none.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     facts = {
         "rnnkit": importlib.metadata.version("rnnkit"),
         "core": core_information(),
+        "gpus": why_no_gpu() or gpu_facts(),
         "blas": _blas_libraries(),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},

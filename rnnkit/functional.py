@@ -84,7 +84,8 @@ def recurrent(
         Limit of the input of every gate's activation.
     reset : {"after", "before"}, default="after"
         Whether the gru's reset gate acts after the recurrent product or before it.
-    backend : {"cpu", "reference", "cuda"}, default="cpu"
+    backend : {"cpu", "reference"}, default="cpu"
+        The compiled core, or plain NumPy.
 
     Returns
     -------
@@ -134,7 +135,13 @@ def recurrent(
     )
     layout = _Layout(x, sequences)
     states = _read_states(h0, c0, layers, sequences)
-    return RecurrentOutput(_Chain(layers, layout.plan, get_backend(backend)), layout, states)
+    return RecurrentOutput(_Chain(layers, layout.plan, _host_backend(backend)), layout, states)
+
+
+def _host_backend(name: str) -> Backend:
+    if name not in ("cpu", "reference"):
+        raise ValueError(f"backend must be 'cpu' or 'reference', got {name!r}")
+    return get_backend(name)
 
 
 class RecurrentOutput:
@@ -276,7 +283,7 @@ class RecurrentStream:
         dtype = np.dtype(np.float32 if dtypes == {np.dtype(np.float32)} else np.float64)
         n_inputs = np.shape(weights["weight_ih_l0"])[-1] if "weight_ih_l0" in weights else 0
         layers = _read_layers(weights, cell, n_layers, n_inputs, dtype, options)
-        computes = get_backend(backend)
+        computes = _host_backend(backend)
         self._operations = [
             computes.recurrent_step(part.spec, dtype, part.parameters) for (part,) in layers
         ]

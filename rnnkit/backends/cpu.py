@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 import rnnkit._core.heads as heads
 import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer, RecurrentStep
+from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation, StepOperation
 from rnnkit.cells import LayerSpec
 
@@ -56,11 +58,10 @@ def using_threads(n: int) -> Iterator[None]:
         threads.force_threads(before)
 
 
-class CpuBackend:
+class CpuBackend(HostBackend):
     """The operations of `rnnkit.backends.interface` on the compiled core."""
 
     name = "cpu"
-    xp = np
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
@@ -85,6 +86,16 @@ class CpuBackend:
     def softmax(self, scores: Array) -> Array:
         """Return the class probabilities of raw scores."""
         return heads.softmax(scores)
+
+    def add_rows(self, table: Array, ids: np.ndarray, rows: Array) -> None:
+        """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
+        order = np.argsort(ids, kind="stable")
+        ordered = ids[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        bounds = np.append(starts, len(ids))
+        ones = np.ones(len(ids), rows.dtype)
+        per_id = sparse.csr_array((ones, order, bounds), shape=(len(starts), len(ids)))
+        table[ordered[starts]] += per_id @ rows
 
     def clip_norm(self, gradient: Array, limit: float) -> float:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""

@@ -10,6 +10,8 @@ G gates, K outputs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy as np
 from rnnkit.cells import LayerSpec
 
 Array = Any  # an ndarray of the backend's array module
+Scalar = Any  # a float, or on a GPU a float64 array of no dimension that nobody waits for
 
 
 class PackedPlan(Protocol):
@@ -168,9 +171,63 @@ class Backend(Protocol):
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
 
+    def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
+        """Make the backend's device the current one inside the ``with`` block.
+
+        All that touches its arrays happens in there. With `give_back` memory kept for later
+        calls is given back to the device at the end. Raises MemoryError, naming bytes, if the
+        device's memory does not suffice.
+        """
+        ...
+
+    def scalar(self, x: Array) -> Scalar:
+        """Return a sum, as ``x.sum()`` gives it, in double precision."""
+        ...
+
+    def to_floats(self, numbers: Sequence[Scalar]) -> list[float]:
+        """Return numbers as floats; waits for the device once."""
+        ...
+
+    def add_rows(self, table: Array, ids: np.ndarray, rows: Array) -> None:
+        """Add each of rows (P, W) to the row of table (V, W) that its id names, in order.
+
+        ids (P,) are intp on the host.
+        """
+        ...
+
+    def add_steps(self, plan: PackedPlan, x: Array, total: Array) -> None:
+        """Add the rows of x (P, W) to those of their sequences in total (B, W), step after step."""
+        ...
+
+    def largest_of_steps(
+        self, plan: PackedPlan, x: Array, largest: Array, row: Array | None
+    ) -> None:
+        """Raise largest (B, W) to the maximum over each sequence's rows of x (P, W).
+
+        row (B, W) intp, if given, becomes the packed row where a larger one was found, the first
+        of equals.
+        """
+        ...
+
+    def attend_to_steps(
+        self,
+        plan: PackedPlan,
+        energies: Array,
+        x: Array,
+        largest: Array,
+        total: Array,
+        weighted: Array,
+    ) -> None:
+        """Go on, in place, with the sums of a softmax over the steps of each sequence.
+
+        energies (P, 1) and x (P, W) are new; largest (B, 1) is the largest energy so far, and
+        ``exp(energy - largest)`` summed over the steps is total (B, 1), times x weighted (B, W).
+        """
+        ...
+
     def softmax_cross_entropy(
         self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0
-    ) -> tuple[float, Array]:
+    ) -> tuple[Scalar, Array]:
         """Return the weighted sum of the losses (nats) and its gradient by the raw scores.
 
         scores (P, K); labels (P,) intp; weights (P,) or None for ones. With smoothing s the
@@ -182,7 +239,7 @@ class Backend(Protocol):
         """Return the class probabilities (P, K) of raw scores (P, K)."""
         ...
 
-    def clip_norm(self, gradient: Array, limit: float) -> float:
+    def clip_norm(self, gradient: Array, limit: float) -> Scalar:
         """Scale the flat gradient in place so that its 2-norm is at most `limit`.
 
         Returns the norm found, inf or nan if an entry is not finite (nothing is scaled then).

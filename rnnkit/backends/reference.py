@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, PackedPlan, RecurrentGradient, RecurrentResult
 from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
@@ -496,11 +497,10 @@ UPDATE_RULES: dict[str, Callable[..., None]] = {
 }
 
 
-class ReferenceBackend:
+class ReferenceBackend(HostBackend):
     """NumPy on the host; see `interface.Backend`."""
 
     name = "reference"
-    xp = np
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> ReferenceRecurrent:
         """Return one recurrent layer in one direction."""
@@ -510,7 +510,7 @@ class ReferenceBackend:
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
     ) -> OneSequence:
         """Return one recurrent layer for one sequence, step by step."""
-        return OneSequence(ReferenceRecurrent(spec, dtype), weights)
+        return OneSequence(ReferenceRecurrent(spec, dtype), weights, np)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""
@@ -534,6 +534,10 @@ class ReferenceBackend:
         """Return the class probabilities (P, K) of raw scores (P, K)."""
         e = np.exp(scores - scores.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True)
+
+    def add_rows(self, table: Array, ids: np.ndarray, rows: Array) -> None:
+        """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
+        np.add.at(table, ids, rows)
 
     def clip_norm(self, gradient: Array, limit: float) -> float:
         """Scale the flat gradient in place so that its 2-norm is at most `limit`."""

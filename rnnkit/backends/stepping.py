@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rnnkit.backends.interface import Array, RecurrentOperation
@@ -18,13 +20,16 @@ class _OneStep:
 
 
 class OneSequence:
-    """`rnnkit.backends.interface.StepOperation` by calls of a whole operation for one row."""
+    """`rnnkit.backends.interface.StepOperation` by calls of a whole operation for one row.
 
-    def __init__(self, operation: RecurrentOperation, weights: dict[str, Array]) -> None:
+    xp is the array module of the weights.
+    """
+
+    def __init__(self, operation: RecurrentOperation, weights: dict[str, Array], xp: Any) -> None:
         self._operation = operation
         self._weights = {name: weight.copy() for name, weight in weights.items()}
         self._plan = _OneStep()
-        self._zeros = np.zeros_like(weights["weight_hh"][:1])
+        self._zeros = xp.zeros_like(weights["weight_hh"][:1])
         self.state = None
 
     @property

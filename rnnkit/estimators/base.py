@@ -28,8 +28,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.backends import get_backend
+from rnnkit.backends.interface import Backend
 from rnnkit.cells import CELLS, LayerSpec
 from rnnkit.estimators.constraints import check_parameters, read_activation
+from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.inputs import InputForm, read_sequences, read_weights
 from rnnkit.estimators.parameters_doc import describe
@@ -253,6 +255,7 @@ class RecurrentEstimator(BaseEstimator):
 
     # Fitting.
 
+    @takes_device_arrays
     def fit(
         self,
         X: Any,
@@ -307,18 +310,30 @@ class RecurrentEstimator(BaseEstimator):
         network = self._start_network(examples, rng, first=first)
         if validation is None and self.early_stopping:
             examples, validation = self._split(examples, rng)
-        trainer = self._make_trainer(network, backend, len(examples), rng)
-        validate = None
-        if validation is not None:
-            validate = lambda: self._score_examples(network, validation)
-        result = trainer.fit(self._training_data(examples, network), self.max_iter, validate)
+        with backend.active(give_back=True):
+            result = self._train(network, backend, examples, validation, rng)
         self.__dict__.pop("_trainer", None)
         if first:
             self._forget_curves()
         self._record(network, result, len(examples))
         self._warn(result)
 
+    def _train(
+        self,
+        network: Network,
+        backend: Backend,
+        examples: Examples,
+        validation: Examples | None,
+        rng: np.random.RandomState,
+    ) -> FitResult:
+        trainer = self._make_trainer(network, backend, len(examples), rng)
+        validate = None
+        if validation is not None:
+            validate = lambda: self._score_examples(network, validation)
+        return trainer.fit(self._training_data(examples, network), self.max_iter, validate)
+
     @available_if(trains_in_minibatches)
+    @takes_device_arrays
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> Any:
         """Train for one more epoch on the given data.
 
@@ -352,11 +367,13 @@ class RecurrentEstimator(BaseEstimator):
             if first or not self._can_go_on():
                 rng = check_random_state(self.random_state)
                 network = self._start_network(examples, rng, first=first)
-                self._trainer = self._make_trainer(network, backend, len(examples), rng)
+                with backend.active():
+                    self._trainer = self._make_trainer(network, backend, len(examples), rng)
                 self._trained_with = self.get_params(deep=False)
             network = self._trainer.network
             data = self._training_data(examples, network)
-            result = self._trainer.fit(data, 1, schedule_epochs=self.max_iter)
+            with self._trainer.backend.active():
+                result = self._trainer.fit(data, 1, schedule_epochs=self.max_iter)
             if first:
                 self._forget_curves()
             self._record(network, result, len(examples))
@@ -532,7 +549,7 @@ class RecurrentEstimator(BaseEstimator):
             )
 
     def _make_trainer(
-        self, network: Network, backend: Any, n_sequences: int, rng: np.random.RandomState
+        self, network: Network, backend: Backend, n_sequences: int, rng: np.random.RandomState
     ) -> Trainer:
         batch_size = AUTO_BATCH_SIZE if self.batch_size == "auto" else self.batch_size
         return Trainer(
@@ -626,18 +643,20 @@ class RecurrentEstimator(BaseEstimator):
         inputs, and returns one row per packed row, or one per sequence. The rows come back in
         the order of `sequences`.
         """
-        backend = get_backend(self.device)
-        bound = network.bind(backend)
+        backend = get_backend(self.device, fall_back=True)
         values = self._values(sequences, network)
         result: Any = None
-        for batch in bounded_batches(sequences.offsets):
-            rows = to_host(operation(bound, batch.plan, _take(values, batch.rows)), backend)
-            if result is None:
-                n_rows = int(sequences.offsets[-1]) if per_step else len(sequences)
-                result = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
-            result[batch.rows if per_step else batch.sequences] = rows
+        with backend.active():
+            bound = network.bind(backend)
+            for batch in bounded_batches(sequences.offsets):
+                rows = to_host(operation(bound, batch.plan, _take(values, batch.rows)), backend)
+                if result is None:
+                    n_rows = int(sequences.offsets[-1]) if per_step else len(sequences)
+                    result = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
+                result[batch.rows if per_step else batch.sequences] = rows
         return result
 
+    @takes_device_arrays
     def predict(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Predict the targets of sequences.
 
@@ -667,6 +686,7 @@ class RecurrentEstimator(BaseEstimator):
             return predictions
         return form.restore(predictions, sequences.offsets)
 
+    @takes_device_arrays
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
 
@@ -729,6 +749,7 @@ class RecurrentEstimator(BaseEstimator):
         check_is_fitted(self)
         return dict(self.network_.parameters)
 
+    @takes_device_arrays
     def hidden_states(self, X: Any, layer: int = -1, lengths: Any = None) -> np.ndarray:
         """Return the hidden states of a recurrent layer after every step.
 
@@ -761,6 +782,7 @@ class RecurrentEstimator(BaseEstimator):
         )
         return restore_form(X, states, sequences.offsets)
 
+    @takes_device_arrays
     def gate_activations(
         self, X: Any, layer: int = 0, lengths: Any = None
     ) -> dict[str, np.ndarray]:

@@ -17,6 +17,7 @@ from rnnkit.estimators.base import (
     parameters,
     recurrent_estimator,
 )
+from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.inputs import InputForm
 from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import (
@@ -53,6 +54,7 @@ class RecurrentClassifier(ClassifierMixin, LabelPrediction):
 
     score = LabelPrediction.score  # not the mixin's, which knows no lengths
 
+    @takes_device_arrays
     def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the probability of every class.
 
@@ -77,6 +79,7 @@ class RecurrentClassifier(ClassifierMixin, LabelPrediction):
         sequences, _ = self._read_new(X, lengths)
         return self._probabilities(sequences)
 
+    @takes_device_arrays
     def predict_log_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the logarithm of the probability of every class.
 

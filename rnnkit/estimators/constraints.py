@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
+from rnnkit.backends import is_device_name
 from rnnkit.cells import ACTIVATIONS, CELLS, make_activation
 
 __all__ = ["CONSTRAINTS", "check_parameters"]
@@ -27,6 +28,13 @@ class Number(Interval):
 
     def is_satisfied_by(self, val: object) -> bool:
         return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+class DeviceName(StrOptions):
+    """The names of backends, k being any number."""
+
+    def is_satisfied_by(self, val: object) -> bool:
+        return val != "cuda:k" and (super().is_satisfied_by(val) or is_device_name(val))
 
 
 def _integer(smallest: int) -> Number:
@@ -117,7 +125,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "quantile": [_FRACTION],
     "output": [StrOptions({"softmax", "crf"})],
     "beam_width": [_integer(1), None],
-    "device": [StrOptions({"cpu", "cuda", "reference"})],
+    "device": [DeviceName({"cpu", "cuda", "cuda:k", "auto", "reference"})],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }

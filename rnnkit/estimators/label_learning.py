@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.estimators.base import RecurrentEstimator, parameters, trains_in_minibatches
+from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.labels import encode_labels, find_classes, log_odds, weigh_classes
 
@@ -21,6 +22,7 @@ class LabelLearning(RecurrentEstimator):
     _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
 
     @available_if(trains_in_minibatches)
+    @takes_device_arrays
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, lengths: Any = None
     ) -> Any:

@@ -14,6 +14,7 @@ from rnnkit.estimators.base import (
     parameters,
     recurrent_estimator,
 )
+from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.inputs import InputForm, refuse_mixed_types, split_steps
 from rnnkit.estimators.label_learning import LabelLearning
 from rnnkit.estimators.labels import check_label_values
@@ -57,6 +58,7 @@ class RecurrentSequenceLabeller(LabelLearning):
 
     beam_width: int | None = None
 
+    @takes_device_arrays
     def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the probability of every class, and of the blank, at every step.
 

@@ -180,9 +180,11 @@ PARAMETERS: dict[str, tuple[str, str]] = {
         "reads the labels from the best class of every step. May be changed after `fit`.",
     ),
     "device": (
-        '{"cpu", "cuda", "reference"}',
-        'Where the arithmetic is done. "cuda" needs an NVIDIA GPU and the extra of that name; '
-        '"reference" is a slow NumPy implementation to check the others against.',
+        '{"cpu", "cuda", "cuda:k", "auto", "reference"}',
+        'Where the arithmetic is done. "cuda" is an NVIDIA GPU, the first or number k, and needs '
+        'the extra cuda12 or cuda13; "auto" is the first GPU if there is one, else the CPU; '
+        '"reference" is a slow NumPy implementation to check the others against. A model fitted '
+        "on a GPU predicts on the CPU, with a warning, where there is none.",
     ),
     "random_state": (
         "int, RandomState instance or None",

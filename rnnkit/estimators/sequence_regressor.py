@@ -16,6 +16,7 @@ from rnnkit.estimators.base import (
     parameters,
     recurrent_estimator,
 )
+from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.inputs import InputForm, flatten_steps
 from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.estimators.regressor import NumberPrediction
@@ -55,6 +56,7 @@ True
     )
     _per_step: ClassVar[bool] = True
 
+    @takes_device_arrays
     def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:
         """Go on from the end of each sequence in closed loop: every output is the next input.
 
@@ -84,14 +86,14 @@ True
         sequences, _ = self._read_new(X, lengths)
         if not sequences.lengths.all():
             raise ValueError(f"X: sequence {int(np.argmin(sequences.lengths))} is empty (length 0)")
-        backend = get_backend(self.device)
-        bound = self.network_.bind(backend)
+        backend = get_backend(self.device, fall_back=True)
         values = self._values(sequences, self.network_)
         steps = np.empty((len(sequences), n_steps, self.n_outputs_), self.network_.dtype)
-        for batch in bounded_batches(sequences.offsets):
-            x = backend.xp.asarray(values[batch.rows])
-            forecasts = _closed_loop(bound, batch.plan, x, n_steps)
-            steps[batch.sequences] = np.stack([to_host(f, backend) for f in forecasts], axis=1)
+        with backend.active():
+            bound = self.network_.bind(backend)
+            for batch in bounded_batches(sequences.offsets):
+                forecasts = _closed_loop(bound, batch.plan, values[batch.rows], n_steps)
+                steps[batch.sequences] = np.stack([to_host(f, backend) for f in forecasts], axis=1)
         return steps if self._vector_targets else steps[:, :, 0]
 
     def _check_closed_loop(self, n_steps: Any) -> None:
@@ -117,7 +119,7 @@ def _closed_loop(bound: BoundNetwork, plan: Plan, x: Any, n_steps: int) -> list[
     """Return the predictions (B, K) of each step after the end of the sequences."""
     n_sequences = plan.n_sequences
     decisions = bound.decision(plan, bound.forward(plan, x))
-    latest = decisions[plan.last_rows()].copy()
+    latest = decisions.take(bound.backend.xp.asarray(plan.last_rows()), axis=0)
     forecasts = [latest]
     one_step = pack(np.ones(n_sequences, np.intp))
     while len(forecasts) < n_steps:

@@ -54,9 +54,11 @@ class Stream:
             raise ValueError(f"stream() needs scores of every step; {name} scores whole sequences")
         self._estimator = estimator
         self._network = network
-        self._backend = get_backend(estimator.device)
-        self._bound = NetworkStream(network, self._backend)
-        self._takes_numbers = self._backend.xp is np and estimator.embedding_dim is None
+        self._backend = get_backend(estimator.device, fall_back=True)
+        with self._backend.active():
+            self._bound = NetworkStream(network, self._backend)
+        self._on_host = self._backend.xp is np
+        self._takes_numbers = estimator.embedding_dim is None
         self._shape = (estimator._n_step_features,)
         self._dtype = network.dtype
         self._scores: Any = None
@@ -102,11 +104,10 @@ class Stream:
         ValueError, TypeError
             If x is not one step as in `fit`.
         """
-        scores = self._bound.step(self._read(x))
-        self._started = True
-        self._scores = scores
-        decision = to_host(self._bound.decision(scores), self._backend)
-        return self._estimator._present(decision)[0]
+        if self._on_host:
+            return self._step(x)
+        with self._backend.active():
+            return self._step(x)
 
     def predict_proba(self) -> np.ndarray:
         """Return the probabilities that belong to the last step's prediction.
@@ -124,8 +125,16 @@ class Stream:
         """
         if self._scores is None:
             raise ValueError("predict_proba() needs at least one step()")
-        probabilities = self._bound.probabilities(self._scores)
-        return to_host(probabilities, self._backend)[0]
+        with self._backend.active():
+            probabilities = self._bound.probabilities(self._scores)
+            return to_host(probabilities, self._backend)[0]
+
+    def _step(self, x: Any) -> Any:
+        scores = self._bound.step(self._read(x))
+        self._started = True
+        self._scores = scores
+        decision = to_host(self._bound.decision(scores), self._backend)
+        return self._estimator._present(decision)[0]
 
     def _read(self, x: Any) -> Any:
         """Return x as the network takes it; what is in that form already passes quickly."""

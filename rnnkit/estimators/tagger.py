@@ -14,6 +14,7 @@ from rnnkit.estimators.base import (
     parameters,
     recurrent_estimator,
 )
+from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.inputs import InputForm, flatten_steps
 from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import (
@@ -58,6 +59,7 @@ class RecurrentSequenceTagger(LabelPrediction):
 
     output: str = "softmax"
 
+    @takes_device_arrays
     def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the probability of every class at every step.
 
@@ -83,6 +85,7 @@ class RecurrentSequenceTagger(LabelPrediction):
         sequences, form = self._read_new(X, lengths)
         return form.restore(self._probabilities(sequences), sequences.offsets)
 
+    @takes_device_arrays
     def predict_log_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the logarithm of the probability of every class at every step.
 

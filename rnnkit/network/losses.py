@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.sequences import Plan
 
 __all__ = [
@@ -71,7 +71,7 @@ class Output(Protocol):
         plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
-    ) -> tuple[float, Array]:
+    ) -> tuple[Scalar, Array]:
         """Return the weighted sum of the losses and its gradient by the raw scores.
 
         scores (P, K) or (B, K); targets and weights are arranged like the score rows (or like
@@ -132,7 +132,7 @@ class RowOutput(ABC):
         plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
-    ) -> tuple[float, Array]:
+    ) -> tuple[Scalar, Array]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
 
     @abstractmethod
@@ -190,7 +190,7 @@ class SoftmaxCrossEntropy(RowOutput):
         plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
-    ) -> tuple[float, Array]:
+    ) -> tuple[Scalar, Array]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
         return backend.softmax_cross_entropy(scores, targets, weights, self.label_smoothing)
 
@@ -227,13 +227,13 @@ class _Elementwise(RowOutput):
         plan: Plan,
         parameters: Mapping[str, Array],
         gradients: Mapping[str, Array],
-    ) -> tuple[float, Array]:
+    ) -> tuple[Scalar, Array]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
         losses, slopes = self.compare(scores, targets, backend.xp)
         if weights is not None:
             losses *= weights[:, None]
             slopes *= weights[:, None]
-        return float(losses.sum()), slopes
+        return backend.scalar(losses.sum()), slopes
 
     @abstractmethod
     def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
@@ -415,4 +415,4 @@ class Bernoulli(_Elementwise):
 def _sigmoid(scores: Array, xp: Any) -> Array:
     """Return ``1 / (1 + exp(-scores))`` without overflow."""
     e = xp.exp(-xp.abs(scores))
-    return xp.where(scores >= 0, 1.0, e) / (1.0 + e)
+    return xp.where(scores >= 0, xp.ones_like(e), e) / (1.0 + e)

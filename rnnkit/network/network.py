@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.cells import LayerSpec, make_activation
 from rnnkit.network.layers import Dense, Dropout, InputNoise, Layer, Recurrent, State, Step
 from rnnkit.network.losses import Output
@@ -16,7 +16,7 @@ from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.sequences import Plan
 
-__all__ = ["BoundNetwork", "Network", "build_network"]
+__all__ = ["BoundNetwork", "Network", "build_network", "uploads"]
 
 
 class Network:
@@ -158,7 +158,10 @@ class BoundNetwork:
         self._backward_chain = [
             operation.backward for operation in self._operations[self._first_with_gradient :]
         ][::-1]
-        self._forward_chain = [operation.forward for operation in self._operations]
+        self._forward_chain = [
+            *uploads(backend),
+            *(operation.forward for operation in self._operations),
+        ]
         self._stateful = [
             operation for operation in self._operations if hasattr(operation, "state")
         ]
@@ -179,7 +182,7 @@ class BoundNetwork:
             How the sequences lie in the packed rows.
         x : array of shape (P, I), or tuple of (P, C) intp and (P, I) or None
             Numeric inputs in the network's dtype, or for a network with token inputs the
-            token columns and the numeric inputs beside them.
+            token columns and the numeric inputs beside them. On the host or on the backend.
         noise : numpy.random.Generator, default=None
             Where noise and dropout masks are drawn from while training; None: no noise, no
             dropout, and zoneout at its expected value.
@@ -244,7 +247,7 @@ class BoundNetwork:
 
     def loss(
         self, plan: Plan, scores: Array, targets: Array, weights: Array | None
-    ) -> tuple[float, Array]:
+    ) -> tuple[Scalar, Array]:
         """Return the weighted loss sum and its gradient by the scores (see `Output.loss`)."""
         return self.output.loss(
             self.backend, scores, targets, weights, plan, self.parameters, self.gradients
@@ -315,10 +318,30 @@ class BoundNetwork:
         step.plan, step.noise = plan, None
         for operation in self._stateful:
             operation.state = None
+        for upload in uploads(self.backend):
+            x = upload(x, step)
         for position in range(places[layer] + 1):
             step.training = training and position == places[layer]
             x = self._operations[position].forward(x, step)
         return self._operations[places[layer]]
+
+
+def uploads(backend: Backend) -> list[Callable[[Any, Step], Any]]:
+    """Return what a chain of operations begins with: on the host nothing, else an upload.
+
+    It takes inputs as `BoundNetwork.forward` does; token ids stay on the host.
+    """
+    if backend.xp is np:
+        return []
+    upload = backend.xp.asarray
+
+    def forward(x: Any, step: Step) -> Any:
+        if not isinstance(x, tuple):
+            return upload(x)
+        tokens, numeric = x
+        return tokens, None if numeric is None else upload(numeric)
+
+    return [forward]
 
 
 def build_network(

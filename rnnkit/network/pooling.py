@@ -7,12 +7,11 @@ nor on where a cut carried its state over.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, PackedPlan
+from rnnkit.backends.interface import Array, Backend, PackedPlan
 from rnnkit.network.initializers import glorot_uniform
 from rnnkit.network.layers import Layer, Operation, State, Step
 
@@ -43,13 +42,7 @@ class Pooling(Layer):
     def bind(self, backend, parameters, gradients, dtype, input_gradient) -> Operation:
         """Return the layer's operation."""
         operation = _MeanOperation if self.kind == "mean" else _MaxOperation
-        return operation(dtype, backend.xp)
-
-
-def _step_slices(plan: PackedPlan) -> list[tuple[int, int, int]]:
-    """List first row, last row and number of sequences of each step."""
-    offsets = plan.step_offsets.tolist()
-    return [(first, last, last - first) for first, last in pairwise(offsets)]
+        return operation(dtype, backend)
 
 
 def _sequence_of_row(plan: PackedPlan) -> np.ndarray:
@@ -61,9 +54,10 @@ def _sequence_of_row(plan: PackedPlan) -> np.ndarray:
 class _MeanOperation:
     """Adds step after step, so that a sequence's bits do not depend on the others."""
 
-    def __init__(self, dtype: np.dtype, xp: Any) -> None:
+    def __init__(self, dtype: np.dtype, backend: Backend) -> None:
         self.dtype = dtype
-        self.xp = xp
+        self.backend = backend
+        self.xp = backend.xp
         self.state: State | None = None  # sum so far (B, W), steps so far (B, 1)
 
     def forward(self, x: Array, step: Step) -> Array:
@@ -73,8 +67,7 @@ class _MeanOperation:
             count = self.xp.zeros((plan.n_sequences, 1), self.dtype)
         else:
             total, count = (array.copy() for array in self.state)
-        for first, last, n in _step_slices(plan):
-            total[:n] += x[first:last]
+        self.backend.add_steps(plan, x, total)
         count += self.xp.asarray(plan.lengths[:, None], self.dtype)
         self.state = (total, count)
         self._plan = plan
@@ -88,9 +81,10 @@ class _MeanOperation:
 class _MaxOperation:
     """Follows the maximum and the packed row it was found in; the first of equals."""
 
-    def __init__(self, dtype: np.dtype, xp: Any) -> None:
+    def __init__(self, dtype: np.dtype, backend: Backend) -> None:
         self.dtype = dtype
-        self.xp = xp
+        self.backend = backend
+        self.xp = backend.xp
         self.state: State | None = None  # maximum so far (B, W), -inf before the first step
 
     def forward(self, x: Array, step: Step) -> Array:
@@ -100,20 +94,16 @@ class _MaxOperation:
             xp.full(shape, -np.inf, self.dtype) if self.state is None else self.state[0].copy()
         )
         row = xp.full(shape, -1, np.intp)
-        for first, last, n in _step_slices(plan):
-            larger = x[first:last] > largest[:n]
-            xp.copyto(largest[:n], x[first:last], where=larger)
-            if step.training:
-                xp.copyto(row[:n], xp.arange(first, last)[:, None], where=larger)
+        self.backend.largest_of_steps(plan, x, largest, row if step.training else None)
         self.state = (largest,)
         self._row, self._n_rows = row, plan.n_rows
         return xp.where(xp.isneginf(largest), xp.zeros_like(largest), largest)
 
     def backward(self, dy: Array) -> Array:
-        dx = self.xp.zeros((self._n_rows, dy.shape[1]), self.dtype)
-        sequences, columns = self.xp.nonzero(self._row >= 0)
-        dx[self._row[sequences, columns], columns] = dy[sequences, columns]
-        return dx
+        # Where a sequence has no steps its row is -1: the one more that is cut off.
+        dx = self.xp.zeros((self._n_rows + 1, dy.shape[1]), self.dtype)
+        dx[self._row, self.xp.arange(dy.shape[1])] = dy
+        return dx[:-1]
 
 
 class AttentionPooling(Layer):
@@ -158,6 +148,7 @@ class _AttentionOperation:
     """Softmax and weighted sum in one pass over the steps, rescaled as the maximum grows."""
 
     def __init__(self, layer, backend, parameters, gradients, dtype, input_gradient) -> None:
+        self._backend = backend
         self.xp = backend.xp
         self.dtype = dtype
         self.state: State | None = None  # largest e (B, 1), sum of exp (B, 1), weighted sum (B, W)
@@ -178,13 +169,7 @@ class _AttentionOperation:
             weighted = xp.zeros((plan.n_sequences, x.shape[1]), self.dtype)
         else:
             largest, total, weighted = (array.copy() for array in self.state)
-        for first, last, n in _step_slices(plan):
-            new_largest = xp.maximum(largest[:n], energies[first:last])
-            shrink = xp.exp(largest[:n] - new_largest)
-            term = xp.exp(energies[first:last] - new_largest)
-            total[:n] = total[:n] * shrink + term
-            weighted[:n] = weighted[:n] * shrink + term * x[first:last]
-            largest[:n] = new_largest
+        self._backend.attend_to_steps(plan, energies, x, largest, total, weighted)
         self.state = (largest, total, weighted)
         self._saved = (plan, x, inner, energies)
         self._pooled = weighted / xp.where(total > 0, total, xp.ones_like(total))

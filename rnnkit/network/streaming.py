@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.network.layers import Recurrent, State, Step
-from rnnkit.network.network import Network
+from rnnkit.network.network import Network, uploads
 from rnnkit.network.parameters import named_views
 from rnnkit.sequences import pack
 
@@ -49,7 +49,7 @@ class NetworkStream:
             else layer.bind(backend, self._parameters, {}, network.dtype, False)
             for layer in network.layers
         ]
-        self._chain = [operation.forward for operation in operations]
+        self._chain = [*uploads(backend), *(operation.forward for operation in operations)]
         self._stateful = [operation for operation in operations if hasattr(operation, "state")]
         self._plan = pack(np.ones(1, np.intp))
         self._step = Step()
@@ -80,6 +80,7 @@ class NetworkStream:
         Parameters
         ----------
         x : array of shape (1, I), or tuple as in `BoundNetwork.forward`
+            On the host or on the backend.
 
         Returns
         -------

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.cells import LayerSpec
@@ -39,17 +38,6 @@ def _draw_table(table: np.ndarray, rng: Any) -> None:
     """Draw vectors of length about 1 from the normal distribution; row 0, the unknown, is zero."""
     table[...] = rng.standard_normal(table.shape) / math.sqrt(table.shape[1])
     table[0] = 0.0
-
-
-def _add_rows(table: Array, ids: Array, rows: Array) -> None:
-    """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
-    order = np.argsort(ids, kind="stable")
-    ordered = ids[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    bounds = np.append(starts, len(ids))
-    ones = np.ones(len(ids), rows.dtype)
-    per_id = sparse.csr_array((ones, order, bounds), shape=(len(starts), len(ids)))
-    table[ordered[starts]] += per_id @ rows
 
 
 class Embedding(Layer):
@@ -138,6 +126,7 @@ class _EmbeddingOperation:
         gradients: Mapping[str, Array],
         dtype: np.dtype,
     ) -> None:
+        self._backend = backend
         self._tables = [parameters[name] for name in layer.names]
         self._gradients = [gradients[name] for name in layer.names if gradients]
         last = layer.first_column + len(layer.sizes)
@@ -155,7 +144,7 @@ class _EmbeddingOperation:
         start = 0
         for table, column in zip(self._tables, self._ids):
             end = start + table.shape[1]
-            output[:, start:end] = table[column]
+            output[:, start:end] = table[self._backend.xp.asarray(column)]
             start = end
         return output
 
@@ -163,7 +152,7 @@ class _EmbeddingOperation:
         start = 0
         for gradient, column in zip(self._gradients, self._ids):
             end = start + gradient.shape[1]
-            _add_rows(gradient, column, dy[:, start:end])
+            self._backend.add_rows(gradient, column, dy[:, start:end])
             start = end
 
 
@@ -271,6 +260,7 @@ class _CharacterOperation:
         gradients: Mapping[str, Array],
         dtype: np.dtype,
     ) -> None:
+        self._backend = backend
         self._columns = slice(*layer.columns)
         self._table = parameters["characters.embedding"]
         self._gradient = gradients.get("characters.embedding")
@@ -287,17 +277,19 @@ class _CharacterOperation:
         inner = self._step
         inner.plan, inner.training, inner.noise = plan, step.training, step.noise
         self._recurrent.state = None
-        features = self._recurrent.forward(self._table[self._ids], inner)
+        upload = self._backend.xp.asarray
+        features = self._recurrent.forward(self._table[upload(self._ids)], inner)
         output = self._output.rows(len(self._word_of_row))
-        output[...] = features[self._position[self._word_of_row]]
+        output[...] = features[upload(self._position[self._word_of_row])]
         return output
 
     def backward(self, dy: Array) -> None:
-        dfeatures = np.zeros((len(self._position), dy.shape[1]), dy.dtype)
-        _add_rows(dfeatures, self._position[self._word_of_row], dy)
+        backend = self._backend
+        dfeatures = backend.xp.zeros((len(self._position), dy.shape[1]), dy.dtype)
+        backend.add_rows(dfeatures, self._position[self._word_of_row], dy)
         dcharacters = self._recurrent.backward(dfeatures)
         if len(self._ids):
-            _add_rows(self._gradient, self._ids, dcharacters)
+            backend.add_rows(self._gradient, self._ids, dcharacters)
 
 
 def _different_words(characters: Tokens) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array
+from rnnkit.backends.interface import Array, Scalar
 from rnnkit.network.layers import Recurrent
 from rnnkit.network.network import BoundNetwork, Network
 from rnnkit.sequences import Batch, Plan, batch_of, windows
@@ -85,14 +85,14 @@ class Objective:
         self._targets: Any = data.targets
         if data.targets.dtype != object:
             self._targets = self._upload(data.targets)
-        self._weights = None if data.weights is None else self._upload(data.weights)
+        self._weights = data.weights  # on the host, where they are summed
         self._matrices = [
             (bound.parameters[name], bound.gradients[name])
             for name, shape in network.parameters.shapes.items()
             if len(shape) > 1
         ]
 
-    def add(self, batch: Batch, noise: np.random.Generator) -> tuple[float, float]:
+    def add(self, batch: Batch, noise: np.random.Generator) -> tuple[Scalar, float]:
         """Add a minibatch's gradient; return the weighted loss sum and the sum of weights."""
         if batch.plan.n_rows > self._max_rows and batch.plan.n_sequences > 1:
             sums = [self._add_part(part, noise) for part in self.parts(batch)]
@@ -112,7 +112,7 @@ class Objective:
 
     def add_windows(
         self, batch: Batch, n_steps: int, noise: np.random.Generator
-    ) -> Iterator[tuple[float, float]]:
+    ) -> Iterator[tuple[Scalar, float]]:
         """Add the gradient of one window of steps after the other, carrying the states.
 
         Yields the weighted loss sum and the sum of weights of each window that has a loss; the
@@ -141,7 +141,7 @@ class Objective:
                 weights = self._ended(weights, n_left, n_active)
             yield self._back(plan, scores, targets, weights)
 
-    def finish(self, weight_sum: float) -> float:
+    def finish(self, weight_sum: float) -> Scalar:
         """Divide the gradient by the sum of weights, add the penalties' share of it.
 
         Returns the penalties, not divided.
@@ -149,18 +149,19 @@ class Objective:
         scale = 1.0 / weight_sum
         self._gradient *= scale
         penalty = 0.0
+        backend = self._bound.backend
         if self._alpha:
             for weight, gradient in self._matrices:
                 gradient += (self._alpha * scale) * weight
-                penalty += 0.5 * self._alpha * float((weight * weight).sum())
+                penalty += 0.5 * self._alpha * backend.scalar((weight * weight).sum())
         if self._l1:
-            xp = self._bound.backend.xp
+            xp = backend.xp
             for weight, gradient in self._matrices:
                 gradient += (self._l1 * scale) * xp.sign(weight)
-                penalty += self._l1 * float(xp.abs(weight).sum())
+                penalty += self._l1 * backend.scalar(xp.abs(weight).sum())
         return penalty
 
-    def _add_part(self, batch: Batch, noise: np.random.Generator) -> tuple[float, float]:
+    def _add_part(self, batch: Batch, noise: np.random.Generator) -> tuple[Scalar, float]:
         plan = batch.plan
         scores = self._bound.forward(plan, self._gather(batch.rows), noise)
         targets, weights = self._targets_of(
@@ -170,9 +171,10 @@ class Objective:
         return self._back(plan, scores, targets, weights)
 
     def _back(
-        self, plan: Plan, scores: Array, targets: Array, weights: Array | None
-    ) -> tuple[float, float]:
-        loss_sum, dscores = self._bound.loss(plan, scores, targets, weights)
+        self, plan: Plan, scores: Array, targets: Array, weights: np.ndarray | None
+    ) -> tuple[Scalar, float]:
+        uploaded = None if weights is None else self._upload(weights)
+        loss_sum, dscores = self._bound.loss(plan, scores, targets, uploaded)
         self._bound.backward(dscores)
         if weights is not None:
             return loss_sum, float(weights.sum())
@@ -188,18 +190,18 @@ class Objective:
 
     def _targets_of(
         self, target_places: np.ndarray, weight_places: np.ndarray
-    ) -> tuple[Array, Array | None]:
+    ) -> tuple[Array, np.ndarray | None]:
         if self._targets.dtype != object:
             target_places = self._upload(target_places)
         targets = self._targets.take(target_places, axis=0)
         if self._weights is None:
             return targets, None
-        return targets, self._weights.take(self._upload(weight_places), axis=0)
+        return targets, self._weights.take(weight_places, axis=0)
 
-    def _ended(self, weights: Array | None, n_left: int, n_active: int) -> Array:
+    def _ended(self, weights: np.ndarray | None, n_left: int, n_active: int) -> np.ndarray:
         """Return weights (n_active,) that are 0 for the first n_left, unfinished, sequences."""
         if weights is None:
-            weights = self._bound.backend.xp.ones(n_active, self._gradient.dtype)
+            weights = np.ones(n_active, self._gradient.dtype)
         weights[:n_left] = 0.0
         return weights
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.network import Network
 from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.callbacks import Callback
@@ -289,18 +289,17 @@ class Trainer:
         n_batches = -(-data.n_sequences // self.batch_size)
         step = self.n_epochs * n_batches
         n_steps = schedule_epochs * n_batches
-        loss_sum = weight_sum = 0.0
+        updates = _Updates(self.backend, self.n_epochs + 1)
         rate = self.learning_rate_init
         rng = self.random_state if self.shuffle else None
         for number, batch in enumerate(minibatches(data.offsets, self.batch_size, rng)):
             rate = self.schedule.rate(step + number, n_steps, self.learning_rate_init)
             for loss, weight in self._gradients(objective, batch):
                 if weight > 0:
-                    loss_sum += self._update(objective, loss, weight, rate, number)
-                    weight_sum += weight
-        return loss_sum / weight_sum, rate
+                    self._update(objective, loss, weight, rate, number, updates)
+        return updates.mean_loss(), rate
 
-    def _gradients(self, objective: Objective, batch: Batch) -> Iterator[tuple[float, float]]:
+    def _gradients(self, objective: Objective, batch: Batch) -> Iterator[tuple[Scalar, float]]:
         """Make the gradient of each update of a minibatch; yield loss sum and weight sum."""
         gradient = self._bound.flat_gradient
         gradient.fill(0)
@@ -312,19 +311,23 @@ class Trainer:
             gradient.fill(0)
 
     def _update(
-        self, objective: Objective, loss: float, weight: float, rate: float, batch_number: int
-    ) -> float:
-        """Clip the gradient and take a step; return the loss sum with the penalties."""
+        self,
+        objective: Objective,
+        loss: Scalar,
+        weight: float,
+        rate: float,
+        batch_number: int,
+        updates: _Updates,
+    ) -> None:
+        """Clip the gradient and take a step."""
         bound = self._bound
         gradient = bound.flat_gradient
         penalty = objective.finish(weight)
         if self.clip_value is not None:
             self.backend.xp.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
         norm = self.backend.clip_norm(gradient, self.clip_norm)
-        if not (math.isfinite(norm) and math.isfinite(loss)):
-            raise _NotFiniteError(self.n_epochs + 1, batch_number + 1)
+        updates.add(batch_number + 1, loss + penalty, norm, weight)
         self._state.update(bound.flat_parameters, gradient, rate)
-        return loss + penalty
 
     def _end_epoch(
         self,
@@ -378,7 +381,8 @@ class Trainer:
             gradient.fill(0)
             loss, weight = objective.add(everything, _philox(self._noise_seed))
             penalty = objective.finish(weight)
-            return (loss + penalty) / weight, _to_host(gradient).astype(np.float64)
+            (total,) = self.backend.to_floats([loss + penalty])
+            return total / weight, _to_host(gradient).astype(np.float64)
 
         def iteration_end(intermediate_result: optimize.OptimizeResult) -> None:
             nonlocal started
@@ -416,6 +420,45 @@ class Trainer:
         if result.status == 1:
             return "max_iter", f"L-BFGS reached its limit of {n_epochs} iterations."
         return "converged", f"L-BFGS ended: {result.message}"
+
+
+class _Updates:
+    """Losses and gradient norms of an epoch's updates.
+
+    Floats are checked as they come. What lies on a GPU is asked for once, at the epoch's end: the
+    weights are those of the epoch before, whichever update was the first that was not finite.
+    """
+
+    def __init__(self, backend: Backend, epoch: int) -> None:
+        self._backend = backend
+        self._epoch = epoch
+        self._batches: list[int] = []
+        self._losses: list[Scalar] = []
+        self._norms: list[Scalar] = []
+        self._weight_sum = 0.0
+
+    def add(self, batch: int, loss: Scalar, norm: Scalar, weight: float) -> None:
+        """Note an update's loss sum, gradient norm and sum of weights."""
+        self._batches.append(batch)
+        self._losses.append(loss)
+        self._norms.append(norm)
+        self._weight_sum += weight
+        if isinstance(norm, float) and isinstance(loss, float):
+            self._require_finite(batch, loss, norm)
+
+    def mean_loss(self) -> float:
+        """Return the mean loss of the epoch."""
+        figures = self._backend.to_floats(self._losses + self._norms)
+        losses, norms = figures[: len(self._losses)], figures[len(self._losses) :]
+        loss_sum = 0.0
+        for batch, loss, norm in zip(self._batches, losses, norms):
+            self._require_finite(batch, loss, norm)
+            loss_sum += loss
+        return loss_sum / self._weight_sum
+
+    def _require_finite(self, batch: int, loss: float, norm: float) -> None:
+        if not (math.isfinite(norm) and math.isfinite(loss)):
+            raise _NotFiniteError(self._epoch, batch)
 
 
 @dataclass

@@ -15,11 +15,6 @@ def is_public(module_name):
 
 
 def load_public_modules():
-    """Return the public modules, without the CUDA backend, which needs CuPy to load."""
     found = pkgutil.walk_packages(rnnkit.__path__, "rnnkit.")
     names = ["rnnkit", *(module.name for module in found)]
-    return [
-        importlib.import_module(name)
-        for name in names
-        if is_public(name) and name != "rnnkit.backends.cuda"
-    ]
+    return [importlib.import_module(name) for name in names if is_public(name)]

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("rnnkit", "tests", "benchmarks", "examples", "docs", ".ci")
-SUFFIXES = {".py", ".pyx", ".pxd", ".h", ".inl", ".c", ".cu", ".cuh", ".md", ".toml"}
+SUFFIXES = {".py", ".pyx", ".pxd", ".h", ".inl", ".c", ".cpp", ".cu", ".md", ".toml"}
 FORBIDDEN_FLAGS = ("-O" + "fast", "-ffast" + "-math", "-march=" + "native")
 DOUBT = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 
@@ -44,7 +44,7 @@ def test_no_note_of_unfinished_work(path):
     assert found is None, f"{relative(path)} says {found.group()}"
 
 
-C_SOURCES = [p for p in SOURCES if p.suffix in {".c", ".h", ".inl"}]
+C_SOURCES = [p for p in SOURCES if p.suffix in {".c", ".h", ".inl", ".cu", ".cpp"}]
 
 
 @pytest.mark.parametrize("path", C_SOURCES, ids=relative)

@@ -427,3 +427,14 @@ def test_unknown_instruction_set_is_refused():
 def test_unknown_update_rule():
     with pytest.raises(ValueError, match="unknown update rule 'adamax'; allowed are sgd"):
         CPU.update("adamax", np.zeros(1), np.zeros(1), {}, learning_rate=0.1, step=1)
+
+
+def test_rows_are_added_to_the_row_of_their_id():
+    rng = np.random.RandomState(0)
+    table = rng.standard_normal((7, 3))
+    ids = np.array([2, 0, 2, 6, 2, 0])
+    rows = rng.standard_normal((6, 3))
+    expected = table.copy()
+    REFERENCE.add_rows(expected, ids, rows)
+    CPU.add_rows(table, ids, rows)
+    assert_close(table, expected, np.float64, len(ids))

@@ -274,7 +274,7 @@ BAD = {
     ),
     "reset": ({"reset": "never"}, ValueError, "reset must be 'after' or 'before', got 'never'"),
     "clip": ({"cell_clip": -1.0}, ValueError, "cell_clip must be positive or None, got -1.0"),
-    "backend": ({"backend": "gpu"}, ValueError, "unknown backend 'gpu'"),
+    "backend": ({"backend": "cuda"}, ValueError, "backend must be 'cpu' or 'reference'"),
     "x_2d": ({"x": np.zeros((4, 2))}, ValueError, r"x must have shape \(N, T, I\).* got shape"),
     "x_none": ({"x": None}, TypeError, "x must be an array"),
     "x_complex": ({"x": draw_x().astype(complex)}, ValueError, "Complex data not supported"),

@@ -6,22 +6,10 @@ import pytest
 from rnnkit.network.tokens import (
     CharacterEncoder,
     Embedding,
-    _add_rows,
     _different_words,
     unknown_rates,
 )
 from rnnkit.network.tokens import _word_lengths as word_lengths
-
-
-def test_rows_are_added_to_the_row_of_their_id():
-    rng = np.random.RandomState(0)
-    table = rng.standard_normal((7, 3))
-    ids = np.array([2, 0, 2, 6, 2, 0])
-    rows = rng.standard_normal((6, 3))
-    expected = table.copy()
-    np.add.at(expected, ids, rows)
-    _add_rows(table, ids, rows)
-    np.testing.assert_allclose(table, expected, rtol=8 * np.finfo(float).eps)
 
 
 def test_every_different_word_is_found_once():

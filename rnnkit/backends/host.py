@@ -1,0 +1,75 @@
+"""What the backends on the host have in common: the few calls that NumPy alone answers.
+
+Letters: B sequences of the minibatch, T steps, P packed rows, W columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
+
+import numpy as np
+
+from rnnkit.backends.interface import Array, PackedPlan
+
+__all__ = ["HostBackend"]
+
+_ALWAYS_ACTIVE = nullcontext()
+
+
+class HostBackend:
+    """Base of the backends whose arrays are NumPy's."""
+
+    xp = np
+
+    def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
+        """Do nothing: the host is always active."""
+        return _ALWAYS_ACTIVE
+
+    def scalar(self, x: Array) -> float:
+        """Return a sum as a float."""
+        return float(x)
+
+    def to_floats(self, numbers: Sequence[float]) -> list[float]:
+        """Return numbers as floats."""
+        return [float(number) for number in numbers]
+
+    def add_steps(self, plan: PackedPlan, x: Array, total: Array) -> None:
+        """Add the rows (P, W) of each sequence to its row of total (B, W), step after step."""
+        for first, last, n in _step_slices(plan):
+            total[:n] += x[first:last]
+
+    def largest_of_steps(
+        self, plan: PackedPlan, x: Array, largest: Array, row: Array | None
+    ) -> None:
+        """Raise largest (B, W) to the maximum over each sequence's rows of x (P, W)."""
+        for first, last, n in _step_slices(plan):
+            larger = x[first:last] > largest[:n]
+            np.copyto(largest[:n], x[first:last], where=larger)
+            if row is not None:
+                np.copyto(row[:n], np.arange(first, last)[:, None], where=larger)
+
+    def attend_to_steps(
+        self,
+        plan: PackedPlan,
+        energies: Array,
+        x: Array,
+        largest: Array,
+        total: Array,
+        weighted: Array,
+    ) -> None:
+        """Go on with the sums of a softmax over the steps of each sequence."""
+        for first, last, n in _step_slices(plan):
+            new_largest = np.maximum(largest[:n], energies[first:last])
+            shrink = np.exp(largest[:n] - new_largest)
+            term = np.exp(energies[first:last] - new_largest)
+            total[:n] = total[:n] * shrink + term
+            weighted[:n] = weighted[:n] * shrink + term * x[first:last]
+            largest[:n] = new_largest
+
+
+def _step_slices(plan: PackedPlan) -> list[tuple[int, int, int]]:
+    """List first row, last row and number of sequences of each step."""
+    offsets = plan.step_offsets.tolist()
+    return [(first, last, last - first) for first, last in pairwise(offsets)]

@@ -1,0 +1,58 @@
+"""A stand-in for the cuBLAS library: the few functions that are called, column-major in NumPy."""
+
+import ctypes
+
+import numpy as np
+
+SUCCESS, INVALID = 0, 7
+
+
+def column_major(address, n_rows, n_columns, distance, number):
+    """Return a view of a column-major matrix with columns `distance` apart."""
+    pointer = ctypes.cast(address, ctypes.POINTER(number))
+    flat = np.ctypeslib.as_array(pointer, shape=(distance * (n_columns - 1) + n_rows,))
+    step = flat.itemsize
+    return np.lib.stride_tricks.as_strided(
+        flat, (n_rows, n_columns), (step, distance * step), writeable=True
+    )
+
+
+class CublasStandIn:
+    """Every argument must be the ctypes object that its C type asks for."""
+
+    def __init__(self):
+        self.n_products = 0
+
+    def cublasCreate_v2(self, handle):
+        handle._obj.value = 42
+        return SUCCESS
+
+    def cublasSetStream_v2(self, handle, stream):
+        assert handle.value == 42
+        assert isinstance(stream, ctypes.c_void_p)
+        return SUCCESS
+
+    def cublasSgemm_v2(self, *arguments):
+        return self.multiply(ctypes.c_float, *arguments)
+
+    def cublasDgemm_v2(self, *arguments):
+        return self.multiply(ctypes.c_double, *arguments)
+
+    def multiply(self, number, handle, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+        integers = (op_a, op_b, m, n, k, lda, ldb, ldc)
+        assert all(isinstance(i, ctypes.c_int) for i in integers)
+        assert isinstance(alpha._obj, number)
+        assert isinstance(beta._obj, number)
+        op_a, op_b, m, n, k, lda, ldb, ldc = (i.value for i in integers)
+        shape_a, shape_b = (k, m) if op_a else (m, k), (n, k) if op_b else (k, n)
+        if lda < shape_a[0] or ldb < shape_b[0] or ldc < m:
+            return INVALID
+        matrix_a = column_major(a, *shape_a, lda, number)
+        matrix_b = column_major(b, *shape_b, ldb, number)
+        matrix_c = column_major(c, m, n, ldc, number)
+        product = (matrix_a.T if op_a else matrix_a) @ (matrix_b.T if op_b else matrix_b)
+        if beta._obj.value:
+            product = product + beta._obj.value * matrix_c
+        matrix_c[...] = alpha._obj.value * product
+        self.n_products += 1
+        return SUCCESS

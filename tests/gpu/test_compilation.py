@@ -1,0 +1,145 @@
+"""Every kernel compiled for the GPUs of today, with bounds on registers and spilled bytes."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from rnnkit.backends.kernels import (
+    GENERAL_KERNELS,
+    Device,
+    choose_tiling,
+    kernel_source,
+    layer_options,
+    real_option,
+    recurrent_source,
+)
+from rnnkit.cells import CELLS, LayerSpec
+
+ARCHITECTURES = {80: 166912, 90: 232448, 100: 232448, 120: 101376}  # shared bytes of a block
+DTYPES = ("float32", "float64")
+MOST_REGISTERS = 168  # of a thread: a block has 256, and 256 registers for each
+SIZES = (7, 64, 256, 512, 1024, 4096)  # hidden units, so that every algorithm comes up
+
+NVCC = shutil.which("nvcc")
+
+
+def has_nvrtc():
+    """Whether NVRTC can be called: the packages cuda-bindings and nvidia-cuda-nvrtc."""
+    try:
+        from cuda.bindings import nvrtc
+
+        nvrtc.nvrtcVersion()
+    except (ImportError, RuntimeError):
+        return False
+    return True
+
+
+def compile_with_nvcc(source, architecture, options, folder):
+    """Compile to a cubin and return what ptxas says."""
+    path = folder / "kernels.cu"
+    path.write_text(source, encoding="utf-8")
+    command = [NVCC, f"-arch=sm_{architecture}", "-cubin", "-Xptxas=-v", "-Werror=all-warnings"]
+    done = subprocess.run(
+        [*command, *options, "-o", str(folder / "kernels.cubin"), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def compile_with_nvrtc(source, architecture, options, folder):
+    """Compile to a cubin and return what ptxas says."""
+    from cuda.bindings import nvrtc
+
+    def call(name, *arguments):
+        status, *results = getattr(nvrtc, name)(*arguments)
+        return status, results
+
+    _, (program,) = call("nvrtcCreateProgram", source.encode(), b"kernels", 0, [], [])
+    flags = [f"-arch=sm_{architecture}", "--ptxas-options=-v", *options]
+    status, _ = call("nvrtcCompileProgram", program, len(flags), [f.encode() for f in flags])
+    _, (size,) = call("nvrtcGetProgramLogSize", program)
+    log = b" " * size
+    call("nvrtcGetProgramLog", program, log)
+    assert status == nvrtc.nvrtcResult.NVRTC_SUCCESS, log.decode()
+    return log.decode()
+
+
+@pytest.fixture(scope="module")
+def compile_for():
+    """The compiler there is: NVRTC, which users have, or nvcc."""
+    if has_nvrtc():
+        return compile_with_nvrtc
+    if NVCC is not None:
+        return compile_with_nvcc
+    return pytest.skip("neither nvcc nor the packages cuda-bindings and nvidia-cuda-nvrtc are here")
+
+
+def usage(log):
+    """Return registers and spilled bytes of each kernel that ptxas reports."""
+    names = re.findall(r"entry function '(\w+)'", log)
+    registers = [int(n) for n in re.findall(r"Used (\d+) registers", log)]
+    spilled = [
+        int(stores) + int(loads)
+        for stores, loads in re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log)
+    ]
+    assert names
+    assert len(names) == len(registers) == len(spilled)
+    return dict(zip(names, zip(registers, spilled)))
+
+
+def assert_within_bounds(log):
+    for name, (registers, spilled) in usage(log).items():
+        assert spilled == 0, f"{name} spills {spilled} bytes"
+        assert registers <= MOST_REGISTERS, f"{name} takes {registers} registers"
+
+
+def tilings(cell, architecture, dtype):
+    """Return of every algorithm the largest tile that layers of SIZES are given."""
+    device = Device(132, architecture, ARCHITECTURES[architecture])
+    found = {}
+    for hidden_size in SIZES:
+        for n_sequences in (1, 64, 256):
+            for backward in (False, True):
+                tiling = choose_tiling(
+                    *(device, n_sequences, hidden_size, len(CELLS[cell].gates)),
+                    np.dtype(dtype).itemsize,
+                    backward=backward,
+                )
+                largest = found.setdefault(tiling.algorithm, tiling)
+                if (tiling.rows, tiling.units) > (largest.rows, largest.units):
+                    found[tiling.algorithm] = tiling
+    return found
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_general_kernels(dtype, architecture, compile_for, tmp_path):
+    source, options = kernel_source(*GENERAL_KERNELS), [real_option(dtype)]
+    assert_within_bounds(compile_for(source, architecture, options, tmp_path))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_kernels(cell, architecture, compile_for, tmp_path):
+    """In float32, with every option of the cell at once, for every algorithm."""
+    spec = LayerSpec(cell, 3, 5, cell_clip=1.0, peephole=cell == "lstm")
+    chosen = tilings(cell, architecture, "float32")
+    assert set(chosen) == {"cluster", "grid", "steps"}
+    for tiling in chosen.values():
+        flags = [*layer_options(spec, np.float32), *tiling.options()]
+        log = compile_for(recurrent_source(cell), architecture, flags, tmp_path)
+        assert_within_bounds(log)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_recurrent_kernels_in_float64(cell, compile_for, tmp_path):
+    for tiling in tilings(cell, 90, "float64").values():
+        flags = [*layer_options(LayerSpec(cell, 3, 5), np.float64), *tiling.options()]
+        log = compile_for(recurrent_source(cell), 90, flags, tmp_path)
+        assert_within_bounds(log)

@@ -1,0 +1,245 @@
+"""Estimators with device="cuda": the CPU's answers, clear errors, pickles that need no GPU."""
+
+import copy
+import pickle
+import pickletools
+import subprocess
+import sys
+import textwrap
+import warnings
+
+import numpy as np
+import pytest
+from estimators.problems import estimator, labels_of, numbers_of, padded, ragged, tags_of
+from gpu.arrays import FIRST_LOSSES
+from gpu.cupy_stand_in import CUPY, MemoryPool, standing_in
+from gpu.host_kernels import needs_compiler
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+import rnnkit
+from rnnkit import backends
+from rnnkit.backends import cuda, get_backend
+from rnnkit.exceptions import MissingExtraError
+
+pytestmark = needs_compiler
+
+X = ragged(24)
+Y = labels_of(X)
+NO_DRIVER = "cudaErrorInsufficientDriver: CUDA driver version is insufficient"
+
+TASKS = {
+    "Classifier": (Y, "predict_proba"),
+    "Regressor": (np.array([x[-1].sum() for x in X]), "predict"),
+    "SequenceTagger": (tags_of(X), "predict_proba"),
+    "SequenceRegressor": (numbers_of(X), "predict"),
+    "SequenceLabeller": ([["up"], ["down", "up"]] * 12, "predict_proba"),
+}
+
+
+@pytest.fixture
+def on_gpu(cublas):
+    """A machine with two GPUs that are stood in for, and cuBLAS."""
+    with standing_in(n_devices=2):
+        yield CUPY
+
+
+@pytest.fixture(autouse=True)
+def warned_of_nothing():
+    backends._warn_of_fall_back.cache_clear()
+    yield
+    backends._warn_of_fall_back.cache_clear()
+
+
+def flat(predictions):
+    return np.concatenate([np.ravel(piece) for piece in predictions])
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_answers_as_on_the_cpu(task, cell, on_gpu):
+    y, method = TASKS[task]
+    answers = []
+    for device in ("cpu", "cuda"):
+        model = estimator(cell, task, device=device, max_iter=3, batch_size=8).fit(X, y)
+        assert all(type(weight) is np.ndarray for weight in model.weights_.values())
+        answers.append(flat(getattr(model, method)(X)))
+        assert isinstance(model.score(X, y), float)
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
+def test_early_stopping_partial_fit_and_tokens(on_gpu):
+    ids = [np.arange(1, 4) % (i % 3 + 2) for i in range(12)]
+    y = [i % 2 for i in range(12)]
+    options = {
+        "embedding_dim": 3,
+        "max_iter": 2,
+        "early_stopping": True,
+        "validation_fraction": 0.3,
+    }
+    scores = [
+        estimator("GRU", "Classifier", device=device, **options).fit(ids, y).loss_curve_
+        for device in ("cpu", "cuda")
+    ]
+    np.testing.assert_allclose(scores[1], scores[0], rtol=FIRST_LOSSES)
+    model = estimator("GRU", "Classifier", device="cuda")
+    losses = [model.partial_fit(X, Y, ["down", "up"]).loss_ for _ in range(5)]
+    assert losses[-1] < losses[0]
+
+
+def test_stream_forecast_states_and_gates(on_gpu):
+    dense = np.random.RandomState(0).standard_normal((6, 5, 1))
+    found, expected = (
+        estimator("LSTM", "SequenceRegressor", device=device, max_iter=2).fit(dense, dense)
+        for device in ("cuda", "cpu")
+    )
+    close = dict(rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+    np.testing.assert_allclose(found.forecast(dense, 3), expected.forecast(dense, 3), **close)
+    np.testing.assert_allclose(found.hidden_states(dense), expected.hidden_states(dense), **close)
+    gates, wanted = found.gate_activations(dense), expected.gate_activations(dense)
+    for gate in "ifgo":
+        np.testing.assert_allclose(gates[gate], wanted[gate], **close)
+    stream = found.stream()
+    steps = [stream.step(step) for step in dense[0]]
+    np.testing.assert_allclose(steps, found.predict(dense)[0], **close)
+
+
+def test_arrays_of_the_gpu_are_answered_on_the_gpu(on_gpu):
+    dense, lengths = padded(X, fill=0.0)
+    y = np.array([len(x) % 2 for x in X])
+    model = estimator("GRU", "Classifier", device="cuda", max_iter=2)
+    gpu_X, gpu_y, gpu_lengths = map(on_gpu.asarray, (dense, y, lengths))
+    weights = on_gpu.ones(len(X))
+    model.fit(gpu_X, gpu_y, sample_weight=weights, lengths=gpu_lengths)
+    answers = {
+        name: getattr(model, name) for name in ("predict", "predict_proba", "predict_log_proba")
+    }
+    for name, method in answers.items():
+        on_host = method(dense, lengths=lengths)
+        assert type(on_host) is np.ndarray, name
+        on_device = method(gpu_X, lengths=gpu_lengths)
+        assert type(on_device) is on_gpu.ndarray, name
+        np.testing.assert_array_equal(on_device.get(), on_host)
+    assert type(model.gate_activations(gpu_X)["r"]) is on_gpu.ndarray
+    assert model.score(gpu_X, gpu_y, lengths=lengths) == model.score(dense, y, lengths=lengths)
+
+
+def test_labels_that_are_no_numbers_come_back_on_the_host(on_gpu):
+    dense = np.random.RandomState(0).standard_normal((8, 4, 1))
+    model = estimator("GRU", "Classifier", device="cuda", max_iter=1).fit(dense, list("ab" * 4))
+    assert type(model.predict(on_gpu.asarray(dense))) is np.ndarray
+
+
+def test_the_cpu_still_refuses_arrays_of_a_gpu(on_gpu):
+    with pytest.raises(TypeError, match=r'X lies on a GPU .* use device="cuda"'):
+        estimator("GRU", "Classifier").fit(on_gpu.ones((4, 3, 1)), [0, 1, 0, 1])
+
+
+def test_a_gpu_of_another_number(on_gpu):
+    used = []
+    device = on_gpu.cuda.Device
+    entered = device.__enter__
+    device.__enter__ = lambda self: used.append(self.number) or entered(self)
+    try:
+        estimator("GRU", "Classifier", device="cuda:1", max_iter=1).fit(X, Y)
+    finally:
+        device.__enter__ = entered
+    assert set(used) == {1}
+    with pytest.raises(RuntimeError, match=r"'cuda:2' does not exist; .* has 2 GPU\(s\)"):
+        estimator("GRU", "Classifier", device="cuda:2").fit(X, Y)
+
+
+def test_auto_takes_the_gpu_where_there_is_one(on_gpu):
+    assert get_backend("auto").name == "cuda"
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu():
+    with standing_in(error=NO_DRIVER):
+        assert get_backend("auto").name == "cpu"
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "cuda:k", "auto:1", 3, None])
+def test_other_names_are_refused(device):
+    with pytest.raises(ValueError, match=r"'device' parameter of GRUClassifier must be .*cuda:k"):
+        estimator("GRU", "Classifier", device=device).fit(X, Y)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_without_a_gpu_fit_says_so(device):
+    with (
+        standing_in(error=NO_DRIVER),
+        pytest.raises(RuntimeError, match=r"CuPy finds no usable NVIDIA GPU .*use device='cpu'"),
+    ):
+        estimator("GRU", "Classifier", device=device).fit(X, Y)
+
+
+def test_without_cupy_fit_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(MissingExtraError, match=r'"rnnkit\[cuda12\]"'):
+        estimator("GRU", "Classifier", device="cuda").fit(X, Y)
+
+
+def test_an_option_the_gpu_lacks_is_named(on_gpu):
+    with pytest.raises(ValueError, match="layer_norm=True is not supported on device 'cuda'"):
+        estimator("GRU", "Classifier", device="cuda", layer_norm=True).fit(X, Y)
+
+
+def test_a_pickle_holds_no_array_of_the_gpu_and_predicts_without_one(on_gpu):
+    model = estimator("LSTM", "Classifier", device="cuda", max_iter=2).fit(X, Y)
+    model.partial_fit(X, Y)
+    pickled = pickle.dumps(model)
+    names = {str(argument) for _, argument, _ in pickletools.genops(pickled)}
+    assert not [name for name in names if "cupy" in name]
+    expected = model.predict_proba(X)
+    with standing_in(error=NO_DRIVER):
+        again = pickle.loads(pickled)
+        with pytest.warns(UserWarning, match="device='cuda' cannot be used here, the CPU"):
+            found = again.predict_proba(X)
+        with warnings.catch_warnings(action="error"):  # said once, not again
+            again.predict(X)
+        np.testing.assert_allclose(found, expected, rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+        with pytest.raises(RuntimeError, match="device 'cuda' cannot be used"):
+            again.fit(X, Y)
+    assert copy.deepcopy(model).predict(X).tolist() == model.predict(X).tolist()
+
+
+def test_grid_search(on_gpu):
+    model = estimator("GRU", "Classifier", device="cuda", max_iter=1)
+    search = GridSearchCV(clone(model), {"hidden_size": [2, 3]}, cv=2, n_jobs=1).fit(X, Y)
+    assert search.best_params_["hidden_size"] in (2, 3)
+
+
+def test_memory_is_given_back_after_a_fit_and_no_more_taken_than_a_worker_may(on_gpu, monkeypatch):
+    pool = cuda._pool_of(0)
+    estimator("GRU", "Classifier", device="cuda", max_iter=1).fit(X, Y)
+    assert pool.n_freed == 1
+    assert MemoryPool.limit is pool.limit is None
+    cuda._pool_of.cache_clear()
+    monkeypatch.setattr(cuda.multiprocessing, "parent_process", lambda: "the first process")
+    free, _ = on_gpu.cuda.runtime.memGetInfo()
+    assert cuda._pool_of(0).limit == free // 2
+
+
+def test_show_config_tells_the_gpu(on_gpu):
+    gpus = rnnkit.show_config(mode="dicts")["gpus"]
+    assert [gpu["compute_capability"] for gpu in gpus] == ["9.0", "9.0"]
+    with standing_in(error=NO_DRIVER):
+        assert NO_DRIVER in rnnkit.show_config(mode="dicts")["gpus"]
+
+
+def test_nothing_of_cupy_is_imported_before_a_gpu_is_asked_for():
+    program = """
+    import sys
+    import numpy as np
+    import rnnkit, rnnkit.backends.cuda
+    X = np.zeros((4, 3, 1))
+    rnnkit.GRUClassifier(2, max_iter=1, tol=0).fit(X, [0, 1, 0, 1]).predict(X)
+    assert not [name for name in sys.modules if name.split(".")[0] in ("cupy", "cuda")]
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,293 @@
+"""The GPU's other operations, run on the host, against the reference; and what they refuse."""
+
+import numpy as np
+import pytest
+from gpu.conftest import require_compiler
+from gpu.cupy_stand_in import COUNTS, CUPY, standing_in
+from gpu.host_kernels import needs_compiler
+from tolerances import assert_close
+
+from rnnkit.backends import get_backend
+from rnnkit.backends.cuda import CudaBackend
+
+REFERENCE = get_backend("reference")
+every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+
+
+def normal(*shape, dtype=np.float64, seed=0):
+    return np.random.RandomState(seed).standard_normal(shape).astype(dtype)
+
+
+@pytest.fixture(
+    params=[
+        ("kernel", "host"),
+        ("cublas", "host"),
+        pytest.param(("kernel", "nvidia"), marks=pytest.mark.gpu),
+        pytest.param(("cublas", "nvidia"), marks=pytest.mark.gpu),
+    ],
+    ids="-".join,
+)
+def multiplying(request):
+    """A backend that multiplies matrices by its own kernel, and one that does so by cuBLAS."""
+    product, machine = request.param
+    if machine == "nvidia":
+        request.getfixturevalue("nvidia")
+        backend = CudaBackend(cublas=product == "cublas")
+        assert (backend._cublas is not None) == (product == "cublas")
+        yield backend
+        return
+    library = request.getfixturevalue("cublas")
+    require_compiler()
+    with standing_in():
+        yield CudaBackend(cublas=product == "cublas")
+    assert (library.n_products > 0) == (product == "cublas")
+
+
+@every_dtype
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("m, k, n", [(1, 1, 1), (1, 70, 2), (67, 17, 130), (130, 3, 64)])
+def test_product(m, k, n, transpose_b, transpose_a, dtype, multiplying):
+    a, b = normal(m, k, dtype=dtype), normal(k, n, dtype=dtype, seed=1)
+    bias, out = normal(n, dtype=dtype, seed=2), normal(m, n, dtype=dtype, seed=3)
+    xp = multiplying.xp
+    arrays = [xp.asarray((x.T if t else x).copy()) for x, t in ((a, transpose_a), (b, transpose_b))]
+    transposed = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    found = xp.asarray(out)
+    multiplying.product(*arrays, found, accumulate=True, **transposed)
+    expected = a.astype(np.float64) @ b
+    assert_close(found.get(), expected + out, dtype, k + 1)
+    multiplying.product(*arrays, found, bias=xp.asarray(bias), **transposed)
+    assert_close(found.get(), expected + bias, dtype, k + 1)
+    multiplying.product(*arrays, found, **transposed)
+    assert_close(found.get(), expected, dtype, k)
+
+
+def test_product_of_part_of_the_columns(multiplying):
+    a, b = normal(9, 12, dtype=np.float32), normal(9, 5, dtype=np.float32, seed=1)
+    out = multiplying.xp.empty((8, 5), np.float32)
+    part = multiplying.xp.asarray(a)[:, :8]
+    multiplying.product(part, multiplying.xp.asarray(b), out, transpose_a=True)
+    assert_close(out.get(), a[:, :8].astype(np.float64).T @ b, np.float32, 9)
+
+
+@every_dtype
+@pytest.mark.parametrize("n_rows, n_inputs, n_outputs", [(0, 3, 2), (1, 1, 1), (70, 33, 5)])
+def test_dense(n_rows, n_inputs, n_outputs, dtype, multiplying):
+    x, dy = normal(n_rows, n_inputs, dtype=dtype), normal(n_rows, n_outputs, dtype=dtype, seed=1)
+    weight, bias = normal(n_outputs, n_inputs, dtype=dtype, seed=2), normal(n_outputs, dtype=dtype)
+    arrays = (x, dy, weight, bias, np.ones_like(weight), np.ones_like(bias))
+    outputs = []
+    for backend in (REFERENCE, multiplying):
+        x, dy, weight, bias, dweight, dbias = (backend.xp.asarray(array.copy()) for array in arrays)
+        dense = backend.dense(n_inputs, n_outputs, dtype)
+        y = dense.forward(x, weight, bias)
+        dx = dense.backward(x, dy, weight, dweight, dbias)
+        outputs.append((y, dx, dweight, dbias))
+    for want, got in zip(*outputs):
+        assert_close(got.get(), want, dtype, n_rows + n_inputs + n_outputs)
+    if n_rows == 0:  # the fixture wants to see a product
+        multiplying.product(weight, weight, multiplying.xp.empty((2, 2), dtype), transpose_b=True)
+
+
+@every_dtype
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("n, k", [(0, 3), (1, 2), (300, 7)])
+def test_softmax_cross_entropy(n, k, weighted, smoothing, dtype, gpu):
+    scores = 30 * normal(n, k, dtype=dtype)
+    labels = np.random.RandomState(1).randint(k, size=n)
+    weights = np.abs(normal(n, dtype=dtype, seed=2)) if weighted else None
+    loss, dscores = REFERENCE.softmax_cross_entropy(scores, labels, weights, smoothing)
+    upload = gpu.xp.asarray
+    found, dfound = gpu.softmax_cross_entropy(
+        upload(scores), upload(labels), None if weights is None else upload(weights), smoothing
+    )
+    assert COUNTS.waits == 0
+    assert_close(float(found), loss, dtype, n * k)
+    assert_close(dfound.get(), dscores, dtype, k)
+    assert_close(gpu.softmax(upload(scores)).get(), REFERENCE.softmax(scores), dtype, k)
+
+
+@every_dtype
+@pytest.mark.parametrize("limit", [0.5, 1e9, np.inf])
+@pytest.mark.parametrize("n", [1, 7, 5000])
+def test_clip_norm(n, limit, dtype, gpu):
+    gradient = normal(n, dtype=dtype)
+    clipped = gpu.xp.asarray(gradient)
+    norm = gpu.clip_norm(clipped, limit)
+    assert COUNTS.waits == 0
+    assert_close(float(norm), REFERENCE.clip_norm(gradient, limit), dtype, n)
+    assert_close(clipped.get(), gradient, dtype, n)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_is_left_alone(bad, gpu):
+    gradient = gpu.xp.asarray(np.array([3.0, bad, 4.0]))
+    assert not np.isfinite(float(gpu.clip_norm(gradient, 1.0)))
+    np.testing.assert_array_equal(gradient.get(), [3.0, bad, 4.0])
+
+
+RULES = {
+    "sgd": (("velocity",), {"momentum": 0.9, "nesterov": False}),
+    "nesterov": (("velocity",), {"momentum": 0.9, "nesterov": True}),
+    "rmsprop": (("square", "velocity"), {"decay": 0.9, "epsilon": 1e-8, "momentum": 0.5}),
+    "adagrad": (("square",), {"epsilon": 1e-10}),
+    "adadelta": (("square", "change"), {"decay": 0.9, "epsilon": 1e-6}),
+    "adam": (
+        ("mean", "square"),
+        {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "weight_decay": 0.01},
+    ),
+}
+
+
+@every_dtype
+@pytest.mark.parametrize("rule", RULES)
+def test_update(rule, dtype, gpu):
+    names, options = RULES[rule]
+    results = []
+    for backend in (REFERENCE, gpu):
+        parameters = backend.xp.asarray(normal(700, dtype=dtype))
+        state = {name: backend.xp.zeros_like(parameters) for name in names}
+        for step in (1, 2, 3):
+            backend.update(
+                rule.replace("nesterov", "sgd"),
+                parameters,
+                backend.xp.asarray(normal(700, dtype=dtype, seed=step)),
+                state,
+                learning_rate=0.05,
+                step=step,
+                **options,
+            )
+        results.append((parameters, *state.values()))
+    for want, got in zip(*results):
+        assert_close(got.get(), want, dtype, 16)
+
+
+def test_an_unknown_rule_is_refused(gpu):
+    with pytest.raises(ValueError, match="unknown update rule 'newton'; allowed are sgd, "):
+        gpu.update("newton", None, None, {}, learning_rate=1.0, step=1)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 400])
+def test_rows_are_added_to_the_row_of_their_id(n_rows, gpu):
+    ids = np.random.RandomState(0).randint(9, size=n_rows)
+    rows, table = normal(n_rows, 5, dtype=np.float32), normal(9, 3, dtype=np.float32, seed=1)
+    found = gpu.xp.asarray(table)
+    gpu.add_rows(found, ids, gpu.xp.asarray(rows)[:, 1:4])
+    REFERENCE.add_rows(table, ids, rows[:, 1:4])
+    assert_close(found.get(), table, np.float32, max(n_rows, 2))
+
+
+def test_numbers_come_to_the_host_in_one_go(gpu):
+    on_gpu = gpu.scalar(gpu.xp.asarray(np.array(2.5, np.float32)))
+    assert COUNTS.waits == 0
+    assert gpu.to_floats([1.5, on_gpu, on_gpu]) == [1.5, 2.5, 2.5]
+    assert COUNTS.waits == 1
+
+
+def test_an_array_of_another_dtype_is_refused(gpu):
+    gradient = gpu.xp.asarray(np.ones(3, np.float32))
+    with pytest.raises(TypeError, match="velocity must be of dtype float32, got float64"):
+        gpu.update(
+            "sgd",
+            gradient,
+            gradient,
+            {"velocity": gpu.xp.asarray(np.ones(3))},
+            learning_rate=1.0,
+            step=1,
+            momentum=0.9,
+            nesterov=False,
+        )
+
+
+@needs_compiler
+def test_memory_that_does_not_suffice_is_named_in_bytes():
+    def ask_for_too_much():
+        backend = CudaBackend(cublas=False)
+        with backend.active():
+            backend.xp.empty(1000, np.float32)
+
+    message = r"GPU 0 is out of memory \(.*4,000 bytes\); it has 1000 bytes"
+    with standing_in(memory_bytes=1000), pytest.raises(MemoryError, match=message):
+        ask_for_too_much()
+
+
+def test_the_device_is_current_inside_active_alone():
+    with standing_in(n_devices=3) as cupy:
+        backend = CudaBackend(2, cublas=False)
+        with backend.active():
+            assert cupy.cuda.Device.active[-1] == 2
+        assert cupy.cuda.Device.active[-1] == 0
+
+
+def test_cupy_has_what_the_stand_in_has():
+    cupy = pytest.importorskip("cupy")
+    assert {name for name in vars(CUPY) if not name.startswith("_")} <= set(dir(cupy))
+    assert set(vars(CUPY.cuda)) <= set(dir(cupy.cuda))
+    assert set(vars(CUPY.cuda.runtime)) <= set(dir(cupy.cuda.runtime))
+    pool = {name for name in vars(CUPY.cuda.MemoryPool) if not name.startswith("_")}
+    assert pool - {"limit", "n_freed"} <= set(dir(cupy.cuda.MemoryPool))
+    arrays = {name for name in vars(CUPY.ndarray) if name != "guards_are_intact"}
+    assert {name for name in arrays if not name.startswith("_")} <= set(dir(cupy.ndarray))
+
+
+@needs_compiler
+class TestStandIn:
+    """What stands in for CuPy refuses what would go wrong there."""
+
+    @pytest.fixture
+    def gpu(self, host_gpu):
+        return host_gpu
+
+    @pytest.fixture
+    def kernel(self, gpu):
+        from rnnkit.backends.cuda import _kernels
+
+        return _kernels(np.dtype(np.float32)).column_sums.kernel
+
+    def launch(self, kernel, *arguments):
+        kernel((1,), (256,), arguments, shared_mem=1024)
+
+    def test_a_missing_argument(self, kernel, gpu):
+        with pytest.raises(TypeError, match="takes 4 arguments, got 1"):
+            self.launch(kernel, gpu.xp.empty(3))
+
+    @pytest.mark.parametrize(
+        "matrix, rows, error",
+        [
+            (np.ones((2, 3), np.float64), np.int64(2), "must be ndarray of float32"),
+            (np.ones((2, 3), np.float32), 2, "must be generic of int64"),
+            (np.ones((2, 3), np.float32), np.int32(2), "must be generic of int64"),
+        ],
+    )
+    def test_a_wrong_type(self, matrix, rows, error, kernel, gpu):
+        sums = gpu.xp.zeros(3, np.float32)
+        with pytest.raises(TypeError, match=error):
+            self.launch(kernel, gpu.xp.asarray(matrix), rows, np.int64(3), sums)
+
+    def test_an_array_of_the_host(self, kernel, gpu):
+        sums = gpu.xp.zeros(3, np.float32)
+        with pytest.raises(TypeError, match="a must be ndarray"):
+            self.launch(kernel, np.ones((2, 3), np.float32), np.int64(2), np.int64(3), sums)
+
+    def test_an_array_with_gaps(self, kernel, gpu):
+        sums, matrix = gpu.xp.zeros(3, np.float32), gpu.xp.ones((2, 6), np.float32)[:, ::2]
+        with pytest.raises(ValueError, match="a is not contiguous"):
+            self.launch(kernel, matrix, np.int64(2), np.int64(3), sums)
+
+    def test_more_shared_memory_than_granted(self, kernel, gpu):
+        with pytest.raises(ValueError, match="was granted less than 60000 bytes"):
+            kernel((1,), (256,), (np.uint64(0),) * 4, shared_mem=60_000)
+
+    def test_arrays_of_host_and_device_do_not_mix(self, gpu):
+        array = gpu.xp.ones(3)
+        with pytest.raises(TypeError, match="Unsupported type"):
+            array + np.ones(3)
+        with pytest.raises(TypeError):
+            np.ones(3) + array
+        with pytest.raises(TypeError, match="Implicit conversion"):
+            np.asarray(array)
+
+    def test_fresh_memory_holds_no_number(self, gpu):
+        assert np.isnan(gpu.xp.empty((2, 2)).get()).all()

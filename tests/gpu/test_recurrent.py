@@ -1,0 +1,292 @@
+"""Recurrent layers by the GPU's kernels, run on the host, against the reference by value."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from backends.recurrent_problem import CASES, make_problem
+from backends.recurrent_problem import run_both as run_on_host
+from gpu.arrays import ONE_BATCH, largest_error, run_both, uploaded
+from gpu.cupy_stand_in import COUNTS, standing_in
+from gpu.host_kernels import OverrunError, StandstillError, needs_compiler
+from tolerances import tolerance
+
+from rnnkit.backends import get_backend
+from rnnkit.backends.cuda import CudaBackend
+from rnnkit.backends.kernels import ALGORITHMS, Device, choose_tiling, recurrent_source
+from rnnkit.cells import LayerSpec
+
+REFERENCE = get_backend("reference")
+CELLS = ("rnn", "lstm", "gru")
+UNSUPPORTED = {"layer_norm", "all", "layer_norm_coupled"} | {
+    option for _, option in CASES if option.startswith("before")
+}
+SUPPORTED = [(cell, option) for cell, option in CASES if option not in UNSUPPORTED]
+RAGGED = (6, 5, 5, 3, 3, 1, 0)
+MANY = tuple(sorted((k % 9 for k in range(75)), reverse=True))  # several tiles of sequences
+SEEDS = (1, 2, 3)
+
+every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS, indirect=True)
+both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+
+
+@pytest.fixture
+def algorithm(request, monkeypatch):
+    """Force an algorithm."""
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", request.param)
+    return request.param
+
+
+@cache
+def draw(dtype, *key):
+    """Return a problem whose numbers are exact in the dtype."""
+    return make_problem(*key).astype(dtype)
+
+
+@cache
+def expected_of(*key, **presence):
+    return run_on_host(REFERENCE, draw(*key).astype(np.float64), **dict(presence))
+
+
+def assert_equal_to_reference(backend, *key, **presence):
+    problem = draw(*key)
+    found = run_both(backend, problem, **presence)
+    accumulations = problem.plan.n_rows * sum(problem.weights["weight_ih"].shape)
+    allowed = tolerance(problem.x.dtype, accumulations)
+    assert largest_error(found, expected_of(*key, **presence)) <= allowed
+
+
+@both_directions
+@pytest.mark.parametrize("cell, option", SUPPORTED)
+def test_every_option(cell, option, reverse, gpu):
+    assert_equal_to_reference(gpu, np.float32, cell, option, RAGGED, 5, 9, reverse)
+
+
+@every_algorithm
+@both_directions
+@pytest.mark.parametrize(
+    "cell, option", [("rnn", "masks"), ("lstm", "peephole_masks"), ("gru", "masks")]
+)
+def test_every_algorithm_in_float64(algorithm, cell, option, reverse, gpu):
+    assert_equal_to_reference(gpu, np.float64, cell, option, RAGGED, 5, 9, reverse)
+
+
+@needs_compiler
+@every_algorithm
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("hidden_size", [1, 7, 33])
+@pytest.mark.parametrize("cell", CELLS)
+def test_odd_sizes_in_every_order_of_the_threads(algorithm, cell, hidden_size, seed):
+    with standing_in(seed):
+        backend = CudaBackend(cublas=False)
+        key = (cell, "plain", (3, 2, 2, 1), 1, hidden_size, bool(seed % 2))
+        assert_equal_to_reference(backend, np.float32, *key)
+
+
+@every_algorithm
+@pytest.mark.parametrize("cell", CELLS)
+def test_more_sequences_than_teams_take_at_once(algorithm, cell, gpu):
+    assert_equal_to_reference(gpu, np.float32, cell, "plain", MANY, 3, 17, False)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_that_do_not_fit_shared_memory(cell, gpu, monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", "steps")
+    assert_equal_to_reference(gpu, np.float32, cell, "plain", (3, 2), 3, 140, True)
+
+
+@every_algorithm
+@pytest.mark.parametrize("lengths", [(0, 0), (1,), (1, 0)], ids=str)
+@both_directions
+@pytest.mark.parametrize("cell", CELLS)
+def test_hardly_any_step(algorithm, cell, reverse, lengths, gpu):
+    assert_equal_to_reference(gpu, np.float64, cell, "plain", lengths, 3, 9, reverse)
+
+
+@pytest.mark.parametrize("dy", [True, False])
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("starts", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_absent_states_and_gradients(cell, starts, ends, dy, gpu):
+    key = (np.float64, cell, "masks", RAGGED, 5, 9, False)
+    assert_equal_to_reference(gpu, *key, starts=starts, ends=ends, dy=dy)
+
+
+@both_directions
+@pytest.mark.parametrize("cell, option", [("rnn", "plain"), ("lstm", "coupled"), ("gru", "clip")])
+def test_gates_and_inference(cell, option, reverse, gpu):
+    problem = draw(np.float64, cell, option, RAGGED, 5, 9, reverse)
+    expected = REFERENCE.recurrent(problem.spec, np.float64)
+    found = gpu.recurrent(problem.spec, np.float64)
+    weights, x = uploaded(gpu, problem.weights), uploaded(gpu, problem.x)
+    expected.forward(problem.plan, problem.x, problem.weights, training=True)
+    found.forward(problem.plan, x, weights, training=True)
+    for gate in problem.spec.gates:
+        difference = np.abs(found.gate(gate).get() - expected.gate(gate))
+        assert difference.max() <= tolerance(np.float64, 15)
+    y = REFERENCE.recurrent(problem.spec, np.float64).forward(
+        problem.plan, problem.x, problem.weights
+    )[0]
+    difference = np.abs(found.forward(problem.plan, x, weights)[0].get() - y)
+    assert difference.max() <= tolerance(np.float64, 15 * problem.plan.n_steps)
+    with pytest.raises(RuntimeError, match="training=True"):
+        found.backward(None, {})
+
+
+def test_zoneout_takes_its_rate_outside_training(gpu):
+    problem = draw(np.float64, "lstm", "masks", RAGGED, 5, 9, False)
+    arguments = (problem.plan, problem.x, problem.weights)
+    expected = REFERENCE.recurrent(problem.spec, np.float64).forward(*arguments)
+    uploads = (problem.plan, *(uploaded(gpu, part) for part in arguments[1:]))
+    found = gpu.recurrent(problem.spec, np.float64).forward(*uploads)
+    for got, want in zip(found, expected):
+        assert np.abs(got.get() - want).max() <= tolerance(np.float64, 100)
+
+
+@every_algorithm
+def test_one_launch_runs_all_steps_unless_told_otherwise(algorithm, host_gpu):
+    gpu = host_gpu
+    problem = draw(np.float32, "lstm", "plain", RAGGED, 5, 9, False)
+    weights, x = uploaded(gpu, problem.weights), uploaded(gpu, problem.x)
+    operation = gpu.recurrent(problem.spec, np.float32)
+    operation.forward(problem.plan, x, weights)
+    before = COUNTS.launches
+    operation.forward(problem.plan, x, weights)
+    n_states, n_products = 2, 1  # h_n and c_n; W x
+    n_steps = problem.plan.n_steps if algorithm == "steps" else 1
+    assert COUNTS.launches - before == n_states + n_products + n_steps
+    assert COUNTS.waits == 0
+
+
+LOADED = "        __syncthreads();\n        for (int k = slice;"
+READ = "        __syncthreads(); /* nobody reads the chunk before any more */\n"
+SUMMED = "    __syncthreads();\n    for (int i = threadIdx.x; i < RK_ROWS * RK_UNITS;"
+WAITED = "            rk_team_wait(team, arrivals, ++round);\n"
+ARRIVED = "        atomicAdd(arrivals + team.number, 1u);\n"
+PLANTED = {
+    "nobody waits until the chunk is loaded": ("steps", LOADED, LOADED.split("\n")[1]),
+    "nobody waits until the chunk was read": ("steps", READ, ""),
+    "nobody waits for the sums": ("cluster", SUMMED, SUMMED.split("\n")[1]),
+    "a cluster does not wait": ("cluster", WAITED, "            ;\n"),
+    "a grid does not wait": ("grid", WAITED, "            ;\n"),
+    "a grid is waited for but does not arrive": ("grid", ARRIVED, ""),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("bug", PLANTED)
+def test_a_planted_bug_is_noticed(bug, seed, monkeypatch):
+    chosen, text, becomes = PLANTED[bug]
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", chosen)
+    key = (np.float32, "lstm", "plain", (6, 6, 5, 5, 4), 5, 40, False)
+    with standing_in(seed, changes={text: becomes}):
+        assert text in recurrent_source("lstm")
+        backend = CudaBackend(cublas=False)
+        try:
+            error = largest_error(run_both(backend, draw(*key)), expected_of(*key))
+        except StandstillError:
+            return
+        assert not error <= tolerance(np.float32, 10_000)
+
+
+SUMS = "real* sums = weights + chunk * (RK_WIDTH + 1)"
+OVERRUNS = {
+    "shared memory": (f"{SUMS};", f"{SUMS} + 16;"),
+    "beyond y": ("layer.y[at] =", "layer.y[at + 2 * layer.hidden_size] ="),
+}
+
+
+@needs_compiler
+@pytest.mark.parametrize("what", OVERRUNS)
+def test_a_planted_overrun_is_noticed(what):
+    text, becomes = OVERRUNS[what]
+    problem = draw(np.float32, "rnn", "plain", (2, 2), 3, 9, False)
+    with standing_in(changes={text: becomes}):
+        backend = CudaBackend(cublas=False)
+        with pytest.raises(OverrunError, match=what):
+            run_both(backend, problem)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_layer_norm_is_refused_by_name(cell, gpu):
+    with pytest.raises(ValueError, match="layer_norm=True is not supported on device 'cuda'"):
+        gpu.recurrent(LayerSpec(cell, 2, 3, layer_norm=True), np.float32)
+
+
+def test_reset_before_is_refused_by_name(gpu):
+    with pytest.raises(ValueError, match="reset='before' is not supported on device 'cuda'"):
+        gpu.recurrent(LayerSpec("gru", 2, 3, reset="before"), np.float32)
+
+
+def test_an_algorithm_that_does_not_exist_is_refused(gpu, monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", "warp")
+    problem = draw(np.float32, "rnn", "plain", (1,), 1, 1, False)
+    with pytest.raises(ValueError, match="RNNKIT_CUDA_ALGO must be one of cluster, grid, steps"):
+        run_both(gpu, problem)
+
+
+H200 = Device(n_multiprocessors=132, compute_capability=90, shared_bytes=232448)
+A100 = Device(n_multiprocessors=108, compute_capability=80, shared_bytes=166912)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+@pytest.mark.parametrize("device", [H200, A100], ids=["9.0", "8.0"])
+@pytest.mark.parametrize("n_sequences", [1, 16, 64, 256, 1000])
+@pytest.mark.parametrize("hidden_size", [1, 7, 64, 128, 192, 256, 512, 1024, 1536, 4096])
+@pytest.mark.parametrize("n_gates", [1, 3, 4])
+def test_a_tiling_fits_its_device(n_gates, hidden_size, n_sequences, device, backward):
+    arguments = (device, n_sequences, hidden_size, n_gates, 4)
+    tiling = choose_tiling(*arguments, backward=backward)
+    assert tiling.shared_bytes <= device.shared_bytes
+    assert tiling.n_threads <= 1024
+    assert tiling.team_size * tiling.units >= hidden_size
+    if tiling.algorithm == "grid":
+        assert tiling.n_blocks <= device.n_multiprocessors
+    if device.compute_capability < 90:
+        assert tiling.cluster_size == 1
+    assert tiling.cluster_size in (1, 2, 4, 8)
+
+
+@pytest.mark.parametrize(
+    "hidden_size, expected", [(64, "cluster"), (256, "cluster"), (512, "grid"), (4096, "steps")]
+)
+def test_the_algorithm_follows_the_shape(hidden_size, expected):
+    for backward in (False, True):
+        tiling = choose_tiling(H200, 64, hidden_size, 4, 4, backward=backward)
+        assert tiling.algorithm == expected
+
+
+def test_a_forced_algorithm_that_does_not_fit_is_refused():
+    with pytest.raises(RuntimeError, match="RNNKIT_CUDA_ALGO='grid' does not fit hidden_size=4096"):
+        choose_tiling(H200, 64, 4096, 4, 4, backward=False, algorithm="grid")
+
+
+LARGE = {
+    "cluster": (64, 256),
+    "grid": (64, 512),
+    "steps": (100, 2000),
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("algorithm", LARGE, indirect=True)
+def test_large_layers(algorithm, cell, reverse, nvidia):
+    """By the CPU core in float64, which the reference has proven."""
+    n_sequences, hidden_size = LARGE[algorithm]
+    lengths = tuple(sorted((k % 21 for k in range(n_sequences)), reverse=True))
+    problem = draw(np.float32, cell, "masks", lengths, 40, hidden_size, reverse)
+    expected = run_on_host(get_backend("cpu"), problem.astype(np.float64))
+    assert largest_error(run_both(nvidia, problem), expected) <= ONE_BATCH
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("algorithm", ALGORITHMS, indirect=True)
+def test_again_the_same_bits(algorithm, nvidia):
+    problem = draw(np.float32, "lstm", "plain", MANY, 30, 200, False)
+    first, again = run_both(nvidia, problem), run_both(nvidia, problem)
+    for one, other in zip(first, again):
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
