@@ -34,6 +34,7 @@ def core_information() -> dict[str, Any]:
         "openmp": f"OpenMP of {version // 100}-{version % 100:02d}" if version else "serial build",
         "threads": threads.max_threads(),
         "isa_in_use": threads.current_isa(),
+        "bfloat16": "by instruction" if threads.multiplies_bfloat16() else "by float products",
         "isa_available": list(threads.available_isas()),
     }
 

@@ -20,6 +20,7 @@ from math import prod
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -58,6 +59,7 @@ from rnnkit.training import (
     make_schedule,
     make_solver,
 )
+from rnnkit.training.objective import bytes_per_row
 
 __all__ = [
     "GRUParameters",
@@ -137,6 +139,7 @@ _NETWORK_OPTIONS = (
     "reset",
     "layer_norm",
     "zoneout",
+    "precision",
     "forget_bias",
     "gate_bias",
     "pooling",
@@ -212,6 +215,7 @@ class RecurrentEstimator(BaseEstimator):
     early_stopping: bool = False
     validation_fraction: float = 0.1
     warm_start: bool = False
+    precision: str = "full"
     device: str = "cpu"
     random_state: Any = None
     verbose: Any = 0
@@ -463,6 +467,8 @@ class RecurrentEstimator(BaseEstimator):
                 self._token_layers(examples.sequences),
                 np.dtype(np.float32),
             )
+        if self.precision == "bf16":
+            dtype = np.dtype(np.float32)
         if not first:
             dtype = self.network_.dtype
         self._check_memory(n_inputs, dtype)
@@ -648,7 +654,7 @@ class RecurrentEstimator(BaseEstimator):
         result: Any = None
         with backend.active():
             bound = network.bind(backend)
-            for batch in bounded_batches(sequences.offsets):
+            for batch in bounded_batches(network, sequences.offsets):
                 rows = to_host(operation(bound, batch.plan, _take(values, batch.rows)), backend)
                 if result is None:
                     n_rows = int(sequences.offsets[-1]) if per_step else len(sequences)
@@ -877,11 +883,16 @@ def _decides_per_step(network: Network) -> bool:
     return network.per_step and not network.output.targets_per_sequence
 
 
-def bounded_batches(offsets: np.ndarray) -> Iterator[Batch]:
-    """Cut sequences, in their order, into batches of about ROWS_AT_ONCE steps."""
+def bounded_batches(network: Network, offsets: np.ndarray) -> Iterator[Batch]:
+    """Cut sequences, in their order, into batches of about ROWS_AT_ONCE steps.
+
+    Fewer where scikit-learn's `working_memory` does not hold as many; never less than a sequence.
+    """
+    available = int(get_config()["working_memory"] * 2**20)
+    n_rows = min(ROWS_AT_ONCE, available // bytes_per_row(network))
     start, n = 0, len(offsets) - 1
     while start < n:
-        within = np.searchsorted(offsets, offsets[start] + ROWS_AT_ONCE, side="right") - 1
+        within = np.searchsorted(offsets, offsets[start] + n_rows, side="right") - 1
         stop = min(max(start + 1, int(within)), n)
         yield batch_of(offsets, np.arange(start, stop))
         start = stop

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import (
 )
 
 from rnnkit.backends import is_device_name
-from rnnkit.cells import ACTIVATIONS, CELLS, make_activation
+from rnnkit.cells import ACTIVATIONS, CELLS, PRECISIONS, make_activation
 
 __all__ = ["CONSTRAINTS", "check_parameters"]
 
@@ -45,6 +45,19 @@ _POSITIVE = Number(Real, 0, None, closed="neither")
 _NON_NEGATIVE = Number(Real, 0, None, closed="left")
 _RATE = Number(Real, 0, 1, closed="left")
 _FRACTION = Number(Real, 0, 1, closed="neither")
+
+# What precision="bf16" asks of the cell's options.
+_USUAL_CELL = {
+    "activation": "tanh",
+    "gate_activation": "sigmoid",
+    "peephole": False,
+    "coupled_gates": False,
+    "reset": "after",
+    "cell_clip": None,
+    "layer_norm": False,
+    "zoneout": 0.0,
+    "recurrent_dropout": 0.0,
+}
 
 # name -> what is allowed. A name means the same in every estimator that has it.
 CONSTRAINTS: dict[str, list[Any]] = {
@@ -125,6 +138,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "quantile": [_FRACTION],
     "output": [StrOptions({"softmax", "crf"})],
     "beam_width": [_integer(1), None],
+    "precision": [StrOptions(set(PRECISIONS))],
     "device": [DeviceName({"cpu", "cuda", "cuda:k", "auto", "reference"})],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
@@ -163,11 +177,23 @@ def check_parameters(estimator: Any) -> None:
             f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "
             f"token ids have spellings. Got {parameters['spelling_columns']!r} instead."
         )
+    if parameters["precision"] == "bf16":
+        _check_usual_cell(name, parameters)
     if parameters["layer_norm"] and parameters.get("reset") == "before":
         raise InvalidParameterError(
             f"The 'layer_norm' parameter of {name} must be False with reset='before'. "
             "Got True instead."
         )
+
+
+def _check_usual_cell(name: str, parameters: dict[str, Any]) -> None:
+    """Refuse precision="bf16" with an option that its cells lack."""
+    for option, usual in _USUAL_CELL.items():
+        if parameters.get(option, usual) != usual:
+            raise InvalidParameterError(
+                f"The 'precision' parameter of {name} must be 'full' unless {option}={usual!r}. "
+                f"Got 'bf16' with {option}={parameters[option]!r} instead."
+            )
 
 
 def read_activation(activation: Any, name: str) -> Any:

@@ -91,7 +91,7 @@ True
         steps = np.empty((len(sequences), n_steps, self.n_outputs_), self.network_.dtype)
         with backend.active():
             bound = self.network_.bind(backend)
-            for batch in bounded_batches(sequences.offsets):
+            for batch in bounded_batches(self.network_, sequences.offsets):
                 forecasts = _closed_loop(bound, batch.plan, values[batch.rows], n_steps)
                 steps[batch.sequences] = np.stack([to_host(f, backend) for f in forecasts], axis=1)
         return steps if self._vector_targets else steps[:, :, 0]

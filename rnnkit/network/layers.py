@@ -254,6 +254,8 @@ class Recurrent(Layer):
     ) -> None:
         check_rate("recurrent_dropout", recurrent_dropout)
         check_rate("zoneout", spec.zoneout)
+        if recurrent_dropout and spec.precision == "bf16":
+            raise ValueError("recurrent_dropout must be 0 with precision='bf16'")
         _check_gate_bias(spec, gate_bias, longest)
         self.specs = (spec, replace(spec, reverse=not spec.reverse)) if bidirectional else (spec,)
         self.layer = layer

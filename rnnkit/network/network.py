@@ -362,6 +362,7 @@ def build_network(
     reset: str = "after",
     layer_norm: bool = False,
     zoneout: float = 0.0,
+    precision: str = "full",
     forget_bias: float = 1.0,
     gate_bias: str | Mapping[str, float] | None = None,
     longest: int | None = None,
@@ -390,7 +391,7 @@ def build_network(
         H, L, and whether every layer also runs in reverse (D = 2).
     activation, gate_activation, output_activation : str or Activation
         As in `rnnkit.cells.make_activation`; output_activation None means `activation`.
-    peephole, coupled_gates, cell_clip, reset, layer_norm, zoneout
+    peephole, coupled_gates, cell_clip, reset, layer_norm, zoneout, precision
         As in `rnnkit.cells.LayerSpec`.
     forget_bias : float, default=1.0
         Initial bias of the LSTM's forget gate.
@@ -469,6 +470,7 @@ def build_network(
             reset=reset,
             layer_norm=layer_norm,
             zoneout=zoneout,
+            precision=precision,
         )
         recurrent = Recurrent(
             spec,

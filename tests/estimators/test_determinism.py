@@ -3,6 +3,11 @@
 import numpy as np
 import pytest
 from estimators.problems import CELLS, estimator, labels_of, ragged, tags_of
+from sklearn import config_context
+
+from rnnkit.estimators import base
+from rnnkit.sequences import batch_of
+from rnnkit.training.objective import bytes_per_row
 
 X = ragged(150, n_features=3, longest=20)
 
@@ -45,3 +50,23 @@ def test_predictions_do_not_touch_numpys_random_state():
     expected = np.random.get_state()[1].copy()
     estimator("GRU", "Classifier", dropout=0.2, max_iter=2).fit(X, labels_of(X)).predict(X)
     np.testing.assert_array_equal(np.random.get_state()[1], expected)
+
+
+def test_predict_keeps_within_the_working_memory(monkeypatch):
+    """Batches get smaller with scikit-learn's limit, and the bits stay."""
+    model = estimator("LSTM", "Classifier", hidden_size=64, max_iter=2).fit(X, labels_of(X))
+    row_bytes = bytes_per_row(model.network_)
+    expected = model.predict_proba(X)
+    sizes = []
+
+    def counted(offsets, indices):
+        batch = batch_of(offsets, indices)
+        sizes.append((batch.plan.n_sequences, batch.plan.n_rows))
+        return batch
+
+    monkeypatch.setattr(base, "batch_of", counted)
+    with config_context(working_memory=30 * row_bytes / 2**20):
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+    assert sum(n for n, _ in sizes) == len(X)
+    assert all(rows <= 30 or n == 1 for n, rows in sizes)
+    assert len(sizes) > 1
