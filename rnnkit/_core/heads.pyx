@@ -8,7 +8,7 @@ from libc.math cimport exp, log
 from cython cimport floating
 
 from rnnkit._core.kernels cimport rk_kernels
-from rnnkit._core.memory cimport Buffer, checked_bytes
+from rnnkit._core.memory cimport Buffer, checked_bytes, lies_ready
 from rnnkit._core.threads cimport current_kernels, run_dense, run_dense_gradient, thread_count
 
 cnp.import_array()
@@ -18,11 +18,13 @@ cdef class Dense:
 
     cdef readonly object dtype
     cdef readonly ptrdiff_t n_inputs, n_outputs
+    cdef int number_type  # NumPy's number of the dtype
     cdef const rk_kernels *kernels
     cdef Buffer panels, bias
 
     def __init__(self, n_inputs, n_outputs, dtype):
         self.dtype = np.dtype(dtype)
+        self.number_type = self.dtype.num
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
         self.kernels = current_kernels(self.dtype)
@@ -30,6 +32,8 @@ cdef class Dense:
         self.bias = Buffer()
 
     cdef object checked(self, str name, array, tuple shape):
+        if lies_ready(array, self.number_type, shape):
+            return array
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype or array.shape != shape:
             raise ValueError(
                 f"{name} must be an array of shape {shape} and dtype {self.dtype}, got "
@@ -79,7 +83,7 @@ cdef class Dense:
         with nogil:
             run_dense_gradient(self.kernels, x_data, dy_data, dw_data, rows, n_inputs, n_outputs,
                                threads)
-        if self.dtype == np.float32:
+        if self.number_type == cnp.NPY_FLOAT32:
             add_columns[float](dy, dbias)
         else:
             add_columns[double](dy, dbias)

@@ -1,5 +1,7 @@
 """Aligned memory that grows and is reused."""
 
+cdef bint lies_ready(array, int number_type, tuple shape)
+
 cdef class Buffer:
     cdef void *data
     cdef size_t size

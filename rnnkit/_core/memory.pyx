@@ -1,7 +1,12 @@
-"""Aligned memory that grows and is reused, with sizes checked before it is asked for."""
+"""Aligned memory that grows and is reused; whether an array can be used where it lies."""
 
+import numpy as np
+
+cimport numpy as cnp
 from libc.stdlib cimport free
 from libc.string cimport memset
+
+cnp.import_array()
 
 cdef extern from "stdlib.h" nogil:
     int posix_memalign(void **memory, size_t alignment, size_t size)
@@ -20,6 +25,18 @@ cdef size_t checked_bytes(object itemsize, tuple shape) except? 0:
             f"this call needs {total / 2 ** 30:.3g} GB for an array of shape {shape}"
         )
     return total
+
+
+cdef bint lies_ready(array, int number_type, tuple shape):
+    """Whether this is a contiguous, aligned array of the type and shape: no call of Python."""
+    cdef int axis
+    if (type(array) is not np.ndarray or cnp.PyArray_TYPE(array) != number_type
+            or not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_NDIM(array) != len(shape)):
+        return False
+    for axis in range(len(shape)):
+        if cnp.PyArray_DIM(array, axis) != <ptrdiff_t>shape[axis]:
+            return False
+    return True
 
 
 cdef class Buffer:

@@ -6,7 +6,7 @@ cimport numpy as cnp
 from libc.string cimport memcpy, memset
 
 from rnnkit._core.kernels cimport rk_activation, rk_call, rk_kernels
-from rnnkit._core.memory cimport Buffer, checked_bytes
+from rnnkit._core.memory cimport Buffer, checked_bytes, lies_ready
 from rnnkit._core.threads cimport current_kernels, run_backward, run_forward, run_step, thread_count
 
 cnp.import_array()
@@ -220,14 +220,8 @@ cdef class RecurrentLayer:
 
     cdef object checked(self, str name, array, tuple shape):
         """Return an array of the layer's dtype and this shape, contiguous."""
-        cdef int axis
-        if (type(array) is np.ndarray and cnp.PyArray_TYPE(array) == self.number_type
-                and cnp.PyArray_ISCARRAY_RO(array) and cnp.PyArray_NDIM(array) == len(shape)):
-            for axis in range(len(shape)):
-                if cnp.PyArray_DIM(array, axis) != <ptrdiff_t>shape[axis]:
-                    break
-            else:
-                return array
+        if lies_ready(array, self.number_type, shape):
+            return array
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype:
             raise TypeError(f"{name} must be an array of {self.dtype}, got {array!r:.60}")
         if array.shape != shape:
