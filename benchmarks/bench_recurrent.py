@@ -50,8 +50,8 @@ FURTHER_SHAPES = [
 class OurLayer:
     """One layer of a backend over a packed minibatch."""
 
-    def __init__(self, cell, x, hidden_size, lengths, backend):
-        self.spec = LayerSpec(cell, x.shape[2], hidden_size)
+    def __init__(self, cell, x, hidden_size, lengths, backend, precision="full"):
+        self.spec = LayerSpec(cell, x.shape[2], hidden_size, precision=precision)
         self.operation = get_backend(backend).recurrent(self.spec, np.dtype(np.float32))
         self.plan = pack(lengths)
         steps = np.repeat(np.arange(self.plan.n_steps), np.diff(self.plan.step_offsets))

@@ -12,7 +12,7 @@ import argparse
 import time
 
 from harness import Results, environment
-from speed import fits, footprint, small_calls
+from speed import bfloat16, fits, footprint, small_calls
 from speed.layers import Layers
 from speed.rows import Run, missing
 
@@ -36,6 +36,7 @@ def groups(run):
         "gate-functions": lambda: small_calls.gate_functions(run),
         "memory": lambda: footprint.peak_memory(run),
         "import": lambda: footprint.import_time(run),
+        "bf16": lambda: bfloat16.training(run),
         "wheel": lambda: footprint.wheel_size(run),
     }
 
