@@ -76,7 +76,7 @@ def kernel_parameters(source: str) -> dict[str, tuple[Parameter, ...]]:
     """Read the parameters of every kernel from the text."""
     kernels = {}
     for head, parameters in re.findall(
-        r'extern "C" __global__ void ([\w\s()]*?\w)\(((?:[^()])*)\)\s*\{', source
+        r'extern "C" __global__ void ([\w\s(),]*?\w)\(((?:[^()])*)\)\s*\{', source
     ):
         found = []
         for text in parameters.split(","):
