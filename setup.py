@@ -14,7 +14,14 @@ from setuptools.command.build_ext import build_ext
 CORE = Path("rnnkit/_core")
 C_SOURCES = [
     str(CORE / "src" / name)
-    for name in ("isa_scalar.c", "isa_avx2.c", "isa_avx512.c", "dispatch.c", "parallel.c")
+    for name in (
+        "isa_scalar.c",
+        "isa_avx2.c",
+        "isa_avx512.c",
+        "isa_avx512bf16.c",
+        "dispatch.c",
+        "parallel.c",
+    )
 ]
 C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src").glob(pattern)]
 # -ffp-contract=off keeps fused multiply-adds where they are written, so that every build of

@@ -13,6 +13,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+# A rival reads its limits when it is imported: one instruction set for all of them.
+if os.environ.get("RNNKIT_ISA") == "avx2":
+    os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
+    os.environ.setdefault("MKL_ENABLE_INSTRUCTIONS", "AVX2")
+    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_max_isa=AVX2")
+
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 import rnnkit
@@ -39,11 +47,10 @@ def versions():
     return found
 
 
-def commit():
-    """Return the commit measured, marked when the tree differs from it; None outside git."""
+def commit(folder):
+    """Return the commit of a folder, marked when its tree differs from it; None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        folder = Path(__file__).parent
         run = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=True)
         return run.stdout.strip()
     return None
@@ -56,7 +63,9 @@ def environment():
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
-        "commit": commit(),
+        # The package imported need not lie beside these files.
+        "commit": commit(Path(rnnkit.__file__).parent),
+        "benchmarks_commit": commit(Path(__file__).parent),
         "versions": versions(),
         "rnnkit": rnnkit.show_config(mode="dicts"),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
@@ -78,13 +87,15 @@ class Results:
 
 
 SETTLE_SECONDS = 0.05  # idle thread pools spin about this long before they sleep
+LONG_SECONDS = 0.2  # a call this long hides what waking its threads costs
 
 
-def interleaved(runs, repeats=15, seconds=10.0):
+def interleaved(runs, repeats=15, seconds=10.0, prepare=None):
     """Time functions in turn, so that a disturbance of the machine meets all of them.
 
     Before each timed call the thread pool of the one before gets time to fall asleep, and an
-    untimed call wakes its own: otherwise one library's spinning threads slow the next.
+    untimed call wakes its own: otherwise one library's spinning threads slow the next. Calls
+    that take long get that untimed call in the first round alone.
 
     Parameters
     ----------
@@ -94,6 +105,8 @@ def interleaved(runs, repeats=15, seconds=10.0):
         The number of rounds; fewer when `seconds` run out, never fewer than 3.
     seconds : float, default=10.0
         The time after which no further round begins.
+    prepare : dict of str to callable, optional
+        Called, untimed, before a function's calls: settings of the process that it needs.
 
     Returns
     -------
@@ -107,29 +120,44 @@ def interleaved(runs, repeats=15, seconds=10.0):
             break
         for name, run in runs.items():
             time.sleep(SETTLE_SECONDS)
-            run()
+            if prepare:
+                prepare[name]()
+            if not times[name] or times[name][-1] < LONG_SECONDS:
+                run()
             begin = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - begin)
     return {name: 1e3 * statistics.median(values) for name, values in times.items()}
 
 
-@contextlib.contextmanager
-def threads(n):
-    """Limit rnnkit, BLAS and torch (where it is installed) to n threads."""
-    try:
+def use_threads(n, confine=False):
+    """Let rnnkit, BLAS and torch have n threads; `confine` also keeps the process on n cores."""
+    threadpool_limits(limits=n)
+    with contextlib.suppress(ImportError):
         import torch
-    except ImportError:
-        torch = None
-    before = torch.get_num_threads() if torch else None
-    with threadpool_limits(limits=n):
-        if torch:
-            torch.set_num_threads(n)
-        try:
-            yield
-        finally:
-            if torch:
-                torch.set_num_threads(before)
+
+        torch.set_num_threads(n)
+    pin(n if confine else None)
+
+
+def pin(n):
+    """Keep every thread of the process on the first n processors, None: on all it began with."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(int(task), PROCESSORS[:n])
+
+
+PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def require_equal(ours, theirs, what, tolerance=1e-4):
+    """Raise if two results differ by more than `tolerance` of the largest value."""
+    scale = max(float(np.max(np.abs(theirs))), np.finfo(np.float32).tiny)
+    error = float(np.max(np.abs(np.asarray(ours) - np.asarray(theirs)))) / scale
+    if not error <= tolerance:
+        raise AssertionError(f"{what}: the results differ by {error:.1e}, not the same work")
 
 
 def geometric_mean(ratios):

@@ -8,7 +8,7 @@ Letters: I inputs, H hidden units, G gates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 __all__ = [
@@ -106,6 +106,8 @@ def make_activation(
     return Activation(known, alpha, beta)
 
 
+PRECISIONS = ("full", "bf16")
+
 TANH = make_activation("tanh")
 SIGMOID = make_activation("sigmoid")
 
@@ -171,6 +173,10 @@ class LayerSpec:
         ``h' = k_h * h + (1 - k_h) * h~`` and the same for c with k_c, where h~, c~ are the
         states computed above and h~ uses c~ (Krueger et al. 2017). In training k is a 0/1
         mask, an input of the forward call; outside training k is the rate `zoneout`.
+    precision
+        "full", or "bf16": the two factors of every matrix product, forward and backward, are
+        rounded to bfloat16 (8 significant bits, to nearest, ties to even); sums, states, gates
+        and gradients stay float32. For cells without other options, in float32.
     """
 
     cell: str
@@ -186,6 +192,7 @@ class LayerSpec:
     reset: str = "after"
     layer_norm: bool = False
     zoneout: float = 0.0
+    precision: str = "full"
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
@@ -198,6 +205,20 @@ class LayerSpec:
             raise ValueError("layer_norm needs reset='after' in the gru cell")
         if self.cell_clip is not None and not self.cell_clip > 0:
             raise ValueError(f"cell_clip must be positive or None, got {self.cell_clip!r}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be 'full' or 'bf16', got {self.precision!r}")
+        if self.precision == "bf16" and not self.is_plain:
+            raise ValueError(
+                "precision='bf16' is for the usual cell: activation='tanh', "
+                "gate_activation='sigmoid' and no other option of the cell"
+            )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether this is the usual cell, tanh and sigmoid, with no option on."""
+        usual = LayerSpec(self.cell, self.n_inputs, self.hidden_size, self.reverse)
+        output_activation = self.output_activation if self.cell == "lstm" else TANH
+        return replace(self, precision="full", output_activation=output_activation) == usual
 
     @property
     def gates(self) -> tuple[str, ...]:

@@ -48,6 +48,10 @@ cdef extern from "src/kernels.h" nogil:
         void *norm_hat_c
         void *norm_scale
         const void *dy
+        void *x_pairs
+        const void *h0_pairs
+        void *y_pairs
+        void *gate_pairs
         void *dh
         void *dc
         void *dx
@@ -69,6 +73,11 @@ cdef extern from "src/kernels.h" nogil:
         ptrdiff_t lanes
         void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                      ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels)
+        void (*pack_operand)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
+                             ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots,
+                             void *panels)
+        void (*pair_columns)(const void *rows, ptrdiff_t n, ptrdiff_t width, void *pairs,
+                             ptrdiff_t stride)
         void (*unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns,
                            const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
                            ptrdiff_t slots, void *w)
@@ -82,6 +91,7 @@ cdef extern from "src/kernels.h" nogil:
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
 
     int rk_isa_available(int isa)
+    int rk_has_bfloat16(int isa)
     const rk_kernels *rk_kernels_of(int isa, int dtype)
     void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                     int threads, char *scratch, size_t scratch_stride)

@@ -53,7 +53,7 @@ cdef class RecurrentLayer:
     cdef rk_call call
     cdef size_t itemsize
     cdef ptrdiff_t panels, padded
-    cdef bint ready_for_backward
+    cdef bint ready_for_backward, with_pairs
     cdef int *input_gates
     cdef int *recurrent_gates
     cdef object x, h0, mask, zoneout_h, zoneout_c, weights  # held while pointers to them are
@@ -62,7 +62,7 @@ cdef class RecurrentLayer:
     cdef cnp.ndarray y_store
     cdef Buffer weight_ih, weight_hh, bias, extras, transposed_ih, transposed_hh
     cdef Buffer tiles, gates, cells, kept, previous, state, scratch, carried, normed
-    cdef Buffer panel_gradients
+    cdef Buffer panel_gradients, pairs
 
     def __init__(self, spec, dtype):
         self.spec = spec
@@ -70,7 +70,10 @@ cdef class RecurrentLayer:
         self.dtype = np.dtype(dtype)
         self.itemsize = self.dtype.itemsize
         self.number_type = self.dtype.num
-        self.kernels = current_kernels(self.dtype)
+        self.with_pairs = spec.precision == "bf16"
+        if self.with_pairs and self.dtype != np.float32:
+            raise ValueError(f"precision='bf16' computes in float32, got {self.dtype}")
+        self.kernels = current_kernels("bfloat16" if self.with_pairs else self.dtype)
         memset(&self.call, 0, sizeof(rk_call))
         layer = &self.call.layer
         layer.cell = CELL_CODES[spec.cell]
@@ -116,6 +119,7 @@ cdef class RecurrentLayer:
         self.carried = Buffer()
         self.panel_gradients = Buffer()
         self.normed = Buffer()
+        self.pairs = Buffer()
         self.y_store = np.empty(0, self.dtype)
 
     # ---- forward ----
@@ -143,12 +147,16 @@ cdef class RecurrentLayer:
         c0 = self.checked_or_none("c0", c0, (n_batch, hidden))
         call.x = address(self.x)
         call.h0 = address(self.h0)
+        if self.with_pairs and (recurrent_mask is not None or zoneout_masks is not None):
+            raise ValueError("precision='bf16' has no recurrent dropout and no zoneout")
         self.bind_masks(recurrent_mask if training else None, zoneout_masks if training else None)
         self.bind_weights(weights)
         y = self.room_for_y()
         call.y = address(y)
         if call.layer.cell == LSTM:
             self.load_state(c0)
+        if self.with_pairs:
+            self.reserve_pairs(training)
         if training:
             self.keep_for_backward()
 
@@ -258,10 +266,10 @@ cdef class RecurrentLayer:
         weight_ih, weight_hh = self.weights["weight_ih"], self.weights["weight_hh"]
         call.weight_ih = self.weight_ih.reserve(checked_bytes(row, (inputs,)))
         call.weight_hh = self.weight_hh.reserve(checked_bytes(row, (hidden,)))
-        k.pack(address(weight_ih), hidden, inputs, self.input_gates, gates, 0,
-               call.layer.input_slots, <void *>call.weight_ih)
-        k.pack(address(weight_hh), hidden, hidden, self.recurrent_gates, gates, 0,
-               call.layer.recurrent_slots, <void *>call.weight_hh)
+        k.pack_operand(address(weight_ih), hidden, inputs, self.input_gates, gates, 0,
+                       call.layer.input_slots, <void *>call.weight_ih)
+        k.pack_operand(address(weight_hh), hidden, hidden, self.recurrent_gates, gates, 0,
+                       call.layer.recurrent_slots, <void *>call.weight_hh)
         call.bias = self.bias.reserve_zeros(row)
         self.pack_vector("bias", self.input_gates, gates, 0, slots, <void *>call.bias)
         if call.layer.cell == GRU:
@@ -295,6 +303,24 @@ cdef class RecurrentLayer:
                 call.norm_c_bias = room + 4 * row
                 self.pack_vector("norm_c", RNN_GATES, 1, 0, 1, room + 3 * row)
                 self.pack_vector("norm_c_bias", RNN_GATES, 1, 0, 1, room + 4 * row)
+        return 0
+
+    cdef int reserve_pairs(self, bint training) except -1:
+        """Make room for the operands of the products in pairs; h0 is paired here."""
+        cdef rk_call *call = &self.call
+        cdef size_t x = checked_bytes(self.itemsize, (call.rows, (call.layer.inputs + 1) // 2))
+        cdef size_t y = checked_bytes(self.itemsize, (call.rows, self.padded // 2))
+        cdef size_t h0 = checked_bytes(self.itemsize, (call.batch, self.padded // 2))
+        cdef size_t gates = call.layer.slots * y if training else 0
+        cdef char *room = <char *>self.pairs.reserve(x + y + h0 + gates)
+        call.x_pairs = room
+        call.y_pairs = room + x
+        call.h0_pairs = NULL
+        if call.h0 != NULL:
+            call.h0_pairs = room + x + y
+            self.kernels.pair_columns(call.h0, call.batch, call.layer.hidden, room + x + y,
+                                      self.padded // 2)
+        call.gate_pairs = room + x + y + h0 if training else NULL
         return 0
 
     cdef object room_for_y(self):
@@ -579,6 +605,10 @@ cdef class RecurrentStep(RecurrentLayer):
         call.x = cnp.PyArray_DATA(numbers)
         call.h0 = cnp.PyArray_DATA(self.h)
         call.y = cnp.PyArray_DATA(self.h_next)
+        if self.with_pairs:
+            self.reserve_pairs(False)
+            self.kernels.pair_columns(call.x, 1, call.layer.inputs, call.x_pairs,
+                                      (call.layer.inputs + 1) // 2)
         run_step(self.kernels, call, self.step_scratch)
         self.h, self.h_next = self.h_next, self.h
         return self.h

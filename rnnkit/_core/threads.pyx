@@ -12,6 +12,7 @@ from rnnkit._core.kernels cimport (
     rk_dense,
     rk_dense_gradient,
     rk_forward,
+    rk_has_bfloat16,
     rk_has_openmp,
     rk_isa_available,
     rk_kernels,
@@ -52,6 +53,11 @@ def set_isa(name):
     before = current_isa()
     isa_in_use = ISA_NAMES.index(name)
     return before
+
+
+def multiplies_bfloat16():
+    """Return whether the instruction set in use has a bfloat16 product of this machine's own."""
+    return bool(rk_has_bfloat16(isa_in_use))
 
 
 def compiler():
@@ -113,6 +119,8 @@ cdef const rk_kernels *current_kernels(object dtype) except NULL:
         kernels = rk_kernels_of(isa_in_use, 0)
     elif dtype == np.float64:
         kernels = rk_kernels_of(isa_in_use, 1)
+    elif dtype == "bfloat16":
+        kernels = rk_kernels_of(isa_in_use, 2)
     else:
         raise TypeError(f"dtype must be float32 or float64, got {dtype}")
     return kernels

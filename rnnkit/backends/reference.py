@@ -94,16 +94,24 @@ class Normalization:
         return (centred - self.normal * along) / self.deviation
 
 
+def to_bfloat16(a: Array) -> Array:
+    """Round to the 8 significant bits of bfloat16, to nearest, ties to even; keep the dtype."""
+    bits = a.astype(np.float32).view(np.uint32)
+    rounded = bits + (0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)
+    return rounded.view(np.float32).astype(a.dtype)
+
+
 class Product:
     """``W v`` for every row v, or ``gain * LN(W v)`` if there is a gain."""
 
-    def __init__(self, weight: Array, gain: Array | None = None) -> None:
-        self.weight, self.gain = weight, gain
+    def __init__(self, spec: LayerSpec, weight: Array, gain: Array | None = None) -> None:
+        self.factor = to_bfloat16 if spec.precision == "bf16" else np.asarray
+        self.weight, self.gain = self.factor(weight), gain
         self.norm = Normalization()
 
     def forward(self, v: Array) -> Array:
-        self.v = v
-        a = v @ self.weight.T
+        self.v = self.factor(v)
+        a = self.v @ self.weight.T
         return a if self.gain is None else self.gain * self.norm.forward(a)
 
     def backward(self, da: Array, dweight: Array, dgain: Array | None = None) -> Array:
@@ -111,6 +119,7 @@ class Product:
         if self.gain is not None:
             dgain += (da * self.norm.normal).sum(axis=0)
             da = self.norm.backward(da * self.gain)
+        da = self.factor(da)
         dweight += da.T @ self.v
         return da @ self.weight
 
@@ -120,7 +129,7 @@ class RnnStep:
 
     def __init__(self, spec: LayerSpec, weights: dict[str, Array]) -> None:
         self.spec = spec
-        self.recurrent = Product(weights["weight_hh"], weights.get("norm_hh"))
+        self.recurrent = Product(spec, weights["weight_hh"], weights.get("norm_hh"))
 
     def forward(self, wx: Array, mask: Array, h: Array) -> tuple[Array]:
         """Map W x + b (n, G·H) and the previous states (n, H) to the next states."""
@@ -143,7 +152,7 @@ class LstmStep:
 
     def __init__(self, spec: LayerSpec, weights: dict[str, Array]) -> None:
         self.spec, self.weights = spec, weights
-        self.recurrent = Product(weights["weight_hh"], weights.get("norm_hh"))
+        self.recurrent = Product(spec, weights["weight_hh"], weights.get("norm_hh"))
         self.norm_c = Normalization()
 
     def forward(self, wx: Array, mask: Array, h: Array, c: Array) -> tuple[Array, Array]:
@@ -206,7 +215,7 @@ class GruAfterStep:
 
     def __init__(self, spec: LayerSpec, weights: dict[str, Array]) -> None:
         self.spec, self.bias_hn = spec, weights["bias_hn"]
-        self.recurrent = Product(weights["weight_hh"], weights.get("norm_hh"))
+        self.recurrent = Product(spec, weights["weight_hh"], weights.get("norm_hh"))
 
     def forward(self, wx: Array, mask: Array, h: Array) -> tuple[Array]:
         """Map W x + b (n, G·H) and the previous states (n, H) to the next states."""
@@ -240,8 +249,8 @@ class GruBeforeStep:
     def __init__(self, spec: LayerSpec, weights: dict[str, Array]) -> None:
         self.spec, self.bias_hn = spec, weights["bias_hn"]
         n_rows = 2 * spec.hidden_size
-        self.recurrent_rz = Product(weights["weight_hh"][:n_rows])
-        self.recurrent_n = Product(weights["weight_hh"][n_rows:])
+        self.recurrent_rz = Product(spec, weights["weight_hh"][:n_rows])
+        self.recurrent_n = Product(spec, weights["weight_hh"][n_rows:])
 
     def forward(self, wx: Array, mask: Array, h: Array) -> tuple[Array]:
         """Map W x + b (n, G·H) and the previous states (n, H) to the next states."""
@@ -309,7 +318,7 @@ class ReferenceRecurrent:
         if mask is None or not training:
             mask = np.ones(state_shape, self.dtype)
         kept = self._zoneout(plan, training, zoneout_masks)
-        inputs = Product(weights["weight_ih"], weights.get("norm_ih"))
+        inputs = Product(spec, weights["weight_ih"], weights.get("norm_ih"))
         wx = inputs.forward(x) + weights["bias"]
         y = np.empty((plan.n_rows, spec.hidden_size), self.dtype)
         steps = []

@@ -18,14 +18,25 @@ int rk_isa_available(int isa) {
     }
 }
 
+int rk_has_bfloat16(int isa) {
+#ifdef __x86_64__
+    return isa == RK_ISA_AVX512 && rk_isa_available(isa) && __builtin_cpu_supports("avx512bf16");
+#else
+    (void)isa;
+    return 0;
+#endif
+}
+
 const rk_kernels *rk_kernels_of(int isa, int dtype) {
     if (!rk_isa_available(isa))
         return NULL;
 #ifdef __x86_64__
+    if (dtype == RK_BFLOAT16 && rk_has_bfloat16(isa))
+        return rk_kernels_avx512bf16[0];
     if (isa == RK_ISA_AVX512)
-        return &rk_kernels_avx512[dtype];
+        return rk_kernels_avx512[dtype];
     if (isa == RK_ISA_AVX2)
-        return &rk_kernels_avx2[dtype];
+        return rk_kernels_avx2[dtype];
 #endif
-    return &rk_kernels_scalar[dtype];
+    return rk_kernels_scalar[dtype];
 }

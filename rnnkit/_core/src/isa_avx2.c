@@ -7,7 +7,7 @@
 #endif
 #define RK_ISA_HEADER "vec_avx2.h"
 #define RK_TABLE rk_kernels_avx2
-#include "both_dtypes.inl"
+#include "every_dtype.inl"
 #ifdef __clang__
 #pragma clang attribute pop
 #endif

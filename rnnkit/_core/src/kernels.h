@@ -23,6 +23,10 @@
  *   Transposed, for dh and dx, cut into column groups of up to 4 vectors:
  *   weight_*_t [column group][NP][slots of the product][VL][vectors of the group][VL]
  *
+ * Pairs: with operands rounded to bfloat16, two neighbours of the summed dimension share the 32
+ * bits of a float, the first in the low half. The summed dimension of an operand is then half as
+ * long (rounded up), everything else lies as above; sums and all other numbers stay float.
+ *
  * Same bits whatever the cut: each output element is one chain of fused multiply-adds in a
  * fixed order, so no result depends on the number of threads, on the tile a sequence lies in,
  * or on the sequences beside it.
@@ -34,7 +38,7 @@
 
 enum { RK_RNN, RK_LSTM, RK_GRU };
 enum { RK_ISA_SCALAR, RK_ISA_AVX2, RK_ISA_AVX512, RK_ISA_COUNT };
-enum { RK_FLOAT32, RK_FLOAT64, RK_DTYPE_COUNT };
+enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
 enum { RK_MOST_TILE_ROWS = 6 }; /* the highest register tile of all instruction sets */
 
@@ -88,6 +92,12 @@ typedef struct {
     void *y;                    /* (P, H) */
     void *c;                    /* (B, Hp), in: c0, out: c after the last step; lstm */
 
+    /* With pairs: the row operands of the products. */
+    void *x_pairs;        /* (P, ceil(I / 2)) */
+    const void *h0_pairs; /* (B, Hp / 2) */
+    void *y_pairs;        /* (P, Hp / 2) */
+    void *gate_pairs;     /* [NP][P][slots][VL / 2], gradients; backward */
+
     /* Kept for backward; only if training. */
     void *gates;         /* [NP][P][slots][VL] */
     void *c_prev;        /* (P, Hp), c before each step; lstm */
@@ -122,7 +132,7 @@ typedef struct {
     rk_meeting *meeting;
 } rk_team;
 
-/* The kernels of one instruction set and dtype. */
+/* The kernels of one instruction set and dtype; those for pairs are the recurrent ones alone. */
 typedef struct {
     ptrdiff_t lanes; /* VL */
 
@@ -134,6 +144,15 @@ typedef struct {
     /* The same from panels to w, added. */
     void (*unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                        ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *w);
+
+    /* As pack, but as operand of a product: in pairs of columns where the products want them. */
+    void (*pack_operand)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
+                         ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels);
+
+    /* Rows (n, width) of reals in pairs of columns, `stride` reals from row to row; NULL where
+     * the products take reals. */
+    void (*pair_columns)(const void *rows, ptrdiff_t n, ptrdiff_t width, void *pairs,
+                         ptrdiff_t stride);
 
     /* w (G * H, columns) as right operand of the dh and dx products. */
     void (*pack_transposed)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
@@ -183,12 +202,14 @@ typedef struct {
 
 /* dispatch.c */
 int rk_isa_available(int isa);
+int rk_has_bfloat16(int isa); /* whether it multiplies pairs by an instruction of its own */
 const rk_kernels *rk_kernels_of(int isa, int dtype); /* NULL if the machine lacks it */
 
 /* isa_*.c: one table for each dtype; absent where the compiler does not target the machine. */
-extern const rk_kernels rk_kernels_scalar[RK_DTYPE_COUNT];
-extern const rk_kernels rk_kernels_avx2[RK_DTYPE_COUNT];
-extern const rk_kernels rk_kernels_avx512[RK_DTYPE_COUNT];
+extern const rk_kernels *const rk_kernels_scalar[RK_DTYPE_COUNT];
+extern const rk_kernels *const rk_kernels_avx2[RK_DTYPE_COUNT];
+extern const rk_kernels *const rk_kernels_avx512[RK_DTYPE_COUNT];
+extern const rk_kernels *const rk_kernels_avx512bf16[1]; /* pairs by one instruction */
 
 void rk_meet(const rk_team *team); /* wait until all of the team are here; NULL passes */
 

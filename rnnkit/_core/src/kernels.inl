@@ -3,11 +3,25 @@
  * In order: products on register tiles, the three cells forward, layer normalisation, the tile
  * forward; the three cells backward, the tile backward; dx, parameter gradients, dense.
  *
+ * The products take their operands as reals or, with RK_PAIRS, as pairs of bfloat16 (pairs.inl):
+ * one multiplication of a pair adds two terms, so the same loops run over half the length.
+ *
  * `plain` is a compile-time constant: 1 is the usual cell (tanh, sigmoid, no option on), 0 asks
  * for every option, so that an option that is off costs the usual cell nothing.
  */
 #undef FN
 #define FN(name) RK_NAME(name)
+#undef v_multiply_add
+#if RK_PAIRS
+#define v_multiply_add v_dot
+#else
+#define v_multiply_add v_fma
+#endif
+
+/* Entries of an operand for n summed terms. */
+RK_INLINE ptrdiff_t FN(operand_length)(ptrdiff_t n) {
+    return RK_PAIRS ? (n + 1) / 2 : n;
+}
 
 enum { FN(block_rows) = 64 }; /* packed rows whose gate gradients stay in the first-level cache */
 enum { FN(wide_row_bytes) = 2048 }; /* from here on, a block's rows are moved apart */
@@ -28,7 +42,7 @@ RK_INLINE void FN(add_outer)(const int R, const int V, vec acc[][RK_GROUP_VECTOR
             const vec row = v_load(w + v * VL);
 #pragma GCC unroll 6
             for (int r = 0; r < R; r++)
-                acc[r][from + v] = v_fma(kept[r], row, acc[r][from + v]);
+                acc[r][from + v] = v_multiply_add(kept[r], row, acc[r][from + v]);
         }
         return;
     }
@@ -40,7 +54,7 @@ RK_INLINE void FN(add_outer)(const int R, const int V, vec acc[][RK_GROUP_VECTOR
         const vec factor = v_set1(a[r * a_stride]);
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            acc[r][from + v] = v_fma(factor, kept[v], acc[r][from + v]);
+            acc[r][from + v] = v_multiply_add(factor, kept[v], acc[r][from + v]);
     }
 }
 
@@ -221,6 +235,7 @@ static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(shar
 typedef struct {
     ptrdiff_t t, row, b, n; /* packed row and packed position of the first; how many */
     const real *h_prev;     /* (n, H), NULL for zeros */
+    const real *h_pairs;    /* the same as pairs (n, Hp / 2) */
 } FN(run);
 
 RK_INLINE ptrdiff_t FN(active)(const rk_call *call, ptrdiff_t t, ptrdiff_t first, ptrdiff_t last) {
@@ -236,20 +251,24 @@ static int FN(runs_of_step)(const rk_call *call, ptrdiff_t t, ptrdiff_t first, p
     const rk_layer *layer = &call->layer;
     const ptrdiff_t before = layer->reverse ? t + 1 : t - 1;
     const ptrdiff_t n = FN(active)(call, t, first, last);
+    const ptrdiff_t pairs = (layer->hidden + VL - 1) / VL * VL / 2;
     ptrdiff_t n_going = FN(active)(call, before, first, last);
     int count = 0;
     if (n_going > n)
         n_going = n;
     if (n_going > 0) {
-        const real *y = call->y;
-        runs[count++] = (FN(run)){t, call->step_offsets[t] + first, first, n_going,
-                                  y + (call->step_offsets[before] + first) * layer->hidden};
+        const real *y = call->y, *y_pairs = call->y_pairs;
+        const ptrdiff_t row = call->step_offsets[before] + first;
+        runs[count++] = (FN(run)){t,       call->step_offsets[t] + first, first,
+                                  n_going, y + row * layer->hidden,
+                                  y_pairs ? y_pairs + row * pairs : NULL};
     }
     if (n > n_going) {
         const ptrdiff_t b = first + n_going;
-        const real *h0 = call->h0;
-        runs[count++] = (FN(run)){t, call->step_offsets[t] + b, b, n - n_going,
-                                  h0 ? h0 + b * layer->hidden : NULL};
+        const real *h0 = call->h0, *h0_pairs = call->h0_pairs;
+        runs[count++] = (FN(run)){t,           call->step_offsets[t] + b, b,
+                                  n - n_going, h0 ? h0 + b * layer->hidden : NULL,
+                                  h0_pairs ? h0_pairs + b * pairs : NULL};
     }
     return count;
 }
@@ -328,6 +347,7 @@ RK_INLINE vec FN(kept_share)(const rk_call *call, const real *masks, ptrdiff_t r
 /* Where the rows of a run lie: the kept buffers in training, scratch otherwise. */
 typedef struct {
     real *gates; /* [panel][row][slots][VL] from the run's first row on */
+    real *gate_pairs; /* the same as pairs */
     ptrdiff_t gates_panel;
     real *hat_ih, *hat_hh;          /* as gates, with layer_norm */
     real *hat_c, *h_reset, *h_used; /* (n, Hp) */
@@ -349,7 +369,7 @@ RK_INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
 static size_t FN(scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t rows = tile_rows * (FN(panels_of)(layer) * VL);
     const ptrdiff_t widest = layer->inputs > layer->hidden ? layer->inputs : layer->hidden;
-    const ptrdiff_t block = FN(block_rows) * FN(apart)(widest);
+    const ptrdiff_t block = FN(block_rows) * (FN(apart)(widest) + RK_PAIRS * layer->slots * VL);
     ptrdiff_t reals = FN(gate_room)(layer, tile_rows) + 2 * rows;
     if (layer->layer_norm)
         reals += 2 * FN(gate_room)(layer, tile_rows) + tile_rows * 3;
@@ -363,6 +383,7 @@ static FN(rows_of_run)
     FN(rows_of_run) at = {0};
     if (call->training) {
         at.gates = (real *)call->gates + run->row * width;
+        at.gate_pairs = call->gate_pairs ? (real *)call->gate_pairs + run->row * width / 2 : NULL;
         at.gates_panel = call->rows * width;
         if (layer->layer_norm) {
             at.hat_ih = (real *)call->norm_hat_ih + run->row * width;
@@ -401,6 +422,11 @@ RK_INLINE void FN(store_h)(const rk_call *call, const int plain, const FN(run) *
         h = v_fma(kept, h_prev - h, h);
     }
     v_store_n((real *)call->y + (run->row + r) * hidden + unit, h, lanes);
+#if RK_PAIRS
+    const ptrdiff_t padded = FN(panels_of)(&call->layer) * VL;
+    FN(store_halves)((real *)call->y_pairs + ((run->row + r) * padded + unit) / 2,
+                     FN(keep)(h, lanes));
+#endif
 }
 
 RK_INLINE void FN(rnn_forward)(const rk_call *call, const int plain, const FN(run) *run,
@@ -548,16 +574,21 @@ static void FN(normalise_backward)(FN(spread) d, FN(spread) hat, real scale) {
 /* ---- The tile forward ----------------------------------------------------------------------- */
 
 RK_INLINE FN(factor) FN(input_factor)(const rk_call *call, const FN(run) *run, ptrdiff_t panel) {
-    const ptrdiff_t inputs = call->layer.inputs, stride = call->layer.input_slots * VL;
-    return (FN(factor)){(const real *)call->x + run->row * inputs, inputs, inputs,
-                        (const real *)call->weight_ih + panel * inputs * stride, stride};
+    const ptrdiff_t n = FN(operand_length)(call->layer.inputs);
+    const ptrdiff_t stride = call->layer.input_slots * VL;
+    const real *x = RK_PAIRS ? call->x_pairs : call->x;
+    return (FN(factor)){x + run->row * n, n, n, (const real *)call->weight_ih + panel * n * stride,
+                        stride};
 }
 
 /* The factor h of the recurrent product: h_prev, or what the dropout mask left of it. */
 RK_INLINE FN(factor) FN(recurrent_factor)(const rk_call *call, const FN(run) *run,
                                           FN(rows_of_run) at, ptrdiff_t panel) {
     const ptrdiff_t hidden = call->layer.hidden, stride = call->layer.recurrent_slots * VL;
-    const real *w = (const real *)call->weight_hh + panel * hidden * stride;
+    const ptrdiff_t n = FN(operand_length)(hidden);
+    const real *w = (const real *)call->weight_hh + panel * n * stride;
+    if (RK_PAIRS)
+        return (FN(factor)){run->h_pairs, FN(panels_of)(&call->layer) * VL / 2, n, w, stride};
     if (at.h_used)
         return (FN(factor)){at.h_used, FN(panels_of)(&call->layer) * VL, hidden, w, stride};
     return (FN(factor)){run->h_prev, hidden, hidden, w, stride};
@@ -710,21 +741,21 @@ RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int p
     }
 }
 
-/* One instance of `tile` for each cell, plain or not. */
+/* One instance of `tile` for each cell, plain or not; products of pairs have the plain ones. */
 #define RK_FOR_EACH_CELL(tile)                                                                     \
     do {                                                                                           \
-        const int plain = FN(is_plain)(call);                                                      \
+        const int plain = RK_PAIRS || FN(is_plain)(call);                                          \
         if (call->layer.cell == RK_LSTM && plain)                                                  \
             FN(tile)(call, RK_LSTM, 1, first, last, scratch, team);                                \
-        else if (call->layer.cell == RK_LSTM)                                                      \
-            FN(tile)(call, RK_LSTM, 0, first, last, scratch, team);                                \
         else if (call->layer.cell == RK_GRU && plain)                                              \
             FN(tile)(call, RK_GRU, 1, first, last, scratch, team);                                 \
-        else if (call->layer.cell == RK_GRU)                                                       \
-            FN(tile)(call, RK_GRU, 0, first, last, scratch, team);                                 \
         else if (plain)                                                                            \
             FN(tile)(call, RK_RNN, 1, first, last, scratch, team);                                 \
-        else                                                                                       \
+        else if (!RK_PAIRS && call->layer.cell == RK_LSTM)                                         \
+            FN(tile)(call, RK_LSTM, 0, first, last, scratch, team);                                \
+        else if (!RK_PAIRS && call->layer.cell == RK_GRU)                                          \
+            FN(tile)(call, RK_GRU, 0, first, last, scratch, team);                                 \
+        else if (!RK_PAIRS)                                                                        \
             FN(tile)(call, RK_RNN, 0, first, last, scratch, team);                                 \
     } while (0)
 
@@ -892,9 +923,19 @@ RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, pt
     const rk_layer *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer);
     const ptrdiff_t slot = layer->slots - layer->recurrent_slots + skip;
-    const FN(column_product) product = {
-        gates + slot * VL, layer->slots * VL, at.gates_panel, panels, slots * VL,
-        call->weight_hh_t, layer->recurrent_slots * VL, skip * VL, out, panels * VL, panels * VL, 1};
+    const ptrdiff_t per_vector = FN(operand_length)(VL);
+    const FN(column_product) product = {gates + slot * per_vector,
+                                        layer->slots * per_vector,
+                                        at.gates_panel * per_vector / VL,
+                                        panels,
+                                        slots * per_vector,
+                                        call->weight_hh_t,
+                                        layer->recurrent_slots * per_vector,
+                                        skip * per_vector,
+                                        out,
+                                        panels * VL,
+                                        panels * VL,
+                                        1};
     FN(column_rows)(&product, rows, groups);
 }
 
@@ -953,7 +994,8 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, hidden = layer->hidden;
     real *dh = (real *)call->dh + run->b * padded;
     if (plain || (!layer->reset_before && !layer->layer_norm && !call->recurrent_mask)) {
-        FN(recurrent_columns)(call, at, run->n, at.gates, 0, layer->recurrent_slots, dh, groups);
+        FN(recurrent_columns)(call, at, run->n, RK_PAIRS ? at.gate_pairs : at.gates, 0,
+                              layer->recurrent_slots, dh, groups);
         return;
     }
     const real *gates = at.gates;
@@ -974,6 +1016,16 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
             dh[r * padded + u] += mask ? mask[(run->b + r) * hidden + u] * scratch[r * padded + u]
                                        : scratch[r * padded + u];
 }
+
+#if RK_PAIRS
+/* The gate gradients of a panel as operand of the dh and dx products. */
+RK_INLINE void FN(halve_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at,
+                               ptrdiff_t panel) {
+    const ptrdiff_t vectors = run->n * call->layer.slots, from = panel * at.gates_panel;
+    for (ptrdiff_t v = 0; v < vectors; v++)
+        FN(store_halves)(at.gate_pairs + (from + v * VL) / 2, v_load(at.gates + from + v * VL));
+}
+#endif
 
 RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int plain,
                                  ptrdiff_t first, ptrdiff_t last, real *scratch,
@@ -999,6 +1051,9 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
                         FN(gru_backward)(call, plain, run, at, p);
                     else
                         FN(rnn_backward)(call, plain, run, at, p);
+#if RK_PAIRS
+                    FN(halve_gates)(call, run, at, p);
+#endif
                 }
         }
         rk_meet(team);
@@ -1017,14 +1072,15 @@ static void FN(backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, v
 
 static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last) {
     const rk_layer *layer = &call->layer;
-    const ptrdiff_t width = layer->slots * VL;
-    const FN(column_product) product = {(const real *)call->dgates_ih + first * width,
+    const ptrdiff_t per_vector = FN(operand_length)(VL), width = layer->slots * per_vector;
+    const real *gates = RK_PAIRS ? call->gate_pairs : call->dgates_ih;
+    const FN(column_product) product = {gates + first * width,
                                         width,
                                         call->rows * width,
                                         FN(panels_of)(layer),
-                                        layer->input_slots * VL,
+                                        layer->input_slots * per_vector,
                                         call->weight_ih_t,
-                                        layer->input_slots * VL,
+                                        layer->input_slots * per_vector,
                                         0,
                                         (real *)call->dx + first * layer->inputs,
                                         layer->inputs,
@@ -1035,7 +1091,7 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
 
 /* A block of packed rows: for each, the row of the operand and the gradients of one panel. */
 typedef struct {
-    const real *operand[FN(block_rows)], *gates[FN(block_rows)];
+    const real *operand[FN(block_rows) + 1], *gates[FN(block_rows) + 1]; /* one past: any */
     ptrdiff_t n;
 } FN(block);
 
@@ -1078,13 +1134,35 @@ static void FN(outer_rows)(const FN(block) *block, ptrdiff_t slot, int slots, pt
     }
 }
 
-/* Copy the block's operand rows, n wide, apart from each other: in place, wide rows compete for a
- * few sets of the first-level cache, and each line is read for several register tiles. */
-static void FN(move_apart)(FN(block) *block, ptrdiff_t n, real *scratch) {
+/* Bring the block's operand rows, n wide, and its gates, `width` wide, into the form the outer
+ * product wants. Pairs are made of rows that follow each other. Otherwise wide rows are copied
+ * apart from each other: in place they compete for a few sets of the first-level cache, and each
+ * line is read for several register tiles. */
+static void FN(prepare)(FN(block) *block, ptrdiff_t n, ptrdiff_t width, real *scratch) {
+#if RK_PAIRS
+    real *gates = scratch + FN(block_rows) / 2 * FN(apart)(n);
+    for (ptrdiff_t row = 0; row < block->n; row += 2) {
+        const real *a = block->operand[row], *b = block->operand[row + 1];
+        const real *d = block->gates[row], *e = block->gates[row + 1];
+        const int both = row + 1 < block->n;
+        for (ptrdiff_t k = 0; k < n; k += VL)
+            v_store(scratch + k, v_pair(v_load_n(a + k, n - k),
+                                        both ? v_load_n(b + k, n - k) : v_zero()));
+        for (ptrdiff_t k = 0; k < width; k += VL)
+            v_store(gates + k, v_pair(v_load(d + k), both ? v_load(e + k) : v_zero()));
+        block->operand[row / 2] = scratch;
+        block->gates[row / 2] = gates;
+        scratch += FN(apart)(n);
+        gates += width;
+    }
+    block->n = (block->n + 1) / 2;
+#else
+    (void)width;
     if (n * (ptrdiff_t)sizeof(real) < FN(wide_row_bytes))
         return;
     for (ptrdiff_t row = 0; row < block->n; row++, scratch += FN(apart)(n))
         block->operand[row] = memcpy(scratch, block->operand[row], (size_t)n * sizeof(real));
+#endif
 }
 
 /* sum[s] += sum over rows of d[s], or of d[s] factor[s]. Strides in reals from row to row. */
@@ -1122,7 +1200,7 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
             block->gates[block->n++] = gates + row * width;
         }
     }
-    FN(move_apart)(block, hidden, scratch);
+    FN(prepare)(block, hidden, width, scratch);
     FN(outer_rows)(block, slot, (int)(layer->reset_before ? 2 : slots), hidden, dw, slots * VL);
     if (!layer->reset_before)
         return;
@@ -1130,7 +1208,7 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
         block->operand[block->n] = (const real *)call->h_reset + (first + block->n) * padded;
         block->gates[block->n] = gates + (first + block->n) * width;
     }
-    FN(move_apart)(block, hidden, scratch);
+    FN(prepare)(block, hidden, width, scratch);
     FN(outer_rows)(block, 3, 1, hidden, dw + 2 * VL, slots * VL);
 }
 
@@ -1151,7 +1229,7 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *s
             block.operand[block.n] = (const real *)call->x + (first + block.n) * inputs;
             block.gates[block.n] = gates_ih + (first + block.n) * width;
         }
-        FN(move_apart)(&block, inputs, scratch);
+        FN(prepare)(&block, inputs, width, scratch);
         FN(outer_rows)(&block, 0, (int)layer->input_slots, inputs, dw, layer->input_slots * VL);
         FN(recurrent_outer)(call, panel, first, last, &block, scratch);
         if (layer->peephole) {
@@ -1180,6 +1258,7 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *s
     }
 }
 
+#if !RK_PAIRS
 /* ---- Dense and activations ------------------------------------------------------------------ */
 
 RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
@@ -1291,16 +1370,29 @@ static void FN(activate)(rk_activation f, const void *x, void *y, ptrdiff_t n) {
         v_store_n((real *)y + i, v_activate(f, v_load_n((const real *)x + i, n - i)), n - i);
 }
 
-#ifndef RK_KERNELS
-#define RK_KERNELS(suffix)                                                                         \
-    {                                                                                              \
-        RK_VECTOR_BYTES / sizeof(RK_PASTE_EXPANDED(lane, suffix)),                                 \
-            RK_PASTE_EXPANDED(pack, suffix), RK_PASTE_EXPANDED(unpack_add, suffix),                \
-            RK_PASTE_EXPANDED(pack_transposed, suffix), RK_PASTE_EXPANDED(pack_dense, suffix),     \
-            RK_PASTE_EXPANDED(scratch_bytes, suffix), RK_PASTE_EXPANDED(largest_team, suffix),     \
-            RK_PASTE_EXPANDED(forward, suffix),                                                    \
-            RK_PASTE_EXPANDED(backward, suffix), RK_PASTE_EXPANDED(input_gradient, suffix),        \
-            RK_PASTE_EXPANDED(parameter_gradient, suffix), RK_PASTE_EXPANDED(dense, suffix),       \
-            RK_PASTE_EXPANDED(dense_gradient, suffix), RK_PASTE_EXPANDED(activate, suffix)                                                    \
-    }
 #endif
+
+/* ---- The table ------------------------------------------------------------------------------ */
+
+static const rk_kernels FN(table) = {
+    .lanes = VL,
+    .pack = FN(pack),
+    .unpack_add = FN(unpack_add),
+    .pack_transposed = FN(pack_transposed),
+    .scratch_bytes = FN(scratch_bytes),
+    .largest_team = FN(largest_team),
+    .forward = FN(forward),
+    .backward = FN(backward),
+    .input_gradient = FN(input_gradient),
+    .parameter_gradient = FN(parameter_gradient),
+#if RK_PAIRS
+    .pack_operand = FN(pack_operand),
+    .pair_columns = FN(pair_columns),
+#else
+    .pack_operand = FN(pack),
+    .pack_dense = FN(pack_dense),
+    .dense = FN(dense),
+    .dense_gradient = FN(dense_gradient),
+    .activate = FN(activate),
+#endif
+};

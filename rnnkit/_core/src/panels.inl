@@ -27,6 +27,26 @@ static void FN(pack)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns, con
                 }
 }
 
+#if RK_PAIRS
+static void FN(pack_operand)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns,
+                             const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
+                             ptrdiff_t slots, void *panels) {
+    const ptrdiff_t n_panels = (hidden + VL - 1) / VL, n_pairs = (columns + 1) / 2;
+    for (ptrdiff_t p = 0; p < n_panels; p++)
+        for (ptrdiff_t g = 0; g < n_gates; g++)
+            for (ptrdiff_t l = 0; l < VL; l++) {
+                const ptrdiff_t unit = p * VL + l;
+                const real *w = (const real *)w_all + (gates[g] * hidden + unit) * columns;
+                real *out = (real *)panels + (p * n_pairs * slots + first_slot + g) * VL + l;
+                for (ptrdiff_t k = 0; k < n_pairs; k++)
+                    out[k * slots * VL] =
+                        unit >= hidden
+                            ? 0
+                            : FN(pair)(w[2 * k], 2 * k + 1 < columns ? w[2 * k + 1] : 0);
+            }
+}
+#endif
+
 static void FN(unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns,
                            const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
                            ptrdiff_t slots, void *w_all) {
@@ -44,27 +64,40 @@ static void FN(unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t colum
                 }
 }
 
+/* Row `unit` of a gate's block of w, from a column on, as operand of a transposed product: its
+ * vector of columns, or that vector paired with the next unit's. Zeros beyond the matrix. */
+RK_INLINE vec FN(transposed_vector)(const real *w, ptrdiff_t unit, ptrdiff_t hidden,
+                                    ptrdiff_t columns, ptrdiff_t column) {
+    const ptrdiff_t left = columns - column;
+    const vec row = unit < hidden && left > 0 ? v_load_n(w + unit * columns + column, left)
+                                              : v_zero();
+#if RK_PAIRS
+    return v_pair(row, unit + 1 < hidden && left > 0
+                           ? v_load_n(w + (unit + 1) * columns + column, left)
+                           : v_zero());
+#else
+    return row;
+#endif
+}
+
 static void FN(pack_transposed)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns,
                                 const int *gates, ptrdiff_t n_gates, void *groups) {
     const ptrdiff_t n_panels = (hidden + VL - 1) / VL, vectors = (columns + VL - 1) / VL;
     real *out = groups;
     for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
         const ptrdiff_t wide = vectors - v < RK_GROUP_VECTORS ? vectors - v : RK_GROUP_VECTORS;
-        const ptrdiff_t width = wide * VL, left = columns - v * VL;
         for (ptrdiff_t p = 0; p < n_panels; p++)
             for (ptrdiff_t g = 0; g < n_gates; g++)
-                for (ptrdiff_t l = 0; l < VL; l++, out += width) {
-                    const ptrdiff_t unit = p * VL + l;
-                    const real *w = (const real *)w_all + (gates[g] * hidden + unit) * columns;
-                    const ptrdiff_t given = unit >= hidden ? 0 : left < width ? left : width;
-                    if (given > 0)
-                        memcpy(out, w + v * VL, (size_t)given * sizeof(real));
-                    for (ptrdiff_t k = given; k < width; k++)
-                        out[k] = 0;
-                }
+                for (ptrdiff_t l = 0; l < VL; l += 1 + RK_PAIRS)
+                    for (ptrdiff_t k = 0; k < wide; k++, out += VL) {
+                        const real *w = (const real *)w_all + gates[g] * hidden * columns;
+                        v_store(out, FN(transposed_vector)(w, p * VL + l, hidden, columns,
+                                                           (v + k) * VL));
+                    }
     }
 }
 
+#if !RK_PAIRS
 static void FN(pack_dense)(const void *w_all, ptrdiff_t input_stride, ptrdiff_t output_stride,
                            const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
                            void *padded_bias) {
@@ -82,3 +115,4 @@ static void FN(pack_dense)(const void *w_all, ptrdiff_t input_stride, ptrdiff_t 
         }
     }
 }
+#endif

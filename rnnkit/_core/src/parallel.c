@@ -10,6 +10,7 @@
 #endif
 
 enum { INPUT_GRADIENT_ROWS = 96, DENSE_ROWS = 96 }; /* packed rows in one piece of work */
+enum { PAIRED_ROWS = 256 };          /* packed rows whose inputs are paired in one piece of work */
 enum { DENSE_GRADIENT_OUTPUTS = 6 }; /* one register tile */
 
 static int regions_entered = 0; /* whether this process has had a parallel region */
@@ -124,8 +125,17 @@ static rk_team team_of(rk_meeting *meeting, int largest) {
     return team;
 }
 
+/* The inputs of PAIRED_ROWS packed rows as operand of the products. */
+static void pair_inputs(const rk_kernels *k, const rk_call *call, ptrdiff_t first) {
+    const ptrdiff_t left = call->rows - first, inputs = call->layer.inputs;
+    const ptrdiff_t n_pairs = (inputs + 1) / 2;
+    k->pair_columns((const float *)call->x + first * inputs, left < PAIRED_ROWS ? left : PAIRED_ROWS,
+                    inputs, (float *)call->x_pairs + first * n_pairs, n_pairs);
+}
+
 void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                 int threads, char *scratch, size_t scratch_stride) {
+    const ptrdiff_t pieces = (call->rows + PAIRED_ROWS - 1) / PAIRED_ROWS;
     rk_meeting meeting = {0, 0};
     threads = enter(threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
@@ -133,6 +143,11 @@ void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles
         const unsigned mode = flush_denormals();
         const rk_team team = team_of(&meeting, k->largest_team(call));
         char *mine = scratch + (size_t)team.rank * scratch_stride;
+        if (k->pair_columns) {
+#pragma omp for schedule(static)
+            for (ptrdiff_t i = 0; i < pieces; i++)
+                pair_inputs(k, call, i * PAIRED_ROWS);
+        }
         if (n_tiles == 0 && team.rank < team.size)
             k->forward(call, 0, call->batch, mine, &team);
 #pragma omp for schedule(dynamic, 1)

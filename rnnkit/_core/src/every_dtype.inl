@@ -1,4 +1,4 @@
-/* Every kernel twice, float then double, and the table of the instruction set. */
+/* Every kernel for float, for double and for float with pairs, and the table of the set. */
 #include <math.h>
 #include <string.h>
 #include "kernels.h"
@@ -8,6 +8,8 @@
 #define RK_PASTE_EXPANDED(name, suffix) RK_PASTE(name, suffix)
 #define RK_NAME(name) RK_PASTE_EXPANDED(name, RK_SUFFIX)
 
+#ifndef RK_PAIRS_ALONE
+#define RK_PAIRS 0
 #define RK_DOUBLE 0
 #define RK_SUFFIX f32
 #include RK_ISA_HEADER
@@ -25,5 +27,23 @@
 #include "vec_math.h"
 #include "panels.inl"
 #include "kernels.inl"
+#undef RK_PAIRS
+#undef RK_DOUBLE
+#undef RK_SUFFIX
+#endif
 
-const rk_kernels RK_TABLE[RK_DTYPE_COUNT] = {RK_KERNELS(f32), RK_KERNELS(f64)};
+#define RK_PAIRS 1
+#define RK_DOUBLE 0
+#define RK_SUFFIX bf16
+#include RK_ISA_HEADER
+#include "vec.h"
+#include "vec_math.h"
+#include "pairs.inl"
+#include "panels.inl"
+#include "kernels.inl"
+
+#ifdef RK_PAIRS_ALONE
+const rk_kernels *const RK_TABLE[] = {&table_bf16};
+#else
+const rk_kernels *const RK_TABLE[] = {&table_f32, &table_f64, &table_bf16};
+#endif

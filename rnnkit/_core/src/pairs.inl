@@ -1,0 +1,62 @@
+/* Pairs of bfloat16 in the 32 bits of a float: rounding to them, and what they contribute to a sum.
+ *
+ * bfloat16 is a float without its last 16 bits; to nearest, ties to even. A product of two is exact
+ * in a float, so a pair adds two terms to a sum, each rounded once: the second half's, then the
+ * first's, as the instruction of AVX-512 does.
+ */
+#undef FN
+#define FN(name) RK_NAME(name)
+#define v_dot RK_NAME(v_dot)
+#define v_round_pairs RK_NAME(v_round_pairs)
+#define v_pair RK_NAME(v_pair)
+
+/* acc + both products of the pairs of a and b. */
+RK_INLINE vec v_dot(vec a, vec b, vec acc) {
+#ifdef RK_PAIRS_BY_INSTRUCTION
+    return (vec)_mm512_dpbf16_ps((__m512)acc, (__m512bh)a, (__m512bh)b);
+#else
+    const ivec high = (integer)0xffff0000 - (ivec){0};
+    acc = v_fma((vec)((ivec)a & high), (vec)((ivec)b & high), acc);
+    return v_fma((vec)((ivec)a << 16), (vec)((ivec)b << 16), acc);
+#endif
+}
+
+/* Each lane rounded to bfloat16, in the upper half; NaN stays NaN. */
+RK_INLINE ivec v_round_pairs(vec v) {
+    const ivec bits = (ivec)v, one = 1 - (ivec){0};
+    const ivec rounded = bits + 0x7fff + ((bits >> 16) & one);
+    const ivec is_nan = v != v;
+    return (is_nan & (bits | 0x400000)) | (~is_nan & rounded);
+}
+
+/* Pairs of one lane each: first in the low half, second in the high one. */
+RK_INLINE vec v_pair(vec first, vec second) {
+    const ivec low = 0xffff - (ivec){0};
+    return (vec)(((v_round_pairs(first) >> 16) & low) | (v_round_pairs(second) & ~low));
+}
+
+/* The lanes of v as VL / 2 pairs. */
+RK_INLINE void FN(store_halves)(real *at, vec v) {
+    const ivec rounded = v_round_pairs(v);
+    unsigned short halves[RK_VECTOR_BYTES / sizeof(real)];
+    for (ptrdiff_t l = 0; l < VL; l++)
+        halves[l] = (unsigned short)((unsigned)rounded[l] >> 16);
+    memcpy(at, halves, sizeof halves);
+}
+
+/* The pair of two numbers. */
+RK_INLINE real FN(pair)(real first, real second) {
+    return v_pair(v_set1(first), v_set1(second))[0];
+}
+
+static void FN(pair_columns)(const void *rows, ptrdiff_t n, ptrdiff_t width, void *pairs,
+                             ptrdiff_t stride) {
+    for (ptrdiff_t r = 0; r < n; r++) {
+        const real *row = (const real *)rows + r * width;
+        real *out = (real *)pairs + r * stride;
+        for (ptrdiff_t k = 0; k < width; k += 2)
+            out[k / 2] = FN(pair)(row[k], k + 1 < width ? row[k + 1] : 0);
+        for (ptrdiff_t k = (width + 1) / 2; k < stride; k++)
+            out[k] = 0;
+    }
+}

@@ -1,0 +1,142 @@
+"""Products of factors rounded to bfloat16: the core against the reference that rounds alike."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from backends.recurrent_problem import Problem, make_problem, run_both, run_forward
+
+from rnnkit.backends import get_backend
+from rnnkit.backends.cpu import isa_available, using_isa, using_threads
+from rnnkit.backends.reference import to_bfloat16
+from rnnkit.cells import LayerSpec
+
+CPU = get_backend("cpu")
+REFERENCE = get_backend("reference")
+EPSILON = 2.0**-8  # half a unit in the last of 8 significant bits, relative
+LENGTHS = {"ragged": (6, 5, 5, 3, 3, 1, 0), "equal": (4,) * 5, "one": (9,)}
+
+every_isa = pytest.mark.parametrize("isa", isa_available())
+every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+
+
+@cache
+def draw(cell, lengths, hidden_size, reverse, n_inputs=5):
+    problem = make_problem(cell, "plain", lengths, n_inputs, hidden_size, reverse)
+    return replace(problem.astype(np.float32), spec=replace(problem.spec, precision="bf16"))
+
+
+@cache
+def expected_of(*key, precision="bf16"):
+    problem = draw(*key).astype(np.float64)
+    return run_both(REFERENCE, replace(problem, spec=replace(problem.spec, precision=precision)))
+
+
+def errors(found, expected):
+    """Return the error of every entry, relative to the largest entry of its array."""
+    return np.concatenate(
+        [
+            (np.abs(got[name] - want[name]) / max(np.abs(want[name]).max(initial=0), 1e-30)).ravel()
+            for got, want in zip(found, expected)
+            for name in want
+        ]
+    )
+
+
+def test_rounding():
+    exact = np.array([0.0, -1.0, 1.5, 3e38, np.inf], np.float32)
+    np.testing.assert_array_equal(to_bfloat16(exact[[0, 1, 2, 4]]), exact[[0, 1, 2, 4]])
+    ties = np.array([1 + 2.0**-8, 1 + 3 * 2.0**-8, -1 - 2.0**-8])
+    np.testing.assert_array_equal(to_bfloat16(ties), [1.0, 1 + 2.0**-6, -1.0])
+    x = np.random.default_rng(0).standard_normal(1000)
+    assert np.abs(to_bfloat16(x) / x - 1).max() <= EPSILON
+
+
+@every_isa
+@pytest.mark.parametrize("hidden_size, n_inputs", [(1, 1), (9, 5), (16, 4), (33, 7), (70, 3)])
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@both_directions
+@every_cell
+def test_values_and_gradients(cell, reverse, lengths, hidden_size, n_inputs, isa):
+    """Most entries agree far better than bfloat16 could.
+
+    A sum that lies in the middle between two numbers of bfloat16 may be rounded to either, and
+    what follows from it differs by as much.
+    """
+    key = (cell, lengths, hidden_size, reverse, n_inputs)
+    with using_isa(isa):
+        found = errors(run_both(CPU, draw(*key)), expected_of(*key))
+    assert np.median(found) <= EPSILON / 128
+    assert found.max() <= 4 * EPSILON
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@every_cell
+def test_the_rounding_shows(cell, lengths):
+    """The comparison above notices a core that does not round."""
+    key = (cell, lengths, 33, False, 7)
+    found = errors(expected_of(*key, precision="full"), expected_of(*key))
+    assert np.median(found) > EPSILON / 128
+
+
+@every_isa
+@both_directions
+@every_cell
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("hidden_size", [17, 230])
+def test_bits_depend_on_neither_threads_nor_batch(cell, lengths, hidden_size, reverse, isa):
+    problem = draw(cell, lengths, hidden_size, reverse)
+    with using_isa(isa):
+        with using_threads(1):
+            expected = run_both(CPU, problem)
+        for threads in (2, 3):
+            with using_threads(threads):
+                for got, want in zip(run_both(CPU, problem), expected):
+                    for name in want:
+                        np.testing.assert_array_equal(got[name], want[name], err_msg=name)
+
+
+@every_isa
+@every_cell
+def test_a_row_is_the_same_alone(cell, isa):
+    problem = draw(cell, LENGTHS["equal"], 33, False)
+    single = draw(cell, (4,), 33, False)
+    n = len(LENGTHS["equal"])
+    alone = Problem(
+        problem.spec,
+        single.plan,
+        problem.x[2::n],
+        problem.weights,
+        {name: state[2:3] for name, state in problem.starts.items()},
+        single.ends,
+        problem.dy[2::n],
+        {},
+    )
+    with using_isa(isa):
+        whole, row = (run_forward(CPU, p)[1] for p in (problem, alone))
+    np.testing.assert_array_equal(row["y"], whole["y"][2::n])
+
+
+@every_isa
+@every_cell
+def test_steps_have_the_bits_of_the_whole(cell, isa):
+    problem = draw(cell, (6,), 33, False)
+    with using_isa(isa):
+        stream = CPU.recurrent_step(problem.spec, np.dtype(np.float32), problem.weights)
+        stream.state = (problem.starts["h0"], problem.starts.get("c0"))
+        steps = np.concatenate([stream.step(x).copy() for x in problem.x])
+        _, whole = run_forward(CPU, problem)
+    np.testing.assert_array_equal(steps, whole["y"])
+
+
+def test_what_cannot_be_computed_so_is_refused():
+    for options in ({"peephole": True}, {"cell_clip": 1.0}, {"layer_norm": True}, {"zoneout": 0.1}):
+        with pytest.raises(ValueError, match="precision='bf16' is for the usual cell"):
+            LayerSpec("lstm", 2, 3, precision="bf16", **options)
+    with pytest.raises(ValueError, match="precision must be 'full' or 'bf16', got 'half'"):
+        LayerSpec("lstm", 2, 3, precision="half")
+    spec = LayerSpec("lstm", 2, 3, precision="bf16")
+    with pytest.raises(ValueError, match="float32, got float64"):
+        CPU.recurrent(spec, np.dtype(np.float64))
