@@ -90,6 +90,10 @@ def refuse_unsupported(spec: LayerSpec) -> None:
     """Raise ValueError if the layer has an option that the kernels lack."""
     if spec.layer_norm:
         raise ValueError("layer_norm=True is not supported on device 'cuda'; use device='cpu'")
+    if spec.precision != "full":
+        raise ValueError(
+            f"precision={spec.precision!r} is not supported on device 'cuda'; use device='cpu'"
+        )
     if spec.cell == "gru" and spec.reset == "before":
         raise ValueError("reset='before' is not supported on device 'cuda'; use device='cpu'")
 
