@@ -48,9 +48,10 @@ def get_backend(name: str, *, fall_back: bool = False) -> Backend:
     if is_device_name(name):
         from rnnkit.backends.cuda import CudaBackend, why_no_gpu
 
-        reason = why_no_gpu() if fall_back or name == "auto" else None
+        number = int(name.partition(":")[2] or 0)
+        reason = why_no_gpu(number) if fall_back or name == "auto" else None
         if reason is None:
-            return CudaBackend(int(name.partition(":")[2] or 0) if name != "auto" else 0)
+            return CudaBackend(number)
         if name != "auto":
             _warn_of_fall_back(name, reason)
         return get_backend("cpu")

@@ -65,8 +65,8 @@ def import_cupy() -> Any:
     return cupy
 
 
-def why_no_gpu() -> str | None:
-    """Return why there is no GPU to compute on, as part of a sentence, or None if there is one."""
+def why_no_gpu(device: int = 0) -> str | None:
+    """Return why a GPU cannot be computed on, as part of a sentence, or None if it can."""
     try:
         cupy = import_cupy()
     except MissingExtraError as error:
@@ -75,7 +75,11 @@ def why_no_gpu() -> str | None:
         n_devices = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:
         return f"CuPy finds no usable NVIDIA GPU ({error})"
-    return None if n_devices else "CuPy finds no NVIDIA GPU"
+    if n_devices == 0:
+        return "CuPy finds no NVIDIA GPU"
+    if device >= n_devices:
+        return f"this machine has {n_devices} GPU(s), 'cuda:0' to 'cuda:{n_devices - 1}'"
+    return None
 
 
 def gpu_facts() -> list[dict[str, Any]]:
@@ -241,17 +245,10 @@ class CudaBackend:
     name = "cuda"
 
     def __init__(self, device: int = 0, cublas: bool = True) -> None:
-        reason = why_no_gpu()
-        if reason is not None:
-            import_cupy()
-            raise RuntimeError(f"device 'cuda' cannot be used: {reason}; use device='cpu'")
         self.xp = import_cupy()
-        n_devices = self.xp.cuda.runtime.getDeviceCount()
-        if not 0 <= device < n_devices:
-            raise RuntimeError(
-                f"device 'cuda:{device}' does not exist; this machine has {n_devices} GPU(s), "
-                f"'cuda:0' to 'cuda:{n_devices - 1}'"
-            )
+        reason = why_no_gpu(device)
+        if reason is not None:
+            raise RuntimeError(f"device 'cuda:{device}' cannot be used: {reason}; use device='cpu'")
         self.device = device
         self._facts = _device_of(device)
         self._plan: tuple[PackedPlan, Array, Array] | None = None

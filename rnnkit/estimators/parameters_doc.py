@@ -191,7 +191,8 @@ PARAMETERS: dict[str, tuple[str, str]] = {
         'Where the arithmetic is done. "cuda" is an NVIDIA GPU, the first or number k, and needs '
         'the extra cuda12 or cuda13; "auto" is the first GPU if there is one, else the CPU; '
         '"reference" is a slow NumPy implementation to check the others against. A model fitted '
-        "on a GPU predicts on the CPU, with a warning, where there is none.",
+        "on a GPU predicts on the CPU, with a warning, where there is none. Arrays that lie on a "
+        "GPU are taken if the device may be one, and answered there.",
     ),
     "random_state": (
         "int, RandomState instance or None",

@@ -363,7 +363,7 @@ class RawModule:
         self._cluster_size = int(clusters[0]) if clusters else 1
 
     def cluster_size(self, name):
-        clustered = re.search(rf"RK_CLUSTER_DIMS[\w\s()]*\b{name}\(", self.source)
+        clustered = re.search(rf"RK_CLUSTER_DIMS[\w\s(),]*\b{name}\(", self.source)
         return self._cluster_size if clustered else 1
 
     def library(self):

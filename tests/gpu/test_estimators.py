@@ -145,7 +145,10 @@ def test_a_gpu_of_another_number(on_gpu):
     finally:
         device.__enter__ = entered
     assert set(used) == {1}
-    with pytest.raises(RuntimeError, match=r"'cuda:2' does not exist; .* has 2 GPU\(s\)"):
+    model = estimator("GRU", "Classifier", max_iter=1).fit(X, Y).set_params(device="cuda:2")
+    with pytest.warns(UserWarning, match="device='cuda:2' cannot be used here, the CPU"):
+        model.predict(X)
+    with pytest.raises(RuntimeError, match=r"'cuda:2' cannot be used: .* has 2 GPU\(s\)"):
         estimator("GRU", "Classifier", device="cuda:2").fit(X, Y)
 
 
@@ -198,7 +201,7 @@ def test_a_pickle_holds_no_array_of_the_gpu_and_predicts_without_one(on_gpu):
         with warnings.catch_warnings(action="error"):  # said once, not again
             again.predict(X)
         np.testing.assert_allclose(found, expected, rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
-        with pytest.raises(RuntimeError, match="device 'cuda' cannot be used"):
+        with pytest.raises(RuntimeError, match="device 'cuda:0' cannot be used"):
             again.fit(X, Y)
     assert copy.deepcopy(model).predict(X).tolist() == model.predict(X).tolist()
 

@@ -219,6 +219,11 @@ def test_reset_before_is_refused_by_name(gpu):
         gpu.recurrent(LayerSpec("gru", 2, 3, reset="before"), np.float32)
 
 
+def test_rounded_factors_are_refused_by_name(gpu):
+    with pytest.raises(ValueError, match="precision='bf16' is not supported on device 'cuda'"):
+        gpu.recurrent(LayerSpec("lstm", 2, 3, precision="bf16"), np.float32)
+
+
 def test_an_algorithm_that_does_not_exist_is_refused(gpu, monkeypatch):
     monkeypatch.setenv("RNNKIT_CUDA_ALGO", "warp")
     problem = draw(np.float32, "rnn", "plain", (1,), 1, 1, False)

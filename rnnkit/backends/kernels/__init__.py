@@ -76,7 +76,7 @@ def kernel_parameters(source: str) -> dict[str, tuple[Parameter, ...]]:
     """Read the parameters of every kernel from the text."""
     kernels = {}
     for head, parameters in re.findall(
-        r'extern "C" __global__ void ([\w\s()]*?\w)\(((?:[^()])*)\)\s*\{', source
+        r'extern "C" __global__ void ([\w\s(),]*?\w)\(((?:[^()])*)\)\s*\{', source
     ):
         found = []
         for text in parameters.split(","):
@@ -94,6 +94,10 @@ def refuse_unsupported(spec: LayerSpec) -> None:
         )
     if spec.layer_norm:
         raise ValueError("layer_norm=True is not supported on device 'cuda'; use device='cpu'")
+    if spec.precision != "full":
+        raise ValueError(
+            f"precision={spec.precision!r} is not supported on device 'cuda'; use device='cpu'"
+        )
     if spec.cell == "gru" and spec.reset == "before":
         raise ValueError("reset='before' is not supported on device 'cuda'; use device='cpu'")
 

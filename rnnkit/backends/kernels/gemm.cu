@@ -6,9 +6,9 @@
 #define RK_TILE 64
 #define RK_DEPTH 16
 
-extern "C" __global__ void RK_LAUNCH_BOUNDS(256) gemm(rk_index m, rk_index n, rk_index k, const real* a, rk_index a_row,
-                                rk_index a_column, const real* b, rk_index b_row,
-                                rk_index b_column, const real* bias, int accumulate, real* c)
+extern "C" __global__ void RK_LAUNCH_BOUNDS(256, 2) gemm(
+    rk_index m, rk_index n, rk_index k, const real* a, rk_index a_row, rk_index a_column,
+    const real* b, rk_index b_row, rk_index b_column, const real* bias, int accumulate, real* c)
 {
     RK_SHARED(a_tile); /* [RK_DEPTH][RK_TILE + 1], then the same of b */
     real* b_tile = a_tile + RK_DEPTH * (RK_TILE + 1);

@@ -12,7 +12,8 @@ typedef RK_REAL real;
 typedef long long rk_index;
 
 #ifndef RK_HOST
-#define RK_LAUNCH_BOUNDS(threads) __launch_bounds__(threads, 1)
+/* Threads of a block, and how many blocks a multiprocessor should hold. */
+#define RK_LAUNCH_BOUNDS(threads, blocks) __launch_bounds__(threads, blocks)
 #define RK_SHARED(name)                                            \
     extern __shared__ __align__(16) unsigned char rk_shared_[];    \
     real* name = (real*)rk_shared_

@@ -22,12 +22,15 @@ __device__ inline void rk_load_columns(const rk_layer& layer, int first_unit, in
 __device__ inline void rk_load_gradients(const rk_layer& layer, const rk_visit& visit,
                                          rk_index first_b, int first_k, int n_k, rk_rows* factors)
 {
-    for (int i = threadIdx.x; i < n_k * RK_ROWS; i += RK_THREADS) {
-        int k = i % n_k, r = i / n_k;
-        rk_index b = first_b + r;
-        factors[k].of[r] =
-            b < visit.n_after ? rk_product_gradient(layer, visit.row_after + b, first_k + k)
-                              : (real)0;
+    for (int k = threadIdx.x; k < n_k; k += RK_THREADS) {
+        rk_rows factor;
+        for (int r = 0; r < RK_ROWS; ++r) {
+            rk_index b = first_b + r;
+            factor.of[r] = 0;
+            if (b < visit.n_after)
+                factor.of[r] = rk_product_gradient(layer, visit.row_after + b, first_k + k);
+        }
+        factors[k] = factor;
     }
 }
 
@@ -88,7 +91,7 @@ __device__ inline void rk_backward_tile(const rk_layer& layer, const rk_visit& v
     }
 }
 
-extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS) recurrent_backward(
+extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS, 1) recurrent_backward(
     const real* weight_hh, const real* peephole, const real* h0, const real* c0, const real* mask,
     const real* keep_h, const real* keep_c, const rk_index* step_offsets, rk_index n_steps,
     int hidden_size, int reverse, real keep, real* gates, real* uh_n, real* y, real* c,

@@ -24,17 +24,17 @@ __device__ inline void rk_load_units(const rk_layer& layer, int first_unit, int 
 __device__ inline void rk_load_states(const rk_layer& layer, const rk_visit& visit,
                                       rk_index first_b, int first_k, int n_k, rk_rows* states)
 {
-    int h = layer.hidden_size;
-    for (int i = threadIdx.x; i < n_k * RK_ROWS; i += RK_THREADS) {
-        int k = i % n_k, r = i / n_k;
-        rk_index b = first_b + r;
-        real state = 0;
-        if (b < visit.n) {
-            state = rk_state_before(layer, visit, layer.y, layer.h0, b, first_k + k);
-            if (layer.mask)
-                state *= layer.mask[b * h + first_k + k];
+    for (int k = threadIdx.x; k < n_k; k += RK_THREADS) {
+        rk_rows state;
+        for (int r = 0; r < RK_ROWS; ++r) {
+            rk_index b = first_b + r;
+            state.of[r] = 0;
+            if (b < visit.n)
+                state.of[r] = rk_state_before(layer, visit, layer.y, layer.h0, b, first_k + k);
+            if (b < visit.n && layer.mask)
+                state.of[r] *= layer.mask[b * layer.hidden_size + first_k + k];
         }
-        states[k].of[r] = state;
+        states[k] = state;
     }
 }
 
@@ -81,7 +81,7 @@ __device__ inline void rk_forward_tile(const rk_layer& layer, const rk_visit& vi
     }
 }
 
-extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS) recurrent_forward(
+extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS, 1) recurrent_forward(
     const real* weight_hh, const real* bias_hn, const real* peephole, const real* h0,
     const real* c0, const real* mask, const real* keep_h, const real* keep_c,
     const rk_index* step_offsets, rk_index n_steps, int hidden_size, int reverse, real keep,

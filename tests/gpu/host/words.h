@@ -7,7 +7,7 @@
 #define RK_HOST
 #define __global__
 #define __device__
-#define RK_LAUNCH_BOUNDS(threads)
+#define RK_LAUNCH_BOUNDS(threads, blocks)
 #define RK_CLUSTER_DIMS
 #define RK_SHARED(name) real* name = (real*)rk_now->shared
 
