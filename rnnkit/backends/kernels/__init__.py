@@ -88,10 +88,6 @@ def kernel_parameters(source: str) -> dict[str, tuple[Parameter, ...]]:
 
 def refuse_unsupported(spec: LayerSpec) -> None:
     """Raise ValueError if the layer has an option that the kernels lack."""
-    if spec.precision != "full":
-        raise ValueError(
-            f"precision={spec.precision!r} is not supported on device 'cuda'; use device='cpu'"
-        )
     if spec.layer_norm:
         raise ValueError("layer_norm=True is not supported on device 'cuda'; use device='cpu'")
     if spec.precision != "full":
