@@ -10,7 +10,6 @@ from typing import Any
 import threadpoolctl
 
 from rnnkit.backends.cpu import core_information
-from rnnkit.backends.cuda import gpu_facts, why_no_gpu
 
 __all__ = ["show_config"]
 
@@ -44,6 +43,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """
     if mode not in ("stdout", "dicts"):
         raise ValueError(f"mode must be 'stdout' or 'dicts', got {mode!r}")
+    from rnnkit.backends.cuda import gpu_facts, why_no_gpu
+
     facts = {
         "rnnkit": importlib.metadata.version("rnnkit"),
         "core": core_information(),

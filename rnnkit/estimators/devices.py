@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rnnkit.backends import is_device_name
-from rnnkit.backends.cuda import from_gpu, to_gpu
 
 __all__ = ["takes_device_arrays"]
 
@@ -42,6 +41,8 @@ def _is_on_device(array: Any) -> bool:
 def _on_host(argument: Any) -> Any:
     """Return an argument with the arrays that lie on a GPU, alone or in a list, on the host."""
     if _is_on_device(argument):
+        from rnnkit.backends.cuda import from_gpu
+
         return from_gpu(argument)
     if isinstance(argument, (list, tuple)) and any(map(_is_on_device, argument)):
         return type(argument)(map(_on_host, argument))
@@ -53,5 +54,7 @@ def _on_device(result: Any, X: Any) -> Any:
     if isinstance(result, dict):
         return {name: _on_device(part, X) for name, part in result.items()}
     if isinstance(result, np.ndarray) and result.dtype.kind in "fiub":
+        from rnnkit.backends.cuda import to_gpu
+
         return to_gpu(result, X)
     return result

@@ -240,7 +240,7 @@ def test_nothing_of_cupy_is_imported_before_a_gpu_is_asked_for():
     assert not [name for name in sys.modules if name.split(".")[0] in ("cupy", "cuda")]
     """
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(program)],
+        [sys.executable, "-P", "-W", "ignore", "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
         check=False,

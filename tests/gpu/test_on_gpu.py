@@ -31,7 +31,7 @@ TORCH_LAYERS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 def run_python(program, **environment):
     """Run a program in a fresh interpreter that finds the tests; return what it printed."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        [sys.executable, "-P", "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
         check=False,
@@ -197,7 +197,7 @@ def test_the_sanitizer_finds_nothing(tool):
         pytest.skip("compute-sanitizer is not on the path")
     program = SANITIZED.format(tests=os.path.dirname(os.path.dirname(__file__)))
     done = subprocess.run(
-        [sanitizer, "--tool", tool, "--error-exitcode", "1", sys.executable, "-c", program],
+        [sanitizer, "--tool", tool, "--error-exitcode", "1", sys.executable, "-P", "-c", program],
         capture_output=True,
         text=True,
         check=False,
