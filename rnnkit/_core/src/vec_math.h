@@ -12,24 +12,25 @@
 
 /* exp(x) = scale + scale * p with scale a power of two and |p| < .42, so that both exp(x) and
  * exp(x) - 1 come without cancellation. x is limited to where scale is a normal number.
- * x = n ln 2 + r, |r| <= ln 2 / 2; p = exp(r) - 1 by its Taylor series, cut where the rest is
- * below a tenth of an ULP. n is read off the low bits of x / ln 2 + 1.5 * 2^(mantissa bits). */
+ * x = n ln 2 + r, |r| <= ln 2 / 2; p = exp(r) - 1 = r + r^2 q(r), q the polynomial that makes the
+ * largest relative error of p least (Remez): 1.2e-7 in float, 2.1e-17 in double. n is read off
+ * the low bits of x / ln 2 + 1.5 * 2^(mantissa bits). */
 RK_INLINE void v_exp_parts(vec x, vec *scale, vec *p) {
 #if RK_DOUBLE
     const real lowest = -708, highest = 709, shift = 0x1.8p52;
     const real ln2_high = 0x1.62e42fefa3800p-1, ln2_low = 0x1.ef35793c76730p-45;
     const integer bias = 1023;
-    enum { mantissa = 52, degree = 13 };
-    static const real factor[] = {/* 1 / k! for k = 2 .. 13 */
-                                  1.0 / 2,       1.0 / 6,        1.0 / 24,        1.0 / 120,
-                                  1.0 / 720,     1.0 / 5040,     1.0 / 40320,     1.0 / 362880,
-                                  1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+    enum { mantissa = 52, degree = 9 };
+    static const real q_of[] = {0x1.0000000000006p-1,  0x1.5555555555560p-3,  0x1.5555555551aa5p-5,
+                                0x1.111111110b6bcp-7,  0x1.6c16c180e3410p-10, 0x1.a01a01d35a181p-13,
+                                0x1.a019a15d14716p-16, 0x1.71dd885bcb124p-19, 0x1.28a7e71253cf2p-22,
+                                0x1.b044dc61708e8p-26};
 #else
     const real lowest = -87, highest = 88, shift = 0x1.8p23f;
     const real ln2_high = 0x1.62e400p-1f, ln2_low = 0x1.7f7d1cp-20f;
     const integer bias = 127;
-    enum { mantissa = 23, degree = 7 };
-    static const real factor[] = {1.0f / 2, 1.0f / 6, 1.0f / 24, 1.0f / 120, 1.0f / 720, 1.0f / 5040};
+    enum { mantissa = 23, degree = 4 };
+    static const real q_of[] = {0.49999821f, 0.16666577f, 0.04172632f, 0.0083631542f, 0.00099413449f};
 #endif
     x = v_max(v_set1(lowest), x);
     x = v_min(v_set1(highest), x);
@@ -37,10 +38,10 @@ RK_INLINE void v_exp_parts(vec x, vec *scale, vec *p) {
     const vec n = shifted - v_set1(shift);
     vec r = v_fma(n, v_set1(-ln2_high), x);
     r = v_fma(n, v_set1(-ln2_low), r);
-    vec q = v_set1(factor[degree - 2]);
+    vec q = v_set1(q_of[degree]);
 #pragma GCC unroll 16
-    for (int k = degree - 3; k >= 0; k--)
-        q = v_fma(q, r, v_set1(factor[k]));
+    for (int k = degree - 1; k >= 0; k--)
+        q = v_fma(q, r, v_set1(q_of[k]));
     *p = v_fma(q * r, r, r);
     *scale = (vec)(((ivec)shifted + bias) << mantissa);
 }
@@ -52,14 +53,16 @@ RK_INLINE vec v_sigmoid(vec x) {
     return v_set1(1) / (v_set1(1) + v_fma(scale, p, scale));
 }
 
-/* (1 - e) / (1 + e), e = exp(-2 |x|), from e - 1 so that small x keep their digits. */
+/* (1 - e) / (1 + e) with e = exp(-2 |x|), from e - 1 so that small x keep their digits, and with
+ * the sign of x: tanh(-x) is -tanh(x), and no larger x gets a smaller value. */
 RK_INLINE vec v_tanh(vec x) {
     vec scale, p;
-    const vec magnitude = v_abs(x);
-    v_exp_parts(v_set1(-2) * magnitude, &scale, &p);
+    const ivec sign = (ivec)v_set1((real)-0.0);
+    const vec negative = (vec)((ivec)x | sign);
+    v_exp_parts(negative + negative, &scale, &p);
     const vec e_minus_1 = v_fma(scale, p, scale - v_set1(1));
-    const vec y = (v_zero() - e_minus_1) / (v_set1(2) + e_minus_1);
-    return v_select(x < v_zero(), v_zero() - y, y);
+    const vec y = e_minus_1 / (v_set1(2) + e_minus_1);
+    return (vec)(((ivec)y & ~sign) | ((ivec)x & sign));
 }
 
 RK_INLINE vec v_activate(rk_activation f, vec x) {
