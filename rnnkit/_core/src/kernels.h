@@ -40,7 +40,7 @@ enum { RK_RNN, RK_LSTM, RK_GRU };
 enum { RK_ISA_SCALAR, RK_ISA_AVX2, RK_ISA_AVX512, RK_ISA_COUNT };
 enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
-enum { RK_MOST_TILE_ROWS = 6 }; /* the highest register tile of all instruction sets */
+enum { RK_MOST_TILE_ROWS = 8 }; /* the highest register tile of all instruction sets */
 
 enum rk_activation_kind {
     RK_TANH,
@@ -182,9 +182,11 @@ typedef struct {
     /* dx for the packed rows first .. last, after backward. */
     void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last);
 
-    /* Every parameter gradient of one panel of hidden units, summed over all packed rows in
-     * order, after backward. scratch: as for backward. */
-    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *scratch);
+    /* Every parameter gradient of `panels` panels of hidden units from `panel` on, summed over
+     * all packed rows in order, after backward. More than one panel, at most four, only of a cell
+     * with one gate and not of pairs. scratch: as for backward. */
+    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel, ptrdiff_t panels,
+                               void *scratch);
 
     /* y (n, K) = x (n, I) Wᵀ + b for rows first .. last. weight: [column group][I][vectors][VL],
      * bias: padded to the vectors. */

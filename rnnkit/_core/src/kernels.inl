@@ -23,24 +23,28 @@ RK_INLINE ptrdiff_t FN(operand_length)(ptrdiff_t n) {
     return RK_PAIRS ? (n + 1) / 2 : n;
 }
 
+enum { FN(few_rows) = 2 };
+enum { FN(cache_bytes) = 32768 }; /* first level */
 enum { FN(block_rows) = 64 }; /* packed rows whose gate gradients stay in the first-level cache */
 enum { FN(wide_row_bytes) = 2048 }; /* from here on, a block's rows are moved apart */
 
 /* ---- Products on register tiles ------------------------------------------------------------ */
 
-/* acc[r][from + v] += a[r] w[v], r < R, v < V. The smaller of the two stays in registers and the
- * other passes by: a tile of LSTM gates would not fit the 16 registers of AVX2 otherwise. */
+/* acc[r][from + v] += a[r] w[v], r < R, v < V, vectors of w w_vector apart. The smaller of the two
+ * stays in registers and the other passes by: a tile of LSTM gates would not fit the 16 registers
+ * of AVX2 otherwise. */
 RK_INLINE void FN(add_outer)(const int R, const int V, vec acc[][RK_GROUP_VECTORS], const int from,
-                             const real *a, ptrdiff_t a_stride, const real *w) {
+                             const real *a, ptrdiff_t a_stride, const real *w,
+                             ptrdiff_t w_vector) {
     vec kept[RK_MOST_TILE_ROWS];
     if (R < V) {
-#pragma GCC unroll 6
+#pragma GCC unroll 8
         for (int r = 0; r < R; r++)
             kept[r] = v_set1(a[r * a_stride]);
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++) {
-            const vec row = v_load(w + v * VL);
-#pragma GCC unroll 6
+            const vec row = v_load(w + v * w_vector);
+#pragma GCC unroll 8
             for (int r = 0; r < R; r++)
                 acc[r][from + v] = v_multiply_add(kept[r], row, acc[r][from + v]);
         }
@@ -48,8 +52,8 @@ RK_INLINE void FN(add_outer)(const int R, const int V, vec acc[][RK_GROUP_VECTOR
     }
 #pragma GCC unroll 4
     for (int v = 0; v < V; v++)
-        kept[v] = v_load(w + v * VL);
-#pragma GCC unroll 6
+        kept[v] = v_load(w + v * w_vector);
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
         const vec factor = v_set1(a[r * a_stride]);
 #pragma GCC unroll 4
@@ -58,28 +62,42 @@ RK_INLINE void FN(add_outer)(const int R, const int V, vec acc[][RK_GROUP_VECTOR
     }
 }
 
-/* acc[r][from + v] += sum over k of a[r][k] w[k][v], r < R, v < V, k < n. */
-RK_INLINE void FN(accumulate)(const int R, const int V, vec acc[][RK_GROUP_VECTORS],
+/* acc[q R + r][from + v] += sum over k of a[r][k] w[q][k][v], q < P, r < R, v < V, k < n. */
+RK_INLINE void FN(accumulate)(const int P, const int R, const int V, vec acc[][RK_GROUP_VECTORS],
                               const int from, const real *a, ptrdiff_t a_stride, ptrdiff_t n,
                               const real *w, ptrdiff_t w_stride) {
+    if (P == 1) { /* a loop of its own: GCC runs out of registers for addresses otherwise */
+        for (ptrdiff_t k = 0; k < n; k++, w += w_stride)
+            FN(add_outer)(R, V, acc, from, a + k, a_stride, w, VL);
+        return;
+    }
     for (ptrdiff_t k = 0; k < n; k++, w += w_stride)
-        FN(add_outer)(R, V, acc, from, a + k, a_stride, w);
+#pragma GCC unroll 4
+        for (int q = 0; q < P; q++)
+            FN(add_outer)(R, V, acc + q * R, from, a + k, a_stride, w + q * n * w_stride, VL);
 }
 
-/* Call BODY(R) on chunks of at most RK_TILE_ROWS rows of nearly equal size; `done` counts rows. */
-#define RK_CASE(R, BODY)                                                                           \
+/* Rows of a tile V vectors wide: as many sums as RK_TILE_ROWS rows of four vectors, so that a
+ * narrow tile, too, has enough of them to keep the multipliers busy. */
+#define RK_ROWS(V)                                                                                 \
+    (RK_TILE_ROWS * RK_GROUP_VECTORS / (V) < RK_MOST_TILE_ROWS                                     \
+         ? RK_TILE_ROWS * RK_GROUP_VECTORS / (V)                                                   \
+         : RK_MOST_TILE_ROWS)
+
+/* Call BODY(R) on chunks of at most RK_ROWS(V) rows of nearly equal size; `done` counts rows. */
+#define RK_CASE(R, V, BODY)                                                                        \
     case R:                                                                                        \
-        if (R <= RK_TILE_ROWS)                                                                     \
+        if (R <= RK_ROWS(V))                                                                       \
             BODY(R);                                                                               \
         break;
-#define RK_CHUNKS(rows, BODY)                                                                      \
+#define RK_CHUNKS(rows, V, BODY)                                                                   \
     for (ptrdiff_t done = 0, chunk; done < (rows); done += chunk) {                                \
         const ptrdiff_t left = (rows) - done;                                                      \
-        const ptrdiff_t pieces = (left + RK_TILE_ROWS - 1) / RK_TILE_ROWS;                         \
+        const ptrdiff_t pieces = (left + RK_ROWS(V) - 1) / RK_ROWS(V);                             \
         chunk = (left + pieces - 1) / pieces;                                                      \
         switch (chunk) {                                                                           \
-            RK_CASE(1, BODY) RK_CASE(2, BODY) RK_CASE(3, BODY)                                     \
-            RK_CASE(4, BODY) RK_CASE(5, BODY) RK_CASE(6, BODY)                                     \
+            RK_CASE(1, V, BODY) RK_CASE(2, V, BODY) RK_CASE(3, V, BODY) RK_CASE(4, V, BODY)        \
+            RK_CASE(5, V, BODY) RK_CASE(6, V, BODY) RK_CASE(7, V, BODY) RK_CASE(8, V, BODY)        \
         }                                                                                          \
     }
 
@@ -91,38 +109,52 @@ typedef struct {
     ptrdiff_t w_stride;
 } FN(factor);
 
-/* out[r][s] = start[s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs of the
- * gates of one panel. start may be NULL for zeros. */
-RK_INLINE void FN(gate_chunk)(const int R, const int slots, const int x_slots, const int h_slots,
-                              FN(factor) x, FN(factor) h, const real *start, real *out,
-                              ptrdiff_t done) {
+/* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
+ * of the gates of P panels, R rows of each; q and r run as one index, q * R + r. A single row
+ * meets several panels at once, because the sums of one are too few to keep the multipliers busy.
+ * start may be NULL for zeros. */
+RK_INLINE void FN(gate_chunk)(const int P, const int R, const int slots, const int x_slots,
+                              const int h_slots, FN(factor) x, FN(factor) h, const real *start,
+                              real *out, ptrdiff_t out_panel, ptrdiff_t done) {
     vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
-#pragma GCC unroll 6
-    for (int r = 0; r < R; r++)
+#pragma GCC unroll 8
+    for (int qr = 0; qr < P * R; qr++)
 #pragma GCC unroll 4
         for (int s = 0; s < slots; s++)
-            acc[r][s] = start ? v_load(start + s * VL) : v_zero();
+            acc[qr][s] = start ? v_load(start + (qr / R * slots + s) * VL) : v_zero();
     if (x.a)
-        FN(accumulate)(R, x_slots, acc, 0, x.a + done * x.a_stride, x.a_stride, x.n, x.w,
+        FN(accumulate)(P, R, x_slots, acc, 0, x.a + done * x.a_stride, x.a_stride, x.n, x.w,
                        x.w_stride);
     if (h.a)
-        FN(accumulate)(R, h_slots, acc, slots - h_slots, h.a + done * h.a_stride, h.a_stride, h.n,
-                       h.w, h.w_stride);
-#pragma GCC unroll 6
-    for (int r = 0; r < R; r++)
+        FN(accumulate)(P, R, h_slots, acc, slots - h_slots, h.a + done * h.a_stride, h.a_stride,
+                       h.n, h.w, h.w_stride);
+#pragma GCC unroll 8
+    for (int qr = 0; qr < P * R; qr++)
 #pragma GCC unroll 4
         for (int s = 0; s < slots; s++)
-            v_store(out + (done + r) * slots * VL + s * VL, acc[r][s]);
+            v_store(out + qr / R * out_panel + ((done + qr % R) * slots + s) * VL, acc[qr][s]);
 }
 
+/* name: any number of rows of one panel. name_few: one or two rows of P panels, 1, 2 or 4. */
 #define RK_GATE_ROWS(name, slots, x_slots, h_slots)                                                \
     static void FN(name)(ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start,            \
                          real *out) {                                                              \
-        RK_CHUNKS(rows, RK_GATE_BODY_##slots##x_slots##h_slots)                                    \
+        RK_CHUNKS(rows, slots, RK_GATE_BODY_##slots##x_slots##h_slots)                             \
+    }                                                                                              \
+    static void FN(name##_few)(int P, ptrdiff_t rows, FN(factor) x, FN(factor) h,                  \
+                               const real *start, real *out, ptrdiff_t out_panel) {                \
+        if (P == 4 && slots == 1)                                                                  \
+            FN(gate_chunk)(4, 1, slots, x_slots, h_slots, x, h, start, out, out_panel, 0);         \
+        else if (P == 2 && rows == 1)                                                              \
+            FN(gate_chunk)(2, 1, slots, x_slots, h_slots, x, h, start, out, out_panel, 0);         \
+        else if (P == 2)                                                                           \
+            FN(gate_chunk)(2, 2, slots, x_slots, h_slots, x, h, start, out, out_panel, 0);         \
+        else                                                                                       \
+            FN(name)(rows, x, h, start, out);                                                      \
     }
-#define RK_GATE_BODY_444(R) FN(gate_chunk)(R, 4, 4, 4, x, h, start, out, done)
-#define RK_GATE_BODY_433(R) FN(gate_chunk)(R, 4, 3, 3, x, h, start, out, done)
-#define RK_GATE_BODY_111(R) FN(gate_chunk)(R, 1, 1, 1, x, h, start, out, done)
+#define RK_GATE_BODY_444(R) FN(gate_chunk)(1, R, 4, 4, 4, x, h, start, out, 0, done)
+#define RK_GATE_BODY_433(R) FN(gate_chunk)(1, R, 4, 3, 3, x, h, start, out, 0, done)
+#define RK_GATE_BODY_111(R) FN(gate_chunk)(1, R, 1, 1, 1, x, h, start, out, 0, done)
 RK_GATE_ROWS(lstm_gate_rows, 4, 4, 4)
 RK_GATE_ROWS(gru_gate_rows, 4, 3, 3)
 RK_GATE_ROWS(rnn_gate_rows, 1, 1, 1)
@@ -137,6 +169,16 @@ RK_INLINE void FN(gate_rows)(int cell, ptrdiff_t rows, FN(factor) x, FN(factor) 
         FN(rnn_gate_rows)(rows, x, h, start, out);
 }
 
+RK_INLINE void FN(gate_rows_few)(int cell, int P, ptrdiff_t rows, FN(factor) x, FN(factor) h,
+                                 const real *start, real *out, ptrdiff_t out_panel) {
+    if (cell == RK_LSTM)
+        FN(lstm_gate_rows_few)(P, rows, x, h, start, out, out_panel);
+    else if (cell == RK_GRU)
+        FN(gru_gate_rows_few)(P, rows, x, h, start, out, out_panel);
+    else
+        FN(rnn_gate_rows_few)(P, rows, x, h, start, out, out_panel);
+}
+
 /* out[r][s] += sum of a w over `slots` neighbouring slots of each of `rows` rows of one panel;
  * for the products that feed part of the slots only (gru, reset before). */
 static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out,
@@ -146,9 +188,9 @@ static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out
         for (int s = 0; s < slots; s++)
             acc[0][s] = v_load(out + r * out_stride + s * VL);
         if (slots == 2)
-            FN(accumulate)(1, 2, acc, 0, f.a + r * f.a_stride, 0, f.n, f.w, f.w_stride);
+            FN(accumulate)(1, 1, 2, acc, 0, f.a + r * f.a_stride, 0, f.n, f.w, f.w_stride);
         else
-            FN(accumulate)(1, 1, acc, 0, f.a + r * f.a_stride, 0, f.n, f.w, f.w_stride);
+            FN(accumulate)(1, 1, 1, acc, 0, f.a + r * f.a_stride, 0, f.n, f.w, f.w_stride);
         for (int s = 0; s < slots; s++)
             v_store(out + r * out_stride + s * VL, acc[0][s]);
     }
@@ -186,16 +228,16 @@ RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_produc
                                 ptrdiff_t column, ptrdiff_t done) {
     vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
     real *out = c->out + done * c->out_stride + column;
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[r][v] = c->add ? v_load(out + r * c->out_stride + v * VL) : v_zero();
     const real *w = c->w + column * c->panels * c->w_panel + c->skip * V * VL;
     for (ptrdiff_t p = 0; p < c->panels; p++, w += c->w_panel * V * VL)
-        FN(accumulate)(R, V, acc, 0, c->a + p * c->panel_stride + done * c->a_stride, c->a_stride,
-                       c->n, w, V * VL);
-#pragma GCC unroll 6
+        FN(accumulate)(1, R, V, acc, 0, c->a + p * c->panel_stride + done * c->a_stride,
+                       c->a_stride, c->n, w, V * VL);
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
@@ -214,16 +256,16 @@ static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(shar
 #define RK_COLUMN_BODY_1(R) FN(column_chunk)(R, 1, c, column, done)
         switch (vectors - first) {
         case 1:
-            RK_CHUNKS(rows, RK_COLUMN_BODY_1)
+            RK_CHUNKS(rows, 1, RK_COLUMN_BODY_1)
             break;
         case 2:
-            RK_CHUNKS(rows, RK_COLUMN_BODY_2)
+            RK_CHUNKS(rows, 2, RK_COLUMN_BODY_2)
             break;
         case 3:
-            RK_CHUNKS(rows, RK_COLUMN_BODY_3)
+            RK_CHUNKS(rows, 3, RK_COLUMN_BODY_3)
             break;
         default:
-            RK_CHUNKS(rows, RK_COLUMN_BODY_4)
+            RK_CHUNKS(rows, 4, RK_COLUMN_BODY_4)
         }
     }
 }
@@ -354,10 +396,15 @@ typedef struct {
     real *norm_scale;               /* (n, 3) */
 } FN(rows_of_run);
 
+RK_INLINE int FN(are_few)(ptrdiff_t rows) {
+    return rows <= FN(few_rows);
+}
+
 /* Room of one tile outside training, in reals. */
 RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer *layer, ptrdiff_t tile_rows) {
-    const ptrdiff_t panels = FN(needs_rows)(layer) ? FN(panels_of)(layer) : 1;
-    return panels * tile_rows * layer->slots * VL;
+    const ptrdiff_t panels = FN(panels_of)(layer), few = FN(few_rows) * panels;
+    const ptrdiff_t rows = FN(needs_rows)(layer) ? panels * tile_rows : tile_rows;
+    return (rows > few ? rows : few) * layer->slots * VL;
 }
 
 /* Distance of rows of n reals laid out so that neighbouring rows never share a cache set: an odd
@@ -398,6 +445,8 @@ static FN(rows_of_run)
     const ptrdiff_t room = FN(gate_room)(layer, tile_rows);
     at.gates = scratch;
     at.gates_panel = FN(needs_rows)(layer) ? tile_rows * width : 0;
+    if (FN(are_few)(run->n))
+        at.gates_panel = run->n * width;
     at.h_reset = scratch + room;
     at.hat_c = at.h_reset + tile_rows * padded;
     at.hat_ih = at.hat_c + tile_rows * padded;
@@ -695,6 +744,35 @@ static int FN(largest_team)(const rk_call *call) {
     return FN(is_plain)(call) ? (int)FN(groups_of)(call->layer.hidden) : 1;
 }
 
+/* Panels whose products a few rows form at once: enough sums to keep the multipliers busy, but
+ * not so many that a panel does not wait in the first-level cache for the next step. */
+RK_INLINE int FN(panels_at_once)(const rk_layer *layer, ptrdiff_t rows) {
+    const ptrdiff_t bytes = (layer->inputs * layer->input_slots +
+                             layer->hidden * layer->recurrent_slots) * RK_VECTOR_BYTES;
+    if (rows == 1 && layer->slots == 1)
+        return 4;
+    if (2 * rows > RK_TILE_ROWS)
+        return 1;
+    return bytes <= FN(cache_bytes) && 2 * bytes > FN(cache_bytes) ? 1 : 2;
+}
+
+/* The gate inputs of a few rows for all panels: the cells that follow are long chains, one a
+ * panel, and so run side by side. Every other step walks the panels backwards, as below. */
+static void FN(products_first)(const rk_call *call, const int cell, const FN(run) *run,
+                               FN(rows_of_run) at, FN(share) panels) {
+    const rk_layer *layer = &call->layer;
+    int P = FN(panels_at_once)(layer, run->n);
+    for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= P) {
+        while (P > left)
+            P /= 2;
+        const ptrdiff_t p = run->t % 2 ? panels.first + left - P : panels.last - left;
+        FN(gate_rows_few)(cell, P, run->n, FN(input_factor)(call, run, p),
+                          FN(recurrent_factor)(call, run, at, p),
+                          (const real *)call->bias + p * layer->slots * VL,
+                          at.gates + p * at.gates_panel, at.gates_panel);
+    }
+}
+
 RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int plain,
                                const FN(run) *run, FN(rows_of_run) at, FN(share) panels) {
     const rk_layer *layer = &call->layer;
@@ -709,10 +787,12 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
         FN(lstm_forward_normed)(call, run, at);
         return;
     }
+    if (!whole_rows && FN(are_few)(run->n))
+        FN(products_first)(call, cell, run, at, panels);
     /* Every other step walks the panels backwards and meets first what the caches still hold. */
     for (ptrdiff_t i = panels.first; i < panels.last; i++) {
         const ptrdiff_t p = run->t % 2 ? panels.first + panels.last - 1 - i : i;
-        if (!whole_rows)
+        if (!whole_rows && !FN(are_few)(run->n))
             FN(gate_rows)(cell, run->n, FN(input_factor)(call, run, p),
                           FN(recurrent_factor)(call, run, at, p),
                           (const real *)call->bias + p * layer->slots * VL,
@@ -1092,45 +1172,53 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
 /* A block of packed rows: for each, the row of the operand and the gradients of one panel. */
 typedef struct {
     const real *operand[FN(block_rows) + 1], *gates[FN(block_rows) + 1]; /* one past: any */
-    ptrdiff_t n;
+    ptrdiff_t n, gates_vector; /* rows; from one vector of a row of gates to the next */
 } FN(block);
+
+/* Where an outer product goes: dw[k][v], n rows of vectors. */
+typedef struct {
+    real *dw;
+    ptrdiff_t n, stride, vector;
+} FN(outer);
 
 /* dw[k][v] += sum over the block's rows of operand[k] gates[v], k = first .. first + R. */
 RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block, ptrdiff_t slot,
-                               real *dw, ptrdiff_t dw_stride, ptrdiff_t k) {
+                               FN(outer) to, ptrdiff_t k) {
+    real *dw = to.dw + k * to.stride;
     vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            acc[r][v] = v_load(dw + (k + r) * dw_stride + v * VL);
+            acc[r][v] = v_load(dw + r * to.stride + v * to.vector);
     for (ptrdiff_t row = 0; row < block->n; row++)
-        FN(add_outer)(R, V, acc, 0, block->operand[row] + k, 1, block->gates[row] + slot * VL);
-#pragma GCC unroll 6
+        FN(add_outer)(R, V, acc, 0, block->operand[row] + k, 1, block->gates[row] + slot * VL,
+                      block->gates_vector);
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            v_store(dw + (k + r) * dw_stride + v * VL, acc[r][v]);
+            v_store(dw + r * to.stride + v * to.vector, acc[r][v]);
 }
 
-static void FN(outer_rows)(const FN(block) *block, ptrdiff_t slot, int slots, ptrdiff_t n, real *dw,
-                           ptrdiff_t dw_stride) {
-#define RK_OUTER_BODY_4(R) FN(outer_chunk)(R, 4, block, slot, dw, dw_stride, done)
-#define RK_OUTER_BODY_3(R) FN(outer_chunk)(R, 3, block, slot, dw, dw_stride, done)
-#define RK_OUTER_BODY_2(R) FN(outer_chunk)(R, 2, block, slot, dw, dw_stride, done)
-#define RK_OUTER_BODY_1(R) FN(outer_chunk)(R, 1, block, slot, dw, dw_stride, done)
-    switch (slots) {
+static void FN(outer_rows)(const FN(block) *block, ptrdiff_t slot, ptrdiff_t vectors,
+                           FN(outer) to) {
+#define RK_OUTER_BODY_4(R) FN(outer_chunk)(R, 4, block, slot, to, done)
+#define RK_OUTER_BODY_3(R) FN(outer_chunk)(R, 3, block, slot, to, done)
+#define RK_OUTER_BODY_2(R) FN(outer_chunk)(R, 2, block, slot, to, done)
+#define RK_OUTER_BODY_1(R) FN(outer_chunk)(R, 1, block, slot, to, done)
+    switch (vectors) {
     case 1:
-        RK_CHUNKS(n, RK_OUTER_BODY_1)
+        RK_CHUNKS(to.n, 1, RK_OUTER_BODY_1)
         break;
     case 2:
-        RK_CHUNKS(n, RK_OUTER_BODY_2)
+        RK_CHUNKS(to.n, 2, RK_OUTER_BODY_2)
         break;
     case 3:
-        RK_CHUNKS(n, RK_OUTER_BODY_3)
+        RK_CHUNKS(to.n, 3, RK_OUTER_BODY_3)
         break;
     default:
-        RK_CHUNKS(n, RK_OUTER_BODY_4)
+        RK_CHUNKS(to.n, 4, RK_OUTER_BODY_4)
     }
 }
 
@@ -1179,15 +1267,23 @@ RK_INLINE void FN(add_rows)(real *sum, ptrdiff_t vectors, ptrdiff_t rows, const 
     }
 }
 
+/* The gradients of the weights of `panels` neighbouring panels, more than one only where a unit
+ * has one gate: four panels of an rnn make a tile as wide as the four gates of an lstm. */
+RK_INLINE FN(outer) FN(weight_outer)(const rk_layer *layer, void *dw, ptrdiff_t n, ptrdiff_t slots,
+                                     ptrdiff_t panel) {
+    const ptrdiff_t stride = slots * VL;
+    return (FN(outer)){(real *)dw + panel * n * stride, n, stride,
+                       layer->slots == 1 ? n * stride : VL};
+}
+
 /* The gradients of the recurrent weights: what they were applied to depends on the options. */
-static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t first,
-                                ptrdiff_t last, FN(block) *block, real *scratch) {
+static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t panels,
+                                ptrdiff_t first, ptrdiff_t last, FN(block) *block, real *scratch) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t hidden = layer->hidden, padded = FN(panels_of)(layer) * VL;
     const ptrdiff_t slots = layer->recurrent_slots, width = layer->slots * VL;
-    const ptrdiff_t slot = layer->slots - slots;
     const real *gates = (const real *)call->dgates_hh + panel * call->rows * width;
-    real *dw = (real *)call->dweight_hh + panel * hidden * slots * VL;
+    FN(outer) to = FN(weight_outer)(layer, call->dweight_hh, hidden, slots, panel);
     block->n = 0;
     for (ptrdiff_t row = first; row < last; row++) {
         const ptrdiff_t previous = call->previous[row];
@@ -1201,7 +1297,7 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
         }
     }
     FN(prepare)(block, hidden, width, scratch);
-    FN(outer_rows)(block, slot, (int)(layer->reset_before ? 2 : slots), hidden, dw, slots * VL);
+    FN(outer_rows)(block, layer->slots - slots, layer->reset_before ? 2 : slots * panels, to);
     if (!layer->reset_before)
         return;
     for (block->n = 0; block->n < last - first; block->n++) {
@@ -1209,69 +1305,80 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
         block->gates[block->n] = gates + (first + block->n) * width;
     }
     FN(prepare)(block, hidden, width, scratch);
-    FN(outer_rows)(block, 3, 1, hidden, dw + 2 * VL, slots * VL);
+    to.dw += 2 * VL;
+    FN(outer_rows)(block, 3, 1, to);
 }
 
-static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel, void *scratch) {
+/* Sums over the packed rows first .. last of one panel: the gradients of all but the weights. */
+static void FN(vector_gradients)(const rk_call *call, ptrdiff_t panel, ptrdiff_t first,
+                                 ptrdiff_t last) {
     const rk_layer *layer = &call->layer;
-    const ptrdiff_t padded = FN(panels_of)(layer) * VL, inputs = layer->inputs;
-    const ptrdiff_t slots = layer->slots, width = slots * VL, panel_size = call->rows * width;
-    const real *gates = (const real *)call->gates + panel * panel_size;
-    const real *gates_ih = (const real *)call->dgates_ih + panel * panel_size;
-    real *dw = (real *)call->dweight_ih + panel * inputs * layer->input_slots * VL;
-    FN(block) block;
-    for (ptrdiff_t first = 0; first < call->rows; first += FN(block_rows)) {
-        const ptrdiff_t left = call->rows - first;
-        const ptrdiff_t n = left < FN(block_rows) ? left : FN(block_rows), last = first + n;
-        const real *d = gates + first * width;
-        FN(add_rows)((real *)call->dbias + panel * width, slots, n, d, width, NULL, 0);
-        for (block.n = 0; block.n < n; block.n++) {
-            block.operand[block.n] = (const real *)call->x + (first + block.n) * inputs;
-            block.gates[block.n] = gates_ih + (first + block.n) * width;
-        }
-        FN(prepare)(&block, inputs, width, scratch);
-        FN(outer_rows)(&block, 0, (int)layer->input_slots, inputs, dw, layer->input_slots * VL);
-        FN(recurrent_outer)(call, panel, first, last, &block, scratch);
-        if (layer->peephole) {
-            real *dp = (real *)call->dpeephole + panel * 3 * VL;
-            const real *before = (const real *)call->c_prev + first * padded + panel * VL;
-            const real *after = (const real *)call->c_new + first * padded + panel * VL;
-            FN(add_rows)(dp, 1, n, d, width, before, padded);
-            FN(add_rows)(dp + VL, 1, n, d + VL, width, before, padded);
-            FN(add_rows)(dp + 2 * VL, 1, n, d + 3 * VL, width, after, padded);
-        }
-        if (layer->layer_norm) {
-            const ptrdiff_t at = panel * panel_size + first * width;
-            const ptrdiff_t inner = (slots - layer->recurrent_slots) * VL;
-            FN(add_rows)((real *)call->dnorm_ih + panel * width, layer->input_slots, n, d, width,
-                         (const real *)call->norm_hat_ih + at, width);
-            FN(add_rows)((real *)call->dnorm_hh + panel * width + inner, layer->recurrent_slots, n,
-                         d + inner, width, (const real *)call->norm_hat_hh + at + inner, width);
-            if (layer->cell == RK_LSTM) {
-                const ptrdiff_t c_at = first * padded + panel * VL;
-                const real *du = (const real *)call->dc_normed + c_at;
-                FN(add_rows)((real *)call->dnorm_c + panel * VL, 1, n, du, padded,
-                             (const real *)call->norm_hat_c + c_at, padded);
-                FN(add_rows)((real *)call->dnorm_c_bias + panel * VL, 1, n, du, padded, NULL, 0);
-            }
+    const ptrdiff_t padded = FN(panels_of)(layer) * VL, n = last - first;
+    const ptrdiff_t slots = layer->slots, width = slots * VL;
+    const ptrdiff_t at = (panel * call->rows + first) * width;
+    const real *d = (const real *)call->gates + at;
+    FN(add_rows)((real *)call->dbias + panel * width, slots, n, d, width, NULL, 0);
+    if (layer->peephole) {
+        real *dp = (real *)call->dpeephole + panel * 3 * VL;
+        const real *before = (const real *)call->c_prev + first * padded + panel * VL;
+        const real *after = (const real *)call->c_new + first * padded + panel * VL;
+        FN(add_rows)(dp, 1, n, d, width, before, padded);
+        FN(add_rows)(dp + VL, 1, n, d + VL, width, before, padded);
+        FN(add_rows)(dp + 2 * VL, 1, n, d + 3 * VL, width, after, padded);
+    }
+    if (layer->layer_norm) {
+        const ptrdiff_t inner = (slots - layer->recurrent_slots) * VL;
+        FN(add_rows)((real *)call->dnorm_ih + panel * width, layer->input_slots, n, d, width,
+                     (const real *)call->norm_hat_ih + at, width);
+        FN(add_rows)((real *)call->dnorm_hh + panel * width + inner, layer->recurrent_slots, n,
+                     d + inner, width, (const real *)call->norm_hat_hh + at + inner, width);
+        if (layer->cell == RK_LSTM) {
+            const ptrdiff_t c_at = first * padded + panel * VL;
+            const real *du = (const real *)call->dc_normed + c_at;
+            FN(add_rows)((real *)call->dnorm_c + panel * VL, 1, n, du, padded,
+                         (const real *)call->norm_hat_c + c_at, padded);
+            FN(add_rows)((real *)call->dnorm_c_bias + panel * VL, 1, n, du, padded, NULL, 0);
         }
     }
 }
 
+static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel, ptrdiff_t panels,
+                                   void *scratch) {
+    const rk_layer *layer = &call->layer;
+    const ptrdiff_t inputs = layer->inputs, width = layer->slots * VL;
+    const real *gates = (const real *)call->dgates_ih + panel * call->rows * width;
+    FN(block) block = {.gates_vector = layer->slots == 1 ? call->rows * width : VL};
+    for (ptrdiff_t first = 0; first < call->rows; first += FN(block_rows)) {
+        const ptrdiff_t left = call->rows - first;
+        const ptrdiff_t last = first + (left < FN(block_rows) ? left : FN(block_rows));
+        for (ptrdiff_t p = panel; p < panel + panels; p++)
+            FN(vector_gradients)(call, p, first, last);
+        for (block.n = 0; block.n < last - first; block.n++) {
+            block.operand[block.n] = (const real *)call->x + (first + block.n) * inputs;
+            block.gates[block.n] = gates + (first + block.n) * width;
+        }
+        FN(prepare)(&block, inputs, width, scratch);
+        FN(outer_rows)(&block, 0, layer->input_slots * panels,
+                       FN(weight_outer)(layer, call->dweight_ih, inputs, layer->input_slots, panel));
+        FN(recurrent_outer)(call, panel, panels, first, last, &block, scratch);
+    }
+}
+
 #if !RK_PAIRS
+
 /* ---- Dense and activations ------------------------------------------------------------------ */
 
 RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
                                const real *bias, real *y, ptrdiff_t inputs, ptrdiff_t outputs,
                                ptrdiff_t column, ptrdiff_t done) {
     vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             acc[r][v] = v_load(bias + column + v * VL);
-    FN(accumulate)(R, V, acc, 0, x + done * inputs, inputs, inputs, w + column * inputs, V * VL);
-#pragma GCC unroll 6
+    FN(accumulate)(1, R, V, acc, 0, x + done * inputs, inputs, inputs, w + column * inputs, V * VL);
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
@@ -1293,16 +1400,16 @@ static void FN(dense)(const void *x_all, const void *weight, const void *bias, v
 #define RK_DENSE_BODY_1(R) RK_DENSE(R, 1)
         switch (vectors - v) {
         case 1:
-            RK_CHUNKS(rows, RK_DENSE_BODY_1)
+            RK_CHUNKS(rows, 1, RK_DENSE_BODY_1)
             break;
         case 2:
-            RK_CHUNKS(rows, RK_DENSE_BODY_2)
+            RK_CHUNKS(rows, 2, RK_DENSE_BODY_2)
             break;
         case 3:
-            RK_CHUNKS(rows, RK_DENSE_BODY_3)
+            RK_CHUNKS(rows, 3, RK_DENSE_BODY_3)
             break;
         default:
-            RK_CHUNKS(rows, RK_DENSE_BODY_4)
+            RK_CHUNKS(rows, 4, RK_DENSE_BODY_4)
         }
     }
 }
@@ -1313,7 +1420,7 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
                                         ptrdiff_t outputs, ptrdiff_t column, ptrdiff_t k) {
     vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
     const ptrdiff_t left = inputs - column;
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
@@ -1323,7 +1430,7 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
             d[v] = v_load_n(x + row * inputs + column + v * VL, left - v * VL);
-#pragma GCC unroll 6
+#pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
             const vec factor = v_set1(dy[row * outputs + k + r]);
 #pragma GCC unroll 4
@@ -1331,7 +1438,7 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
                 acc[r][v] = v_fma(factor, d[v], acc[r][v]);
         }
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
@@ -1351,16 +1458,16 @@ static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_
 #define RK_DENSE_GRADIENT_BODY_1(R) RK_DENSE_GRADIENT(R, 1)
         switch (vectors - v) {
         case 1:
-            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_1)
+            RK_CHUNKS(last - first, 1, RK_DENSE_GRADIENT_BODY_1)
             break;
         case 2:
-            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_2)
+            RK_CHUNKS(last - first, 2, RK_DENSE_GRADIENT_BODY_2)
             break;
         case 3:
-            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_3)
+            RK_CHUNKS(last - first, 3, RK_DENSE_GRADIENT_BODY_3)
             break;
         default:
-            RK_CHUNKS(last - first, RK_DENSE_GRADIENT_BODY_4)
+            RK_CHUNKS(last - first, 4, RK_DENSE_GRADIENT_BODY_4)
         }
     }
 }

@@ -164,6 +164,13 @@ void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
     restore_mode(mode);
 }
 
+/* How many panels a thread takes at once for the parameter gradients, of `most` it may have. */
+static ptrdiff_t panels_together(const rk_kernels *k, const rk_call *call, ptrdiff_t most) {
+    if (call->layer.slots > 1 || k->pair_columns || most < 1)
+        return 1;
+    return most < RK_GROUP_VECTORS ? most : RK_GROUP_VECTORS;
+}
+
 void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                  int threads, char *scratch, size_t scratch_stride) {
     const ptrdiff_t panels = (call->layer.hidden + k->lanes - 1) / k->lanes;
@@ -171,6 +178,7 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
         call->dx ? (call->rows + INPUT_GRADIENT_ROWS - 1) / INPUT_GRADIENT_ROWS : 0;
     rk_meeting meeting = {0, 0};
     threads = enter(threads);
+    const ptrdiff_t together = panels_together(k, call, panels / threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
@@ -182,8 +190,8 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
         for (int i = 0; i < n_tiles; i++)
             k->backward(call, tiles[i], tiles[i + 1], mine, NULL);
 #pragma omp for schedule(dynamic, 1) nowait
-        for (ptrdiff_t i = 0; i < panels; i++)
-            k->parameter_gradient(call, i, mine);
+        for (ptrdiff_t i = 0; i < panels; i += together)
+            k->parameter_gradient(call, i, i + together < panels ? together : panels - i, mine);
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t i = 0; i < pieces; i++) {
             const ptrdiff_t first = i * INPUT_GRADIENT_ROWS, last = first + INPUT_GRADIENT_ROWS;

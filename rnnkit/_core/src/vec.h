@@ -1,9 +1,9 @@
 /* One vector type for both dtypes: arithmetic by the compiler's vector extension, the rest here.
  *
  * Before including, a stub defines RK_DOUBLE (0 or 1) and includes its vec_<isa>.h, which
- * defines RK_VECTOR_BYTES, RK_TILE_ROWS (rows of a register tile), v_fma, v_min and v_max (both
- * return the second argument if either is NaN), and v_load_part and v_store_part: the first n
- * lanes, 0 <= n < VL, zeros beyond when loading, nothing touched beyond when storing.
+ * defines RK_VECTOR_BYTES, RK_TILE_ROWS (rows of a register tile four vectors wide), v_fma, v_min
+ * and v_max (both return the second argument if either is NaN), and v_load_part and v_store_part:
+ * the first n lanes, 0 <= n < VL, zeros beyond when loading, nothing touched beyond when storing.
  * Included once per dtype: no guard.
  */
 #undef real

@@ -30,7 +30,8 @@ RK_INLINE void v_exp_parts(vec x, vec *scale, vec *p) {
     const real ln2_high = 0x1.62e400p-1f, ln2_low = 0x1.7f7d1cp-20f;
     const integer bias = 127;
     enum { mantissa = 23, degree = 4 };
-    static const real q_of[] = {0.49999821f, 0.16666577f, 0.04172632f, 0.0083631542f, 0.00099413449f};
+    static const real q_of[] = {0.49999821f, 0.16666577f, 0.04172632f, 0.0083631542f,
+                                0.00099413449f};
 #endif
     x = v_max(v_set1(lowest), x);
     x = v_min(v_set1(highest), x);
