@@ -246,6 +246,7 @@ class CRF:
     targets_per_sequence: ClassVar[bool] = False
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
+    on_host: ClassVar[bool] = True
 
     @property
     def width(self) -> int:

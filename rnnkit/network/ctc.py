@@ -361,6 +361,7 @@ class CTC:
     targets_per_sequence: ClassVar[bool] = True
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
+    on_host: ClassVar[bool] = True
 
     @property
     def width(self) -> int:
