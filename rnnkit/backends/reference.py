@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.host import HostBackend
-from rnnkit.backends.interface import Array, PackedPlan, Pace, RecurrentGradient, RecurrentResult
+from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
 from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 

@@ -70,6 +70,7 @@ class Objective:
         self._bound = bound
         self._offsets = data.offsets
         self._gradient = bound.flat_gradient
+        self._number = bound.network.dtype.type
         self._alpha = alpha
         self._l1 = l1
         self._max_rows = max_rows
@@ -91,6 +92,7 @@ class Objective:
             self._targets = upload(data.targets)
         self._weights = data.weights  # on the host, where they are summed
         self._weight_sum = 0.0
+        self._is_large = False
         self._on_device = not self._has_tokens and not output.on_host
         self._matrices = [
             (bound.parameters[name], bound.gradients[name])
@@ -101,10 +103,11 @@ class Objective:
     def choose(self, batch: Batch) -> float:
         """Make a minibatch the one that is added; return its sum of weights."""
         self._hold(batch)
+        plan = batch.plan
+        self._is_large = plan.n_rows > self._max_rows and plan.n_sequences > 1
         if self._batch_weights is not None:
             self._weight_sum = float(self._batch_weights.sum())
         else:
-            plan = batch.plan
             self._weight_sum = float(plan.n_rows if self._weights_per_step else plan.n_sequences)
         return self._weight_sum
 
@@ -114,7 +117,7 @@ class Objective:
 
         Token ids decide on the host what is looked up, CRF and CTC are computed there.
         """
-        return None if self._is_large or not self._on_device else self._batch.plan
+        return self._batch.plan if self._on_device and not self._is_large else None
 
     def add(self, noise: np.random.Generator) -> Scalar:
         """Add the minibatch's gradient; return the weighted loss sum."""
@@ -169,7 +172,7 @@ class Objective:
 
         Returns the penalties, not divided.
         """
-        backend, number = self._backend, self._gradient.dtype.type
+        backend, number = self._backend, self._number
         self._gradient *= backend.from_host(lambda: number(1.0 / self._weight_sum))
         penalty = 0.0
         if self._alpha:
@@ -184,11 +187,6 @@ class Objective:
                 gradient += share * xp.sign(weight)
                 penalty += self._l1 * backend.scalar(xp.abs(weight).sum())
         return penalty
-
-    @property
-    def _is_large(self) -> bool:
-        plan = self._batch.plan
-        return plan.n_rows > self._max_rows and plan.n_sequences > 1
 
     def _hold(self, batch: Batch) -> None:
         """Make a minibatch, or a part of one, what is taken from the host."""

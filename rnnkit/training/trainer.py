@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -264,7 +265,7 @@ class Trainer:
         history: _History,
     ) -> tuple[str, str]:
         """Run epochs of minibatches; return the reason for the end and its message."""
-        step = self.backend.repeated(lambda: self._step(objective))
+        step = self.backend.repeated(partial(self._step, objective))
         for _ in range(n_epochs):
             started = time.perf_counter()
             loss, rate = self._epoch(objective, step, data, schedule_epochs)
@@ -301,26 +302,25 @@ class Trainer:
 
     def _batch_updates(
         self, objective: Objective, step: Repeated, batch: Batch, rate: float
-    ) -> Iterator[tuple[Scalar, Scalar, float]]:
-        """Make a minibatch's updates; yield loss sum, gradient norm and sum of weights of each."""
+    ) -> Iterable[tuple[Scalar, Scalar, float]]:
+        """Make a minibatch's updates; give loss sum, gradient norm and sum of weights of each."""
         if self.bptt_steps is not None:
-            yield from self._window_updates(objective, batch, rate)
-            return
+            return self._window_updates(objective, batch, self.bptt_steps, rate)
         weight = objective.choose(batch)
         if weight > 0:
             self._state.advance(rate)
             loss, norm = step(objective.repeatable_plan)
-            yield loss, norm, weight
-        else:
-            objective.add(self._noise)  # which is drawn whether anything is learned or not
+            return ((loss, norm, weight),)
+        objective.add(self._noise)  # which is drawn whether anything is learned or not
+        return ()
 
     def _window_updates(
-        self, objective: Objective, batch: Batch, rate: float
+        self, objective: Objective, batch: Batch, n_steps: int, rate: float
     ) -> Iterator[tuple[Scalar, Scalar, float]]:
         """Make the updates of a minibatch's windows, as `_batch_updates` does."""
         gradient = self._bound.flat_gradient
         gradient.fill(0)
-        for loss, weight in objective.add_windows(batch, self.bptt_steps, self._noise):
+        for loss, weight in objective.add_windows(batch, n_steps, self._noise):
             if weight > 0:
                 self._state.advance(rate)
                 loss, norm = self._update(objective, loss)
