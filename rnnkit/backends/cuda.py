@@ -57,7 +57,7 @@ _BLOCKS = 1024  # at most, of kernels that walk over flat arrays
 _TILE = 64  # RK_TILE of gemm.cu
 _GEMM_SHARED = 2 * 16 * (_TILE + 1)  # entries
 _GRID_ROWS = 65535  # the largest grid in y
-_WORKSPACE_BYTES, _WORKSPACE_BYTES_HOPPER = 4 * 2**20, 32 * 2**20  # as cuBLAS recommends
+_WORKSPACE_BYTES, _WORKSPACE_BYTES_HOPPER = 4 * 2**20, 32 * 2**20  # of a handle of cuBLAS
 
 
 def import_cupy() -> Any:
