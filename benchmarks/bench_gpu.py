@@ -2,14 +2,15 @@
 
     python benchmarks/bench_gpu.py [--cells lstm gru] [--quick]
 
-Layers are timed by the GPU's own clock, fits by the wall's. A ratio is PyTorch's time over ours
-in the same arithmetic, float32 without TF32: above 1 we are faster. TF32 and bfloat16 are shown
-beside it, as what cuDNN does with less exact products.
+Layers are timed by the GPU's own clock, fits by the wall's, with CUDA graphs and without. A ratio
+is PyTorch's time over ours in the same arithmetic, float32 without TF32: above 1 we are faster.
+TF32 and bfloat16 are shown beside it, as what cuDNN does with less exact products.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import time
 
@@ -173,8 +174,9 @@ def torch_fit(cell, X, y, hidden_size, batch_size, n_epochs):
     return statistics.median(seconds[1:])
 
 
-def our_fit(cell, X, y, hidden_size, batch_size, n_epochs):
+def our_fit(cell, X, y, hidden_size, batch_size, n_epochs, graphs):
     """Return the seconds of an epoch: those that more epochs take, divided by them."""
+    os.environ["RNNKIT_CUDA_GRAPH"] = "1" if graphs else "0"
     estimator = {"lstm": LSTMClassifier, "gru": GRUClassifier}[cell]
     seconds = []
     for epochs in (1, 1 + n_epochs):
@@ -198,10 +200,14 @@ def compare_fits(results, cell, batch_size, hidden_size, n_epochs=4):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((2048, 100, 16)).astype(np.float32)
     y = rng.integers(2, size=len(X))
-    our_fit(cell, X[:256], y[:256], hidden_size, batch_size, 1)
+    our_fit(cell, X[:256], y[:256], hidden_size, batch_size, 1, graphs=False)
     arguments = (cell, X, y, hidden_size, batch_size, n_epochs)
-    seconds = {"rnnkit": our_fit(*arguments), "torch": torch_fit(*arguments)}
-    ratio = seconds["torch"] / seconds["rnnkit"]
+    seconds = {"torch": torch_fit(*arguments), "launches": our_fit(*arguments, graphs=False)}
+    try:
+        seconds["graphs"] = our_fit(*arguments, graphs=True)
+    except RuntimeError as error:
+        print(f"{cell:4} fit     no graphs: {error}")
+    ratio = seconds["torch"] / seconds.get("graphs", seconds["launches"])
     rates = "  ".join(f"{name} {len(X) / s:9.0f} sequences/s" for name, s in seconds.items())
     print(f"{cell:4} fit     B={batch_size:<4} T=100  H={hidden_size:<5} {rates}  {ratio:5.2f}x")
     results.write(

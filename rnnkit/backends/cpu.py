@@ -15,7 +15,13 @@ import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer, RecurrentStep
 from rnnkit.backends.host import HostBackend
-from rnnkit.backends.interface import Array, DenseOperation, RecurrentOperation, StepOperation
+from rnnkit.backends.interface import (
+    Array,
+    DenseOperation,
+    Pace,
+    RecurrentOperation,
+    StepOperation,
+)
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "using_threads"]
@@ -108,9 +114,7 @@ class CpuBackend(HostBackend):
         parameters: Array,
         gradient: Array,
         state: dict[str, Array],
-        *,
-        learning_rate: float,
-        step: int,
+        pace: Pace,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
@@ -118,5 +122,5 @@ class CpuBackend(HostBackend):
             allowed = ", ".join(updates.RULES)
             raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
         if rule == "adam":
-            options["step"] = step
-        updates.RULES[rule](parameters, gradient, **state, rate=learning_rate, **options)
+            options["step"] = pace.step
+        updates.RULES[rule](parameters, gradient, **state, rate=pace.learning_rate, **options)

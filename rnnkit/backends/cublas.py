@@ -36,6 +36,11 @@ class Cublas:
     ----------
     library : ctypes.CDLL
         cuBLAS.
+    workspace : cupy.cuda.MemoryPointer
+        Memory that products work in: without it cuBLAS would ask for some while a stream is
+        captured, and a product could differ from the captured one.
+    workspace_bytes : int
+        How much it is.
 
     Raises
     ------
@@ -43,8 +48,11 @@ class Cublas:
         If cuBLAS reports an error, here or in a later call.
     """
 
-    def __init__(self, library: Any) -> None:
+    def __init__(self, library: Any, workspace: Any, workspace_bytes: int) -> None:
         self._library = library
+        self._workspace = workspace
+        self._workspace_bytes = workspace_bytes
+        self._stream: int | None = None
         self._handle = ctypes.c_void_p()
         self._check("cublasCreate_v2", ctypes.byref(self._handle))
 
@@ -67,7 +75,7 @@ class Cublas:
         k = a.shape[0] if transpose_a else a.shape[1]
         number = ctypes.c_float if c.dtype == np.float32 else ctypes.c_double
         name = "cublasSgemm_v2" if c.dtype == np.float32 else "cublasDgemm_v2"
-        self._check("cublasSetStream_v2", self._handle, ctypes.c_void_p(stream))
+        self._use(stream)
         self._check(
             name,
             self._handle,
@@ -82,6 +90,17 @@ class Cublas:
             ctypes.byref(number(1.0 if accumulate else 0.0)),
             *_matrix(c),
         )
+
+    def _use(self, stream: int) -> None:
+        """Make a stream the one of later products; cuBLAS then forgets its workspace."""
+        if stream != self._stream:
+            workspace = (
+                ctypes.c_void_p(self._workspace.ptr),
+                ctypes.c_size_t(self._workspace_bytes),
+            )
+            self._check("cublasSetStream_v2", self._handle, ctypes.c_void_p(stream))
+            self._check("cublasSetWorkspace_v2", self._handle, *workspace)
+            self._stream = stream
 
     def _check(self, name: str, *arguments: Any) -> None:
         status = getattr(self._library, name)(*arguments)

@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
@@ -22,7 +22,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnkit.backends.cublas import Cublas, load_cublas
-from rnnkit.backends.interface import Array, PackedPlan, RecurrentGradient, RecurrentResult
+from rnnkit.backends.graphs import GraphedStep, HostArrays, graphs_asked_for
+from rnnkit.backends.interface import (
+    Array,
+    Pace,
+    PackedPlan,
+    RecurrentGradient,
+    RecurrentResult,
+    Repeated,
+    Scalar,
+)
 from rnnkit.backends.kernels import (
     ALGORITHMS,
     GENERAL_KERNELS,
@@ -48,6 +57,7 @@ _BLOCKS = 1024  # at most, of kernels that walk over flat arrays
 _TILE = 64  # RK_TILE of gemm.cu
 _GEMM_SHARED = 2 * 16 * (_TILE + 1)  # entries
 _GRID_ROWS = 65535  # the largest grid in y
+_WORKSPACE_BYTES, _WORKSPACE_BYTES_HOPPER = 4 * 2**20, 32 * 2**20  # of a handle of cuBLAS
 
 
 def import_cupy() -> Any:
@@ -191,8 +201,10 @@ def _cublas_of(device: int, thread: int) -> Cublas | None:
     library = load_cublas()
     if library is None:
         return None
+    hopper = _device_of(device).compute_capability >= 90
+    workspace_bytes = _WORKSPACE_BYTES_HOPPER if hopper else _WORKSPACE_BYTES
     with import_cupy().cuda.Device(device):
-        return Cublas(library)
+        return Cublas(library, _pool_of(device).malloc(workspace_bytes), workspace_bytes)
 
 
 @cache
@@ -252,6 +264,7 @@ class CudaBackend:
         self.device = device
         self._facts = _device_of(device)
         self._plan: tuple[PackedPlan, Array, Array] | None = None
+        self._host_arrays = HostArrays(self.xp)
         self._cublas = _cublas_of(device, threading.get_ident()) if cublas else None
 
     @property
@@ -288,6 +301,39 @@ class CudaBackend:
             finally:
                 if give_back:
                     pool.free_all_blocks()
+
+    def upload(self, array: np.ndarray) -> Array:
+        """Return a host array on the GPU; see `interface.Backend`."""
+        return self._host_arrays.constant(array)
+
+    def from_host(self, make: Callable[[], Any]) -> Array:
+        """Return on the GPU what is made on the host; see `interface.Backend`."""
+        return self._host_arrays.new(make)
+
+    def repeated(self, run: Callable[[], tuple[Scalar, ...]]) -> Repeated:
+        """Return a function that runs, or launches a CUDA graph of it; see `GraphedStep`.
+
+        RNNKIT_CUDA_GRAPH=0 switches graphs off; with 1 it is an error where there can be none.
+
+        Raises
+        ------
+        ValueError
+            If RNNKIT_CUDA_GRAPH has another value.
+        """
+        asked = graphs_asked_for()
+        if asked is False:
+            return lambda plan: run()
+        return GraphedStep(self.xp, run, self._taking_from, required=bool(asked))
+
+    @contextmanager
+    def _taking_from(self, arrays: HostArrays) -> Iterator[None]:
+        """Take what comes from the host from there inside the ``with`` block."""
+        before = self._host_arrays
+        self._host_arrays, self._plan = arrays, None
+        try:
+            yield
+        finally:
+            self._host_arrays, self._plan = before, None
 
     def scalar(self, x: Array) -> Array:
         """Return a sum as a float64 array of no dimension, without waiting for it."""
@@ -411,9 +457,7 @@ class CudaBackend:
         parameters: Array,
         gradient: Array,
         state: dict[str, Array],
-        *,
-        learning_rate: float,
-        step: int,
+        pace: Pace,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
@@ -428,13 +472,15 @@ class CudaBackend:
             raise ValueError(f"unknown update rule {rule!r}; allowed are {', '.join(names)}")
         vectors = [state[name] for name in names[rule] if name in state]
         numbers = [options[name] for name in names[rule] if name not in state]
-        if rule == "adam":
-            numbers += [1 - options["beta_1"] ** step, 1 - options["beta_2"] ** step]
+        betas = [options[name] for name in ("beta_1", "beta_2") if name in options]
+        dtype = parameters.dtype
+        at_pace = self.from_host(
+            lambda: np.array([pace.learning_rate, *(1 - b**pace.step for b in betas)], dtype)
+        )
         n = parameters.size
         if n:
-            kernel = getattr(_kernels(parameters.dtype), rule)
-            arguments = (n, parameters, gradient, *vectors, learning_rate, *numbers)
-            kernel(_blocks(n), _THREADS, *arguments)
+            arguments = (n, parameters, gradient, *vectors, at_pace, *numbers)
+            getattr(_kernels(dtype), rule)(_blocks(n), _THREADS, *arguments)
 
     def product(
         self,
@@ -477,8 +523,8 @@ class CudaBackend:
     def uploaded(self, plan: PackedPlan) -> tuple[Array, Array]:
         """Return step offsets (T + 1,) and lengths (B,) of a plan; the last plan's are kept."""
         if self._plan is None or self._plan[0] is not plan:
-            arrays = (self.xp.asarray(a, np.int64) for a in (plan.step_offsets, plan.lengths))
-            self._plan = (plan, *arrays)
+            offsets, lengths = (a.astype(np.int64) for a in (plan.step_offsets, plan.lengths))
+            self._plan = (plan, self.upload(offsets), self.upload(lengths))
         return self._plan[1:]
 
     def tiling(

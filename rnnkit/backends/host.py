@@ -5,13 +5,14 @@ Letters: B sequences of the minibatch, T steps, P packed rows, W columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, PackedPlan
+from rnnkit.backends.interface import Array, PackedPlan, Repeated, Scalar
 
 __all__ = ["HostBackend"]
 
@@ -26,6 +27,18 @@ class HostBackend:
     def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Do nothing: the host is always active."""
         return _ALWAYS_ACTIVE
+
+    def upload(self, array: np.ndarray) -> Array:
+        """Return the array."""
+        return array
+
+    def from_host(self, make: Callable[[], Any]) -> Array:
+        """Return what is made."""
+        return make()
+
+    def repeated(self, run: Callable[[], tuple[Scalar, ...]]) -> Repeated:
+        """Return a function that runs, whatever the plan."""
+        return lambda plan: run()
 
     def scalar(self, x: Array) -> float:
         """Return a sum as a float."""

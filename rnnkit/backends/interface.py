@@ -10,7 +10,7 @@ G gates, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -43,6 +43,9 @@ class PackedPlan(Protocol):
 
     @property
     def n_rows(self) -> int: ...
+
+
+Repeated = Callable[[PackedPlan | None], tuple[Scalar, ...]]  # what `Backend.repeated` returns
 
 
 class RecurrentResult(NamedTuple):
@@ -133,6 +136,16 @@ class StepOperation(Protocol):
         ...
 
 
+class Pace(Protocol):
+    """How fast an optimizer goes and how far it has come, as of the update that is made now."""
+
+    @property
+    def learning_rate(self) -> float: ...
+
+    @property
+    def step(self) -> int: ...  # counts from 1
+
+
 class DenseOperation(Protocol):
     """``y = x Wᵀ + b``; a row's result does not depend on the rows beside it."""
 
@@ -177,6 +190,31 @@ class Backend(Protocol):
         All that touches its arrays happens in there. With `give_back` memory kept for later
         calls is given back to the device at the end. Raises MemoryError, naming bytes, if the
         device's memory does not suffice.
+        """
+        ...
+
+    def upload(self, array: np.ndarray) -> Array:
+        """Return a host array on the backend, on the host the very array.
+
+        In a step that `repeated` repeats, what does not change as long as the plan is equal.
+        """
+        ...
+
+    def from_host(self, make: Callable[[], Any]) -> Array:
+        """Return on the backend the array or NumPy number that `make` returns on the host.
+
+        In a step that `repeated` repeats, whatever is new every time: `make` is called for every
+        repetition, in the order of the first time, and returns the same shape and dtype.
+        """
+        ...
+
+    def repeated(self, run: Callable[[], tuple[Scalar, ...]]) -> Repeated:
+        """Return a function that does what `run` does, however often.
+
+        It is called with the plan of the minibatch that `run` computes, or with None if that
+        differs from one time to the next in more than what `from_host` makes. A backend may
+        record the operations of a plan and repeat the record without calling `run`. What is
+        returned stays as it is.
         """
         ...
 
@@ -252,9 +290,7 @@ class Backend(Protocol):
         parameters: Array,
         gradient: Array,
         state: dict[str, Array],
-        *,
-        learning_rate: float,
-        step: int,
+        pace: Pace,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors.
@@ -262,6 +298,7 @@ class Backend(Protocol):
         rule "sgd" (state "velocity"; options momentum, nesterov), "rmsprop" ("square",
         "velocity"; decay, epsilon, momentum), "adagrad" ("square"; epsilon), "adadelta"
         ("square", "change"; decay, epsilon), "adam" ("mean", "square"; beta_1, beta_2,
-        epsilon, weight_decay: decoupled, as in AdamW). `step` counts from 1.
+        epsilon, weight_decay: decoupled, as in AdamW). A step that `repeated` repeats looks at
+        `pace` anew.
         """
         ...

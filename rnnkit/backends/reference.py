@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.host import HostBackend
-from rnnkit.backends.interface import Array, PackedPlan, RecurrentGradient, RecurrentResult
+from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
 from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
@@ -556,13 +556,12 @@ class ReferenceBackend(HostBackend):
         parameters: Array,
         gradient: Array,
         state: dict[str, Array],
-        *,
-        learning_rate: float,
-        step: int,
+        pace: Pace,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
         if rule not in UPDATE_RULES:
             allowed = ", ".join(UPDATE_RULES)
             raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
-        UPDATE_RULES[rule](parameters, gradient, state, learning_rate, step, **options)
+        apply = UPDATE_RULES[rule]
+        apply(parameters, gradient, state, pace.learning_rate, pace.step, **options)

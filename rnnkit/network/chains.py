@@ -14,7 +14,7 @@ import numpy as np
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.sequences import Plan
 
-__all__ = ["Chains", "from_host", "to_host"]
+__all__ = ["Chains", "to_host"]
 
 
 class Chains:
@@ -66,8 +66,3 @@ def to_host(array: Array, backend: Backend) -> Any:
     if array is None or isinstance(array, np.ndarray):
         return array
     return backend.xp.asnumpy(array)
-
-
-def from_host(array: np.ndarray, backend: Backend) -> Array:
-    """Return a NumPy array as an array of the backend's module."""
-    return backend.xp.asarray(array)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
-from rnnkit.network.chains import Chains, from_host, to_host
+from rnnkit.network.chains import Chains, to_host
 from rnnkit.sequences import Plan
 
 __all__ = ["CRF", "CRFLoss", "crf_marginals", "crf_negative_log_likelihood", "crf_viterbi"]
@@ -246,6 +246,7 @@ class CRF:
     targets_per_sequence: ClassVar[bool] = False
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
+    on_host: ClassVar[bool] = True
 
     @property
     def width(self) -> int:
@@ -283,9 +284,9 @@ class CRF:
         )
         for name, addition in zip(self.parameter_shapes(), result[2:]):
             gradient = gradients[name]
-            gradient += from_host(addition, backend)
+            gradient += backend.upload(addition)
         losses = result.losses if weights is None else result.losses * weights
-        return float(losses.sum()), from_host(result.dscores, backend)
+        return float(losses.sum()), backend.upload(result.dscores)
 
     def decision(
         self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
@@ -294,7 +295,7 @@ class CRF:
         labels, _ = crf_viterbi(
             to_host(scores, backend), plan, *self._host_parameters(parameters, backend)
         )
-        return from_host(labels, backend)
+        return backend.upload(labels)
 
     def probabilities(
         self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
@@ -303,7 +304,7 @@ class CRF:
         marginals = crf_marginals(
             to_host(scores, backend), plan, *self._host_parameters(parameters, backend)
         )
-        return from_host(marginals, backend)
+        return backend.upload(marginals)
 
     def _host_parameters(
         self, parameters: Mapping[str, Array], backend: Backend

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
-from rnnkit.network.chains import Chains, from_host, to_host
+from rnnkit.network.chains import Chains, to_host
 from rnnkit.sequences import Plan
 
 __all__ = ["CTC", "CTCLoss", "check_alignable", "ctc_beam", "ctc_greedy", "ctc_loss"]
@@ -361,6 +361,7 @@ class CTC:
     targets_per_sequence: ClassVar[bool] = True
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
+    on_host: ClassVar[bool] = True
 
     @property
     def width(self) -> int:
@@ -389,7 +390,7 @@ class CTC:
         losses, dscores = ctc_loss(to_host(scores, backend), targets, plan, weights)
         if weights is not None:
             losses = losses * weights
-        return float(losses.sum()), from_host(dscores, backend)
+        return float(losses.sum()), backend.upload(dscores)
 
     def decision(
         self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]

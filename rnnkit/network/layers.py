@@ -104,21 +104,31 @@ class RowBuffer:
         self._memory = xp.empty((0, width), dtype)
 
     def rows(self, n: int) -> Array:
-        """Return (n, width) of uninitialized memory, valid until the next call."""
+        """Return (n, width) of uninitialized memory, valid until the next call.
+
+        Where the backend keeps a pool of memory it is fresh, so that a record of this call owns
+        the memory it writes to.
+        """
+        if self._xp is not np:
+            return self._xp.empty((n, self._width), self._dtype)
         if n > len(self._memory):
             self._memory = self._xp.empty((n, self._width), self._dtype)
         return self._memory[:n]
 
 
 def dropout_mask(
-    noise: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: Any, xp: Any
+    noise: np.random.Generator, shape: tuple[int, ...], rate: float, dtype: Any, backend: Backend
 ) -> Array:
     """Draw a mask of 0, with probability `rate`, and ``1 / (1 - rate)``.
 
     Drawn on the host, so that the bits depend on neither threads nor backend.
     """
-    kept = noise.random(shape, dtype=np.float32) >= rate
-    return xp.asarray(np.multiply(kept, 1.0 / (1.0 - rate), dtype=dtype))
+
+    def draw() -> np.ndarray:
+        kept = noise.random(shape, dtype=np.float32) >= rate
+        return np.multiply(kept, 1.0 / (1.0 - rate), dtype=dtype)
+
+    return backend.from_host(draw)
 
 
 def check_rate(name: str, rate: float) -> None:
@@ -147,21 +157,21 @@ class Dropout(Layer):
 
     def bind(self, backend, parameters, gradients, dtype, input_gradient) -> Operation:
         """Return the layer's operation."""
-        return _DropoutOperation(self.rate, dtype, backend.xp)
+        return _DropoutOperation(self.rate, dtype, backend)
 
 
 class _DropoutOperation:
-    def __init__(self, rate: float, dtype: np.dtype, xp: Any) -> None:
+    def __init__(self, rate: float, dtype: np.dtype, backend: Backend) -> None:
         self.rate = rate
         self.dtype = dtype
-        self.xp = xp
+        self.backend = backend
         self.mask: Array | None = None
 
     def forward(self, x: Array, step: Step) -> Array:
         self.mask = None
         if not step.training or step.noise is None:
             return x
-        self.mask = dropout_mask(step.noise, x.shape, self.rate, self.dtype, self.xp)
+        self.mask = dropout_mask(step.noise, x.shape, self.rate, self.dtype, self.backend)
         return x * self.mask
 
     def backward(self, dy: Array) -> Array:
@@ -189,21 +199,26 @@ class InputNoise(Layer):
 
     def bind(self, backend, parameters, gradients, dtype, input_gradient) -> Operation:
         """Return the layer's operation."""
-        return _InputNoiseOperation(self.std, dtype, backend.xp)
+        return _InputNoiseOperation(self.std, dtype, backend)
 
 
 class _InputNoiseOperation:
-    def __init__(self, std: float, dtype: np.dtype, xp: Any) -> None:
+    def __init__(self, std: float, dtype: np.dtype, backend: Backend) -> None:
         self.std = std
         self.dtype = dtype
-        self.xp = xp
+        self.backend = backend
 
     def forward(self, x: Array, step: Step) -> Array:
         if not (self.std and step.training and step.noise is not None):
             return x
-        noise = step.noise.standard_normal(x.shape, dtype=self.dtype)
-        noise *= self.std
-        return x + self.xp.asarray(noise)
+        noise, shape = step.noise, x.shape
+
+        def draw() -> np.ndarray:
+            normal = noise.standard_normal(shape, dtype=self.dtype)
+            normal *= self.std
+            return normal
+
+        return x + self.backend.from_host(draw)
 
     def backward(self, dy: Array) -> Array:
         return dy
@@ -360,16 +375,16 @@ class _Direction:
         self.gradients = {short: gradients[full] for short, full in names.items() if gradients}
         self._dropout = layer.recurrent_dropout
         self._dtype = dtype
-        self._xp = backend.xp
+        self._backend = backend
 
     def masks(self, step: Step) -> dict[str, Any]:
         """Draw the masks of a training call; without noise zoneout takes its expected value."""
         masks: dict[str, Any] = {}
-        plan, spec, xp = step.plan, self.spec, self._xp
+        plan, spec = step.plan, self.spec
         if self._dropout and step.noise is not None:
             shape = (plan.n_sequences, spec.hidden_size)
             masks["recurrent_mask"] = dropout_mask(
-                step.noise, shape, self._dropout, self._dtype, xp
+                step.noise, shape, self._dropout, self._dtype, self._backend
             )
         if spec.zoneout:
             shape = (plan.n_rows, spec.hidden_size)
@@ -379,10 +394,14 @@ class _Direction:
         return masks
 
     def _zoneout_mask(self, shape: tuple[int, int], step: Step) -> Array:
-        if step.noise is None:
-            return self._xp.full(shape, self.spec.zoneout, self._dtype)
-        kept = step.noise.random(shape, dtype=np.float32) < self.spec.zoneout
-        return self._xp.asarray(kept.astype(self._dtype))
+        noise, rate = step.noise, self.spec.zoneout
+        if noise is None:
+            return self._backend.xp.full(shape, rate, self._dtype)
+
+        def draw() -> np.ndarray:
+            return (noise.random(shape, dtype=np.float32) < rate).astype(self._dtype)
+
+        return self._backend.from_host(draw)
 
 
 class _RecurrentOperation:

@@ -43,11 +43,14 @@ class Output(Protocol):
     whole_sequences : bool
         Whether the loss needs all steps of a sequence at once, so that truncated
         backpropagation is impossible (CRF, CTC).
+    on_host : bool
+        Whether the loss is computed on the host whatever the backend (CRF, CTC).
     """
 
     targets_per_sequence: ClassVar[bool]
     weights_per_sequence: ClassVar[bool]
     whole_sequences: ClassVar[bool]
+    on_host: ClassVar[bool]
 
     @property
     def width(self) -> int:
@@ -108,6 +111,7 @@ class RowOutput(ABC):
     targets_per_sequence: ClassVar[bool] = False
     weights_per_sequence: ClassVar[bool] = False
     whole_sequences: ClassVar[bool] = False
+    on_host: ClassVar[bool] = False
 
     @property
     @abstractmethod

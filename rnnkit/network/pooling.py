@@ -68,14 +68,14 @@ class _MeanOperation:
         else:
             total, count = (array.copy() for array in self.state)
         self.backend.add_steps(plan, x, total)
-        count += self.xp.asarray(plan.lengths[:, None], self.dtype)
+        count += self.backend.upload(plan.lengths[:, None].astype(self.dtype))
         self.state = (total, count)
         self._plan = plan
         self._divisor = self.xp.maximum(count, 1)
         return total / self._divisor
 
     def backward(self, dy: Array) -> Array:
-        return (dy / self._divisor)[self.xp.asarray(_sequence_of_row(self._plan))]
+        return (dy / self._divisor)[self.backend.upload(_sequence_of_row(self._plan))]
 
 
 class _MaxOperation:
@@ -181,13 +181,13 @@ class _AttentionOperation:
         plan, _, _, energies = self._saved
         assert self.state is not None
         largest, total, _ = self.state
-        rows = self.xp.asarray(_sequence_of_row(plan))
+        rows = self._backend.upload(_sequence_of_row(plan))
         return (self.xp.exp(energies - largest[rows]) / total[rows])[:, 0]
 
     def backward(self, dy: Array) -> Array | None:
         plan, x, inner, _ = self._saved
         p, g = self._parameters, self._gradients
-        rows = self.xp.asarray(_sequence_of_row(plan))
+        rows = self._backend.upload(_sequence_of_row(plan))
         weights = self.weights[:, None]
         dpooled = dy[rows]
         denergies = weights * (dpooled * (x - self._pooled[rows])).sum(axis=1)[:, None]

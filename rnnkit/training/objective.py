@@ -50,6 +50,9 @@ class TrainingData:
 class Objective:
     """Adds the gradients of minibatches to a bound network's flat gradient.
 
+    What it takes from the host is of the minibatch that `choose` was called with last, so that a
+    backend can repeat `add` and `finish` for another one of the same plan.
+
     Parameters
     ----------
     bound : BoundNetwork
@@ -67,37 +70,64 @@ class Objective:
         self._bound = bound
         self._offsets = data.offsets
         self._gradient = bound.flat_gradient
+        self._number = bound.network.dtype.type
         self._alpha = alpha
         self._l1 = l1
         self._max_rows = max_rows
-        self._upload = bound.backend.xp.asarray
+        self._backend = bound.backend
+        upload = bound.backend.upload
         network, output = bound.network, bound.output
         self._has_tokens = isinstance(data.values, tuple)
         if self._has_tokens:
             tokens, numeric = data.values
             self._tokens = tokens
-            self._values: Any = None if numeric is None else self._upload(numeric)
+            self._values: Any = None if numeric is None else upload(numeric)
         else:
-            self._values = self._upload(data.values)
+            self._values = upload(data.values)
         self._per_step = network.per_step
         self._targets_per_step = self._per_step and not output.targets_per_sequence
         self._weights_per_step = self._per_step and not output.weights_per_sequence
         self._targets: Any = data.targets
         if data.targets.dtype != object:
-            self._targets = self._upload(data.targets)
+            self._targets = upload(data.targets)
         self._weights = data.weights  # on the host, where they are summed
+        self._weight_sum = 0.0
+        self._is_large = False
+        self._on_device = not self._has_tokens and not output.on_host
         self._matrices = [
             (bound.parameters[name], bound.gradients[name])
             for name, shape in network.parameters.shapes.items()
             if len(shape) > 1
         ]
 
-    def add(self, batch: Batch, noise: np.random.Generator) -> tuple[Scalar, float]:
-        """Add a minibatch's gradient; return the weighted loss sum and the sum of weights."""
-        if batch.plan.n_rows > self._max_rows and batch.plan.n_sequences > 1:
-            sums = [self._add_part(part, noise) for part in self.parts(batch)]
-            return sum(loss for loss, _ in sums), sum(weight for _, weight in sums)
-        return self._add_part(batch, noise)
+    def choose(self, batch: Batch) -> float:
+        """Make a minibatch the one that is added; return its sum of weights."""
+        self._hold(batch)
+        plan = batch.plan
+        self._is_large = plan.n_rows > self._max_rows and plan.n_sequences > 1
+        if self._batch_weights is not None:
+            self._weight_sum = float(self._batch_weights.sum())
+        else:
+            self._weight_sum = float(plan.n_rows if self._weights_per_step else plan.n_sequences)
+        return self._weight_sum
+
+    @property
+    def repeatable_plan(self) -> Plan | None:
+        """The plan of the minibatch, or None if its plan does not tell all that is done for it.
+
+        Token ids decide on the host what is looked up, CRF and CTC are computed there.
+        """
+        return self._batch.plan if self._on_device and not self._is_large else None
+
+    def add(self, noise: np.random.Generator) -> Scalar:
+        """Add the minibatch's gradient; return the weighted loss sum."""
+        if not self._is_large:
+            return self._add_held(noise)
+        loss_sum = 0.0
+        for part in self.parts(self._batch):
+            self._hold(part)
+            loss_sum += self._add_held(noise)
+        return loss_sum
 
     def parts(self, batch: Batch) -> list[Batch]:
         """Cut a minibatch into parts of at most `max_rows` packed rows, or one sequence."""
@@ -116,94 +146,93 @@ class Objective:
         """Add the gradient of one window of steps after the other, carrying the states.
 
         Yields the weighted loss sum and the sum of weights of each window that has a loss; the
-        caller updates the parameters before the next window.
+        caller updates the parameters before the next window, and `finish` divides by that sum.
         """
         bound = self._bound
         states = None
         cuts = list(windows(batch.plan, n_steps))
         n_following = [n_active for _, _, _, n_active in cuts[1:]] + [0]
         for (plan, first, last, n_active), n_left in zip(cuts, n_following):
-            rows = batch.rows[first:last]
+            self.choose(Batch(plan, batch.sequences[:n_active], batch.rows[first:last]))
             if states is not None:
                 states = [
                     tuple(None if array is None else array[:n_active] for array in state)
                     for state in states
                 ]
-            scores = bound.forward(plan, self._gather(rows), noise, states)
+            scores = bound.forward(plan, self._gather(), noise, states)
             states = bound.states
-            if self._per_step:
-                targets, weights = self._targets_of(rows, rows)
-            elif n_left == n_active:
-                continue
-            else:
-                sequences = batch.sequences[:n_active]
-                targets, weights = self._targets_of(sequences, sequences)
-                weights = self._ended(weights, n_left, n_active)
-            yield self._back(plan, scores, targets, weights)
+            if not self._per_step:
+                if n_left == n_active:
+                    continue
+                self._leave_out(n_left)
+            yield self._back(scores), self._weight_sum
 
-    def finish(self, weight_sum: float) -> Scalar:
+    def finish(self) -> Scalar:
         """Divide the gradient by the sum of weights, add the penalties' share of it.
 
         Returns the penalties, not divided.
         """
-        scale = 1.0 / weight_sum
-        self._gradient *= scale
+        backend, number = self._backend, self._number
+        self._gradient *= backend.from_host(lambda: number(1.0 / self._weight_sum))
         penalty = 0.0
-        backend = self._bound.backend
         if self._alpha:
+            share = backend.from_host(lambda: number(self._alpha * (1.0 / self._weight_sum)))
             for weight, gradient in self._matrices:
-                gradient += (self._alpha * scale) * weight
+                gradient += share * weight
                 penalty += 0.5 * self._alpha * backend.scalar((weight * weight).sum())
         if self._l1:
             xp = backend.xp
+            share = backend.from_host(lambda: number(self._l1 * (1.0 / self._weight_sum)))
             for weight, gradient in self._matrices:
-                gradient += (self._l1 * scale) * xp.sign(weight)
+                gradient += share * xp.sign(weight)
                 penalty += self._l1 * backend.scalar(xp.abs(weight).sum())
         return penalty
 
-    def _add_part(self, batch: Batch, noise: np.random.Generator) -> tuple[Scalar, float]:
-        plan = batch.plan
-        scores = self._bound.forward(plan, self._gather(batch.rows), noise)
-        targets, weights = self._targets_of(
-            batch.rows if self._targets_per_step else batch.sequences,
-            batch.rows if self._weights_per_step else batch.sequences,
-        )
-        return self._back(plan, scores, targets, weights)
+    def _hold(self, batch: Batch) -> None:
+        """Make a minibatch, or a part of one, what is taken from the host."""
+        self._batch = batch
+        self._batch_weights = None
+        if self._weights is not None:
+            places = batch.rows if self._weights_per_step else batch.sequences
+            self._batch_weights = self._weights.take(places, axis=0)
 
-    def _back(
-        self, plan: Plan, scores: Array, targets: Array, weights: np.ndarray | None
-    ) -> tuple[Scalar, float]:
-        uploaded = None if weights is None else self._upload(weights)
-        loss_sum, dscores = self._bound.loss(plan, scores, targets, uploaded)
+    def _leave_out(self, n: int) -> None:
+        """Set the weights of the first n sequences to 0."""
+        weights = self._batch_weights
+        if weights is None:
+            weights = np.ones(self._batch.plan.n_sequences, self._gradient.dtype)
+        weights[:n] = 0.0
+        self._batch_weights = weights
+        self._weight_sum = float(weights.sum())
+
+    def _add_held(self, noise: np.random.Generator) -> Scalar:
+        return self._back(self._bound.forward(self._batch.plan, self._gather(), noise))
+
+    def _back(self, scores: Array) -> Scalar:
+        weights = None
+        if self._batch_weights is not None:
+            weights = self._backend.from_host(lambda: self._batch_weights)
+        plan = self._batch.plan
+        loss_sum, dscores = self._bound.loss(plan, scores, self._gather_targets(), weights)
         self._bound.backward(dscores)
-        if weights is not None:
-            return loss_sum, float(weights.sum())
-        return loss_sum, float(plan.n_rows if self._weights_per_step else plan.n_sequences)
+        return loss_sum
 
-    def _gather(self, rows: np.ndarray) -> Any:
-        if not self._has_tokens:
-            return self._values.take(self._upload(rows), axis=0)
+    def _gather(self) -> Any:
         numeric = self._values
         if numeric is not None:
-            numeric = numeric.take(self._upload(rows), axis=0)
-        return self._tokens.take(rows, axis=0), numeric
+            numeric = numeric.take(self._backend.from_host(lambda: self._batch.rows), axis=0)
+        if not self._has_tokens:
+            return numeric
+        return self._tokens.take(self._batch.rows, axis=0), numeric
 
-    def _targets_of(
-        self, target_places: np.ndarray, weight_places: np.ndarray
-    ) -> tuple[Array, np.ndarray | None]:
-        if self._targets.dtype != object:
-            target_places = self._upload(target_places)
-        targets = self._targets.take(target_places, axis=0)
-        if self._weights is None:
-            return targets, None
-        return targets, self._weights.take(weight_places, axis=0)
+    def _gather_targets(self) -> Array:
+        places = self._target_places
+        if self._targets.dtype == object:
+            return self._targets.take(places(), axis=0)
+        return self._targets.take(self._backend.from_host(places), axis=0)
 
-    def _ended(self, weights: np.ndarray | None, n_left: int, n_active: int) -> np.ndarray:
-        """Return weights (n_active,) that are 0 for the first n_left, unfinished, sequences."""
-        if weights is None:
-            weights = np.ones(n_active, self._gradient.dtype)
-        weights[:n_left] = 0.0
-        return weights
+    def _target_places(self) -> np.ndarray:
+        return self._batch.rows if self._targets_per_step else self._batch.sequences
 
 
 def bytes_per_row(network: Network) -> int:

@@ -61,7 +61,7 @@ class Solver(Options):
 
 
 class SolverState:
-    """What a solver remembers between steps: its vectors and the number of steps taken.
+    """What a solver remembers between steps: its vectors and its pace.
 
     Parameters
     ----------
@@ -69,27 +69,31 @@ class SolverState:
     backend : Backend
     parameters : array of shape (n_parameters,)
         The flat vector that will be updated.
+
+    Attributes
+    ----------
+    step : int
+        The number of the step that is taken, or was taken last; 0 before the first.
+    learning_rate : float
+        The rate of that step.
     """
 
     def __init__(self, solver: Solver, backend: Backend, parameters: Array) -> None:
         self.step = 0
+        self.learning_rate = 0.0
         self.vectors = {name: backend.xp.zeros_like(parameters) for name in solver.state_names}
         self._rule = solver.rule
         self._options = solver.options()
         self._update = backend.update
 
-    def update(self, parameters: Array, gradient: Array, learning_rate: float) -> None:
-        """Take one step in place on the flat parameter vector."""
+    def advance(self, learning_rate: float) -> None:
+        """Count the next step and set its rate; `update` then takes it."""
         self.step += 1
-        self._update(
-            self._rule,
-            parameters,
-            gradient,
-            self.vectors,
-            learning_rate=learning_rate,
-            step=self.step,
-            **self._options,
-        )
+        self.learning_rate = learning_rate
+
+    def update(self, parameters: Array, gradient: Array) -> None:
+        """Take the step in place on the flat parameter vector."""
+        self._update(self._rule, parameters, gradient, self.vectors, self, **self._options)
 
 
 class SGD(Solver):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy import optimize
 
-from rnnkit.backends.interface import Array, Backend, Scalar
+from rnnkit.backends.interface import Array, Backend, Repeated, Scalar
 from rnnkit.network.network import Network
 from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.callbacks import Callback
@@ -264,9 +265,10 @@ class Trainer:
         history: _History,
     ) -> tuple[str, str]:
         """Run epochs of minibatches; return the reason for the end and its message."""
+        step = self.backend.repeated(partial(self._step, objective))
         for _ in range(n_epochs):
             started = time.perf_counter()
-            loss, rate = self._epoch(objective, data, schedule_epochs)
+            loss, rate = self._epoch(objective, step, data, schedule_epochs)
             self.n_seen += data.n_sequences
             stalled, asked = self._end_epoch(loss, rate, started, validate, history)
             self.schedule.epoch_end(self.n_seen)
@@ -283,51 +285,63 @@ class Trainer:
         )
 
     def _epoch(
-        self, objective: Objective, data: TrainingData, schedule_epochs: int
+        self, objective: Objective, step: Repeated, data: TrainingData, schedule_epochs: int
     ) -> tuple[float, float]:
         """Run one epoch; return its mean loss and the last learning rate."""
         n_batches = -(-data.n_sequences // self.batch_size)
-        step = self.n_epochs * n_batches
+        first = self.n_epochs * n_batches
         n_steps = schedule_epochs * n_batches
         updates = _Updates(self.backend, self.n_epochs + 1)
         rate = self.learning_rate_init
         rng = self.random_state if self.shuffle else None
         for number, batch in enumerate(minibatches(data.offsets, self.batch_size, rng)):
-            rate = self.schedule.rate(step + number, n_steps, self.learning_rate_init)
-            for loss, weight in self._gradients(objective, batch):
-                if weight > 0:
-                    self._update(objective, loss, weight, rate, number, updates)
+            rate = self.schedule.rate(first + number, n_steps, self.learning_rate_init)
+            for loss, norm, weight in self._batch_updates(objective, step, batch, rate):
+                updates.add(number + 1, loss, norm, weight)
         return updates.mean_loss(), rate
 
-    def _gradients(self, objective: Objective, batch: Batch) -> Iterator[tuple[Scalar, float]]:
-        """Make the gradient of each update of a minibatch; yield loss sum and weight sum."""
+    def _batch_updates(
+        self, objective: Objective, step: Repeated, batch: Batch, rate: float
+    ) -> Iterable[tuple[Scalar, Scalar, float]]:
+        """Make a minibatch's updates; give loss sum, gradient norm and sum of weights of each."""
+        if self.bptt_steps is not None:
+            return self._window_updates(objective, batch, self.bptt_steps, rate)
+        weight = objective.choose(batch)
+        if weight > 0:
+            self._state.advance(rate)
+            loss, norm = step(objective.repeatable_plan)
+            return ((loss, norm, weight),)
+        objective.add(self._noise)  # which is drawn whether anything is learned or not
+        return ()
+
+    def _window_updates(
+        self, objective: Objective, batch: Batch, n_steps: int, rate: float
+    ) -> Iterator[tuple[Scalar, Scalar, float]]:
+        """Make the updates of a minibatch's windows, as `_batch_updates` does."""
         gradient = self._bound.flat_gradient
         gradient.fill(0)
-        if self.bptt_steps is None:
-            yield objective.add(batch, self._noise)
-            return
-        for sums in objective.add_windows(batch, self.bptt_steps, self._noise):
-            yield sums
+        for loss, weight in objective.add_windows(batch, n_steps, self._noise):
+            if weight > 0:
+                self._state.advance(rate)
+                loss, norm = self._update(objective, loss)
+                yield loss, norm, weight
             gradient.fill(0)
 
-    def _update(
-        self,
-        objective: Objective,
-        loss: Scalar,
-        weight: float,
-        rate: float,
-        batch_number: int,
-        updates: _Updates,
-    ) -> None:
-        """Clip the gradient and take a step."""
+    def _step(self, objective: Objective) -> tuple[Scalar, Scalar]:
+        """Update by the whole gradient of the objective's minibatch, as `_update` does."""
+        self._bound.flat_gradient.fill(0)
+        return self._update(objective, objective.add(self._noise))
+
+    def _update(self, objective: Objective, loss: Scalar) -> tuple[Scalar, Scalar]:
+        """Clip the gradient and take a step; return loss sum with penalties and gradient norm."""
         bound = self._bound
         gradient = bound.flat_gradient
-        penalty = objective.finish(weight)
+        penalty = objective.finish()
         if self.clip_value is not None:
             self.backend.xp.clip(gradient, -self.clip_value, self.clip_value, out=gradient)
         norm = self.backend.clip_norm(gradient, self.clip_norm)
-        updates.add(batch_number + 1, loss + penalty, norm, weight)
-        self._state.update(bound.flat_parameters, gradient, rate)
+        self._state.update(bound.flat_parameters, gradient)
+        return loss + penalty, norm
 
     def _end_epoch(
         self,
@@ -379,8 +393,9 @@ class Trainer:
         def loss_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
             parameters[...] = upload(x)
             gradient.fill(0)
-            loss, weight = objective.add(everything, _philox(self._noise_seed))
-            penalty = objective.finish(weight)
+            weight = objective.choose(everything)
+            loss = objective.add(_philox(self._noise_seed))
+            penalty = objective.finish()
             (total,) = self.backend.to_floats([loss + penalty])
             return total / weight, _to_host(gradient).astype(np.float64)
 

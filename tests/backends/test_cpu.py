@@ -2,6 +2,7 @@
 
 import dataclasses
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -410,10 +411,11 @@ def test_update_rules(rule, names, options, dtype):
         rate = 0.1 / step  # a schedule: where the rate enters the velocity matters
         gradient = rng.normal(size=1001).astype(dtype)
         kept = gradient.copy()
-        CPU.update(rule, found, gradient, state, learning_rate=rate, step=step, **options)
+        pace = SimpleNamespace(learning_rate=rate, step=step)
+        CPU.update(rule, found, gradient, state, pace, **options)
         np.testing.assert_array_equal(gradient, kept)
         wide = gradient.astype(np.float64)
-        REFERENCE.update(rule, expected, wide, wide_state, learning_rate=rate, step=step, **options)
+        REFERENCE.update(rule, expected, wide, wide_state, pace, **options)
         assert_close(found, expected, dtype, accumulations=100)
         for name in names:
             assert_close(state[name], wide_state[name], dtype, accumulations=100)
@@ -426,7 +428,7 @@ def test_unknown_instruction_set_is_refused():
 
 def test_unknown_update_rule():
     with pytest.raises(ValueError, match="unknown update rule 'adamax'; allowed are sgd"):
-        CPU.update("adamax", np.zeros(1), np.zeros(1), {}, learning_rate=0.1, step=1)
+        CPU.update("adamax", np.zeros(1), np.zeros(1), {}, None)
 
 
 def test_rows_are_added_to_the_row_of_their_id():

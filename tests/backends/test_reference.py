@@ -1,6 +1,7 @@
 """The reference backend against the equations, sequence by sequence, and finite differences."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -351,7 +352,8 @@ def test_update_rules_are_those_of_torch(rule, options):
     for step in range(1, 6):
         gradient = rng.normal(size=7)
         kept = gradient.copy()
-        BACKEND.update(rule, parameters, gradient, state, learning_rate=0.05, step=step, **options)
+        pace = SimpleNamespace(learning_rate=0.05, step=step)
+        BACKEND.update(rule, parameters, gradient, state, pace, **options)
         np.testing.assert_array_equal(gradient, kept)
         theirs.grad = torch.tensor(gradient)
         optimizer.step()
@@ -366,10 +368,9 @@ def test_update_in_float32(rule):
     wide = np.ones(3)
     wide_state = {name: np.zeros(3) for name in STATES[rule]}
     for step in (1, 2, 3):
-        BACKEND.update(rule, parameters, gradient, state, learning_rate=0.1, step=step, **options)
-        BACKEND.update(
-            rule, wide, gradient.astype(float), wide_state, learning_rate=0.1, step=step, **options
-        )
+        pace = SimpleNamespace(learning_rate=0.1, step=step)
+        BACKEND.update(rule, parameters, gradient, state, pace, **options)
+        BACKEND.update(rule, wide, gradient.astype(float), wide_state, pace, **options)
     assert parameters.dtype == np.float32
     assert (wide < 1).all()
     assert np.abs(parameters - wide).max() <= tolerance(np.float32, 30)
@@ -377,7 +378,7 @@ def test_update_in_float32(rule):
 
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="unknown update rule 'adamax'; allowed are sgd"):
-        BACKEND.update("adamax", np.ones(1), np.ones(1), {}, learning_rate=1.0, step=1)
+        BACKEND.update("adamax", np.ones(1), np.ones(1), {}, None)
     with pytest.raises(ValueError, match="unknown backend 'gpu'"):
         get_backend("gpu")
 

@@ -3,6 +3,7 @@
 import ctypes
 
 import numpy as np
+from gpu.cupy_stand_in import Memory, Stream, submit
 
 SUCCESS, INVALID = 0, 7
 
@@ -18,10 +19,15 @@ def column_major(address, n_rows, n_columns, distance, number):
 
 
 class CublasStandIn:
-    """Every argument must be the ctypes object that its C type asks for."""
+    """Every argument must be the ctypes object that its C type asks for.
+
+    Products go to the current stream; a captured one needs a workspace of the handle's own.
+    """
 
     def __init__(self):
         self.n_products = 0
+        self.stream = None
+        self.workspace = None
 
     def cublasCreate_v2(self, handle):
         handle._obj.value = 42
@@ -30,6 +36,15 @@ class CublasStandIn:
     def cublasSetStream_v2(self, handle, stream):
         assert handle.value == 42
         assert isinstance(stream, ctypes.c_void_p)
+        self.stream, self.workspace = stream.value or 0, None
+        return SUCCESS
+
+    def cublasSetWorkspace_v2(self, handle, workspace, n_bytes):
+        assert handle.value == 42
+        assert isinstance(workspace, ctypes.c_void_p)
+        assert isinstance(n_bytes, ctypes.c_size_t)
+        self.workspace = Memory.at(workspace.value)
+        assert self.workspace.array.nbytes == n_bytes.value
         return SUCCESS
 
     def cublasSgemm_v2(self, *arguments):
@@ -47,12 +62,20 @@ class CublasStandIn:
         shape_a, shape_b = (k, m) if op_a else (m, k), (n, k) if op_b else (k, n)
         if lda < shape_a[0] or ldb < shape_b[0] or ldc < m:
             return INVALID
+        assert self.stream == Stream.current[-1].ptr
+        if Stream.captured is not None:
+            assert self.workspace is not None, "memory would be allocated by the graph"
         matrix_a = column_major(a, *shape_a, lda, number)
         matrix_b = column_major(b, *shape_b, ldb, number)
         matrix_c = column_major(c, m, n, ldc, number)
-        product = (matrix_a.T if op_a else matrix_a) @ (matrix_b.T if op_b else matrix_b)
-        if beta._obj.value:
-            product = product + beta._obj.value * matrix_c
-        matrix_c[...] = alpha._obj.value * product
+        factor, share = alpha._obj.value, beta._obj.value
+
+        def multiply():
+            product = (matrix_a.T if op_a else matrix_a) @ (matrix_b.T if op_b else matrix_b)
+            if share:
+                product = product + share * matrix_c
+            matrix_c[...] = factor * product
+
+        submit(multiply, (Memory.at(pointer.value) for pointer in (a, b, c)))
         self.n_products += 1
         return SUCCESS

@@ -4,12 +4,18 @@ Arrays keep their memory to themselves: NumPy cannot read them, no operation tak
 beside them, and what gives a value to the host is counted in `COUNTS.waits`. Fresh memory holds
 NaN and lies between guard bytes. Kernels are compiled for the host and run by `host_kernels`; a
 launch checks number, dtype and contiguity of its arguments and the shared memory it was granted.
+
+While a stream is captured nothing is computed: operations are recorded with the addresses and
+numbers they have, and a graph repeats them on what then lies there. What waits for the GPU, uploads
+or goes to another stream raises; so does launching a graph that touches memory given back since.
 """
 
 import contextlib
+import itertools
 import operator
 import re
 import sys
+import weakref
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 
@@ -32,6 +38,7 @@ class Machine:
     shared_bytes: int = 232448
     memory_bytes: int = 2**40
     error: str | None = None  # what the driver says if there is none
+    refuses: str | None = None  # "begin" or "end": when it does not let a stream be captured
     changes: dict = field(default_factory=dict)  # text of a kernel -> what it becomes
 
     def mutated(self, source):
@@ -47,6 +54,8 @@ class Counts:
     waits: int = 0
     uploads: int = 0
     launches: int = 0
+    captures: int = 0
+    replays: int = 0
 
 
 MACHINE = Machine()
@@ -61,22 +70,170 @@ class OutOfMemoryError(MemoryError):
     pass
 
 
+class UseAfterFreeError(RuntimeError):
+    """A graph touches memory that was given back."""
+
+
+class Memory:
+    """Bytes of the GPU between guards, or the memory of an array that NumPy made."""
+
+    everywhere = weakref.WeakSet()
+
+    def __init__(self, n_bytes=0, array=None):
+        n_bytes = n_bytes if array is None else array.nbytes
+        if n_bytes > MACHINE.memory_bytes:
+            raise OutOfMemoryError(f"Out of memory allocating {n_bytes:,} bytes")
+        self.array = array
+        self.guards = ()
+        if array is None:
+            room = np.full(n_bytes + 2 * GUARD_BYTES, GUARD, np.uint8)
+            self.array = room[GUARD_BYTES : GUARD_BYTES + n_bytes]
+            self.guards = room[:GUARD_BYTES], room[-GUARD_BYTES:]
+        self.everywhere.add(self)
+
+    ptr = property(lambda self: self.array.ctypes.data)
+
+    def guards_are_intact(self):
+        return all((guard == GUARD).all() for guard in self.guards)
+
+    @classmethod
+    def at(cls, address):
+        """Return the memory that an address lies in."""
+        for memory in cls.everywhere:
+            if 0 <= address - memory.ptr < max(1, memory.array.nbytes):
+                return memory
+        raise UseAfterFreeError(f"nothing lies at {address:#x}")
+
+
+class Graph:
+    """What a stream has recorded: actions, and the memory they touch."""
+
+    def __init__(self):
+        self._actions = []
+        self._touched = set()
+
+    def add(self, action, memories):
+        self._actions.append(action)
+        self._touched.update(map(weakref.ref, memories))
+
+    def launch(self, stream=None):
+        require_no_capture("a graph is launched")
+        if any(memory() is None for memory in self._touched):
+            raise UseAfterFreeError("a graph is launched that touches memory given back since")
+        COUNTS.replays += 1
+        for action in self._actions:
+            action()
+
+
+class Stream:
+    null: "Stream"
+    current: list = []
+    captured = None  # the one that is captured now
+    numbers = itertools.count(1000)
+
+    def __init__(self, null=False, non_blocking=False):
+        self.ptr = 0 if null else next(self.numbers)
+        self._is_blocking = not non_blocking
+
+    def __enter__(self):
+        self.current.append(self)
+        return self
+
+    def __exit__(self, *error):
+        self.current.pop()
+
+    def begin_capture(self, mode=None):
+        if MACHINE.refuses == "begin":
+            raise CUDARuntimeError("cudaErrorNotSupported: operation not supported")
+        assert self.ptr, "cannot capture on the default (legacy) stream"
+        assert not self._is_blocking, "the default stream would wait for it"
+        require_no_capture("another stream is captured")
+        self._graph = Graph()
+        Stream.captured = self
+
+    def end_capture(self):
+        assert Stream.captured is self
+        Stream.captured = None
+        if MACHINE.refuses == "end":
+            raise CUDARuntimeError("cudaErrorStreamCaptureInvalidated: operation failed")
+        COUNTS.captures += 1
+        return self._graph
+
+
+Stream.null = Stream(null=True)
+Stream.current.append(Stream.null)
+
+
+def require_no_capture(what):
+    if Stream.captured is not None:
+        raise CUDARuntimeError(
+            f"cudaErrorStreamCaptureUnsupported: {what} when stream is capturing"
+        )
+
+
+def submit(action, memories):
+    """Do something on the current stream, or record it if that is captured."""
+    stream = Stream.captured
+    if stream is None:
+        action()
+        return
+    assert Stream.current[-1] is stream, "work for another stream than the captured one"
+    stream._graph.add(action, memories)
+
+
+def memories_of(values):
+    """Return the memory of all arrays among values, which may be lists and dicts of them."""
+    if isinstance(values, dict):
+        values = values.values()
+    for value in values:
+        if isinstance(value, ndarray):
+            yield value._memory
+        elif isinstance(value, (list, tuple)):
+            yield from memories_of(value)
+
+
 def to_numpy(value):
     """Return what an operation computes with; NumPy's arrays are not among it."""
     if isinstance(value, ndarray):
         return value._array
     if isinstance(value, np.ndarray):
         raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(to_numpy, value))
     return value
 
 
-def wrap(result):
-    if isinstance(result, (np.ndarray, np.generic)):
-        return ndarray(np.asarray(result))
+def to_zeros(value):
+    if isinstance(value, np.ndarray):
+        return np.zeros_like(value)
+    return type(value)(map(to_zeros, value)) if isinstance(value, (list, tuple)) else value
+
+
+def computed(function, *arguments):
+    """Return what a function of NumPy gives, in fresh memory."""
+    values = to_numpy(arguments)
+    if Stream.captured is None:
+        return ndarray(np.asarray(function(*values)))
+    with np.errstate(all="ignore"):
+        like = np.asarray(function(*to_zeros(values)))
+    result = empty(like.shape, like.dtype)
+    out = result._array
+
+    def compute():
+        out[...] = function(*values)
+
+    submit(compute, memories_of([result, arguments]))
     return result
 
 
+def changed(array, function, *arguments):
+    """Change an array in place by a function of NumPy."""
+    target, values = to_only_array(array), to_numpy(arguments)
+    submit(lambda: function(target, *values), memories_of([array, arguments]))
+
+
 def waited(array):
+    require_no_capture("a value is given to the host")
     COUNTS.waits += 1
     return array._array
 
@@ -86,15 +243,9 @@ class ndarray:
 
     __array_ufunc__ = None
 
-    def __init__(self, array, room=None):
+    def __init__(self, array, memory=None):
         self._array = array
-        self._room = room  # the bytes with their guards, where it has some
-
-    def guards_are_intact(self):
-        if self._room is None:
-            return True
-        ends = self._room[:GUARD_BYTES], self._room[-GUARD_BYTES:]
-        return all((end == GUARD).all() for end in ends)
+        self._memory = Memory(array=array) if memory is None else memory
 
     def __array__(self, *args, **kwargs):
         raise TypeError("Implicit conversion to a NumPy array is not allowed")
@@ -107,7 +258,7 @@ class ndarray:
     strides = property(lambda self: self._array.strides)
     nbytes = property(lambda self: self._array.nbytes)
     flags = property(lambda self: self._array.flags)
-    T = property(lambda self: ndarray(self._array.T))
+    T = property(lambda self: ndarray(self._array.T, self._memory))
     device = property(lambda self: Device(0))
     data = property(lambda self: SimpleNamespace(ptr=self._array.ctypes.data))
     __cuda_array_interface__ = property(
@@ -141,29 +292,44 @@ class ndarray:
         return waited(self).tolist()
 
     def copy(self):
-        return ndarray(allocated(self._array.copy()))
+        return computed(np.copy, self)
 
     def astype(self, dtype, copy=True):
-        return ndarray(self._array.astype(dtype, copy=copy))
+        if not copy and self.dtype == dtype:
+            return self
+        return computed(lambda array: array.astype(dtype), self)
 
     def reshape(self, *shape):
-        return ndarray(self._array.reshape(*shape))
+        array = self._array.reshape(*shape)
+        if np.may_share_memory(array, self._array):
+            return ndarray(array, self._memory)
+        return computed(lambda array: array.reshape(*shape), self)
+
+    def view(self, dtype):
+        return ndarray(self._array.view(dtype), self._memory)
 
     def fill(self, value):
-        self._array.fill(to_numpy(value))
+        changed(self, np.ndarray.fill, value)
 
     def take(self, indices, axis=None):
-        return ndarray(self._array.take(to_numpy(indices), axis=axis))
+        return computed(lambda array, at: array.take(at, axis=axis), self, indices)
 
     def __getitem__(self, key):
-        return ndarray(np.asarray(self._array[to_key(key)]))
+        keys = key if isinstance(key, tuple) else (key,)
+        if any(isinstance(part, (ndarray, np.ndarray, list)) for part in keys):
+            return computed(lambda array, *at: array[at], self, *keys)
+        part = self._array[key]
+        if not isinstance(part, np.ndarray):  # a scalar, which would be a copy
+            part = self._array[(*keys, ...)]
+        return ndarray(part, self._memory)
 
     def __setitem__(self, key, value):
-        self._array[to_key(key)] = to_numpy(value)
+        keys = key if isinstance(key, tuple) else (key,)
 
+        def store(array, value, *at):
+            array[at] = value
 
-def to_key(key):
-    return tuple(map(to_numpy, key)) if isinstance(key, tuple) else to_numpy(key)
+        changed(self, store, value, *keys)
 
 
 def add_operators():
@@ -173,13 +339,13 @@ def add_operators():
         in_place = getattr(operator, f"i{name}")
 
         def forward(self, other, function=function):
-            return wrap(function(self._array, to_numpy(other)))
+            return computed(function, self, other)
 
         def reflected(self, other, function=function):
-            return wrap(function(to_numpy(other), self._array))
+            return computed(function, other, self)
 
         def update(self, other, in_place=in_place):
-            in_place(self._array, to_numpy(other))
+            changed(self, in_place, other)
             return self
 
         setattr(ndarray, f"__{name}__", forward)
@@ -190,34 +356,40 @@ def add_operators():
         setattr(
             ndarray,
             f"__{name}__",
-            lambda self, other, function=function: wrap(function(self._array, to_numpy(other))),
+            lambda self, other, function=function: computed(function, self, other),
         )
-    ndarray.__neg__ = lambda self: wrap(-self._array)
+    ndarray.__neg__ = lambda self: computed(operator.neg, self)
     for name in ["sum", "max", "min", "argmax", "mean"]:
 
         def reduced(self, axis=None, keepdims=False, name=name):
-            return wrap(getattr(self._array, name)(axis=axis, keepdims=keepdims))
+            return computed(lambda array: getattr(array, name)(axis=axis, keepdims=keepdims), self)
 
         setattr(ndarray, name, reduced)
 
 
 add_operators()
+ALLOCATORS = [Memory]
 
 
-def allocated(array):
-    """Fill fresh memory with NaN, unless there is not enough of it."""
-    if array.nbytes > MACHINE.memory_bytes:
-        raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes")
-    return array
+def get_allocator():
+    return ALLOCATORS[-1]
+
+
+@contextlib.contextmanager
+def using_allocator(malloc):
+    ALLOCATORS.append(malloc)
+    try:
+        yield
+    finally:
+        ALLOCATORS.pop()
 
 
 def empty(shape, dtype=np.float64):
     dtype = np.dtype(dtype)
-    n_bytes = int(np.prod(shape)) * dtype.itemsize
-    room = np.full(n_bytes + 2 * GUARD_BYTES, GUARD, np.uint8)
-    array = allocated(room[GUARD_BYTES : GUARD_BYTES + n_bytes].view(dtype).reshape(shape))
+    memory = get_allocator()(int(np.prod(shape)) * dtype.itemsize)
+    array = memory.array.view(dtype).reshape(shape)
     array.fill(np.nan if dtype.kind == "f" else 77)
-    return ndarray(array, room)
+    return ndarray(array, memory)
 
 
 def zeros(shape, dtype=np.float64):
@@ -229,12 +401,15 @@ def zeros(shape, dtype=np.float64):
 def asarray(array, dtype=None):
     if isinstance(array, ndarray):
         return array if dtype in (None, array.dtype) else array.astype(dtype)
+    require_no_capture("an array is uploaded")
     COUNTS.uploads += 1
-    return ndarray(allocated(np.array(array, dtype, order="C")))
+    return ndarray(np.array(array, dtype, order="C"))
 
 
 def ascontiguousarray(array):
-    return ndarray(np.ascontiguousarray(to_only_array(array)))
+    if to_only_array(array).flags.c_contiguous:
+        return array
+    return computed(np.ascontiguousarray, array)
 
 
 def to_only_array(array):
@@ -254,9 +429,10 @@ def nonzero(array):
 
 def copyto(to, source, where=None):
     if where is None:
-        np.copyto(to_only_array(to), to_numpy(source))
+        changed(to, np.copyto, source)
     else:
-        np.copyto(to_only_array(to), to_numpy(source), where=to_only_array(where))
+        to_only_array(where)
+        changed(to, lambda to, source, at: np.copyto(to, source, where=at), source, where)
 
 
 def through(name):
@@ -264,20 +440,18 @@ def through(name):
     function = getattr(np, name)
 
     def called(*arguments, **options):
-        values = [
-            [to_only_array(part) for part in a] if isinstance(a, (list, tuple)) else to_numpy(a)
-            for a in arguments
-        ]
-        return wrap(function(*values, **{key: to_numpy(value) for key, value in options.items()}))
+        for argument in arguments:
+            if isinstance(argument, (list, tuple)):
+                list(map(to_only_array, argument))
+        return computed(lambda *values: function(*values, **options), *arguments)
 
     return called
 
 
 def clip(array, low, high, out=None):
-    result = np.clip(to_only_array(array), low, high)
     if out is None:
-        return ndarray(result)
-    out._array[...] = result
+        return computed(np.clip, array, low, high)
+    changed(out, lambda out, array: np.clip(array, low, high, out=out), array)
     return out
 
 
@@ -307,19 +481,28 @@ class RawKernel:
             raise ValueError(f"{self.name}: {grid} blocks are no multiple of a cluster")
         values = [self._value(p, a) for p, a in zip(self._parameters, args)]
         COUNTS.launches += 1
-        host_kernels.launch(
-            module.library(),
-            self.name,
-            grid,
-            block[0],
-            values,
-            shared_mem,
-            cluster_size,
-            module.cooperative,
-        )
-        for parameter, argument in zip(self._parameters, args):
-            if isinstance(argument, ndarray) and not argument.guards_are_intact():
-                raise host_kernels.OverrunError(f"{self.name} writes beyond {parameter.name}")
+        memories = {
+            parameter.name: weakref.ref(argument._memory)
+            for parameter, argument in zip(self._parameters, args)
+            if isinstance(argument, ndarray)
+        }
+
+        def launch():
+            host_kernels.launch(
+                module.library(),
+                self.name,
+                grid,
+                block[0],
+                values,
+                shared_mem,
+                cluster_size,
+                module.cooperative,
+            )
+            for name, memory in memories.items():
+                if not memory().guards_are_intact():
+                    raise host_kernels.OverrunError(f"{self.name} writes beyond {name}")
+
+        submit(launch, memories_of(args))
 
     def _value(self, parameter, argument):
         dtypes = {
@@ -397,7 +580,7 @@ class MemoryPool:
     n_freed = 0
 
     def malloc(self, size):
-        raise AssertionError("the stand-in's arrays are NumPy's")
+        return Memory(size)
 
     def free_all_blocks(self):
         self.n_freed += 1
@@ -451,18 +634,21 @@ def make_module():
         "stack",
     ]:
         setattr(cupy, name, through(name))
-    cupy.ones = lambda shape, dtype=np.float64: ndarray(allocated(np.ones(shape, dtype)))
-    cupy.full = lambda shape, value, dtype=None: ndarray(np.full(shape, value, dtype))
-    cupy.arange = lambda *bounds: ndarray(np.arange(*bounds))
+    cupy.ones = lambda shape, dtype=np.float64: computed(lambda: np.ones(shape, dtype))
+    cupy.full = lambda shape, value, dtype=None: computed(lambda: np.full(shape, value, dtype))
+    cupy.arange = lambda *bounds: computed(lambda: np.arange(*bounds))
     cupy.empty_like = lambda array: empty(array.shape, array.dtype)
     cupy.zeros_like = lambda array: cupy.zeros(array.shape, array.dtype)
     cupy.ones_like = lambda array: cupy.ones(array.shape, array.dtype)
     cupy.RawModule = RawModule
     cupy.cuda = SimpleNamespace(
         Device=Device,
+        Graph=Graph,
         MemoryPool=MemoryPool,
-        using_allocator=lambda malloc: contextlib.nullcontext(),
-        get_current_stream=lambda: SimpleNamespace(ptr=1),
+        Stream=Stream,
+        get_allocator=get_allocator,
+        using_allocator=using_allocator,
+        get_current_stream=lambda: Stream.current[-1],
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
         runtime=SimpleNamespace(
             CUDARuntimeError=CUDARuntimeError,

@@ -33,7 +33,8 @@ def steps(solver):
     parameters = W0.copy()
     state = solver.start(BACKEND, parameters)
     for gradient in GRADIENTS:
-        state.update(parameters, gradient.copy(), RATE)
+        state.advance(RATE)
+        state.update(parameters, gradient.copy())
     assert state.step == len(GRADIENTS)
     return parameters
 

@@ -48,9 +48,9 @@ class RecordingBackend:
     def __getattr__(self, name):
         return getattr(BACKEND, name)
 
-    def update(self, *arguments, learning_rate, **options):
-        self.rates.append(learning_rate)
-        BACKEND.update(*arguments, learning_rate=learning_rate, **options)
+    def update(self, rule, parameters, gradient, state, pace, **options):
+        self.rates.append(pace.learning_rate)
+        BACKEND.update(rule, parameters, gradient, state, pace, **options)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
