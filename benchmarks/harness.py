@@ -87,15 +87,16 @@ class Results:
 
 
 SETTLE_SECONDS = 0.05  # idle thread pools spin about this long before they sleep
+WARM_SECONDS = 0.01  # a scheduler may need some milliseconds to give a woken thread its own core
 LONG_SECONDS = 0.2  # a call this long hides what waking its threads costs
 
 
 def interleaved(runs, repeats=15, seconds=10.0, prepare=None):
     """Time functions in turn, so that a disturbance of the machine meets all of them.
 
-    Before each timed call the thread pool of the one before gets time to fall asleep, and an
-    untimed call wakes its own: otherwise one library's spinning threads slow the next. Calls
-    that take long get that untimed call in the first round alone.
+    Before each timed call the thread pool of the one before gets time to fall asleep, and untimed
+    calls wake its own for WARM_SECONDS: otherwise one library's spinning threads slow the next.
+    Calls that take LONG_SECONDS get one untimed call in the first round alone.
 
     Parameters
     ----------
@@ -123,11 +124,19 @@ def interleaved(runs, repeats=15, seconds=10.0, prepare=None):
             if prepare:
                 prepare[name]()
             if not times[name] or times[name][-1] < LONG_SECONDS:
-                run()
+                warm_up(run)
             begin = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - begin)
     return {name: 1e3 * statistics.median(values) for name, values in times.items()}
+
+
+def warm_up(run):
+    """Call a function, untimed, once or until WARM_SECONDS are over."""
+    begin = time.perf_counter()
+    run()
+    while time.perf_counter() - begin < WARM_SECONDS:
+        run()
 
 
 def use_threads(n, confine=False):
@@ -150,6 +159,11 @@ def pin(n):
 
 
 PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def fresh_environment():
+    """Return an environment for fresh interpreters, with compiled bytecode as users have it."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def require_equal(ours, theirs, what, tolerance=1e-4):

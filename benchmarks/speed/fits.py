@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from harness import interleaved, use_threads
+from harness import fresh_environment, interleaved, use_threads
 from speed.rows import at_least, missing
 
 import rnnkit
@@ -105,7 +105,8 @@ def search_in_new_process(library, n_jobs):
     """Search the grid in a fresh interpreter, imports included."""
     code = f"from speed.fits import search; search({library!r}, {n_jobs})"
     folder = Path(__file__).parents[1]
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=folder, check=True)
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    subprocess.run(command, cwd=folder, env=fresh_environment(), check=True)
 
 
 def quietly(call, *arguments):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import textwrap
 from typing import Any, NamedTuple
@@ -299,6 +300,7 @@ def _section(title: str, entries: list[str]) -> str:
     return "\n".join([title, "-" * len(title), *entries])
 
 
+@functools.cache  # fifteen classes share most of their parameters
 def _entry(name: str, documentation: tuple[str, str], default: str) -> str:
     kind, description = documentation
     body = textwrap.fill(description, 88, initial_indent="    ", subsequent_indent="    ")
