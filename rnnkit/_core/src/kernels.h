@@ -41,6 +41,7 @@ enum { RK_ISA_SCALAR, RK_ISA_AVX2, RK_ISA_AVX512, RK_ISA_COUNT };
 enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
 enum { RK_MOST_TILE_ROWS = 8 }; /* the highest register tile of all instruction sets */
+enum { RK_MOST_TILE_SUMS = 24 }; /* the largest one, in vectors */
 
 enum rk_activation_kind {
     RK_TANH,

@@ -110,14 +110,14 @@ typedef struct {
 } FN(factor);
 
 /* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
- * of the gates of P panels, R rows of each; q and r run as one index, q * R + r. A single row
- * meets several panels at once, because the sums of one are too few to keep the multipliers busy.
+ * of the gates of P panels, R rows of each; q and r run as one index, q * R + r. Sums of one gate,
+ * or of one row, are too few to keep the multipliers busy: such meet several panels at once.
  * start may be NULL for zeros. */
 RK_INLINE void FN(gate_chunk)(const int P, const int R, const int slots, const int x_slots,
                               const int h_slots, FN(factor) x, FN(factor) h, const real *start,
                               real *out, ptrdiff_t out_panel, ptrdiff_t done) {
-    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
-#pragma GCC unroll 8
+    vec acc[RK_MOST_TILE_SUMS][RK_GROUP_VECTORS];
+#pragma GCC unroll 32
     for (int qr = 0; qr < P * R; qr++)
 #pragma GCC unroll 4
         for (int s = 0; s < slots; s++)
@@ -128,55 +128,52 @@ RK_INLINE void FN(gate_chunk)(const int P, const int R, const int slots, const i
     if (h.a)
         FN(accumulate)(P, R, h_slots, acc, slots - h_slots, h.a + done * h.a_stride, h.a_stride,
                        h.n, h.w, h.w_stride);
-#pragma GCC unroll 8
+#pragma GCC unroll 32
     for (int qr = 0; qr < P * R; qr++)
 #pragma GCC unroll 4
         for (int s = 0; s < slots; s++)
             v_store(out + qr / R * out_panel + ((done + qr % R) * slots + s) * VL, acc[qr][s]);
 }
 
-/* name: any number of rows of one panel. name_few: one or two rows of P panels, 1, 2 or 4. */
-#define RK_GATE_ROWS(name, slots, x_slots, h_slots)                                                \
-    static void FN(name)(ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start,            \
-                         real *out) {                                                              \
-        RK_CHUNKS(rows, slots, RK_GATE_BODY_##slots##x_slots##h_slots)                             \
-    }                                                                                              \
-    static void FN(name##_few)(int P, ptrdiff_t rows, FN(factor) x, FN(factor) h,                  \
-                               const real *start, real *out, ptrdiff_t out_panel) {                \
-        if (P == 4 && slots == 1)                                                                  \
-            FN(gate_chunk)(4, 1, slots, x_slots, h_slots, x, h, start, out, out_panel, 0);         \
-        else if (P == 2 && rows == 1)                                                              \
-            FN(gate_chunk)(2, 1, slots, x_slots, h_slots, x, h, start, out, out_panel, 0);         \
-        else if (P == 2)                                                                           \
-            FN(gate_chunk)(2, 2, slots, x_slots, h_slots, x, h, start, out, out_panel, 0);         \
-        else                                                                                       \
-            FN(name)(rows, x, h, start, out);                                                      \
-    }
-#define RK_GATE_BODY_444(R) FN(gate_chunk)(1, R, 4, 4, 4, x, h, start, out, 0, done)
-#define RK_GATE_BODY_433(R) FN(gate_chunk)(1, R, 4, 3, 3, x, h, start, out, 0, done)
-#define RK_GATE_BODY_111(R) FN(gate_chunk)(1, R, 1, 1, 1, x, h, start, out, 0, done)
-RK_GATE_ROWS(lstm_gate_rows, 4, 4, 4)
-RK_GATE_ROWS(gru_gate_rows, 4, 3, 3)
-RK_GATE_ROWS(rnn_gate_rows, 1, 1, 1)
-
-RK_INLINE void FN(gate_rows)(int cell, ptrdiff_t rows, FN(factor) x, FN(factor) h,
-                             const real *start, real *out) {
-    if (cell == RK_LSTM)
-        FN(lstm_gate_rows)(rows, x, h, start, out);
-    else if (cell == RK_GRU)
-        FN(gru_gate_rows)(rows, x, h, start, out);
-    else
-        FN(rnn_gate_rows)(rows, x, h, start, out);
+/* The same for any number of rows. */
+RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, const int h_slots,
+                               ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start,
+                               real *out, ptrdiff_t out_panel) {
+#define RK_GATE_BODY(R)                                                                            \
+    FN(gate_chunk)(P, R, slots, x_slots, h_slots, x, h, start, out, out_panel, done)
+    RK_CHUNKS(rows, P * slots, RK_GATE_BODY)
 }
 
-RK_INLINE void FN(gate_rows_few)(int cell, int P, ptrdiff_t rows, FN(factor) x, FN(factor) h,
-                                 const real *start, real *out, ptrdiff_t out_panel) {
-    if (cell == RK_LSTM)
-        FN(lstm_gate_rows_few)(P, rows, x, h, start, out, out_panel);
+#define RK_GATE_ROWS(name, P, slots, x_slots, h_slots)                                             \
+    static void FN(name)(ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start, real *out, \
+                         ptrdiff_t out_panel) {                                                    \
+        FN(gate_chunks)(P, slots, x_slots, h_slots, rows, x, h, start, out, out_panel);            \
+    }
+RK_GATE_ROWS(lstm_gate_rows, 1, 4, 4, 4)
+RK_GATE_ROWS(lstm_gate_rows_2, 2, 4, 4, 4)
+RK_GATE_ROWS(gru_gate_rows, 1, 4, 3, 3)
+RK_GATE_ROWS(gru_gate_rows_2, 2, 4, 3, 3)
+RK_GATE_ROWS(rnn_gate_rows, 1, 1, 1, 1)
+RK_GATE_ROWS(rnn_gate_rows_2, 2, 1, 1, 1)
+RK_GATE_ROWS(rnn_gate_rows_4, 4, 1, 1, 1)
+
+/* P panels: 1, 2 or, of an rnn, 4. */
+RK_INLINE void FN(gate_rows)(const int cell, int P, ptrdiff_t rows, FN(factor) x, FN(factor) h,
+                             const real *start, real *out, ptrdiff_t out_panel) {
+    if (cell == RK_LSTM && P == 2)
+        FN(lstm_gate_rows_2)(rows, x, h, start, out, out_panel);
+    else if (cell == RK_LSTM)
+        FN(lstm_gate_rows)(rows, x, h, start, out, out_panel);
+    else if (cell == RK_GRU && P == 2)
+        FN(gru_gate_rows_2)(rows, x, h, start, out, out_panel);
     else if (cell == RK_GRU)
-        FN(gru_gate_rows_few)(P, rows, x, h, start, out, out_panel);
+        FN(gru_gate_rows)(rows, x, h, start, out, out_panel);
+    else if (P == 4)
+        FN(rnn_gate_rows_4)(rows, x, h, start, out, out_panel);
+    else if (P == 2)
+        FN(rnn_gate_rows_2)(rows, x, h, start, out, out_panel);
     else
-        FN(rnn_gate_rows_few)(P, rows, x, h, start, out, out_panel);
+        FN(rnn_gate_rows)(rows, x, h, start, out, out_panel);
 }
 
 /* out[r][s] += sum of a w over `slots` neighbouring slots of each of `rows` rows of one panel;
@@ -403,7 +400,8 @@ RK_INLINE int FN(are_few)(ptrdiff_t rows) {
 /* Room of one tile outside training, in reals. */
 RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t panels = FN(panels_of)(layer), few = FN(few_rows) * panels;
-    const ptrdiff_t rows = FN(needs_rows)(layer) ? panels * tile_rows : tile_rows;
+    const int apart = FN(needs_rows)(layer) || layer->slots == 1;
+    const ptrdiff_t rows = apart ? panels * tile_rows : tile_rows;
     return (rows > few ? rows : few) * layer->slots * VL;
 }
 
@@ -444,7 +442,7 @@ static FN(rows_of_run)
     }
     const ptrdiff_t room = FN(gate_room)(layer, tile_rows);
     at.gates = scratch;
-    at.gates_panel = FN(needs_rows)(layer) ? tile_rows * width : 0;
+    at.gates_panel = FN(needs_rows)(layer) || layer->slots == 1 ? tile_rows * width : 0;
     if (FN(are_few)(run->n))
         at.gates_panel = run->n * width;
     at.h_reset = scratch + room;
@@ -455,7 +453,16 @@ static FN(rows_of_run)
     return at;
 }
 
-/* ---- The cells forward: one panel of a run --------------------------------------------------- */
+/* ---- The cells forward: one panel of a run ---------------------------------------------------
+ *
+ * A row's cell is a long chain of operations, of which a CPU sees only a part at a time. So some
+ * rows take the first half of it one after the other, then the second: their chains overlap. */
+
+enum { FN(side_by_side) = 8 };
+
+RK_INLINE ptrdiff_t FN(end_of_some)(ptrdiff_t first, ptrdiff_t n) {
+    return n - first < FN(side_by_side) ? n : first + FN(side_by_side);
+}
 
 RK_INLINE vec FN(h_prev_units)(const rk_call *call, const FN(run) *run, ptrdiff_t r, ptrdiff_t unit,
                                ptrdiff_t lanes) {
@@ -531,35 +538,49 @@ RK_INLINE vec FN(lstm_state)(const rk_call *call, const int plain, const FN(run)
 RK_INLINE void FN(lstm_forward)(const rk_call *call, const int plain, const FN(run) *run,
                                 FN(rows_of_run) at, ptrdiff_t panel) {
     const rk_layer *layer = &call->layer;
-    for (ptrdiff_t r = 0; r < run->n; r++) {
-        real *gates = at.gates + panel * at.gates_panel + r * 4 * VL;
-        const vec c = FN(lstm_state)(call, plain, run, r, panel, gates);
-        const vec out = plain ? v_tanh(c) : v_activate(layer->output_activation, c);
-        FN(store_h)(call, plain, run, r, panel, v_load(gates + 3 * VL) * out);
+    real *gates = at.gates + panel * at.gates_panel;
+    for (ptrdiff_t first = 0, last; first < run->n; first = last) {
+        vec c[FN(side_by_side)];
+        last = FN(end_of_some)(first, run->n);
+        for (ptrdiff_t r = first; r < last; r++)
+            c[r - first] = FN(lstm_state)(call, plain, run, r, panel, gates + r * 4 * VL);
+        for (ptrdiff_t r = first; r < last; r++) {
+            const vec state = c[r - first], o = v_load(gates + (r * 4 + 3) * VL);
+            const vec out = plain ? v_tanh(state) : v_activate(layer->output_activation, state);
+            FN(store_h)(call, plain, run, r, panel, o * out);
+        }
     }
+}
+
+/* The gates of one row, and the input of n's activation in its place. */
+RK_INLINE void FN(gru_gates)(const rk_layer *layer, const int plain, real *gates) {
+    const vec n = v_load(gates), reset = v_load(gates + VL), z = v_load(gates + 2 * VL);
+    const vec hn = v_load(gates + 3 * VL);
+    if (!plain && layer->reset_before) { /* the gates are there already; hn has r in it */
+        v_store(gates, n + hn);
+        return;
+    }
+    const vec r = FN(gate)(layer, plain, reset);
+    v_store(gates, v_fma(r, hn, n));
+    v_store(gates + VL, r);
+    v_store(gates + 2 * VL, FN(gate)(layer, plain, z));
 }
 
 RK_INLINE void FN(gru_forward)(const rk_call *call, const int plain, const FN(run) *run,
                                FN(rows_of_run) at, ptrdiff_t panel) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t unit = panel * VL, lanes = layer->hidden - unit;
-    for (ptrdiff_t r = 0; r < run->n; r++) {
-        real *gates = at.gates + panel * at.gates_panel + r * 4 * VL;
-        const vec hn = v_load(gates + 3 * VL);
-        vec reset = v_load(gates + VL), z = v_load(gates + 2 * VL), n = v_load(gates);
-        if (!plain && layer->reset_before) { /* the gates are there already; hn has r in it */
-            n = n + hn;
-        } else {
-            reset = FN(gate)(layer, plain, reset);
-            z = FN(gate)(layer, plain, z);
-            n = v_fma(reset, hn, n);
+    for (ptrdiff_t first = 0, last; first < run->n; first = last) {
+        real *gates = at.gates + panel * at.gates_panel + first * 4 * VL;
+        last = FN(end_of_some)(first, run->n);
+        for (ptrdiff_t r = 0; r < last - first; r++)
+            FN(gru_gates)(layer, plain, gates + r * 4 * VL);
+        for (ptrdiff_t r = first; r < last; r++, gates += 4 * VL) {
+            const vec n = FN(candidate)(layer, plain, v_load(gates)), z = v_load(gates + 2 * VL);
+            const vec h_prev = FN(h_prev_units)(call, run, r, unit, lanes);
+            v_store(gates, n);
+            FN(store_h)(call, plain, run, r, panel, v_fma(z, h_prev - n, n));
         }
-        n = FN(candidate)(layer, plain, n);
-        v_store(gates, n);
-        v_store(gates + VL, reset);
-        v_store(gates + 2 * VL, z);
-        const vec h_prev = FN(h_prev_units)(call, run, r, unit, lanes);
-        FN(store_h)(call, plain, run, r, panel, v_fma(z, h_prev - n, n));
     }
 }
 
@@ -662,10 +683,10 @@ static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of
     const ptrdiff_t first_recurrent = slots - layer->recurrent_slots;
     const FN(factor) none = {0};
     for (ptrdiff_t p = 0; p < panels; p++) {
-        FN(gate_rows)(layer->cell, run->n, FN(input_factor)(call, run, p), none, NULL,
-                      at.hat_ih + p * at.gates_panel);
-        FN(gate_rows)(layer->cell, run->n, none, FN(recurrent_factor)(call, run, at, p), NULL,
-                      at.hat_hh + p * at.gates_panel);
+        FN(gate_rows)(layer->cell, 1, run->n, FN(input_factor)(call, run, p), none, NULL,
+                      at.hat_ih + p * at.gates_panel, 0);
+        FN(gate_rows)(layer->cell, 1, run->n, none, FN(recurrent_factor)(call, run, at, p), NULL,
+                      at.hat_hh + p * at.gates_panel, 0);
     }
     for (ptrdiff_t r = 0; r < run->n; r++) {
         const FN(spread) ih = {at.hat_ih + r * width, at.gates_panel, (int)layer->input_slots,
@@ -698,7 +719,7 @@ static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_
         real *gates = at.gates + p * at.gates_panel;
         const FN(factor) h = FN(recurrent_factor)(call, run, at, p);
         FN(gru_gate_rows)(run->n, FN(input_factor)(call, run, p), none,
-                          (const real *)call->bias + p * width, gates);
+                          (const real *)call->bias + p * width, gates, 0);
         if (h.a)
             FN(add_slot_rows)(run->n, 2, h, gates + VL, width);
         for (ptrdiff_t r = 0; r < run->n; r++) {
@@ -744,32 +765,31 @@ static int FN(largest_team)(const rk_call *call) {
     return FN(is_plain)(call) ? (int)FN(groups_of)(call->layer.hidden) : 1;
 }
 
-/* Panels whose products a few rows form at once: enough sums to keep the multipliers busy, but
- * not so many that a panel does not wait in the first-level cache for the next step. */
+/* Panels whose products are formed at once: enough sums to keep the multipliers busy, but not so
+ * many that a panel does not wait in the first-level cache for the next step. */
 RK_INLINE int FN(panels_at_once)(const rk_layer *layer, ptrdiff_t rows) {
     const ptrdiff_t bytes = (layer->inputs * layer->input_slots +
                              layer->hidden * layer->recurrent_slots) * RK_VECTOR_BYTES;
-    if (rows == 1 && layer->slots == 1)
+    if (layer->slots == 1)
         return 4;
-    if (2 * rows > RK_TILE_ROWS)
+    if (!FN(are_few)(rows) || 2 * rows > RK_TILE_ROWS)
         return 1;
     return bytes <= FN(cache_bytes) && 2 * bytes > FN(cache_bytes) ? 1 : 2;
 }
 
-/* The gate inputs of a few rows for all panels: the cells that follow are long chains, one a
- * panel, and so run side by side. Every other step walks the panels backwards, as below. */
-static void FN(products_first)(const rk_call *call, const int cell, const FN(run) *run,
-                               FN(rows_of_run) at, FN(share) panels) {
+/* The gate inputs of a share of the panels. */
+RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *run,
+                            FN(rows_of_run) at, FN(share) panels) {
     const rk_layer *layer = &call->layer;
     int P = FN(panels_at_once)(layer, run->n);
     for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= P) {
         while (P > left)
             P /= 2;
         const ptrdiff_t p = run->t % 2 ? panels.first + left - P : panels.last - left;
-        FN(gate_rows_few)(cell, P, run->n, FN(input_factor)(call, run, p),
-                          FN(recurrent_factor)(call, run, at, p),
-                          (const real *)call->bias + p * layer->slots * VL,
-                          at.gates + p * at.gates_panel, at.gates_panel);
+        FN(gate_rows)(cell, P, run->n, FN(input_factor)(call, run, p),
+                      FN(recurrent_factor)(call, run, at, p),
+                      (const real *)call->bias + p * layer->slots * VL,
+                      at.gates + p * at.gates_panel, at.gates_panel);
     }
 }
 
@@ -787,22 +807,24 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
         FN(lstm_forward_normed)(call, run, at);
         return;
     }
-    if (!whole_rows && FN(are_few)(run->n))
-        FN(products_first)(call, cell, run, at, panels);
-    /* Every other step walks the panels backwards and meets first what the caches still hold. */
-    for (ptrdiff_t i = panels.first; i < panels.last; i++) {
-        const ptrdiff_t p = run->t % 2 ? panels.first + panels.last - 1 - i : i;
-        if (!whole_rows && !FN(are_few)(run->n))
-            FN(gate_rows)(cell, run->n, FN(input_factor)(call, run, p),
-                          FN(recurrent_factor)(call, run, at, p),
-                          (const real *)call->bias + p * layer->slots * VL,
-                          at.gates + p * at.gates_panel);
-        if (cell == RK_LSTM)
-            FN(lstm_forward)(call, plain, run, at, p);
-        else if (cell == RK_GRU)
-            FN(gru_forward)(call, plain, run, at, p);
-        else
-            FN(rnn_forward)(call, plain, run, at, p);
+    /* The cells of a few rows are long chains, one a panel: after the products of all panels they
+     * run side by side. Every other step walks the panels backwards and meets first what the
+     * caches still hold. */
+    ptrdiff_t n = FN(are_few)(run->n) ? panels.last - panels.first
+                                      : FN(panels_at_once)(layer, run->n);
+    for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= n) {
+        n = n < left ? n : left;
+        const ptrdiff_t first = run->t % 2 ? panels.first + left - n : panels.last - left;
+        if (!whole_rows)
+            FN(products)(call, cell, run, at, (FN(share)){first, first + n});
+        for (ptrdiff_t p = first; p < first + n; p++) {
+            if (cell == RK_LSTM)
+                FN(lstm_forward)(call, plain, run, at, p);
+            else if (cell == RK_GRU)
+                FN(gru_forward)(call, plain, run, at, p);
+            else
+                FN(rnn_forward)(call, plain, run, at, p);
+        }
     }
 }
 
