@@ -183,10 +183,9 @@ typedef struct {
     /* dx for the packed rows first .. last, after backward. */
     void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last);
 
-    /* Every parameter gradient of `panels` panels of hidden units from `panel` on, summed over
-     * all packed rows in order, after backward. More than one panel, at most four, only of a cell
-     * with one gate and not of pairs. scratch: as for backward. */
-    void (*parameter_gradient)(const rk_call *call, ptrdiff_t panel, ptrdiff_t panels,
+    /* Every parameter gradient of the panels first .. last of hidden units, summed over all packed
+     * rows in order, after backward. scratch: as for backward. */
+    void (*parameter_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last,
                                void *scratch);
 
     /* y (n, K) = x (n, I) Wᵀ + b for rows first .. last. weight: [column group][I][vectors][VL],

@@ -414,7 +414,7 @@ RK_INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
 static size_t FN(scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t rows = tile_rows * (FN(panels_of)(layer) * VL);
     const ptrdiff_t widest = layer->inputs > layer->hidden ? layer->inputs : layer->hidden;
-    const ptrdiff_t block = FN(block_rows) * (FN(apart)(widest) + RK_PAIRS * layer->slots * VL);
+    const ptrdiff_t block = FN(block_rows) * (FN(apart)(widest) + RK_PAIRS * RK_GROUP_VECTORS * VL);
     ptrdiff_t reals = FN(gate_room)(layer, tile_rows) + 2 * rows;
     if (layer->layer_norm)
         reals += 2 * FN(gate_room)(layer, tile_rows) + tile_rows * 3;
@@ -1191,10 +1191,14 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
     FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(layer->inputs)});
 }
 
-/* A block of packed rows: for each, the row of the operand and the gradients of one panel. */
+/* A block of packed rows: for each, the row of the operand and the gradients of a tile of gates.
+ * With RK_PAIRS two rows that follow each other become one. */
 typedef struct {
-    const real *operand[FN(block_rows) + 1], *gates[FN(block_rows) + 1]; /* one past: any */
-    ptrdiff_t n, gates_vector; /* rows; from one vector of a row of gates to the next */
+    ptrdiff_t row[FN(block_rows)]; /* numbers of the packed rows */
+    ptrdiff_t rows, n;             /* how many, and how many operands they become */
+    const real *operand[FN(block_rows)], *gates[FN(block_rows)];
+    ptrdiff_t gates_vector; /* from one vector of a row of gates to the next */
+    real *scratch;
 } FN(block);
 
 /* Where an outer product goes: dw[k][v], n rows of vectors. */
@@ -1204,8 +1208,8 @@ typedef struct {
 } FN(outer);
 
 /* dw[k][v] += sum over the block's rows of operand[k] gates[v], k = first .. first + R. */
-RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block, ptrdiff_t slot,
-                               FN(outer) to, ptrdiff_t k) {
+RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block, FN(outer) to,
+                               ptrdiff_t k) {
     real *dw = to.dw + k * to.stride;
     vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
 #pragma GCC unroll 8
@@ -1214,7 +1218,7 @@ RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block,
         for (int v = 0; v < V; v++)
             acc[r][v] = v_load(dw + r * to.stride + v * to.vector);
     for (ptrdiff_t row = 0; row < block->n; row++)
-        FN(add_outer)(R, V, acc, 0, block->operand[row] + k, 1, block->gates[row] + slot * VL,
+        FN(add_outer)(R, V, acc, 0, block->operand[row] + k, 1, block->gates[row],
                       block->gates_vector);
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++)
@@ -1223,12 +1227,11 @@ RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block,
             v_store(dw + r * to.stride + v * to.vector, acc[r][v]);
 }
 
-static void FN(outer_rows)(const FN(block) *block, ptrdiff_t slot, ptrdiff_t vectors,
-                           FN(outer) to) {
-#define RK_OUTER_BODY_4(R) FN(outer_chunk)(R, 4, block, slot, to, done)
-#define RK_OUTER_BODY_3(R) FN(outer_chunk)(R, 3, block, slot, to, done)
-#define RK_OUTER_BODY_2(R) FN(outer_chunk)(R, 2, block, slot, to, done)
-#define RK_OUTER_BODY_1(R) FN(outer_chunk)(R, 1, block, slot, to, done)
+static void FN(outer_rows)(const FN(block) *block, ptrdiff_t vectors, FN(outer) to) {
+#define RK_OUTER_BODY_4(R) FN(outer_chunk)(R, 4, block, to, done)
+#define RK_OUTER_BODY_3(R) FN(outer_chunk)(R, 3, block, to, done)
+#define RK_OUTER_BODY_2(R) FN(outer_chunk)(R, 2, block, to, done)
+#define RK_OUTER_BODY_1(R) FN(outer_chunk)(R, 1, block, to, done)
     switch (vectors) {
     case 1:
         RK_CHUNKS(to.n, 1, RK_OUTER_BODY_1)
@@ -1244,34 +1247,52 @@ static void FN(outer_rows)(const FN(block) *block, ptrdiff_t slot, ptrdiff_t vec
     }
 }
 
-/* Bring the block's operand rows, n wide, and its gates, `width` wide, into the form the outer
- * product wants. Pairs are made of rows that follow each other. Otherwise wide rows are copied
- * apart from each other: in place they compete for a few sets of the first-level cache, and each
- * line is read for several register tiles. */
-static void FN(prepare)(FN(block) *block, ptrdiff_t n, ptrdiff_t width, real *scratch) {
+/* Bring the block's operand rows, n wide, into the form the outer product wants: as pairs, or, if
+ * they are wide, apart from each other. In place wide rows compete for a few sets of the
+ * first-level cache, and each line is read for several register tiles. */
+static void FN(take_operands)(FN(block) *block, ptrdiff_t n) {
+    real *scratch = block->scratch;
+    block->n = block->rows;
 #if RK_PAIRS
-    real *gates = scratch + FN(block_rows) / 2 * FN(apart)(n);
-    for (ptrdiff_t row = 0; row < block->n; row += 2) {
-        const real *a = block->operand[row], *b = block->operand[row + 1];
-        const real *d = block->gates[row], *e = block->gates[row + 1];
-        const int both = row + 1 < block->n;
+    block->n = (block->rows + 1) / 2;
+    for (ptrdiff_t i = 0; i < block->n; i++, scratch += FN(apart)(n)) {
+        const real *a = block->operand[2 * i], *b = NULL;
+        if (2 * i + 1 < block->rows)
+            b = block->operand[2 * i + 1];
         for (ptrdiff_t k = 0; k < n; k += VL)
-            v_store(scratch + k, v_pair(v_load_n(a + k, n - k),
-                                        both ? v_load_n(b + k, n - k) : v_zero()));
-        for (ptrdiff_t k = 0; k < width; k += VL)
-            v_store(gates + k, v_pair(v_load(d + k), both ? v_load(e + k) : v_zero()));
-        block->operand[row / 2] = scratch;
-        block->gates[row / 2] = gates;
-        scratch += FN(apart)(n);
-        gates += width;
+            v_store(scratch + k,
+                    v_pair(v_load_n(a + k, n - k), b ? v_load_n(b + k, n - k) : v_zero()));
+        block->operand[i] = scratch;
     }
-    block->n = (block->n + 1) / 2;
 #else
-    (void)width;
     if (n * (ptrdiff_t)sizeof(real) < FN(wide_row_bytes))
         return;
-    for (ptrdiff_t row = 0; row < block->n; row++, scratch += FN(apart)(n))
-        block->operand[row] = memcpy(scratch, block->operand[row], (size_t)n * sizeof(real));
+    for (ptrdiff_t i = 0; i < block->n; i++, scratch += FN(apart)(n))
+        block->operand[i] = memcpy(scratch, block->operand[i], (size_t)n * sizeof(real));
+#endif
+}
+
+/* The same for the gates they meet: `vectors` of each packed row, `vector` apart, from d on in
+ * packed row 0 and `width` further in each row after it. */
+static void FN(take_gates)(FN(block) *block, const real *d, ptrdiff_t width, ptrdiff_t vectors,
+                           ptrdiff_t vector, ptrdiff_t n) {
+#if RK_PAIRS
+    real *scratch = block->scratch + block->n * FN(apart)(n);
+    for (ptrdiff_t i = 0; i < block->n; i++, scratch += vectors * VL) {
+        const real *a = d + block->row[2 * i] * width, *b = NULL;
+        if (2 * i + 1 < block->rows)
+            b = d + block->row[2 * i + 1] * width;
+        for (ptrdiff_t v = 0; v < vectors; v++)
+            v_store(scratch + v * VL,
+                    v_pair(v_load(a + v * vector), b ? v_load(b + v * vector) : v_zero()));
+        block->gates[i] = scratch;
+    }
+    block->gates_vector = VL;
+#else
+    (void)n, (void)vectors;
+    for (ptrdiff_t i = 0; i < block->n; i++)
+        block->gates[i] = d + block->row[i] * width;
+    block->gates_vector = vector;
 #endif
 }
 
@@ -1289,24 +1310,56 @@ RK_INLINE void FN(add_rows)(real *sum, ptrdiff_t vectors, ptrdiff_t rows, const 
     }
 }
 
-/* The gradients of the weights of `panels` neighbouring panels, more than one only where a unit
- * has one gate: four panels of an rnn make a tile as wide as the four gates of an lstm. */
-RK_INLINE FN(outer) FN(weight_outer)(const rk_layer *layer, void *dw, ptrdiff_t n, ptrdiff_t slots,
-                                     ptrdiff_t panel) {
-    const ptrdiff_t stride = slots * VL;
-    return (FN(outer)){(real *)dw + panel * n * stride, n, stride,
-                       layer->slots == 1 ? n * stride : VL};
+/* The slots of W_ih or W_hh that meet one operand, and where their gradients lie. */
+typedef struct {
+    const void *dgates;
+    ptrdiff_t slot, slots; /* of the gates: the first, how many */
+    void *dw;
+    ptrdiff_t n, dw_slot, dw_slots; /* rows of a panel of dw; the first slot there, of how many */
+} FN(weights);
+
+/* Add to the gradients of some panels of a matrix what the block's rows contribute. Four panels of
+ * an rnn make a tile as wide as the four gates of an lstm. */
+static void FN(add_outers)(const rk_call *call, FN(share) panels, FN(block) *block,
+                           FN(weights) w) {
+    const rk_layer *layer = &call->layer;
+    const int one_gate = layer->slots == 1;
+    const ptrdiff_t width = layer->slots * VL, together = one_gate ? RK_GROUP_VECTORS : 1;
+    const ptrdiff_t dw_row = w.dw_slots * VL, gates_panel = call->rows * width;
+    FN(take_operands)(block, w.n);
+    for (ptrdiff_t p = panels.first; p < panels.last; p += together) {
+        const ptrdiff_t left = panels.last - p;
+        const ptrdiff_t vectors = w.slots * (left < together ? left : together);
+        FN(take_gates)(block, (const real *)w.dgates + p * gates_panel + w.slot * VL, width,
+                       vectors, one_gate ? gates_panel : VL, w.n);
+        FN(outer_rows)(block, vectors,
+                       (FN(outer)){(real *)w.dw + p * w.n * dw_row + w.dw_slot * VL, w.n, dw_row,
+                                   one_gate ? w.n * dw_row : VL});
+    }
 }
 
-/* The gradients of the recurrent weights: what they were applied to depends on the options. */
-static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t panels,
-                                ptrdiff_t first, ptrdiff_t last, FN(block) *block, real *scratch) {
+static void FN(input_outers)(const rk_call *call, FN(share) panels, ptrdiff_t first,
+                             ptrdiff_t last, FN(block) *block) {
+    const rk_layer *layer = &call->layer;
+    const ptrdiff_t inputs = layer->inputs, slots = layer->input_slots;
+    for (block->rows = 0; block->rows < last - first; block->rows++) {
+        const ptrdiff_t row = first + block->rows;
+        block->row[block->rows] = row;
+        block->operand[block->rows] = (const real *)call->x + row * inputs;
+    }
+    FN(add_outers)(call, panels, block,
+                   (FN(weights)){call->dgates_ih, 0, slots, call->dweight_ih, inputs, 0, slots});
+}
+
+/* What the recurrent weights were applied to depends on the options. */
+static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, ptrdiff_t first,
+                                 ptrdiff_t last, FN(block) *block) {
     const rk_layer *layer = &call->layer;
     const ptrdiff_t hidden = layer->hidden, padded = FN(panels_of)(layer) * VL;
-    const ptrdiff_t slots = layer->recurrent_slots, width = layer->slots * VL;
-    const real *gates = (const real *)call->dgates_hh + panel * call->rows * width;
-    FN(outer) to = FN(weight_outer)(layer, call->dweight_hh, hidden, slots, panel);
-    block->n = 0;
+    const ptrdiff_t slots = layer->recurrent_slots;
+    FN(weights) w = {call->dgates_hh, layer->slots - slots, layer->reset_before ? 2 : slots,
+                     call->dweight_hh, hidden, 0, slots};
+    block->rows = 0;
     for (ptrdiff_t row = first; row < last; row++) {
         const ptrdiff_t previous = call->previous[row];
         const real *h = call->h_used      ? (const real *)call->h_used + row * padded
@@ -1314,21 +1367,20 @@ static void FN(recurrent_outer)(const rk_call *call, ptrdiff_t panel, ptrdiff_t 
                         : call->h0 != NULL ? (const real *)call->h0 + (-1 - previous) * hidden
                                           : NULL;
         if (h) {
-            block->operand[block->n] = h;
-            block->gates[block->n++] = gates + row * width;
+            block->row[block->rows] = row;
+            block->operand[block->rows++] = h;
         }
     }
-    FN(prepare)(block, hidden, width, scratch);
-    FN(outer_rows)(block, layer->slots - slots, layer->reset_before ? 2 : slots * panels, to);
+    FN(add_outers)(call, panels, block, w);
     if (!layer->reset_before)
         return;
-    for (block->n = 0; block->n < last - first; block->n++) {
-        block->operand[block->n] = (const real *)call->h_reset + (first + block->n) * padded;
-        block->gates[block->n] = gates + (first + block->n) * width;
+    for (block->rows = 0; block->rows < last - first; block->rows++) {
+        const ptrdiff_t row = first + block->rows;
+        block->row[block->rows] = row;
+        block->operand[block->rows] = (const real *)call->h_reset + row * padded;
     }
-    FN(prepare)(block, hidden, width, scratch);
-    to.dw += 2 * VL;
-    FN(outer_rows)(block, 3, 1, to);
+    w.slot = 3, w.slots = 1, w.dw_slot = 2;
+    FN(add_outers)(call, panels, block, w);
 }
 
 /* Sums over the packed rows first .. last of one panel: the gradients of all but the weights. */
@@ -1364,25 +1416,19 @@ static void FN(vector_gradients)(const rk_call *call, ptrdiff_t panel, ptrdiff_t
     }
 }
 
-static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t panel, ptrdiff_t panels,
-                                   void *scratch) {
-    const rk_layer *layer = &call->layer;
-    const ptrdiff_t inputs = layer->inputs, width = layer->slots * VL;
-    const real *gates = (const real *)call->dgates_ih + panel * call->rows * width;
-    FN(block) block = {.gates_vector = layer->slots == 1 ? call->rows * width : VL};
+/* Block after block of packed rows, so that its operands are brought into form once for all of
+ * the panels and its gates stay in the first-level cache. */
+static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t first_panel,
+                                   ptrdiff_t last_panel, void *scratch) {
+    const FN(share) panels = {first_panel, last_panel};
+    FN(block) block = {.scratch = scratch};
     for (ptrdiff_t first = 0; first < call->rows; first += FN(block_rows)) {
         const ptrdiff_t left = call->rows - first;
         const ptrdiff_t last = first + (left < FN(block_rows) ? left : FN(block_rows));
-        for (ptrdiff_t p = panel; p < panel + panels; p++)
+        for (ptrdiff_t p = first_panel; p < last_panel; p++)
             FN(vector_gradients)(call, p, first, last);
-        for (block.n = 0; block.n < last - first; block.n++) {
-            block.operand[block.n] = (const real *)call->x + (first + block.n) * inputs;
-            block.gates[block.n] = gates + (first + block.n) * width;
-        }
-        FN(prepare)(&block, inputs, width, scratch);
-        FN(outer_rows)(&block, 0, layer->input_slots * panels,
-                       FN(weight_outer)(layer, call->dweight_ih, inputs, layer->input_slots, panel));
-        FN(recurrent_outer)(call, panel, panels, first, last, &block, scratch);
+        FN(input_outers)(call, panels, first, last, &block);
+        FN(recurrent_outers)(call, panels, first, last, &block);
     }
 }
 

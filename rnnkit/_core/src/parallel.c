@@ -12,6 +12,7 @@
 enum { INPUT_GRADIENT_ROWS = 96, DENSE_ROWS = 96 }; /* packed rows in one piece of work */
 enum { PAIRED_ROWS = 256 };          /* packed rows whose inputs are paired in one piece of work */
 enum { DENSE_GRADIENT_OUTPUTS = 6 }; /* one register tile */
+enum { MOST_PANELS = 4 };            /* whose parameter gradients are summed in one piece of work */
 
 static int regions_entered = 0; /* whether this process has had a parallel region */
 static int serial_child = 0;    /* set in a forked child, where the OpenMP runtime would hang */
@@ -164,11 +165,10 @@ void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
     restore_mode(mode);
 }
 
-/* How many panels a thread takes at once for the parameter gradients, of `most` it may have. */
-static ptrdiff_t panels_together(const rk_kernels *k, const rk_call *call, ptrdiff_t most) {
-    if (call->layer.slots > 1 || k->pair_columns || most < 1)
-        return 1;
-    return most < RK_GROUP_VECTORS ? most : RK_GROUP_VECTORS;
+/* How many panels a thread takes at once for the parameter gradients. */
+static ptrdiff_t panels_together(ptrdiff_t panels, int threads) {
+    const ptrdiff_t most = panels / threads < 1 ? 1 : panels / threads;
+    return most < MOST_PANELS ? most : MOST_PANELS;
 }
 
 void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
@@ -178,7 +178,7 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
         call->dx ? (call->rows + INPUT_GRADIENT_ROWS - 1) / INPUT_GRADIENT_ROWS : 0;
     rk_meeting meeting = {0, 0};
     threads = enter(threads);
-    const ptrdiff_t together = panels_together(k, call, panels / threads);
+    const ptrdiff_t together = panels_together(panels, threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
@@ -191,7 +191,7 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
             k->backward(call, tiles[i], tiles[i + 1], mine, NULL);
 #pragma omp for schedule(dynamic, 1) nowait
         for (ptrdiff_t i = 0; i < panels; i += together)
-            k->parameter_gradient(call, i, i + together < panels ? together : panels - i, mine);
+            k->parameter_gradient(call, i, i + together < panels ? i + together : panels, mine);
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t i = 0; i < pieces; i++) {
             const ptrdiff_t first = i * INPUT_GRADIENT_ROWS, last = first + INPUT_GRADIENT_ROWS;
