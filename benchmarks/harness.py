@@ -13,7 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-# A rival reads its limits when it is imported: one instruction set for all of them.
+# A rival reads its limits when it is imported: one instruction set for all that have a switch.
 if os.environ.get("RNNKIT_ISA") == "avx2":
     os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
     os.environ.setdefault("MKL_ENABLE_INSTRUCTIONS", "AVX2")
