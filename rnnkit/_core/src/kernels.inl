@@ -23,7 +23,7 @@ RK_INLINE ptrdiff_t FN(operand_length)(ptrdiff_t n) {
     return RK_PAIRS ? (n + 1) / 2 : n;
 }
 
-enum { FN(few_rows) = 2 };
+enum { FN(few_rows) = 2 }; /* of which all panels' products come before all panels' cells */
 enum { FN(cache_bytes) = 32768 }; /* first level */
 enum { FN(block_rows) = 64 }; /* packed rows whose gate gradients stay in the first-level cache */
 enum { FN(wide_row_bytes) = 2048 }; /* from here on, a block's rows are moved apart */
@@ -397,11 +397,15 @@ RK_INLINE int FN(are_few)(ptrdiff_t rows) {
     return rows <= FN(few_rows);
 }
 
+/* Whether the gates of several panels are needed at a time outside training, whatever the rows. */
+RK_INLINE int FN(keeps_panels)(const rk_layer *layer) {
+    return FN(needs_rows)(layer) || layer->slots == 1;
+}
+
 /* Room of one tile outside training, in reals. */
 RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t panels = FN(panels_of)(layer), few = FN(few_rows) * panels;
-    const int apart = FN(needs_rows)(layer) || layer->slots == 1;
-    const ptrdiff_t rows = apart ? panels * tile_rows : tile_rows;
+    const ptrdiff_t rows = FN(keeps_panels)(layer) ? panels * tile_rows : tile_rows;
     return (rows > few ? rows : few) * layer->slots * VL;
 }
 
@@ -442,7 +446,7 @@ static FN(rows_of_run)
     }
     const ptrdiff_t room = FN(gate_room)(layer, tile_rows);
     at.gates = scratch;
-    at.gates_panel = FN(needs_rows)(layer) || layer->slots == 1 ? tile_rows * width : 0;
+    at.gates_panel = FN(keeps_panels)(layer) ? tile_rows * width : 0;
     if (FN(are_few)(run->n))
         at.gates_panel = run->n * width;
     at.h_reset = scratch + room;
@@ -1256,12 +1260,9 @@ static void FN(take_operands)(FN(block) *block, ptrdiff_t n) {
 #if RK_PAIRS
     block->n = (block->rows + 1) / 2;
     for (ptrdiff_t i = 0; i < block->n; i++, scratch += FN(apart)(n)) {
-        const real *a = block->operand[2 * i], *b = NULL;
-        if (2 * i + 1 < block->rows)
-            b = block->operand[2 * i + 1];
-        for (ptrdiff_t k = 0; k < n; k += VL)
-            v_store(scratch + k,
-                    v_pair(v_load_n(a + k, n - k), b ? v_load_n(b + k, n - k) : v_zero()));
+        const int is_last = 2 * i + 1 == block->rows;
+        FN(pair_rows)(scratch, block->operand[2 * i],
+                      is_last ? NULL : block->operand[2 * i + 1], n, VL);
         block->operand[i] = scratch;
     }
 #else
@@ -1279,12 +1280,9 @@ static void FN(take_gates)(FN(block) *block, const real *d, ptrdiff_t width, ptr
 #if RK_PAIRS
     real *scratch = block->scratch + block->n * FN(apart)(n);
     for (ptrdiff_t i = 0; i < block->n; i++, scratch += vectors * VL) {
-        const real *a = d + block->row[2 * i] * width, *b = NULL;
-        if (2 * i + 1 < block->rows)
-            b = d + block->row[2 * i + 1] * width;
-        for (ptrdiff_t v = 0; v < vectors; v++)
-            v_store(scratch + v * VL,
-                    v_pair(v_load(a + v * vector), b ? v_load(b + v * vector) : v_zero()));
+        const int is_last = 2 * i + 1 == block->rows;
+        FN(pair_rows)(scratch, d + block->row[2 * i] * width,
+                      is_last ? NULL : d + block->row[2 * i + 1] * width, vectors * VL, vector);
         block->gates[i] = scratch;
     }
     block->gates_vector = VL;

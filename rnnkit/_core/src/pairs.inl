@@ -49,6 +49,17 @@ RK_INLINE real FN(pair)(real first, real second) {
     return v_pair(v_set1(first), v_set1(second))[0];
 }
 
+/* Pairs of the numbers of two rows, n wide and vector after vector `vector` apart; the second may
+ * be NULL for zeros. */
+RK_INLINE void FN(pair_rows)(real *pairs, const real *first, const real *second, ptrdiff_t n,
+                             ptrdiff_t vector) {
+    for (ptrdiff_t k = 0; k < n; k += VL) {
+        const ptrdiff_t at = k / VL * vector;
+        v_store(pairs + k, v_pair(v_load_n(first + at, n - k),
+                                  second ? v_load_n(second + at, n - k) : v_zero()));
+    }
+}
+
 static void FN(pair_columns)(const void *rows, ptrdiff_t n, ptrdiff_t width, void *pairs,
                              ptrdiff_t stride) {
     for (ptrdiff_t r = 0; r < n; r++) {
