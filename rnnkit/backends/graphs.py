@@ -80,9 +80,9 @@ class _RecordedArrays(HostArrays):
         self._kinds = noted.kinds
         self._makers: list[Callable[[], Any]] = []
         self._starts = [0]
-        for shape, dtype in noted.kinds:
-            n_bytes = int(np.prod(shape)) * dtype.itemsize
-            self._starts.append(self._starts[-1] + -(-n_bytes // _ALIGNMENT) * _ALIGNMENT)
+        for kind in noted.kinds:
+            n_units = -(-_n_bytes(*kind) // _ALIGNMENT)
+            self._starts.append(self._starts[-1] + n_units * _ALIGNMENT)
         self._block = xp.empty(self._starts[-1], np.uint8)
 
     def constant(self, array: np.ndarray) -> Array:
@@ -122,8 +122,11 @@ class _RecordedArrays(HostArrays):
     def _place(self, block: Any, number: int) -> Any:
         shape, dtype = self._kinds[number]
         start = self._starts[number]
-        n_bytes = int(np.prod(shape)) * dtype.itemsize
-        return block[start : start + n_bytes].view(dtype).reshape(shape)
+        return block[start : start + _n_bytes(shape, dtype)].view(dtype).reshape(shape)
+
+
+def _n_bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:
+    return int(np.prod(shape)) * dtype.itemsize
 
 
 class _KeptMemory:
