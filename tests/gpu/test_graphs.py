@@ -15,6 +15,7 @@ from gpu.cupy_stand_in import (
     standing_in,
 )
 from gpu.host_kernels import needs_compiler
+from networks import NOISY
 
 from rnnkit.backends import graphs
 from rnnkit.backends.cublas import Cublas
@@ -34,13 +35,6 @@ from rnnkit.network.layers import RowBuffer
 from rnnkit.training import Trainer, TrainingData
 from rnnkit.training.optimizers import SOLVERS
 
-NOISY = {
-    "dropout": 0.2,
-    "input_dropout": 0.2,
-    "recurrent_dropout": 0.2,
-    "input_noise": 0.1,
-    "zoneout": 0.1,
-}
 EQUAL = np.full(20, 5)  # two full minibatches of 8 and one of 4 in an epoch
 ONE_RAGGED = np.array([7, 3, 5, 5, 1, 2, 7])  # all of them in one minibatch, whatever the order
 RAGGED = np.array([5, 3, 2, 5, 1, 4, 4, 5, 3, 2, 5, 1, 4, 4, 2, 2, 2, 2, 2, 2])

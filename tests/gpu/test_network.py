@@ -5,6 +5,7 @@ import pytest
 from gpu.arrays import FIRST_LOSSES
 from gpu.cupy_stand_in import COUNTS, standing_in
 from gpu.host_kernels import needs_compiler
+from networks import LENGTHS, NETWORKS
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
@@ -28,22 +29,6 @@ from rnnkit.training import Trainer, TrainingData, make_solver
 from rnnkit.training.optimizers import SOLVERS
 
 REFERENCE = get_backend("reference")
-LENGTHS = np.array([7, 3, 12, 12, 1, 5, 9, 4])
-NOISY = {
-    "dropout": 0.2,
-    "input_dropout": 0.2,
-    "recurrent_dropout": 0.2,
-    "input_noise": 0.1,
-    "zoneout": 0.1,
-}
-NETWORKS = {
-    "plain": {},
-    "stacked": {"n_layers": 2, **NOISY},
-    "both directions": {"bidirectional": True, "n_layers": 2, **NOISY},
-    "mean": {"pooling": "mean"},
-    "max": {"pooling": "max"},
-    "attention": {"pooling": "attention", "bidirectional": True},
-}
 OUTPUTS = {
     "softmax": SoftmaxCrossEntropy(3, 0.1),
     "squared": SquaredError(3),

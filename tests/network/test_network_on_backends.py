@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from networks import LENGTHS, NETWORKS
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
@@ -10,22 +11,6 @@ from rnnkit.network import SoftmaxCrossEntropy, build_network
 from rnnkit.sequences import pack
 
 BACKENDS = {name: get_backend(name) for name in ("reference", "cpu")}
-LENGTHS = np.array([7, 3, 12, 12, 1, 5, 9, 4])
-NOISY = {
-    "dropout": 0.2,
-    "input_dropout": 0.2,
-    "recurrent_dropout": 0.2,
-    "input_noise": 0.1,
-    "zoneout": 0.1,
-}
-NETWORKS = {
-    "plain": {},
-    "stacked": {"n_layers": 3, **NOISY},
-    "both directions": {"bidirectional": True, "n_layers": 2, **NOISY},
-    "mean": {"pooling": "mean"},
-    "max": {"pooling": "max"},
-    "attention": {"pooling": "attention", "bidirectional": True},
-}
 
 
 def make(cell, per_step, dtype, **options):
