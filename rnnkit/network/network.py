@@ -305,7 +305,7 @@ class BoundNetwork:
         """Copy the parameters back into the network, if the backend keeps its own copy."""
         flat = self.network.parameters.flat
         if self.flat_parameters is not flat:
-            flat[:] = self.flat_parameters.get()
+            flat[:] = self.backend.download(self.flat_parameters)
 
     def _run_recurrent(self, plan: Plan, x: Any, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""
@@ -331,7 +331,7 @@ def uploads(backend: Backend) -> list[Callable[[Any, Step], Any]]:
 
     It takes inputs as `BoundNetwork.forward` does; token ids stay on the host.
     """
-    if backend.xp is np:
+    if backend.on_host:
         return []
     upload = backend.xp.asarray
 
