@@ -46,7 +46,6 @@ from rnnkit.network import (
     Output,
     build_network,
 )
-from rnnkit.network.chains import to_host
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Batch, Plan, Sequences, batch_of, restore_form
 from rnnkit.training import (
@@ -656,7 +655,7 @@ class RecurrentEstimator(BaseEstimator):
         with backend.active():
             bound = network.bind(backend)
             for batch in bounded_batches(network, sequences.offsets):
-                rows = to_host(operation(bound, batch.plan, inputs.take(batch.rows)), backend)
+                rows = backend.download(operation(bound, batch.plan, inputs.take(batch.rows)))
                 if result is None:
                     n_rows = int(sequences.offsets[-1]) if per_step else len(sequences)
                     result = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
@@ -821,7 +820,7 @@ class RecurrentEstimator(BaseEstimator):
 
         def stacked(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
             activations = bound.gate_activations(plan, x, layer)
-            return np.stack([to_host(activations[gate], bound.backend) for gate in gates], axis=1)
+            return np.stack([bound.backend.download(activations[gate]) for gate in gates], axis=1)
 
         values = self._apply(self.network_, sequences, stacked, per_step=True)
         return {

@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.inputs import read_sequences
 from rnnkit.network import BoundNetwork, Inputs
-from rnnkit.network.chains import to_host
 from rnnkit.sequences import Plan
 
 __all__ = ["RecurrentFeatures"]
@@ -110,7 +109,7 @@ class RecurrentFeatures(
         sequences, _ = read_sequences(estimator, X, lengths, reset=False)
 
         def pooled(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
-            states = to_host(bound.hidden_states(plan, x, self.layer), bound.backend)
+            states = bound.backend.download(bound.hidden_states(plan, x, self.layer))
             return pool(states, plan, estimator.hidden_size)
 
         return estimator._apply(estimator.network_, sequences, pooled, per_step=False)

@@ -21,7 +21,6 @@ from rnnkit.estimators.inputs import InputForm, flatten_steps
 from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.estimators.regressor import NumberPrediction
 from rnnkit.network import BoundNetwork, Inputs
-from rnnkit.network.chains import to_host
 from rnnkit.sequences import Plan, Sequences, pack
 
 __all__ = ["GRUSequenceRegressor", "LSTMSequenceRegressor", "RNNSequenceRegressor"]
@@ -93,7 +92,7 @@ True
             bound = self.network_.bind(backend)
             for batch in bounded_batches(self.network_, sequences.offsets):
                 forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps)
-                steps[batch.sequences] = np.stack([to_host(f, backend) for f in forecasts], axis=1)
+                steps[batch.sequences] = np.stack([backend.download(f) for f in forecasts], axis=1)
         return steps if self._vector_targets else steps[:, :, 0]
 
     def _check_closed_loop(self, n_steps: Any) -> None:

@@ -312,7 +312,7 @@ class BoundNetwork:
         """Copy the parameters back into the network, if the backend keeps its own copy."""
         flat = self.network.parameters.flat
         if self.flat_parameters is not flat:
-            flat[:] = self.flat_parameters.get()
+            flat[:] = self.backend.download(self.flat_parameters)
 
     def _run_recurrent(self, plan: Plan, inputs: Inputs, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""

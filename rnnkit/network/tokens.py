@@ -132,7 +132,7 @@ class _EmbeddingOperation:
         last = layer.first_column + len(layer.sizes)
         self._columns = slice(layer.first_column, last)
         self._unknown_rates = layer.unknown_rates
-        self._output = RowBuffer(layer.width, dtype, backend.xp)
+        self._output = RowBuffer(layer.width, dtype, backend)
 
     def forward(self, x: Tokens, step: Step) -> Array:
         ids = x[:, self._columns]
@@ -265,7 +265,7 @@ class _CharacterOperation:
         self._table = parameters["characters.embedding"]
         self._gradient = gradients.get("characters.embedding")
         self._recurrent: Any = layer.recurrent.bind(backend, parameters, gradients, dtype, True)
-        self._output = RowBuffer(layer.width, dtype, backend.xp)
+        self._output = RowBuffer(layer.width, dtype, backend)
         self._step = Step()
 
     def forward(self, x: Tokens, step: Step) -> Array:
@@ -370,7 +370,7 @@ class _TokenFeaturesOperation:
         self._parts = [(part.bind(*bound), part.width) for part in layer.parts]
         self._noise = layer.noise.bind(*bound)
         self._n_numeric = layer.n_numeric
-        self._output = RowBuffer(layer.width, dtype, backend.xp)
+        self._output = RowBuffer(layer.width, dtype, backend)
 
     def forward(self, x: Inputs, step: Step) -> Array:
         tokens = x.tokens

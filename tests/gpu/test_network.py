@@ -57,10 +57,7 @@ def loss_and_gradient(network, backend, plan, x, targets, weights):
     decisions = bound.decision(plan, scores)
     bound.backward(dscores)
     (loss,) = backend.to_floats([loss])
-    gradient = bound.flat_gradient
-    if backend.name == "cuda":
-        return loss, gradient.get(), decisions.get()
-    return loss, gradient, decisions
+    return loss, backend.download(bound.flat_gradient), backend.download(decisions)
 
 
 def assert_equal_to_reference(network, gpu, *arguments):
@@ -125,9 +122,9 @@ def test_losses_that_stay_on_the_host(gpu):
         bound = temporal.bind(backend, training=True)
         loss, dscores = bound.loss(plan, bound.forward(plan, x), targets, None)
         bound.backward(dscores)
-        results.append((float(loss), backend.xp.asarray(bound.flat_gradient)))
+        results.append((float(loss), backend.download(bound.flat_gradient)))
     assert_close(results[1][0], results[0][0], np.float64, 1000)
-    assert_close(results[1][1].get(), results[0][1], np.float64, 1000)
+    assert_close(results[1][1], results[0][1], np.float64, 1000)
 
 
 def test_tokens(gpu):
@@ -254,12 +251,12 @@ def test_states_are_carried_from_step_to_step(gpu):
         )
         x = Inputs(np.random.RandomState(0).standard_normal((6, 3)))
         bound = network.bind(gpu)
-        whole = bound.forward(pack(np.array([6])), x).get()
+        whole = gpu.download(bound.forward(pack(np.array([6])), x))
         states = None
         for step in range(6):
             scores = bound.forward(pack(np.array([1])), x.take(np.array([step])), states=states)
             states = bound.states
-        assert_close(scores.get(), whole, np.float64, 100)
+        assert_close(gpu.download(scores), whole, np.float64, 100)
 
 
 def test_inner_states_and_gates(gpu):
@@ -272,8 +269,8 @@ def test_inner_states_and_gates(gpu):
     x = Inputs(np.random.RandomState(0).standard_normal((plan.n_rows, 3)))
     bound, expected = network.bind(gpu, training=True), network.bind(REFERENCE, training=True)
     assert_close(
-        bound.hidden_states(plan, x).get(), expected.hidden_states(plan, x), np.float64, 200
+        gpu.download(bound.hidden_states(plan, x)), expected.hidden_states(plan, x), np.float64, 200
     )
     gates = bound.gate_activations(plan, x)
     for name, want in expected.gate_activations(plan, x).items():
-        assert_close(gates[name].get(), want, np.float64, 200)
+        assert_close(gpu.download(gates[name]), want, np.float64, 200)
