@@ -70,6 +70,7 @@ __all__ = [
     "parameters",
     "recurrent_estimator",
     "trains_in_minibatches",
+    "unchanged_on_error",
 ]
 
 ROWS_AT_ONCE = 2**15  # steps of a batch at predict time, so that memory stays bounded

@@ -17,7 +17,7 @@ from sklearn.utils._param_validation import (
 from rnnkit.backends import is_device_name
 from rnnkit.cells import ACTIVATIONS, CELLS, PRECISIONS, make_activation
 
-__all__ = ["CONSTRAINTS", "check_parameters"]
+__all__ = ["CONSTRAINTS", "DeviceName", "Number", "check_parameters", "read_activation"]
 
 _ACTIVATION_NAMES = {*ACTIVATIONS, "logistic", "identity"}
 _GATES = {gate for cell in CELLS.values() for gate in cell.gates}

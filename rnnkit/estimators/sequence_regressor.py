@@ -23,7 +23,12 @@ from rnnkit.estimators.regressor import NumberPrediction
 from rnnkit.network import BoundNetwork, Inputs
 from rnnkit.sequences import Plan, Sequences, pack
 
-__all__ = ["GRUSequenceRegressor", "LSTMSequenceRegressor", "RNNSequenceRegressor"]
+__all__ = [
+    "GRUSequenceRegressor",
+    "LSTMSequenceRegressor",
+    "RNNSequenceRegressor",
+    "RecurrentSequenceRegressor",
+]
 
 
 @parameters

@@ -24,7 +24,12 @@ from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.network import CRF, Bernoulli, Output, SoftmaxCrossEntropy
 from rnnkit.sequences import Sequences
 
-__all__ = ["GRUSequenceTagger", "LSTMSequenceTagger", "RNNSequenceTagger"]
+__all__ = [
+    "GRUSequenceTagger",
+    "LSTMSequenceTagger",
+    "RNNSequenceTagger",
+    "RecurrentSequenceTagger",
+]
 
 
 @parameters
