@@ -46,6 +46,7 @@ from rnnkit.network import (
     Output,
     build_network,
 )
+from rnnkit.network.memory import bytes_per_row
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Batch, Plan, Sequences, batch_of, restore_form
 from rnnkit.training import (
@@ -59,7 +60,6 @@ from rnnkit.training import (
     make_schedule,
     make_solver,
 )
-from rnnkit.training.objective import bytes_per_row
 
 __all__ = [
     "GRUParameters",

@@ -305,8 +305,8 @@ def test_exploding_loss_warns_and_leaves_finite_weights():
 def test_interrupt_leaves_a_usable_model(monkeypatch):
     from rnnkit.training import PrintProgress
 
-    def interrupt(self, epoch, logs):
-        if epoch == 3:
+    def interrupt(self, epoch):
+        if epoch.epoch == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(PrintProgress, "on_epoch_end", interrupt)
