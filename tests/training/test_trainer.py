@@ -1,12 +1,14 @@
 """The training loop: it learns, stops, restores, goes on, and says why it ended."""
 
+import pickle
+
 import numpy as np
 import pytest
 from tolerances import tolerance
 from training.toy import select, toy_data, toy_network
 
 from rnnkit.backends import get_backend
-from rnnkit.network import CRF, SquaredError
+from rnnkit.network import CRF, Embedding, Inputs, SquaredError
 from rnnkit.training import LBFGS, SGD, SOLVERS, Adam, Linear, Trainer, TrainingData
 
 BACKEND = get_backend("reference")
@@ -215,6 +217,84 @@ def test_an_interrupt_restores_the_best_weights_of_validation():
     scores = iter([0.5, 0.9, 0.1])
     make_trainer(network, callbacks=[recorder]).fit(toy_data(), 9, lambda: next(scores))
     np.testing.assert_array_equal(network.parameters.flat, recorder.weights[1])
+
+
+class FailingBackend(RecordingBackend):
+    """The reference backend, whose memory ends with an update."""
+
+    def __init__(self, n_updates):
+        super().__init__()
+        self.n_updates = n_updates
+
+    def update(self, *arguments, **options):
+        super().update(*arguments, **options)
+        if len(self.rates) > self.n_updates:
+            raise MemoryError("no bytes left")
+
+
+class FailingCallback:
+    """A callback that raises at the end of an epoch."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def on_epoch_end(self, epoch):
+        if epoch.epoch == self.number:
+            raise OSError("disk full")
+
+
+def with_a_token_too_many(data):
+    """The same data with an id of the last sequences that no table has."""
+    ids = np.zeros((len(data.inputs), 1), np.intp)
+    ids[-1] = 99
+    return TrainingData(Inputs(data.inputs.numeric, ids), data.offsets, data.targets)
+
+
+def failing_validation(n_epochs):
+    scores = iter([0.5] * n_epochs)
+    return lambda: next(scores)
+
+
+# what fails -> the trainer's backend and options, the data and validation of the second call of
+# fit, the error
+FAILURES = {
+    "callback": (BACKEND, {"callbacks": [FailingCallback(4)]}, lambda data: data, None, OSError),
+    "data": (BACKEND, {"shuffle": False}, with_a_token_too_many, None, IndexError),
+    "memory": (FailingBackend(8), {}, lambda data: data, None, MemoryError),
+    "validation": (BACKEND, {}, lambda data: data, failing_validation(1), StopIteration),
+    "windows": (FailingBackend(20), {"bptt_steps": 2}, lambda data: data, None, MemoryError),
+    "lbfgs": (
+        BACKEND,
+        {"solver": "lbfgs", "callbacks": [FailingCallback(4)]},
+        lambda data: data,
+        None,
+        OSError,
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_a_call_of_fit_that_fails_changes_nothing(failure):
+    backend, options, spoil, validate, error = failure
+    options = {"schedule": "invscaling", "batch_size": 8, "learning_rate_init": 0.02, **options}
+    network = toy_network(dropout=0.2, tokens=[Embedding([3], [2])])
+    data = toy_data()
+    data = TrainingData(
+        Inputs(data.inputs.numeric, np.ones((len(data.inputs), 1), np.intp)),
+        data.offsets,
+        data.targets,
+    )
+    rng = np.random.RandomState(0)
+    trainer = Trainer(network, backend, random_state=rng, **options)
+    trainer.fit(data, 2, lambda: 0.25)
+    before = pickle.dumps(trainer.state())
+    weights, drawn = network.parameters.flat.copy(), rng.get_state()[1].copy()
+    with pytest.raises(error):
+        trainer.fit(spoil(data), 3, validate)
+    np.testing.assert_array_equal(network.parameters.flat, weights)
+    np.testing.assert_array_equal(rng.get_state()[1], drawn)
+    assert pickle.dumps(trainer.state()) == before
+    assert (trainer.n_epochs, trainer.n_seen) == (2, 48)
 
 
 def exploding(solver, **options):
