@@ -1,4 +1,4 @@
-"""The state of a training run on a GPU: taken to the host, given back, and given back by a failure."""
+"""The state of a training run on a GPU: taken to the host, and given back."""
 
 import pickle
 
