@@ -260,6 +260,10 @@ def models(device: str = "cpu") -> dict[str, Model]:
         spelling_columns=4, character_dim=3, character_hidden_size=5,
         bidirectional=True)  # fmt: skip
 
+    mixed = tokens(3, label)._replace(X=[x / [1.0, 4.0, 1.0] for x in tokens(3, label).X])
+    add("tokens beside numbers", "LSTMClassifier", mixed, embedding_dim=3,
+        categorical_features=(0, -1), input_noise=0.1)  # fmt: skip
+
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
     add("class_weight balanced", "GRUClassifier", class_weight="balanced")
     add("class_weight dict", "LSTMSequenceTagger", class_weight={"up": 2.0, "down": 0.5})
