@@ -41,7 +41,7 @@ from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network, Output
 from rnnkit.training import FitResult, TrainingData
 
-__all__ = ["RecurrentEstimator", "recurrent_estimator"]
+__all__ = ["RecurrentEstimator", "recurrent_estimator", "unchanged_on_error"]
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter, field))

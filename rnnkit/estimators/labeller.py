@@ -25,7 +25,12 @@ from rnnkit.network import CTC, BoundNetwork, Output
 from rnnkit.network.ctc import check_alignable
 from rnnkit.sequences import Form, Plan, Sequences
 
-__all__ = ["GRUSequenceLabeller", "LSTMSequenceLabeller", "RNNSequenceLabeller"]
+__all__ = [
+    "GRUSequenceLabeller",
+    "LSTMSequenceLabeller",
+    "RNNSequenceLabeller",
+    "RecurrentSequenceLabeller",
+]
 
 
 @parameters

@@ -13,7 +13,7 @@ from rnnkit.network import Inputs
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.reading import convert_values
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "one_for_each"]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,13 @@ from rnnkit.network import (
 )
 from rnnkit.sequences import Form, Sequences
 
-__all__ = ["GRURegressor", "LSTMRegressor", "NumberPrediction", "RNNRegressor"]
+__all__ = [
+    "GRURegressor",
+    "LSTMRegressor",
+    "NumberPrediction",
+    "RNNRegressor",
+    "RecurrentRegressor",
+]
 
 
 LOSSES: dict[str, Any] = {

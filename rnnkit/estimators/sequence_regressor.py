@@ -23,7 +23,12 @@ from rnnkit.estimators.targets import flatten_steps
 from rnnkit.network import BoundNetwork, Inputs
 from rnnkit.sequences import Form, Plan, Sequences, pack
 
-__all__ = ["GRUSequenceRegressor", "LSTMSequenceRegressor", "RNNSequenceRegressor"]
+__all__ = [
+    "GRUSequenceRegressor",
+    "LSTMSequenceRegressor",
+    "RNNSequenceRegressor",
+    "RecurrentSequenceRegressor",
+]
 
 
 @parameters

@@ -24,7 +24,12 @@ from rnnkit.estimators.targets import flatten_steps
 from rnnkit.network import CRF, Bernoulli, Output, SoftmaxCrossEntropy
 from rnnkit.sequences import Form, Sequences
 
-__all__ = ["GRUSequenceTagger", "LSTMSequenceTagger", "RNNSequenceTagger"]
+__all__ = [
+    "GRUSequenceTagger",
+    "LSTMSequenceTagger",
+    "RNNSequenceTagger",
+    "RecurrentSequenceTagger",
+]
 
 
 @parameters

@@ -163,7 +163,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             If `fit` was not called.
         """
         check_is_fitted(self, "scaler_")
-        names = _check_feature_names_in(self, input_features)
+        names: np.ndarray = _check_feature_names_in(self, input_features)
         n_outputs = self._n_step_outputs()
         if n_outputs == self.step_features:
             return names
@@ -175,7 +175,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
 
     def _n_step_outputs(self) -> int:
         one_step = np.zeros((1, self.scaler_.n_features_in_))
-        return self.scaler_.transform(one_step).shape[1]
+        return int(self.scaler_.transform(one_step).shape[1])
 
     def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
         """Return the steps of X; set or check its number of features."""

@@ -11,7 +11,13 @@ import numpy as np
 
 from rnnkit.sequences.forms import Form
 
-__all__ = ["check_finite", "check_lengths", "convert_values"]
+__all__ = [
+    "check_finite",
+    "check_lengths",
+    "convert_values",
+    "read",
+    "refuse_empty",
+]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 
