@@ -88,7 +88,7 @@ class RecurrentSequenceLabeller(LabelLearning):
 
     def _decision(self, bound: BoundNetwork, plan: Plan, scores: Any) -> np.ndarray:
         """Decode with the beam width the estimator has now."""
-        return self._make_output().decision(bound.backend, scores, plan, bound.parameters)
+        return self._make_output().decision(scores, bound.context(plan))
 
     def _read_targets(
         self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool

@@ -10,8 +10,8 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Scalar
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import Recurrent
 from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.recurrent import Recurrent
 from rnnkit.sequences import Batch, Plan, batch_of, windows
 
 __all__ = ["Objective", "TrainingData", "bytes_per_row"]

@@ -508,7 +508,7 @@ def _check_truncation(network: Network, solver: Solver | LBFGS) -> None:
         raise ValueError("bptt_steps cannot be used with bidirectional layers")
     if network.output.whole_sequences:
         raise ValueError(
-            f"bptt_steps cannot be used with {type(network.output).__name__}, whose loss needs "
+            f"bptt_steps cannot be used with {network.output.spoken_name}, whose loss needs "
             "whole sequences"
         )
     if isinstance(solver, LBFGS):

@@ -9,13 +9,16 @@ from rnnkit.network import (
     AbsoluteError,
     Bernoulli,
     HuberLoss,
+    OutputContext,
     PoissonLoss,
     QuantileLoss,
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from rnnkit.sequences import pack
 
 BACKEND = get_backend("reference")
+CONTEXT = OutputContext(BACKEND, pack(np.ones(3, np.intp)))
 SCORES = np.array([[0.5, -1.0], [2.0, 0.25], [-0.75, 3.0]])
 TARGETS = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 WEIGHTS = np.array([1.0, 0.0, 3.0])
@@ -39,9 +42,9 @@ DEFINITIONS = {
 @pytest.mark.parametrize("output", DEFINITIONS, ids=lambda output: type(output).__name__)
 def test_loss_is_its_definition_and_weights_repeat_rows(output):
     losses = DEFINITIONS[output](SCORES, TARGETS)
-    loss, dscores = output.loss(BACKEND, SCORES, TARGETS, None, None, {}, {})
+    loss, dscores = output.loss(SCORES, TARGETS, None, CONTEXT)
     assert_close(loss, losses.sum(), np.float64, 6)
-    weighted, dweighted = output.loss(BACKEND, SCORES, TARGETS, WEIGHTS, None, {}, {})
+    weighted, dweighted = output.loss(SCORES, TARGETS, WEIGHTS, CONTEXT)
     assert_close(weighted, (WEIGHTS * losses).sum(), np.float64, 6)
     assert_close(dweighted, WEIGHTS[:, None] * dscores, np.float64, 2)
     assert output.width == 2
@@ -51,10 +54,10 @@ def test_loss_is_its_definition_and_weights_repeat_rows(output):
 @pytest.mark.parametrize("output", DEFINITIONS, ids=lambda output: type(output).__name__)
 def test_loss_keeps_float32(output):
     _, dscores = output.loss(
-        BACKEND, SCORES.astype("f4"), TARGETS.astype("f4"), WEIGHTS.astype("f4"), None, {}, {}
+        SCORES.astype("f4"), TARGETS.astype("f4"), WEIGHTS.astype("f4"), CONTEXT
     )
     assert dscores.dtype == np.float32
-    assert output.decision(BACKEND, SCORES.astype("f4"), None, {}).dtype == np.float32
+    assert output.decision(SCORES.astype("f4"), CONTEXT).dtype == np.float32
 
 
 def test_cross_entropy_counts_nats_and_smooths():
@@ -62,20 +65,18 @@ def test_cross_entropy_counts_nats_and_smooths():
     labels = TARGETS[:, 0].astype(np.intp)
     p = np.exp(SCORES) / np.exp(SCORES).sum(axis=1, keepdims=True)
     target = 0.8 * np.eye(2)[labels] + 0.1
-    loss, _ = output.loss(BACKEND, SCORES, labels, WEIGHTS, None, {}, {})
+    loss, _ = output.loss(SCORES, labels, WEIGHTS, CONTEXT)
     assert_close(loss, -(WEIGHTS[:, None] * target * np.log(p)).sum(), np.float64, 6)
-    assert_close(output.probabilities(BACKEND, SCORES, None, {}), p, np.float64, 2)
-    np.testing.assert_array_equal(output.decision(BACKEND, SCORES, None, {}), [0, 0, 1])
+    assert_close(output.probabilities(SCORES, CONTEXT), p, np.float64, 2)
+    np.testing.assert_array_equal(output.decision(SCORES, CONTEXT), [0, 0, 1])
 
 
 def test_decisions():
-    np.testing.assert_array_equal(SquaredError(2).decision(BACKEND, SCORES, None, {}), SCORES)
-    assert_close(PoissonLoss(2).decision(BACKEND, SCORES, None, {}), np.exp(SCORES), np.float64, 2)
-    np.testing.assert_array_equal(
-        Bernoulli(2).decision(BACKEND, SCORES, None, {}), [[1, 0], [1, 1], [0, 1]]
-    )
+    np.testing.assert_array_equal(SquaredError(2).decision(SCORES, CONTEXT), SCORES)
+    assert_close(PoissonLoss(2).decision(SCORES, CONTEXT), np.exp(SCORES), np.float64, 2)
+    np.testing.assert_array_equal(Bernoulli(2).decision(SCORES, CONTEXT), [[1, 0], [1, 1], [0, 1]])
     assert_close(
-        Bernoulli(2).probabilities(BACKEND, SCORES, None, {}),
+        Bernoulli(2).probabilities(SCORES, CONTEXT),
         1 / (1 + np.exp(-SCORES)),
         np.float64,
         2,
@@ -85,16 +86,14 @@ def test_decisions():
 def test_far_scores_overflow_nowhere():
     scores = np.array([[-1e4, 1e4]])
     with np.errstate(all="raise", under="ignore"):
-        loss, dscores = Bernoulli(2).loss(
-            BACKEND, scores, np.array([[0.0, 1.0]]), None, None, {}, {}
-        )
+        loss, dscores = Bernoulli(2).loss(scores, np.array([[0.0, 1.0]]), None, CONTEXT)
     assert loss == 0
     assert not dscores.any()
 
 
 def test_numbers_have_no_probabilities():
     with pytest.raises(AttributeError, match="SquaredError has no probabilities"):
-        SquaredError(1).probabilities(BACKEND, SCORES, None, {})
+        SquaredError(1).probabilities(SCORES, CONTEXT)
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_a_word_has_the_same_features_wherever_it_stands():
     problem = token_problem(0)
     bound = problem.network.bind(BACKEND)
     tokens = problem.inputs.tokens
-    encoder = bound._operations[0]._parts[1][0]
+    encoder = bound._chain.operations[0]._parts[1][0]
     bound.forward(problem.plan, problem.inputs)
     features = encoder._output.rows(len(tokens)).copy()
     bound.forward(pack(np.array([1])), Inputs(tokens=tokens[2:3]))

@@ -289,8 +289,8 @@ def test_truncated_backpropagation_learns(pooling):
     "output, options, solver, message",
     [
         (None, {"bidirectional": True}, "adam", "bidirectional layers"),
-        (CRF(2), {}, "adam", "CRF, whose loss needs whole sequences"),
-        (CTC(2), {}, "adam", "CTC, whose loss needs whole sequences"),
+        (CRF(2), {}, "adam", "output='crf', whose loss needs whole sequences"),
+        (CTC(2), {}, "adam", "a sequence labeller, whose loss needs whole sequences"),
         (None, {}, "lbfgs", "LBFGS, which takes all steps at once"),
     ],
 )
