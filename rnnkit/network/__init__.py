@@ -1,4 +1,7 @@
-"""Networks as data: layers, outputs with their losses, and what binds them to a backend."""
+"""Networks as data: layers, outputs with their losses, and what binds them to a backend.
+
+What a network is and computes may enter; how it is trained, and what users hand over, may not.
+"""
 
 from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF

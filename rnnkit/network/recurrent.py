@@ -335,7 +335,7 @@ class StepwiseOperation:
         raise TypeError("a network that is fed step by step has no backward pass")
 
     @property
-    def state(self) -> State | None:
+    def state(self) -> State:
         """The states h and c, (1, H); c for lstm only."""
         return self._operation.state
 
