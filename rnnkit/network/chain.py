@@ -41,9 +41,9 @@ class Chain:
         self.layers = tuple(layers)
         self.operations: list[Operation] = []
         first_with_gradient = 0 if binding.input_gradient else len(self.layers)
+        after_parameters = replace(binding, input_gradient=True)
         for position, layer in enumerate(self.layers):
-            wanted = binding.input_gradient or first_with_gradient < position
-            bound_to = replace(binding, input_gradient=wanted)
+            bound_to = after_parameters if first_with_gradient < position else binding
             self.operations.append(layer.bind_steps(bound_to) if stepwise else layer.bind(bound_to))
             if layer.parameter_shapes():
                 first_with_gradient = min(first_with_gradient, position)

@@ -40,8 +40,8 @@ class Network:
     ----------
     parameters : ParameterVector
         All parameters by name; zero until `initialize` is called.
-    per_step : bool
-        Whether there is one row of scores per step (else one per sequence).
+    takes_tokens : bool
+        Whether token ids are among the inputs.
 
     Raises
     ------
@@ -52,6 +52,7 @@ class Network:
     def __init__(self, layers: Sequence[Layer], output: Output, dtype: Any = "float64") -> None:
         self.layers = tuple(layers)
         self.output = output
+        self.takes_tokens = bool(self.layers) and isinstance(self.layers[0], TokenFeatures)
         rows_at_the_end(self.layers)
         shapes: dict[str, tuple[int, ...]] = {}
         parts: tuple[Layer | Output, ...] = (*self.layers, output)
@@ -81,11 +82,6 @@ class Network:
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
         return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
-
-    @property
-    def takes_tokens(self) -> bool:
-        """Whether token ids are among the inputs."""
-        return isinstance(self.layers[0], TokenFeatures)
 
     def entry(self, inputs: Inputs) -> Any:
         """Return what the first layer takes: all of the inputs, or their numbers alone."""
@@ -163,6 +159,7 @@ class BoundNetwork:
         )
         self._chain = Chain(network.layers, self._binding)
         self._enter = network.entry
+        self._on_host = backend.on_host
         self._context = OutputContext(
             backend, pack(np.zeros(0, np.intp)), self.parameters, self.gradients
         )
@@ -201,7 +198,9 @@ class BoundNetwork:
         """
         if states is not None and not self.network.is_causal:
             raise ValueError("states cannot be carried into a bidirectional network")
-        return self._chain.forward(plan, self._enter(inputs.on(self.backend)), noise, states)
+        if not self._on_host:
+            inputs = inputs.on(self.backend)
+        return self._chain.forward(plan, self._enter(inputs), noise, states)
 
     def backward(
         self, dscores: Array, dstates: Sequence[State | None] | None = None
@@ -256,7 +255,9 @@ class BoundNetwork:
         self, plan: Plan, scores: Array, targets: Array, weights: Array | None
     ) -> tuple[Scalar, Array]:
         """Return the weighted loss sum and its gradient by the scores (see `Output.loss`)."""
-        return self.output.loss(scores, targets, weights, self.context(plan))
+        context = self._context
+        context.plan = plan
+        return self.output.loss(scores, targets, weights, context)
 
     def decision(self, plan: Plan, scores: Array) -> Array:
         """Return the predictions that follow from raw scores, one per score row."""

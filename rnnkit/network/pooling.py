@@ -175,17 +175,20 @@ class _AttentionOperation:
     @property
     def weights(self) -> Array:
         """The weight (P,) of each packed row in its sequence, of the last forward call."""
-        plan, _, _, energies = self._saved
+        return self._weights_of(self._backend.upload(self._saved[0].sequence_of_row()))
+
+    def _weights_of(self, rows: Array) -> Array:
+        """Return the weights; rows (P,) are the sequences of the packed rows."""
+        _, _, _, energies = self._saved
         assert self.state is not None
         largest, total, _ = self.state
-        rows = self._backend.upload(plan.sequence_of_row())
         return (self.xp.exp(energies - largest[rows]) / total[rows])[:, 0]
 
     def backward(self, dy: Array) -> Array | None:
         plan, x, inner, _ = self._saved
         p, g = self._parameters, self._gradients
         rows = self._backend.upload(plan.sequence_of_row())
-        weights = self.weights[:, None]
+        weights = self._weights_of(rows)[:, None]
         dpooled = dy[rows]
         denergies = weights * (dpooled * (x - self._pooled[rows])).sum(axis=1)[:, None]
         dquery = g["attention.query"]

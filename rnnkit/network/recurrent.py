@@ -74,7 +74,6 @@ class Recurrent(Layer):
             raise ValueError("recurrent_dropout must be 0 with precision='bf16'")
         _check_gate_bias(spec, gate_bias, longest)
         self.specs = tuple(specs)
-        self.layer = layer
         self.last_only = last_only
         self.rows_out = Rows.SEQUENCES if last_only else Rows.STEPS
         self.states = ("h", "c", "h_reverse", "c_reverse")[: 2 * len(self.specs)]
@@ -82,7 +81,13 @@ class Recurrent(Layer):
         self.forget_bias = forget_bias
         self.gate_bias = gate_bias
         self.longest = longest
-        self.prefix = prefix
+        self._names = tuple(
+            {
+                name: f"{prefix}.{weight_name(name, layer, spec.reverse)}"
+                for name in spec.parameter_shapes()
+            }
+            for spec in self.specs
+        )
 
     @property
     def width(self) -> int:
@@ -91,17 +96,13 @@ class Recurrent(Layer):
 
     def names(self, direction: int) -> dict[str, str]:
         """Map the spec's parameter names of a direction to the full names."""
-        spec = self.specs[direction]
-        return {
-            name: f"{self.prefix}.{weight_name(name, self.layer, spec.reverse)}"
-            for name in spec.parameter_shapes()
-        }
+        return self._names[direction]
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""
         return {
-            self.names(direction)[name]: shape
-            for direction, spec in enumerate(self.specs)
+            names[name]: shape
+            for names, spec in zip(self._names, self.specs)
             for name, shape in spec.parameter_shapes().items()
         }
 
@@ -223,6 +224,7 @@ class RecurrentLayerOperation:
         self.start_gradient: State | None = None
         self._no_state: State = (None,) * len(layer.states)
         self._last_only = layer.last_only
+        self._both = len(layer.specs) > 1
         self._draws_masks = bool(layer.recurrent_dropout or layer.specs[0].zoneout)
         self._input_gradient = binding.input_gradient
         self._hidden_size = layer.specs[0].hidden_size
@@ -252,7 +254,7 @@ class RecurrentLayerOperation:
             )
         self._steps, self._last, _ = zip(*results)
         self.state = results[0][1:]
-        if len(results) > 1:
+        if self._both:
             self.state += results[1][1:]
         return self._join(self._last if self._last_only else self._steps)
 
@@ -281,7 +283,7 @@ class RecurrentLayerOperation:
         dx = None
         for number, direction in enumerate(self.directions):
             part, dh_n = dy, end[2 * number]
-            if len(self.directions) > 1 and dy is not None:
+            if self._both and dy is not None:
                 part = dy[:, number * h : (number + 1) * h].copy()
             if self._last_only and part is not None:
                 dh_n, part = part if dh_n is None else part + dh_n, None
@@ -299,7 +301,7 @@ class RecurrentLayerOperation:
         return dx
 
     def _join(self, parts: Sequence[Array]) -> Array:
-        if len(parts) == 1:
+        if not self._both:
             return parts[0]
         h = self._hidden_size
         joined = self._joined.rows(len(parts[0]))

@@ -1,5 +1,7 @@
 """Outputs: what scores mean, and losses against their definitions."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from tolerances import assert_close
@@ -15,6 +17,7 @@ from rnnkit.network import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from rnnkit.network.losses import weighted_quantile
 from rnnkit.sequences import pack
 
 BACKEND = get_backend("reference")
@@ -107,3 +110,63 @@ def test_numbers_have_no_probabilities():
 def test_wrong_options_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def pinball(values, weights, quantile, at):
+    """Return the weighted pinball loss of one number, exactly."""
+    slopes = [quantile if value > at else quantile - 1 for value in values]
+    return sum(
+        Fraction(w) * slope * (Fraction(value) - Fraction(at))
+        for w, slope, value in zip(weights, slopes, values)
+    )
+
+
+@pytest.mark.parametrize("quantile", [0.125, 0.5, 0.75])
+@pytest.mark.parametrize("seed", range(20))
+def test_weighted_quantile_is_the_middle_of_what_minimizes_the_loss(seed, quantile):
+    rng = np.random.RandomState(seed)
+    n = rng.randint(1, 12)
+    values = rng.randint(-4, 5, size=(n, 2)).astype(float)
+    weights = rng.randint(0, 4, size=n).astype(float)
+    weights[rng.randint(n)] = 2.0
+    for given in (weights, None):
+        found = weighted_quantile(values, quantile, given)
+        for column, got in zip(values.T, found, strict=True):
+            counted = np.ones(n) if given is None else given
+            losses = {
+                at: pinball(column, counted, Fraction(quantile), at) for at in set(column.tolist())
+            }
+            best = [at for at, loss in losses.items() if loss == min(losses.values())]
+            assert got == (min(best) + max(best)) / 2
+
+
+def test_without_weights_the_median_is_numpys():
+    values = np.random.RandomState(0).standard_normal((6, 3))
+    for n in (5, 6):
+        np.testing.assert_array_equal(weighted_quantile(values[:n], 0.5), np.median(values[:n], 0))
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.8, 0.9, 0.99])
+def test_the_start_of_a_quantile_covers_its_share(quantile):
+    rng = np.random.RandomState(1)
+    targets, weights = rng.exponential(size=(501, 2)), rng.uniform(0, 2, size=501)
+    start = QuantileLoss(2, quantile=quantile).start(targets, weights)
+    for column, value in zip(targets.T, start, strict=True):
+        assert weights[column <= value].sum() >= quantile * weights.sum()
+        assert weights[column < value].sum() <= quantile * weights.sum()
+
+
+def test_losses_start_where_they_are_least():
+    rng = np.random.RandomState(2)
+    targets, weights = rng.poisson(3.0, size=(9, 2)).astype(float), rng.uniform(0.5, 2, size=9)
+    mean, median = np.average(targets, axis=0, weights=weights), weighted_quantile
+    starts = {
+        SquaredError(2): mean,
+        PoissonLoss(2): np.log(mean),
+        AbsoluteError(2): median(targets, 0.5, weights),
+        HuberLoss(2): median(targets, 0.5, weights),
+        QuantileLoss(2, quantile=0.9): median(targets, 0.9, weights),
+    }
+    for output, expected in starts.items():
+        np.testing.assert_array_equal(output.start(targets, weights), expected)
+    assert np.isfinite(PoissonLoss(2).start(np.zeros((3, 2)))).all()
