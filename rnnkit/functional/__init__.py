@@ -4,7 +4,7 @@ What reads a caller's arrays into the layers of `rnnkit.network`, and back, may 
 computes a step.
 """
 
-from rnnkit.functional.layers import recurrent
+from rnnkit.functional.layers import RecurrentOutput, recurrent
 from rnnkit.functional.stream import RecurrentStream
 
-__all__ = ["RecurrentStream", "recurrent"]
+__all__ = ["RecurrentOutput", "RecurrentStream", "recurrent"]

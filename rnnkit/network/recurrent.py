@@ -14,7 +14,7 @@ from rnnkit.network.dropout import check_rate, dropout_mask
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
 from rnnkit.network.layers import Binding, Call, Layer, RowBuffer, Rows, State
 
-__all__ = ["Recurrent", "both_directions"]
+__all__ = ["Recurrent", "RecurrentLayerOperation", "StepwiseOperation", "both_directions"]
 
 
 def both_directions(spec: LayerSpec) -> tuple[LayerSpec, LayerSpec]:
