@@ -46,7 +46,7 @@ def recurrent(
 
     Parameters
     ----------
-    x : array-like of shape (N, T, I), list of arrays (T_n, I), or Sequences
+    x : array-like of shape (N, T, I), list or object array of arrays (T_n, I), or Sequences
         float32 is computed in float32, every other type in float64.
     weights : dict of str to array-like
         Under PyTorch's names and in its gate order (lstm i f g o, gru r z n):
@@ -89,7 +89,7 @@ def recurrent(
     Returns
     -------
     RecurrentOutput
-        ``y``: (N, T, D·H), zero past a sequence's length, or ragged like x; ``h_n``, and for
+        ``y``: in the form of x, a dense one zero past a sequence's length; ``h_n``, and for
         lstm ``c_n``: (L·D, N, H); ``backward(dy, dh_n, dc_n)``: the gradients. It refers to
         the weights and does not copy them: leave them unchanged until after `backward`.
 
@@ -128,11 +128,11 @@ def recurrent(
         activation_params,
         cell_options={"coupled_gates": coupled_gates, "cell_clip": cell_clip, "reset": reset},
     )
-    sequences = read_sequences(x, lengths)
+    sequences, form = read_sequences(x, lengths)
     layers = read_layers(
         weights, cell, n_layers, sequences.n_features, sequences.values.dtype, options
     )
-    layout = Layout(x, sequences)
+    layout = Layout(form, sequences)
     states = read_states(h0, c0, layers, sequences)
     return RecurrentOutput(layers, host_backend(backend), layout, states)
 
@@ -149,7 +149,7 @@ class RecurrentOutput:
 
     Attributes
     ----------
-    y : ndarray of shape (N, T, D·H), list of arrays (T_n, D·H), or Sequences
+    y : ndarray of shape (N, T, D·H), list or object array of arrays (T_n, D·H), or Sequences
         The last layer's hidden state after each step, in the form of x; zero past the length
         of a sequence.
     h_n : ndarray of shape (L·D, N, H)

@@ -11,36 +11,33 @@ from rnnkit.backends.interface import Array
 from rnnkit.functional.arrays import finite_array, of_shape
 from rnnkit.functional.weights import GivenLayers
 from rnnkit.network.layers import State
-from rnnkit.sequences import Sequences, pack
+from rnnkit.sequences import Form, Sequences, pack
 
-__all__ = ["Layout", "is_ragged", "read_sequences", "read_states"]
+__all__ = ["Layout", "read_sequences", "read_states"]
 
 
 class Layout:
     """How the caller's arrays lie in packed rows, and back."""
 
-    def __init__(self, x: Any, sequences: Sequences) -> None:
+    def __init__(self, form: Form, sequences: Sequences) -> None:
         self.values, self.offsets = sequences.values, sequences.offsets
         self.lengths = sequences.lengths
         self.plan = pack(self.lengths)
         self.rows = self.plan.rows(self.offsets[:-1])
-        self.is_sequences = isinstance(x, Sequences)
-        self.is_padded = not is_ragged(x)
-        if self.is_padded:
-            n_sequences, self.padded_steps = np.shape(x)[:2]
-            self.padded_rows = self.plan.rows(np.arange(n_sequences) * self.padded_steps)
+        self._form = form
 
     def pack(self, given: Any, name: str, width: int) -> Array:
         """Arrange an array in the form of the caller's x in packed rows (P, width)."""
-        dtype = self.values.dtype
-        if self.is_padded:
-            shape = (len(self.lengths), self.padded_steps, width)
+        dtype, n_sequences, n_steps = self.values.dtype, len(self.lengths), self._form.n_steps
+        if self._form.is_dense:
+            shape = (n_sequences, n_steps, width)
             flat = of_shape(np.asarray(given), name, shape).reshape(-1, width)
-            return finite_array(flat[self.padded_rows], name, dtype)
+            rows = self.plan.rows(np.arange(n_sequences) * n_steps)
+            return finite_array(flat[rows], name, dtype)
         if isinstance(given, Sequences):
             given = given.to_list()
-        if len(given) != len(self.lengths):
-            raise ValueError(f"{name} must have {len(self.lengths)} sequences, got {len(given)}")
+        if len(given) != n_sequences:
+            raise ValueError(f"{name} must have {n_sequences} sequences, got {len(given)}")
         parts = [
             of_shape(finite_array(part, f"{name}[{n}]", dtype), f"{name}[{n}]", (steps, width))
             for n, (part, steps) in enumerate(zip(given, self.lengths.tolist()))
@@ -49,16 +46,9 @@ class Layout:
 
     def unpack(self, packed: Array) -> Any:
         """Arrange packed rows (P, F) in the form of the caller's x."""
-        width = packed.shape[1]
-        if self.is_padded:
-            padded = np.zeros((len(self.lengths) * self.padded_steps, width), packed.dtype)
-            padded[self.padded_rows] = packed
-            return padded.reshape(len(self.lengths), self.padded_steps, width)
         values = np.empty_like(packed)
         values[self.rows] = packed
-        if self.is_sequences:
-            return Sequences(values, self.offsets)
-        return [part.copy() for part in np.split(values, self.offsets[1:-1])]
+        return self._form.restore(values, self.offsets)
 
     def pack_states(self, states: dict[str, Array], n_directions: int) -> list[State] | None:
         """Turn states "h" and "c" (L·D, N, H) into what each layer carries; None: all zeros.
@@ -92,20 +82,15 @@ class Layout:
         return unpacked
 
 
-def is_ragged(x: Any) -> bool:
-    """Whether x is a list of sequences in any of its forms, not one padded array."""
-    if isinstance(x, (Sequences, list, tuple)):
-        return True
-    return getattr(x, "ndim", None) == 1 and getattr(x, "dtype", None) == np.dtype(object)
-
-
-def read_sequences(x: Any, lengths: Any) -> Sequences:
-    """Return x as flat values in the compute dtype, and offsets."""
-    if not is_ragged(x) and getattr(x, "ndim", 3) != 3:
+def read_sequences(x: Any, lengths: Any) -> tuple[Sequences, Form]:
+    """Return x as flat values in the compute dtype and offsets, and its form."""
+    sequences = Sequences.from_any(x, lengths, name="x", allow_empty=True)
+    form = Form.of(x)
+    if form.kind == "rows":
         raise ValueError(
-            f"x must have shape (N, T, I) or be a list of arrays (T, I), got shape {x.shape}"
+            f"x must have shape (N, T, I) or be a list of arrays (T, I), got shape {np.shape(x)}"
         )
-    return Sequences.from_any(x, lengths, name="x", allow_empty=True)
+    return sequences, form
 
 
 def read_states(h0: Any, c0: Any, layers: GivenLayers, sequences: Sequences) -> dict[str, Array]:
