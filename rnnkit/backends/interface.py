@@ -55,6 +55,8 @@ class PackedPlan(Protocol):
     @property
     def n_rows(self) -> int: ...
 
+    def sequence_of_row(self) -> np.ndarray: ...  # (P,) intp, the sequence b of each row
+
 
 Repeated = Callable[[PackedPlan | None], tuple[Scalar, ...]]  # what `Backend.repeated` returns
 

@@ -18,6 +18,9 @@ class _OneStep:
     step_offsets = np.array([0, 1], np.intp)
     n_sequences = n_steps = n_rows = 1
 
+    def sequence_of_row(self) -> np.ndarray:
+        return np.zeros(1, np.intp)
+
 
 class OneSequence:
     """`rnnkit.backends.interface.StepOperation` by calls of a whole operation for one row.

@@ -66,9 +66,6 @@ TO_BE_CUT = {
     "rnnkit/_core/src/kernels.inl",
     "rnnkit/backends/cuda.py",
     "rnnkit/backends/reference.py",
-    "rnnkit/functional.py",
-    "rnnkit/network/layers.py",
-    "rnnkit/network/network.py",
     "rnnkit/training/trainer.py",
 }
 LONG = {
