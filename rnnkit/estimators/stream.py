@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends import get_backend
-from rnnkit.network import NetworkStream
+from rnnkit.network import Inputs, NetworkStream
 from rnnkit.sequences import Sequences
 
 __all__ = ["Stream"]
@@ -143,7 +143,7 @@ class Stream:
             and x.shape == self._shape
             and isfinite(sum(x.tolist()))
         ):
-            return x[np.newaxis]
+            return Inputs(x[np.newaxis])
         estimator = self._estimator
         step = np.asarray(x).reshape(1, 1, -1)
         tokens = "tokens" if estimator.embedding_dim is not None else None
@@ -153,4 +153,4 @@ class Stream:
                 f"x has {sequences.n_features} features, but {type(estimator).__name__} "
                 f"is expecting {estimator._n_step_features} features per step."
             )
-        return estimator._values(sequences, self._network)
+        return estimator._inputs(sequences, self._network)

@@ -26,6 +26,7 @@ from rnnkit.network import (
     Bernoulli,
     Embedding,
     HuberLoss,
+    Inputs,
     PoissonLoss,
     SoftmaxCrossEntropy,
     SquaredError,
@@ -49,7 +50,7 @@ def data_of(lengths, output=None, weighted=False, per_step=False):
         targets = rng.randint(2, size=(n, output.width)).astype(np.float32)
     weights = rng.uniform(0.5, 1.5, size=n).astype(np.float32) if weighted else None
     values = rng.standard_normal((offsets[-1], 3)).astype(np.float32)
-    return TrainingData(values, offsets, targets, weights)
+    return TrainingData(Inputs(values), offsets, targets, weights)
 
 
 def fit(
@@ -250,8 +251,8 @@ def spelled_out():
     labels[:] = [np.array([i % 2]) for i in range(len(EQUAL))]
     tokens = np.arange(EQUAL.sum())[:, None] % 4
     return (
-        TrainingData(data.values, data.offsets, labels),
-        TrainingData((tokens, data.values), data.offsets, data.targets),
+        TrainingData(data.inputs, data.offsets, labels),
+        TrainingData(Inputs(data.inputs.numeric, tokens), data.offsets, data.targets),
     )
 
 
