@@ -18,7 +18,9 @@ import numpy as np
 
 from rnnkit.cells import LayerSpec
 
+# NumPy's and CuPy's arrays have no type in common that checkers know, and CuPy need not be there.
 Array = Any  # an ndarray of the backend's array module
+ArrayModule = Any  # numpy, or cupy
 Scalar = Any  # a float, or on a GPU a float64 array of no dimension that nobody waits for
 
 
@@ -174,7 +176,7 @@ class Backend(Protocol):
     def name(self) -> str: ...
 
     @property
-    def xp(self) -> Any: ...  # the array module: numpy, or cupy
+    def xp(self) -> ArrayModule: ...
 
     @property
     def on_host(self) -> bool: ...  # whether its arrays are NumPy's

@@ -11,6 +11,7 @@ from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
+from rnnkit.backends.cuda.launching import general_kernels
 
 REFERENCE = get_backend("reference")
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -35,7 +36,7 @@ def multiplying(request):
     if machine == "nvidia":
         request.getfixturevalue("nvidia")
         backend = CudaBackend(cublas=product == "cublas")
-        assert (backend._cublas is not None) == (product == "cublas")
+        assert (backend.products.cublas is not None) == (product == "cublas")
         yield backend
         return
     library = request.getfixturevalue("cublas")
@@ -56,12 +57,12 @@ def test_product(m, k, n, transpose_b, transpose_a, dtype, multiplying):
     arrays = [xp.asarray((x.T if t else x).copy()) for x, t in ((a, transpose_a), (b, transpose_b))]
     transposed = {"transpose_a": transpose_a, "transpose_b": transpose_b}
     found = xp.asarray(out)
-    multiplying.product(*arrays, found, accumulate=True, **transposed)
+    multiplying.products.multiply(*arrays, found, accumulate=True, **transposed)
     expected = a.astype(np.float64) @ b
     assert_close(multiplying.download(found), expected + out, dtype, k + 1)
-    multiplying.product(*arrays, found, bias=xp.asarray(bias), **transposed)
+    multiplying.products.multiply(*arrays, found, bias=xp.asarray(bias), **transposed)
     assert_close(multiplying.download(found), expected + bias, dtype, k + 1)
-    multiplying.product(*arrays, found, **transposed)
+    multiplying.products.multiply(*arrays, found, **transposed)
     assert_close(multiplying.download(found), expected, dtype, k)
 
 
@@ -69,7 +70,7 @@ def test_product_of_part_of_the_columns(multiplying):
     a, b = normal(9, 12, dtype=np.float32), normal(9, 5, dtype=np.float32, seed=1)
     out = multiplying.xp.empty((8, 5), np.float32)
     part = multiplying.xp.asarray(a)[:, :8]
-    multiplying.product(part, multiplying.xp.asarray(b), out, transpose_a=True)
+    multiplying.products.multiply(part, multiplying.xp.asarray(b), out, transpose_a=True)
     assert_close(multiplying.download(out), a[:, :8].astype(np.float64).T @ b, np.float32, 9)
 
 
@@ -89,7 +90,9 @@ def test_dense(n_rows, n_inputs, n_outputs, dtype, multiplying):
     for want, got in zip(*outputs):
         assert_close(multiplying.download(got), want, dtype, n_rows + n_inputs + n_outputs)
     if n_rows == 0:  # the fixture wants to see a product
-        multiplying.product(weight, weight, multiplying.xp.empty((2, 2), dtype), transpose_b=True)
+        multiplying.products.multiply(
+            weight, weight, multiplying.xp.empty((2, 2), dtype), transpose_b=True
+        )
 
 
 @every_dtype
@@ -262,9 +265,7 @@ class TestStandIn:
 
     @pytest.fixture
     def kernel(self, gpu):
-        from rnnkit.backends.cuda import _kernels
-
-        return _kernels(np.dtype(np.float32)).column_sums.kernel
+        return general_kernels(np.dtype(np.float32)).column_sums.kernel
 
     def launch(self, kernel, *arguments):
         kernel((1,), (256,), arguments, shared_mem=1024)
