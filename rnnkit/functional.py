@@ -285,7 +285,7 @@ class RecurrentStream:
         layers = _read_layers(weights, cell, n_layers, n_inputs, dtype, options)
         computes = _host_backend(backend)
         self._operations = [
-            computes.recurrent_step(part.spec, dtype, part.parameters) for (part,) in layers
+            computes.recurrent_stream(part.spec, dtype, part.parameters) for (part,) in layers
         ]
         self._chain = [operation.step for operation in self._operations]
         self.reset()

@@ -19,7 +19,7 @@ from rnnkit.backends.interface import (
     DenseOperation,
     Pace,
     RecurrentOperation,
-    StepOperation,
+    StreamOperation,
 )
 from rnnkit.cells import LayerSpec
 
@@ -75,11 +75,11 @@ class CpuBackend(HostBackend):
         operation: RecurrentOperation = RecurrentLayer(spec, dtype)
         return operation
 
-    def recurrent_step(
+    def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, np.ndarray]
-    ) -> StepOperation:
+    ) -> StreamOperation:
         """Bind one recurrent layer to its weights, for one sequence step by step."""
-        stream: StepOperation = RecurrentStep(spec, dtype, weights)
+        stream: StreamOperation = RecurrentStep(spec, dtype, weights)
         return stream
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:

@@ -118,8 +118,8 @@ class RecurrentOperation(Protocol):
         ...
 
 
-class StepOperation(Protocol):
-    """One recurrent layer over one sequence, step by step; it holds the sequence's state.
+class StreamOperation(Protocol):
+    """One recurrent layer over a stream, a sequence fed step by step, whose state it holds.
 
     A step has the very bits that `RecurrentOperation.forward` gives outside training. The
     weights are those of the moment it was bound.
@@ -183,9 +183,9 @@ class Backend(Protocol):
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
 
-    def recurrent_step(
+    def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> StepOperation: ...
+    ) -> StreamOperation: ...
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
-from rnnkit.backends.stepping import OneSequence
+from rnnkit.backends.streaming import OneRowStream
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
 __all__ = ["ReferenceBackend"]
@@ -523,11 +523,11 @@ class ReferenceBackend(HostBackend):
         """Return one recurrent layer in one direction."""
         return ReferenceRecurrent(spec, dtype)
 
-    def recurrent_step(
+    def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> OneSequence:
+    ) -> OneRowStream:
         """Return one recurrent layer for one sequence, step by step."""
-        return OneSequence(ReferenceRecurrent(spec, dtype), weights, np)
+        return OneRowStream(ReferenceRecurrent(spec, dtype), weights, np)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""

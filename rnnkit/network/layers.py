@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, PackedPlan, StepOperation
+from rnnkit.backends.interface import Array, Backend, PackedPlan, StreamOperation
 from rnnkit.cells import LayerSpec, weight_name
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
 
@@ -316,7 +316,7 @@ class Recurrent(Layer):
     def bind_step(self, backend, parameters, dtype) -> _StepOperation:
         """Return the layer's operation for one sequence, step by step; one direction only."""
         weights = {short: parameters[full] for short, full in self.names(0).items()}
-        return _StepOperation(backend.recurrent_step(self.specs[0], dtype, weights))
+        return _StepOperation(backend.recurrent_stream(self.specs[0], dtype, weights))
 
 
 def _check_gate_bias(spec: LayerSpec, gate_bias: Any, longest: int | None) -> None:
@@ -495,7 +495,7 @@ class _RecurrentOperation:
 class _StepOperation:
     """A recurrent layer over one sequence, step by step; the backend holds the state."""
 
-    def __init__(self, operation: StepOperation) -> None:
+    def __init__(self, operation: StreamOperation) -> None:
         self._operation = operation
         self._run = operation.step
 

@@ -1,5 +1,6 @@
 """The GPU's other operations, run on the host, against the reference; and what they refuse."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,9 @@ from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
+from rnnkit.backends.cuda.kernels.sources import defined_number, kernel_parameters, kernel_source
 from rnnkit.backends.cuda.launching import general_kernels
+from rnnkit.backends.reference import UPDATE_RULES
 
 REFERENCE = get_backend("reference")
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -168,6 +171,20 @@ def test_update(rule, dtype, gpu):
         assert_close(gpu.download(got), want, dtype, 16)
 
 
+def test_the_kernels_have_the_rules_of_the_reference():
+    kernels = kernel_parameters(kernel_source("updates"))
+    assert list(kernels) == list(UPDATE_RULES)
+    for rule, parameters in kernels.items():
+        names = {parameter.name for parameter in parameters} - {"n"}
+        assert names == set(inspect.signature(UPDATE_RULES[rule]).parameters), rule
+
+
+def test_a_number_that_the_kernels_do_not_define():
+    assert defined_number("#define RK_SIZE 12 /* threads */", "RK_SIZE") == 12
+    with pytest.raises(ValueError, match="define no number RK_SIZE"):
+        defined_number("#define RK_SIZES 12", "RK_SIZE")
+
+
 def test_an_unknown_rule_is_refused(gpu):
     with pytest.raises(ValueError, match="unknown update rule 'newton'; allowed are sgd, "):
         gpu.update("newton", None, None, {}, None)
@@ -198,14 +215,6 @@ def test_an_array_comes_to_the_host(gpu):
     np.testing.assert_array_equal(gpu.download(on_gpu), array)
     assert COUNTS.waits == waits + 1
     np.testing.assert_array_equal(gpu.download(row), row)  # what was computed on the host
-
-
-@pytest.mark.parametrize("name", ["reference", "cpu"])
-def test_on_the_host_nothing_is_copied(name):
-    backend, array = get_backend(name), normal(3)
-    assert backend.on_host
-    assert backend.upload(array) is array
-    assert backend.download(array) is array
 
 
 def test_an_array_of_another_dtype_is_refused(gpu):

@@ -23,7 +23,7 @@ from rnnkit.backends.cuda.products import CudaDense, Products, cublas_of
 from rnnkit.backends.cuda.recurrent import CudaRecurrent
 from rnnkit.backends.cuda.uploads import Uploads
 from rnnkit.backends.interface import Array, Pace, PackedPlan, Repeated, Scalar
-from rnnkit.backends.stepping import OneSequence
+from rnnkit.backends.streaming import OneRowStream
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CudaBackend"]
@@ -145,11 +145,11 @@ class CudaBackend:
         device = device_of(self.device)
         return CudaRecurrent(spec, np.dtype(dtype), self.xp, device, self.products, self._uploads)
 
-    def recurrent_step(
+    def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> OneSequence:
+    ) -> OneRowStream:
         """Bind one recurrent layer to its weights, for one sequence step by step."""
-        return OneSequence(self.recurrent(spec, dtype), weights, self.xp)
+        return OneRowStream(self.recurrent(spec, dtype), weights, self.xp)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> CudaDense:
         """Bind a dense layer."""
