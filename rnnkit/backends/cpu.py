@@ -21,6 +21,8 @@ from rnnkit.backends.interface import (
     RecurrentOperation,
     StreamOperation,
 )
+from rnnkit.backends.rules import require_rule
+from rnnkit.backends.segments import segments_of
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "using_threads"]
@@ -107,13 +109,12 @@ class CpuBackend(HostBackend):
 
     def add_rows(self, table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
         """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
-        order = np.argsort(ids, kind="stable")
-        ordered = ids[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        bounds = np.append(starts, len(ids))
+        segments = segments_of(ids)
         ones = np.ones(len(ids), rows.dtype)
-        per_id = sparse.csr_array((ones, order, bounds), shape=(len(starts), len(ids)))
-        table[ordered[starts]] += per_id @ rows
+        per_id = sparse.csr_array(
+            (ones, segments.order, segments.bounds), shape=(segments.n, len(ids))
+        )
+        table[segments.ids] += per_id @ rows
 
     def clip_norm(self, gradient: np.ndarray, limit: float) -> float:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
@@ -130,9 +131,7 @@ class CpuBackend(HostBackend):
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
-        if rule not in updates.RULES:
-            allowed = ", ".join(updates.RULES)
-            raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
+        require_rule(rule)
         if rule == "adam":
             options["step"] = pace.step
         updates.RULES[rule](parameters, gradient, **state, rate=pace.learning_rate, **options)

@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
+from rnnkit.backends.rules import require_rule
 from rnnkit.backends.streaming import OneRowStream
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
@@ -505,7 +506,7 @@ def adam(
     p -= rate * unbiased_mean / (np.sqrt(unbiased_square) + epsilon)
 
 
-UPDATE_RULES: dict[str, Callable[..., None]] = {
+UPDATES: dict[str, Callable[..., None]] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
     "adagrad": adagrad,
@@ -577,7 +578,5 @@ class ReferenceBackend(HostBackend):
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
-        if rule not in UPDATE_RULES:
-            allowed = ", ".join(UPDATE_RULES)
-            raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
-        UPDATE_RULES[rule](parameters, gradient, pace, **state, **options)
+        require_rule(rule)
+        UPDATES[rule](parameters, gradient, pace, **state, **options)

@@ -14,7 +14,8 @@ from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
 from rnnkit.backends.cuda.kernels.sources import defined_number, kernel_parameters, kernel_source
 from rnnkit.backends.cuda.launching import general_kernels
-from rnnkit.backends.reference import UPDATE_RULES
+from rnnkit.backends.reference import UPDATES
+from rnnkit.backends.rules import UPDATE_RULES
 
 REFERENCE = get_backend("reference")
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -176,7 +177,7 @@ def test_the_kernels_have_the_rules_of_the_reference():
     assert list(kernels) == list(UPDATE_RULES)
     for rule, parameters in kernels.items():
         names = {parameter.name for parameter in parameters} - {"n"}
-        assert names == set(inspect.signature(UPDATE_RULES[rule]).parameters), rule
+        assert names == set(inspect.signature(UPDATES[rule]).parameters), rule
 
 
 def test_a_number_that_the_kernels_do_not_define():

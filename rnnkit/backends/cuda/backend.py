@@ -17,19 +17,19 @@ import numpy as np
 
 from rnnkit.backends.cuda.device import device_of, import_cupy, pool_of, why_no_gpu
 from rnnkit.backends.cuda.graphs import GraphedStep, graphs_asked_for
-from rnnkit.backends.cuda.kernels.sources import kernel_parameters, kernel_source
 from rnnkit.backends.cuda.launching import THREADS, Kernel, general_kernels, n_blocks_for
 from rnnkit.backends.cuda.products import CudaDense, Products, cublas_of
 from rnnkit.backends.cuda.recurrent import CudaRecurrent
 from rnnkit.backends.cuda.uploads import Uploads
 from rnnkit.backends.interface import Array, Pace, PackedPlan, Repeated, Scalar
+from rnnkit.backends.rules import require_rule
+from rnnkit.backends.segments import segments_of
 from rnnkit.backends.streaming import OneRowStream
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CudaBackend"]
 
 _PARTS = 256  # at most, in which a sum is computed
-_UPDATE_RULES = tuple(kernel_parameters(kernel_source("updates")))
 
 
 class CudaBackend:
@@ -182,19 +182,14 @@ class CudaBackend:
         if not len(ids):
             return
         xp = self.xp
-        order = np.argsort(ids, kind="stable")
-        ordered = ids[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        bounds = np.append(starts, len(ids))
+        segments = segments_of(ids)
         width = table.shape[1]
         general_kernels(table.dtype).add_rows.over(
-            len(starts) * width,
+            segments.n * width,
             xp.ascontiguousarray(rows),
             width,
-            xp.asarray(order, np.int64),
-            xp.asarray(bounds, np.int64),
-            xp.asarray(ordered[starts], np.int64),
-            len(starts),
+            *(xp.asarray(array, np.int64) for array in segments),
+            segments.n,
             table,
         )
 
@@ -249,9 +244,7 @@ class CudaBackend:
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
-        if rule not in _UPDATE_RULES:
-            allowed = ", ".join(_UPDATE_RULES)
-            raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
+        require_rule(rule)
         betas = [options[name] for name in ("beta_1", "beta_2") if name in options]
         dtype = parameters.dtype
         at_pace = self.from_host(
