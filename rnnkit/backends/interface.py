@@ -18,6 +18,21 @@ import numpy as np
 
 from rnnkit.cells import LayerSpec
 
+__all__ = [
+    "Array",
+    "ArrayModule",
+    "Backend",
+    "DenseOperation",
+    "Pace",
+    "PackedPlan",
+    "RecurrentGradient",
+    "RecurrentOperation",
+    "RecurrentResult",
+    "Repeated",
+    "Scalar",
+    "StreamOperation",
+]
+
 # NumPy's and CuPy's arrays have no type in common that checkers know, and CuPy need not be there.
 Array = Any  # an ndarray of the backend's array module
 ArrayModule = Any  # numpy, or cupy

@@ -21,7 +21,28 @@ from rnnkit.backends.rules import require_rule
 from rnnkit.backends.streaming import OneRowStream
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
-__all__ = ["ReferenceBackend"]
+__all__ = [
+    "UPDATES",
+    "GruAfterStep",
+    "GruBeforeStep",
+    "LstmStep",
+    "Normalization",
+    "Product",
+    "ReferenceBackend",
+    "ReferenceDense",
+    "ReferenceRecurrent",
+    "RnnStep",
+    "activate",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "gate",
+    "rmsprop",
+    "sgd",
+    "slope",
+    "step_of",
+    "to_bfloat16",
+]
 
 
 def activate(function: Activation, x: Array) -> Array:
