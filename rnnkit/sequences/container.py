@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences.forms import FlatSequences
 from rnnkit.sequences.reading import check_finite, convert_values, read, refuse_empty
 
 __all__ = ["Sequences"]
 
 
-class Sequences:
+class Sequences(FlatSequences):
     """Sequences of different lengths in one flat array.
 
     Passes as X through scikit-learn's splitters, searches and pipelines: it has a length,
@@ -48,7 +49,7 @@ class Sequences:
     array([2, 3])
     """
 
-    __slots__ = ("offsets", "values")
+    __slots__ = ()
 
     def __init__(self, values: Any, offsets: Any) -> None:
         values = np.asarray(values)
