@@ -1,8 +1,8 @@
 /* Every kernel for float, for double and for float with pairs, compiled for one instruction set.
  *
- * Before including, isa_<name>.c defines RK_ISA_HEADER, the vectors; RK_TABLE, the name of the
- * tables, one for each dtype; RK_TARGET, what the compiler may use beyond the machine's base, as a
- * string, where that is anything; and, for products of pairs alone, RK_PAIRS_ALONE.
+ * Before including, isa_<name>.c defines RK_ISA, its name in dispatch.c; RK_ISA_HEADER, its
+ * vectors; and, where they apply, RK_TARGET, a string of what the compiler may use beyond the
+ * machine's base; RK_PAIRS_ALONE, for the kernels of pairs and no others; RK_PAIRS_BY_INSTRUCTION.
  */
 #ifdef RK_TARGET
 #define RK_PRAGMA(words) _Pragma(#words)
@@ -46,11 +46,13 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #define RK_SUFFIX bf16
 #include "kernels.inl"
 
-#ifdef RK_PAIRS_ALONE
-const rk_kernels *const RK_TABLE[] = {&table_bf16};
-#else
-const rk_kernels *const RK_TABLE[] = {&table_f32, &table_f64, &table_bf16};
+const rk_kernels *const RK_PASTE_EXPANDED(rk_kernels, RK_ISA)[RK_DTYPE_COUNT] = {
+#ifndef RK_PAIRS_ALONE
+    [RK_FLOAT32] = &table_f32,
+    [RK_FLOAT64] = &table_f64,
 #endif
+    [RK_BFLOAT16] = &table_bf16,
+};
 
 #if defined(RK_TARGET) && defined(__clang__)
 #pragma clang attribute pop

@@ -9,14 +9,14 @@
 
 /* Whether the usual cell is asked for, so that the plain bodies serve. */
 RK_INLINE int FN(is_plain)(const rk_call *call) {
-    const rk_layer *layer = &call->layer;
+#define RK_IS_OFF(type, name) &&layer->name == 0
+    const rk_layer_spec *layer = &call->layer;
     return layer->activation.kind == RK_TANH && layer->gate_activation.kind == RK_SIGMOID &&
-           layer->output_activation.kind == RK_TANH && !layer->peephole && !layer->coupled_gates &&
-           !layer->reset_before && !layer->layer_norm && !layer->has_clip &&
-           layer->zoneout == 0 && !call->zoneout_h && !call->recurrent_mask;
+           layer->output_activation.kind == RK_TANH RK_OPTIONS(RK_IS_OFF) && !call->zoneout_h &&
+           !call->recurrent_mask;
 }
 
-RK_INLINE vec FN(gate)(const rk_layer *layer, const int plain, vec a) {
+RK_INLINE vec FN(gate)(const rk_layer_spec *layer, const int plain, vec a) {
     if (plain)
         return v_sigmoid(a);
     if (layer->has_clip) {
@@ -26,7 +26,7 @@ RK_INLINE vec FN(gate)(const rk_layer *layer, const int plain, vec a) {
     return v_activate(layer->gate_activation, a);
 }
 
-RK_INLINE vec FN(candidate)(const rk_layer *layer, const int plain, vec a) {
+RK_INLINE vec FN(candidate)(const rk_layer_spec *layer, const int plain, vec a) {
     if (plain)
         return v_tanh(a);
     if (layer->has_clip) {
@@ -37,7 +37,7 @@ RK_INLINE vec FN(candidate)(const rk_layer *layer, const int plain, vec a) {
 }
 
 /* The slope by the activation's input, zero where the clip holds: there y is f(+-clip). */
-RK_INLINE vec FN(slope)(const rk_layer *layer, rk_activation f, vec y) {
+RK_INLINE vec FN(slope)(const rk_layer_spec *layer, rk_activation f, vec y) {
     const vec slope = v_slope(f, y);
     if (!layer->has_clip)
         return slope;
@@ -46,11 +46,11 @@ RK_INLINE vec FN(slope)(const rk_layer *layer, rk_activation f, vec y) {
     return v_select((y > v_min(a, b)) & (y < v_max(a, b)), slope, v_zero());
 }
 
-RK_INLINE vec FN(gate_slope)(const rk_layer *layer, const int plain, vec y) {
+RK_INLINE vec FN(gate_slope)(const rk_layer_spec *layer, const int plain, vec y) {
     return plain ? y * (v_set1(1) - y) : FN(slope)(layer, layer->gate_activation, y);
 }
 
-RK_INLINE vec FN(candidate_slope)(const rk_layer *layer, const int plain, vec y) {
+RK_INLINE vec FN(candidate_slope)(const rk_layer_spec *layer, const int plain, vec y) {
     return plain ? v_set1(1) - y * y : FN(slope)(layer, layer->activation, y);
 }
 

@@ -1,7 +1,7 @@
 /* After backward: the gradients of the inputs and of the parameters. */
 
 static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t per_vector = FN(operand_length)(VL), width = layer->slots * per_vector;
     const real *gates = RK_PAIRS ? call->gate_pairs : call->dgates_ih;
     const FN(column_product) product = {gates + first * width,
@@ -129,7 +129,7 @@ typedef struct {
  * an rnn make a tile as wide as the four gates of an lstm. */
 static void FN(add_outers)(const rk_call *call, FN(share) panels, FN(block) *block,
                            FN(weights) w) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const int one_gate = layer->slots == 1;
     const ptrdiff_t width = layer->slots * VL, together = one_gate ? RK_GROUP_VECTORS : 1;
     const ptrdiff_t dw_row = w.dw_slots * VL, gates_panel = call->rows * width;
@@ -147,7 +147,7 @@ static void FN(add_outers)(const rk_call *call, FN(share) panels, FN(block) *blo
 
 static void FN(input_outers)(const rk_call *call, FN(share) panels, ptrdiff_t first,
                              ptrdiff_t last, FN(block) *block) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t inputs = layer->inputs, slots = layer->input_slots;
     for (block->rows = 0; block->rows < last - first; block->rows++) {
         const ptrdiff_t row = first + block->rows;
@@ -161,7 +161,7 @@ static void FN(input_outers)(const rk_call *call, FN(share) panels, ptrdiff_t fi
 /* What the recurrent weights were applied to depends on the options. */
 static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, ptrdiff_t first,
                                  ptrdiff_t last, FN(block) *block) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t hidden = layer->hidden, padded = FN(panels_of)(layer) * VL;
     const ptrdiff_t slots = layer->recurrent_slots;
     FN(weights) w = {call->dgates_hh, layer->slots - slots, layer->reset_before ? 2 : slots,
@@ -193,7 +193,7 @@ static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, ptrdiff_
 /* Sums over the packed rows first .. last of one panel: the gradients of all but the weights. */
 static void FN(vector_gradients)(const rk_call *call, ptrdiff_t panel, ptrdiff_t first,
                                  ptrdiff_t last) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, n = last - first;
     const ptrdiff_t slots = layer->slots, width = slots * VL;
     const ptrdiff_t at = (panel * call->rows + first) * width;

@@ -1,7 +1,7 @@
 /* The GRU cell: one panel of a run, forward and backward; whole rows with reset before. */
 
 /* The gates of one row, and the input of n's activation in its place. */
-RK_INLINE void FN(gru_gates)(const rk_layer *layer, const int plain, real *gates) {
+RK_INLINE void FN(gru_gates)(const rk_layer_spec *layer, const int plain, real *gates) {
     const vec n = v_load(gates), reset = v_load(gates + VL), z = v_load(gates + 2 * VL);
     const vec hn = v_load(gates + 3 * VL);
     if (!plain && layer->reset_before) { /* the gates are there already; hn has r in it */
@@ -16,7 +16,7 @@ RK_INLINE void FN(gru_gates)(const rk_layer *layer, const int plain, real *gates
 
 RK_INLINE void FN(gru_forward)(const rk_call *call, const int plain, const FN(run) *run,
                                FN(rows_of_run) at, ptrdiff_t panel) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t unit = panel * VL, lanes = layer->hidden - unit;
     for (ptrdiff_t first = 0, last; first < run->n; first = last) {
         real *gates = at.gates + panel * at.gates_panel + first * 4 * VL;
@@ -34,7 +34,7 @@ RK_INLINE void FN(gru_forward)(const rk_call *call, const int plain, const FN(ru
 
 /* Gate inputs of a gru with reset before: r and z are activated, then U_n (r * h) goes to hn. */
 static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), hidden = layer->hidden, padded = panels * VL;
     const ptrdiff_t width = 4 * VL;
     const FN(factor) none = {0};
@@ -65,7 +65,7 @@ static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_
 
 RK_INLINE void FN(gru_backward)(const rk_call *call, const int plain, const FN(run) *run,
                                 FN(rows_of_run) at, ptrdiff_t panel) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t unit = panel * VL, lanes = layer->hidden - unit;
     for (ptrdiff_t r = 0; r < run->n; r++) {
         real *gates = at.gates + panel * at.gates_panel + r * 4 * VL;
@@ -90,7 +90,7 @@ RK_INLINE void FN(gru_backward)(const rk_call *call, const int plain, const FN(r
  * and d * r becomes the start of the gradient of h in dh_used. */
 static void FN(reset_backward)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at,
                                real *dh_used) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), padded = panels * VL, hidden = layer->hidden;
     FN(recurrent_columns)(call, at, run->n, at.gates, 2, 1, dh_used,
                           (FN(share)){0, FN(groups_of)(hidden)});

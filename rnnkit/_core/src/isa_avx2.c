@@ -1,7 +1,7 @@
 /* The kernels compiled for AVX2 and FMA. */
 #ifdef __x86_64__
+#define RK_ISA avx2
 #define RK_TARGET "avx2,fma"
 #define RK_ISA_HEADER "vec_avx2.h"
-#define RK_TABLE rk_kernels_avx2
 #include "every_dtype.inl"
 #endif

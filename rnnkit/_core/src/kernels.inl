@@ -34,6 +34,9 @@ static const rk_kernels FN(table) = {
     .backward = FN(backward),
     .input_gradient = FN(input_gradient),
     .parameter_gradient = FN(parameter_gradient),
+#ifdef RK_PAIRS_BY_INSTRUCTION
+    .pairs_by_instruction = 1,
+#endif
 #if RK_PAIRS
     .pack_operand = FN(pack_operand),
     .pair_columns = FN(pair_columns),

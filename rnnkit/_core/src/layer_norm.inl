@@ -1,6 +1,6 @@
 /* Layer normalisation of whole rows, and of the inputs of the gates. */
 
-/* Entries of a row that is spread over panels: base + panel * panel_stride, `slots` vectors each. */
+/* A row that is spread over panels: at base + panel * panel_stride `slots` vectors each. */
 typedef struct {
     real *base;
     ptrdiff_t panel_stride;
@@ -9,7 +9,7 @@ typedef struct {
 } FN(spread);
 
 /* Replace a row by (row - mean) / sqrt(variance + epsilon); return the factor. */
-static real FN(normalise)(FN(spread) row) {
+static real FN(normalise)(FN(spread) row, double epsilon) {
     const ptrdiff_t panels = (row.hidden + VL - 1) / VL;
     const real count = (real)(row.slots * row.hidden);
     vec sum = v_zero(), square = v_zero();
@@ -24,7 +24,7 @@ static real FN(normalise)(FN(spread) row) {
             square = v_fma(centred, centred, square);
             v_store(at, centred);
         }
-    const real scale = 1 / (real)sqrt((double)(v_sum(square) / count) + 1e-5);
+    const real scale = 1 / (real)sqrt((double)(v_sum(square) / count) + epsilon);
     for (ptrdiff_t p = 0; p < panels; p++)
         for (int s = 0; s < row.slots; s++) {
             real *at = row.base + p * row.panel_stride + s * VL;
@@ -57,7 +57,7 @@ static void FN(normalise_backward)(FN(spread) d, FN(spread) hat, real scale) {
 
 /* Gate inputs with layer_norm: norm_ih * LN(W x) + norm_hh * LN(U h) + b, for every panel. */
 static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), hidden = layer->hidden;
     const ptrdiff_t slots = layer->slots, width = slots * VL;
     const ptrdiff_t first_recurrent = slots - layer->recurrent_slots;
@@ -73,8 +73,8 @@ static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of
                                hidden};
         const FN(spread) hh = {at.hat_hh + r * width + first_recurrent * VL, at.gates_panel,
                                (int)layer->recurrent_slots, hidden};
-        at.norm_scale[r * 3] = FN(normalise)(ih);
-        at.norm_scale[r * 3 + 1] = FN(normalise)(hh);
+        at.norm_scale[r * 3] = FN(normalise)(ih, layer->norm_epsilon);
+        at.norm_scale[r * 3 + 1] = FN(normalise)(hh, layer->norm_epsilon);
         for (ptrdiff_t p = 0; p < panels; p++)
             for (ptrdiff_t s = 0; s < slots; s++) {
                 const ptrdiff_t i = p * at.gates_panel + r * width + s * VL;
@@ -91,7 +91,7 @@ static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of
 
 /* Gate gradients to the gradients of W x and U h, with layer_norm. */
 static void FN(denormalise_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), slots = layer->slots, width = slots * VL;
     const ptrdiff_t first_recurrent = slots - layer->recurrent_slots;
     for (ptrdiff_t r = 0; r < run->n; r++) {

@@ -3,7 +3,7 @@
 /* The state c' of a panel; h follows from it in lstm_output. */
 RK_INLINE vec FN(lstm_state)(const rk_call *call, const int plain, const FN(run) *run, ptrdiff_t r,
                              ptrdiff_t panel, real *gates) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, unit = panel * VL;
     const ptrdiff_t row = run->row + r, lanes = layer->hidden - unit;
     const real *peephole = plain ? NULL : call->peephole;
@@ -42,7 +42,7 @@ RK_INLINE vec FN(lstm_state)(const rk_call *call, const int plain, const FN(run)
 
 RK_INLINE void FN(lstm_forward)(const rk_call *call, const int plain, const FN(run) *run,
                                 FN(rows_of_run) at, ptrdiff_t panel) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     real *gates = at.gates + panel * at.gates_panel;
     for (ptrdiff_t first = 0, last; first < run->n; first = last) {
         vec c[RK_SIDE_BY_SIDE];
@@ -59,14 +59,15 @@ RK_INLINE void FN(lstm_forward)(const rk_call *call, const int plain, const FN(r
 
 /* h = o * f(norm_c * LN(c') + norm_c_bias), after every panel's gates and c'. */
 static void FN(lstm_forward_normed)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), padded = panels * VL;
     for (ptrdiff_t r = 0; r < run->n; r++) {
         real *hat = at.hat_c + r * padded;
         for (ptrdiff_t p = 0; p < panels; p++)
             v_store(hat + p * VL, FN(lstm_state)(call, 0, run, r, p,
                                                  at.gates + p * at.gates_panel + r * 4 * VL));
-        at.norm_scale[r * 3 + 2] = FN(normalise)((FN(spread)){hat, VL, 1, layer->hidden});
+        at.norm_scale[r * 3 + 2] =
+            FN(normalise)((FN(spread)){hat, VL, 1, layer->hidden}, layer->norm_epsilon);
         for (ptrdiff_t p = 0; p < panels; p++) {
             const vec u = v_fma(v_load((const real *)call->norm_c + p * VL), v_load(hat + p * VL),
                                 v_load((const real *)call->norm_c_bias + p * VL));
@@ -80,7 +81,7 @@ static void FN(lstm_forward_normed)(const rk_call *call, const FN(run) *run, FN(
 RK_INLINE void FN(lstm_gate_gradients)(const rk_call *call, const int plain, const FN(run) *run,
                                        ptrdiff_t r, ptrdiff_t panel, real *gates, vec dout,
                                        vec dc_out) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, unit = panel * VL;
     const ptrdiff_t row = run->row + r, lanes = layer->hidden - unit;
     const real *peephole = plain ? NULL : call->peephole;
@@ -120,7 +121,7 @@ RK_INLINE void FN(lstm_gate_gradients)(const rk_call *call, const int plain, con
 
 RK_INLINE void FN(lstm_backward)(const rk_call *call, const int plain, const FN(run) *run,
                                  FN(rows_of_run) at, ptrdiff_t panel) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, unit = panel * VL;
     for (ptrdiff_t r = 0; r < run->n; r++) {
         real *gates = at.gates + panel * at.gates_panel + r * 4 * VL;
@@ -138,7 +139,7 @@ RK_INLINE void FN(lstm_backward)(const rk_call *call, const int plain, const FN(
 
 /* The same with a normed cell state: its gradient needs the whole row. */
 static void FN(lstm_backward_normed)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), padded = panels * VL;
     for (ptrdiff_t r = 0; r < run->n; r++) {
         const real *hat = at.hat_c + r * padded;

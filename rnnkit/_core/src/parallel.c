@@ -89,12 +89,12 @@ static void restore_mode(unsigned mode) {
 #endif
 }
 
-void rk_meet(const rk_team *team) {
-    if (!team)
+void rk_meet(const rk_member *member) {
+    if (!member)
         return;
-    rk_meeting *meeting = team->meeting;
+    rk_meeting *meeting = member->meeting;
     const int round = __atomic_load_n(&meeting->rounds, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&meeting->arrived, 1, __ATOMIC_ACQ_REL) == team->size) {
+    if (__atomic_add_fetch(&meeting->arrived, 1, __ATOMIC_ACQ_REL) == member->size) {
         __atomic_store_n(&meeting->arrived, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&meeting->rounds, round + 1, __ATOMIC_RELEASE);
         return;
@@ -109,23 +109,24 @@ void rk_meet(const rk_team *team) {
 }
 
 /* This thread's place among at most `largest`; one whose rank reaches the size stands by. */
-static rk_team team_of(rk_meeting *meeting, int largest) {
-    rk_team team = {0, 1, meeting};
+static rk_member member_of(rk_meeting *meeting, int largest) {
+    rk_member member = {0, 1, meeting};
 #ifdef _OPENMP
-    team.rank = omp_get_thread_num();
-    team.size = omp_get_num_threads();
+    member.rank = omp_get_thread_num();
+    member.size = omp_get_num_threads();
 #endif
-    if (team.size > largest)
-        team.size = largest;
-    return team;
+    if (member.size > largest)
+        member.size = largest;
+    return member;
 }
 
 /* The inputs of RK_PAIRED_ROWS packed rows as operand of the products. */
 static void pair_inputs(const rk_kernels *k, const rk_call *call, ptrdiff_t first) {
     const ptrdiff_t left = call->rows - first, inputs = call->layer.inputs;
     const ptrdiff_t n_pairs = (inputs + 1) / 2;
-    k->pair_columns((const float *)call->x + first * inputs, left < RK_PAIRED_ROWS ? left : RK_PAIRED_ROWS,
-                    inputs, (float *)call->x_pairs + first * n_pairs, n_pairs);
+    const ptrdiff_t n = left < RK_PAIRED_ROWS ? left : RK_PAIRED_ROWS;
+    k->pair_columns((const float *)call->x + first * inputs, n, inputs,
+                    (float *)call->x_pairs + first * n_pairs, n_pairs);
 }
 
 void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
@@ -136,15 +137,15 @@ void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
-        const rk_team team = team_of(&meeting, k->largest_team(call));
-        char *mine = scratch + (size_t)team.rank * scratch_stride;
+        const rk_member member = member_of(&meeting, k->largest_team(call));
+        char *mine = scratch + (size_t)member.rank * scratch_stride;
         if (k->pair_columns) {
 #pragma omp for schedule(static)
             for (ptrdiff_t i = 0; i < pieces; i++)
                 pair_inputs(k, call, i * RK_PAIRED_ROWS);
         }
-        if (n_tiles == 0 && team.rank < team.size)
-            k->forward(call, 0, call->batch, mine, &team);
+        if (n_tiles == 0 && member.rank < member.size)
+            k->forward(call, 0, call->batch, mine, &member);
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < n_tiles; i++)
             k->forward(call, tiles[i], tiles[i + 1], mine, NULL);
@@ -176,10 +177,10 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
-        const rk_team team = team_of(&meeting, k->largest_team(call));
-        char *mine = scratch + (size_t)team.rank * scratch_stride;
-        if (n_tiles == 0 && team.rank < team.size)
-            k->backward(call, 0, call->batch, mine, &team);
+        const rk_member member = member_of(&meeting, k->largest_team(call));
+        char *mine = scratch + (size_t)member.rank * scratch_stride;
+        if (n_tiles == 0 && member.rank < member.size)
+            k->backward(call, 0, call->batch, mine, &member);
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < n_tiles; i++)
             k->backward(call, tiles[i], tiles[i + 1], mine, NULL);
@@ -188,7 +189,8 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
             k->parameter_gradient(call, i, i + together < panels ? i + together : panels, mine);
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t i = 0; i < pieces; i++) {
-            const ptrdiff_t first = i * RK_INPUT_GRADIENT_ROWS, last = first + RK_INPUT_GRADIENT_ROWS;
+            const ptrdiff_t first = i * RK_INPUT_GRADIENT_ROWS;
+            const ptrdiff_t last = first + RK_INPUT_GRADIENT_ROWS;
             k->input_gradient(call, first, last < call->rows ? last : call->rows);
         }
         restore_mode(mode);

@@ -8,7 +8,7 @@ static int FN(largest_team)(const rk_call *call) {
 
 RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int plain,
                                const FN(run) *run, FN(rows_of_run) at, FN(share) panels) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const int whole_rows = !plain && FN(needs_rows)(layer);
     if (!plain && at.h_used)
         FN(mask_rows)(call, run, at.h_used);
@@ -43,8 +43,8 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
 
 RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int plain,
                                 ptrdiff_t first, ptrdiff_t last, real *scratch,
-                                const rk_team *team) {
-    const FN(share) panels = FN(share_of)(FN(panels_of)(&call->layer), team);
+                                const rk_member *member) {
+    const FN(share) panels = FN(share_of)(FN(panels_of)(&call->layer), member);
     for (ptrdiff_t s = 0; s < call->steps; s++) {
         const ptrdiff_t t = call->layer.reverse ? call->steps - 1 - s : s;
         FN(run) runs[2];
@@ -52,7 +52,7 @@ RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int p
         for (int i = 0; i < count; i++)
             FN(forward_run)(call, cell, plain, &runs[i],
                             FN(place)(call, &runs[i], last - first, scratch), panels);
-        rk_meet(team);
+        rk_meet(member);
     }
 }
 
@@ -61,28 +61,28 @@ RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int p
     do {                                                                                           \
         const int plain = RK_PAIRS || FN(is_plain)(call);                                          \
         if (call->layer.cell == RK_LSTM && plain)                                                  \
-            FN(tile)(call, RK_LSTM, 1, first, last, scratch, team);                                \
+            FN(tile)(call, RK_LSTM, 1, first, last, scratch, member);                              \
         else if (call->layer.cell == RK_GRU && plain)                                              \
-            FN(tile)(call, RK_GRU, 1, first, last, scratch, team);                                 \
+            FN(tile)(call, RK_GRU, 1, first, last, scratch, member);                               \
         else if (plain)                                                                            \
-            FN(tile)(call, RK_RNN, 1, first, last, scratch, team);                                 \
+            FN(tile)(call, RK_RNN, 1, first, last, scratch, member);                               \
         else if (!RK_PAIRS && call->layer.cell == RK_LSTM)                                         \
-            FN(tile)(call, RK_LSTM, 0, first, last, scratch, team);                                \
+            FN(tile)(call, RK_LSTM, 0, first, last, scratch, member);                              \
         else if (!RK_PAIRS && call->layer.cell == RK_GRU)                                          \
-            FN(tile)(call, RK_GRU, 0, first, last, scratch, team);                                 \
+            FN(tile)(call, RK_GRU, 0, first, last, scratch, member);                               \
         else if (!RK_PAIRS)                                                                        \
-            FN(tile)(call, RK_RNN, 0, first, last, scratch, team);                                 \
+            FN(tile)(call, RK_RNN, 0, first, last, scratch, member);                               \
     } while (0)
 
 static void FN(forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
-                        const rk_team *team) {
+                        const rk_member *member) {
     RK_FOR_EACH_CELL(forward_tile);
 }
 
 /* dh += the gradient that comes through the recurrent product. */
 RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const FN(run) *run,
                                    FN(rows_of_run) at, real *scratch, FN(share) groups) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, hidden = layer->hidden;
     real *dh = (real *)call->dh + run->b * padded;
     if (plain || (!layer->reset_before && !layer->layer_norm && !call->recurrent_mask)) {
@@ -121,9 +121,9 @@ RK_INLINE void FN(halve_gates)(const rk_call *call, const FN(run) *run, FN(rows_
 
 RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int plain,
                                  ptrdiff_t first, ptrdiff_t last, real *scratch,
-                                 const rk_team *team) {
+                                 const rk_member *member) {
     const ptrdiff_t n_panels = FN(panels_of)(&call->layer);
-    const FN(share) groups = FN(share_of)(FN(groups_of)(call->layer.hidden), team);
+    const FN(share) groups = FN(share_of)(FN(groups_of)(call->layer.hidden), member);
     const ptrdiff_t end = groups.last * RK_GROUP_VECTORS;
     const FN(share) panels = {groups.first * RK_GROUP_VECTORS, end < n_panels ? end : n_panels};
     for (ptrdiff_t s = 0; s < call->steps; s++) {
@@ -148,7 +148,7 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
 #endif
                 }
         }
-        rk_meet(team);
+        rk_meet(member);
         for (int i = 0; i < count; i++)
             FN(through_product)(call, plain, &runs[i],
                                 FN(place)(call, &runs[i], last - first, scratch), scratch, groups);
@@ -156,6 +156,6 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
 }
 
 static void FN(backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
-                         const rk_team *team) {
+                         const rk_member *member) {
     RK_FOR_EACH_CELL(backward_tile);
 }

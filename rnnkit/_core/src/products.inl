@@ -126,7 +126,7 @@ static void FN(mask_rows)(const rk_call *call, const FN(run) *run, real *h_used)
 
 /* Panels whose products are formed at once: enough sums to keep the multipliers busy, but not so
  * many that a panel does not wait in the first-level cache for the next step. */
-RK_INLINE int FN(panels_at_once)(const rk_layer *layer, ptrdiff_t rows) {
+RK_INLINE int FN(panels_at_once)(const rk_layer_spec *layer, ptrdiff_t rows) {
     const ptrdiff_t bytes = (layer->inputs * layer->input_slots +
                              layer->hidden * layer->recurrent_slots) * RK_VECTOR_BYTES;
     if (layer->slots == 1)
@@ -139,7 +139,7 @@ RK_INLINE int FN(panels_at_once)(const rk_layer *layer, ptrdiff_t rows) {
 /* The gate inputs of a share of the panels. */
 RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *run,
                             FN(rows_of_run) at, FN(share) panels) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     int P = FN(panels_at_once)(layer, run->n);
     for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= P) {
         while (P > left)
@@ -156,7 +156,7 @@ RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *
 RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, ptrdiff_t rows,
                                      const real *gates, ptrdiff_t skip, ptrdiff_t slots,
                                      real *out, FN(share) groups) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer);
     const ptrdiff_t slot = layer->slots - layer->recurrent_slots + skip;
     const ptrdiff_t per_vector = FN(operand_length)(VL);

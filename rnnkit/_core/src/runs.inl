@@ -18,7 +18,7 @@ RK_INLINE ptrdiff_t FN(active)(const rk_call *call, ptrdiff_t t, ptrdiff_t first
 /* The runs of step t for sequences first .. last. */
 static int FN(runs_of_step)(const rk_call *call, ptrdiff_t t, ptrdiff_t first, ptrdiff_t last,
                             FN(run) runs[2]) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t before = layer->reverse ? t + 1 : t - 1;
     const ptrdiff_t n = FN(active)(call, t, first, last);
     const ptrdiff_t pairs = (layer->hidden + VL - 1) / VL * VL / 2;
@@ -43,12 +43,12 @@ static int FN(runs_of_step)(const rk_call *call, ptrdiff_t t, ptrdiff_t first, p
     return count;
 }
 
-RK_INLINE ptrdiff_t FN(panels_of)(const rk_layer *layer) {
+RK_INLINE ptrdiff_t FN(panels_of)(const rk_layer_spec *layer) {
     return (layer->hidden + VL - 1) / VL;
 }
 
 /* Whether a step needs whole rows of gates before a cell can be computed. */
-RK_INLINE int FN(needs_rows)(const rk_layer *layer) {
+RK_INLINE int FN(needs_rows)(const rk_layer_spec *layer) {
     return layer->layer_norm || layer->reset_before;
 }
 
@@ -67,12 +67,12 @@ RK_INLINE int FN(are_few)(ptrdiff_t rows) {
 }
 
 /* Whether the gates of several panels are needed at a time outside training, whatever the rows. */
-RK_INLINE int FN(keeps_panels)(const rk_layer *layer) {
+RK_INLINE int FN(keeps_panels)(const rk_layer_spec *layer) {
     return FN(needs_rows)(layer) || layer->slots == 1;
 }
 
 /* Room of one tile outside training, in reals. */
-RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer *layer, ptrdiff_t tile_rows) {
+RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer_spec *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t panels = FN(panels_of)(layer), few = RK_FEW_ROWS * panels;
     const ptrdiff_t rows = FN(keeps_panels)(layer) ? panels * tile_rows : tile_rows;
     return (rows > few ? rows : few) * layer->slots * VL;
@@ -84,7 +84,7 @@ RK_INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
     return ((n + VL - 1) / VL | 1) * VL;
 }
 
-static size_t FN(scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows) {
+static size_t FN(scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t rows = tile_rows * (FN(panels_of)(layer) * VL);
     const ptrdiff_t widest = layer->inputs > layer->hidden ? layer->inputs : layer->hidden;
     const ptrdiff_t block = RK_BLOCK_ROWS * (FN(apart)(widest) + RK_PAIRS * RK_GROUP_VECTORS * VL);
@@ -96,7 +96,7 @@ static size_t FN(scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows) {
 
 static FN(rows_of_run)
     FN(place)(const rk_call *call, const FN(run) *run, ptrdiff_t tile_rows, real *scratch) {
-    const rk_layer *layer = &call->layer;
+    const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t width = layer->slots * VL, padded = FN(panels_of)(layer) * VL;
     FN(rows_of_run) at = {0};
     if (call->training) {

@@ -112,10 +112,10 @@ RK_INLINE ptrdiff_t FN(groups_of)(ptrdiff_t columns) {
 }
 
 /* The part of n that is this thread's. */
-RK_INLINE FN(share) FN(share_of)(ptrdiff_t n, const rk_team *team) {
-    if (!team)
+RK_INLINE FN(share) FN(share_of)(ptrdiff_t n, const rk_member *member) {
+    if (!member)
         return (FN(share)){0, n};
-    return (FN(share)){n * team->rank / team->size, n * (team->rank + 1) / team->size};
+    return (FN(share)){n * member->rank / member->size, n * (member->rank + 1) / member->size};
 }
 
 /* A product with transposed weights: rows of gate gradients, panel after panel, times a matrix. */
