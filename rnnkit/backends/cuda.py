@@ -112,7 +112,8 @@ def gpu_facts() -> list[dict[str, Any]]:
 
 def from_gpu(array: Any) -> np.ndarray:
     """Return an array that lies on a GPU, of CuPy or with CUDA's array interface, on the host."""
-    return import_cupy().asarray(array).get()
+    cupy = import_cupy()
+    return cupy.asnumpy(cupy.asarray(array))
 
 
 def to_gpu(array: np.ndarray, beside: Any) -> Any:
@@ -255,6 +256,7 @@ class CudaBackend:
     """
 
     name = "cuda"
+    on_host = False
 
     def __init__(self, device: int = 0, cublas: bool = True) -> None:
         self.xp = import_cupy()
@@ -306,6 +308,10 @@ class CudaBackend:
         """Return a host array on the GPU; see `interface.Backend`."""
         return self._host_arrays.constant(array)
 
+    def download(self, array: Array) -> np.ndarray:
+        """Return an array on the host; waits for the GPU."""
+        return self.xp.asnumpy(array)
+
     def from_host(self, make: Callable[[], Any]) -> Array:
         """Return on the GPU what is made on the host; see `interface.Backend`."""
         return self._host_arrays.new(make)
@@ -343,7 +349,7 @@ class CudaBackend:
         """Return floats and arrays of no dimension as floats, in one download."""
         xp = self.xp
         waiting = [n for n in numbers if isinstance(n, xp.ndarray)]
-        downloaded = iter(xp.stack(waiting).get().tolist() if waiting else [])
+        downloaded = iter(self.download(xp.stack(waiting)).tolist() if waiting else [])
         return [next(downloaded) if isinstance(n, xp.ndarray) else float(n) for n in numbers]
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> CudaRecurrent:

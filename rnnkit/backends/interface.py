@@ -176,6 +176,9 @@ class Backend(Protocol):
     @property
     def xp(self) -> Any: ...  # the array module: numpy, or cupy
 
+    @property
+    def on_host(self) -> bool: ...  # whether its arrays are NumPy's
+
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
 
     def recurrent_step(
@@ -197,6 +200,13 @@ class Backend(Protocol):
         """Return a host array on the backend, on the host the very array.
 
         In a step that `repeated` repeats, what does not change as long as the plan is equal.
+        """
+        ...
+
+    def download(self, array: Array) -> np.ndarray:
+        """Return an array on the host; waits for the device.
+
+        What lies on the host already is returned as it is.
         """
         ...
 

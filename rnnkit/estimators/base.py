@@ -41,11 +41,11 @@ from rnnkit.network import (
     BoundNetwork,
     CharacterEncoder,
     Embedding,
+    Inputs,
     Network,
     Output,
     build_network,
 )
-from rnnkit.network.chains import to_host
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Batch, Plan, Sequences, batch_of, restore_form
 from rnnkit.training import (
@@ -587,13 +587,13 @@ class RecurrentEstimator(BaseEstimator):
         targets = examples.targets
         if targets.dtype.kind == "f":
             targets = targets.astype(network.dtype, copy=False)
-        values = self._values(examples.sequences, network)
-        return TrainingData(values, examples.sequences.offsets, targets, weights)
+        inputs = self._inputs(examples.sequences, network)
+        return TrainingData(inputs, examples.sequences.offsets, targets, weights)
 
-    def _values(self, sequences: Sequences, network: Network) -> Any:
-        """Return the flat values of sequences as a network takes them."""
+    def _inputs(self, sequences: Sequences, network: Network) -> Inputs:
+        """Return the steps of sequences as a network takes them."""
         if self.embedding_dim is None:
-            return sequences.values.astype(network.dtype, copy=False)
+            return Inputs(sequences.values.astype(network.dtype, copy=False))
         for column, n_tokens in enumerate(self._n_tokens):
             largest = sequences.values[:, column].max(initial=0)
             if largest >= n_tokens:
@@ -601,7 +601,7 @@ class RecurrentEstimator(BaseEstimator):
                     f"X has the id {largest} in column {column}, but the embedding table has "
                     f"{n_tokens} ids; give n_tokens to make it larger"
                 )
-        return sequences.values, None
+        return Inputs(tokens=sequences.values)
 
     def _forget_curves(self) -> None:
         self.loss_curve_: list[float] = []
@@ -639,7 +639,7 @@ class RecurrentEstimator(BaseEstimator):
         self,
         network: Network,
         sequences: Sequences,
-        operation: Callable[[BoundNetwork, Plan, Any], np.ndarray],
+        operation: Callable[[BoundNetwork, Plan, Inputs], np.ndarray],
         *,
         per_step: bool,
     ) -> np.ndarray:
@@ -650,12 +650,12 @@ class RecurrentEstimator(BaseEstimator):
         the order of `sequences`.
         """
         backend = get_backend(self.device, fall_back=True)
-        values = self._values(sequences, network)
+        inputs = self._inputs(sequences, network)
         result: Any = None
         with backend.active():
             bound = network.bind(backend)
             for batch in bounded_batches(network, sequences.offsets):
-                rows = to_host(operation(bound, batch.plan, _take(values, batch.rows)), backend)
+                rows = backend.download(operation(bound, batch.plan, inputs.take(batch.rows)))
                 if result is None:
                     n_rows = int(sequences.offsets[-1]) if per_step else len(sequences)
                     result = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
@@ -818,9 +818,9 @@ class RecurrentEstimator(BaseEstimator):
         sequences, _ = read_sequences(self, X, lengths, reset=False)
         gates = CELLS[self._cell].gates
 
-        def stacked(bound: BoundNetwork, plan: Plan, x: Any) -> np.ndarray:
+        def stacked(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
             activations = bound.gate_activations(plan, x, layer)
-            return np.stack([to_host(activations[gate], bound.backend) for gate in gates], axis=1)
+            return np.stack([bound.backend.download(activations[gate]) for gate in gates], axis=1)
 
         values = self._apply(self.network_, sequences, stacked, per_step=True)
         return {
@@ -896,10 +896,3 @@ def bounded_batches(network: Network, offsets: np.ndarray) -> Iterator[Batch]:
         stop = min(max(start + 1, int(within)), n)
         yield batch_of(offsets, np.arange(start, stop))
         start = stop
-
-
-def _take(values: Any, rows: np.ndarray) -> Any:
-    if isinstance(values, tuple):
-        tokens, numeric = values
-        return tokens[rows], numeric
-    return values[rows]

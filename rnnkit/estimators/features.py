@@ -15,8 +15,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.inputs import read_sequences
-from rnnkit.network import BoundNetwork
-from rnnkit.network.chains import to_host
+from rnnkit.network import BoundNetwork, Inputs
 from rnnkit.sequences import Plan
 
 __all__ = ["RecurrentFeatures"]
@@ -109,8 +108,8 @@ class RecurrentFeatures(
         estimator, pool = self.estimator_, _POOLINGS[self.pooling]
         sequences, _ = read_sequences(estimator, X, lengths, reset=False)
 
-        def pooled(bound: BoundNetwork, plan: Plan, x: Any) -> np.ndarray:
-            states = to_host(bound.hidden_states(plan, x, self.layer), bound.backend)
+        def pooled(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
+            states = bound.backend.download(bound.hidden_states(plan, x, self.layer))
             return pool(states, plan, estimator.hidden_size)
 
         return estimator._apply(estimator.network_, sequences, pooled, per_step=False)

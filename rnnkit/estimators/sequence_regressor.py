@@ -20,8 +20,7 @@ from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.inputs import InputForm, flatten_steps
 from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.estimators.regressor import NumberPrediction
-from rnnkit.network import BoundNetwork
-from rnnkit.network.chains import to_host
+from rnnkit.network import BoundNetwork, Inputs
 from rnnkit.sequences import Plan, Sequences, pack
 
 __all__ = ["GRUSequenceRegressor", "LSTMSequenceRegressor", "RNNSequenceRegressor"]
@@ -87,13 +86,13 @@ True
         if not sequences.lengths.all():
             raise ValueError(f"X: sequence {int(np.argmin(sequences.lengths))} is empty (length 0)")
         backend = get_backend(self.device, fall_back=True)
-        values = self._values(sequences, self.network_)
+        inputs = self._inputs(sequences, self.network_)
         steps = np.empty((len(sequences), n_steps, self.n_outputs_), self.network_.dtype)
         with backend.active():
             bound = self.network_.bind(backend)
             for batch in bounded_batches(self.network_, sequences.offsets):
-                forecasts = _closed_loop(bound, batch.plan, values[batch.rows], n_steps)
-                steps[batch.sequences] = np.stack([to_host(f, backend) for f in forecasts], axis=1)
+                forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps)
+                steps[batch.sequences] = np.stack([backend.download(f) for f in forecasts], axis=1)
         return steps if self._vector_targets else steps[:, :, 0]
 
     def _check_closed_loop(self, n_steps: Any) -> None:
@@ -115,7 +114,7 @@ True
         return self._read_numbers(flatten_steps(y, sequences, form, noun="targets"), first=first)
 
 
-def _closed_loop(bound: BoundNetwork, plan: Plan, x: Any, n_steps: int) -> list[Any]:
+def _closed_loop(bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int) -> list[Any]:
     """Return the predictions (B, K) of each step after the end of the sequences."""
     n_sequences = plan.n_sequences
     decisions = bound.decision(plan, bound.forward(plan, x))
@@ -123,7 +122,7 @@ def _closed_loop(bound: BoundNetwork, plan: Plan, x: Any, n_steps: int) -> list[
     forecasts = [latest]
     one_step = pack(np.ones(n_sequences, np.intp))
     while len(forecasts) < n_steps:
-        scores = bound.forward(one_step, latest, states=bound.states)
+        scores = bound.forward(one_step, Inputs(latest), states=bound.states)
         latest = bound.decision(one_step, scores).copy()
         forecasts.append(latest)
     return forecasts

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends import get_backend
-from rnnkit.network import NetworkStream
-from rnnkit.network.chains import to_host
+from rnnkit.network import Inputs, NetworkStream
 from rnnkit.sequences import Sequences
 
 __all__ = ["Stream"]
@@ -57,7 +56,6 @@ class Stream:
         self._backend = get_backend(estimator.device, fall_back=True)
         with self._backend.active():
             self._bound = NetworkStream(network, self._backend)
-        self._on_host = self._backend.xp is np
         self._takes_numbers = estimator.embedding_dim is None
         self._shape = (estimator._n_step_features,)
         self._dtype = network.dtype
@@ -104,7 +102,7 @@ class Stream:
         ValueError, TypeError
             If x is not one step as in `fit`.
         """
-        if self._on_host:
+        if self._backend.on_host:
             return self._step(x)
         with self._backend.active():
             return self._step(x)
@@ -127,13 +125,13 @@ class Stream:
             raise ValueError("predict_proba() needs at least one step()")
         with self._backend.active():
             probabilities = self._bound.probabilities(self._scores)
-            return to_host(probabilities, self._backend)[0]
+            return self._backend.download(probabilities)[0]
 
     def _step(self, x: Any) -> Any:
         scores = self._bound.step(self._read(x))
         self._started = True
         self._scores = scores
-        decision = to_host(self._bound.decision(scores), self._backend)
+        decision = self._backend.download(self._bound.decision(scores))
         return self._estimator._present(decision)[0]
 
     def _read(self, x: Any) -> Any:
@@ -145,7 +143,7 @@ class Stream:
             and x.shape == self._shape
             and isfinite(sum(x.tolist()))
         ):
-            return x[np.newaxis]
+            return Inputs(x[np.newaxis])
         estimator = self._estimator
         step = np.asarray(x).reshape(1, 1, -1)
         tokens = "tokens" if estimator.embedding_dim is not None else None
@@ -155,4 +153,4 @@ class Stream:
                 f"x has {sequences.n_features} features, but {type(estimator).__name__} "
                 f"is expecting {estimator._n_step_features} features per step."
             )
-        return estimator._values(sequences, self._network)
+        return estimator._inputs(sequences, self._network)

@@ -2,6 +2,7 @@
 
 from rnnkit.network.crf import CRF
 from rnnkit.network.ctc import CTC
+from rnnkit.network.inputs import Inputs
 from rnnkit.network.losses import (
     AbsoluteError,
     Bernoulli,
@@ -26,6 +27,7 @@ __all__ = [
     "CharacterEncoder",
     "Embedding",
     "HuberLoss",
+    "Inputs",
     "Network",
     "NetworkStream",
     "Output",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
-from rnnkit.network.chains import Chains, to_host
+from rnnkit.network.packed_steps import PackedSteps
 from rnnkit.sequences import Plan
 
 __all__ = ["CRF", "CRFLoss", "crf_marginals", "crf_negative_log_likelihood", "crf_viterbi"]
@@ -29,7 +29,7 @@ class CRFLoss(NamedTuple):
 
 
 class _Field:
-    """The random field of one minibatch, in float64: chains, scores (P, K) and parameters."""
+    """The random field of one minibatch, in float64: packed steps, scores (P, K) and parameters."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class _Field:
         start: np.ndarray,
         end: np.ndarray,
     ) -> None:
-        self.chains = Chains(plan)
+        self.packed = PackedSteps(plan)
         self.scores = np.ascontiguousarray(scores, dtype=np.float64)
         self.transitions = np.ascontiguousarray(transitions, dtype=np.float64)
         self.start = np.asarray(start, dtype=np.float64)
         self.end = np.asarray(end, dtype=np.float64)
         n_labels = self.scores.shape[1]
-        self._pairs = np.empty((n_labels, self.chains.n, n_labels))
+        self._pairs = np.empty((n_labels, self.packed.n, n_labels))
 
     def pair_scores(self, prefix: np.ndarray) -> np.ndarray:
         """Score prefixes (n, K) by their last label, each with each transition from there.
@@ -61,15 +61,15 @@ class _Field:
         They end in each label of the row, whose own score is not included.
         """
         incoming = np.empty_like(self.scores)
-        incoming[: self.chains.n] = self.start
-        for rows, before in self.chains.steps:
+        incoming[: self.packed.n] = self.start
+        for rows, before in self.packed.steps:
             pairs = self.pair_scores(incoming[before] + self.scores[before])
             incoming[rows] = _log_sum_exp(pairs, axis=0)
         return incoming
 
     def final_scores(self, incoming: np.ndarray) -> np.ndarray:
         """Return the scores (n, K) at the last steps, whose ``log Σ exp`` is log Z."""
-        last = self.chains.last_rows
+        last = self.packed.last_rows
         return incoming[last] + self.scores[last] + self.end
 
     def expectations(
@@ -83,9 +83,9 @@ class _Field:
         marginals = np.empty_like(self.scores)
         final = self.final_scores(incoming)
         log_z = _log_sum_exp(final.copy(), axis=1)
-        marginals[self.chains.last_rows] = weights[:, None] * np.exp(final - log_z[:, None])
+        marginals[self.packed.last_rows] = weights[:, None] * np.exp(final - log_z[:, None])
         pair_marginals = np.zeros_like(self.transitions)
-        for rows, before in reversed(self.chains.steps):
+        for rows, before in reversed(self.packed.steps):
             pairs = self.pair_scores(incoming[before] + self.scores[before])
             pairs -= incoming[rows]
             np.exp(pairs, out=pairs)
@@ -96,11 +96,11 @@ class _Field:
 
     def labelling_scores(self, labels: np.ndarray, previous: np.ndarray) -> np.ndarray:
         """Return the score (n,) of each sequence's labelling; labels are (P,)."""
-        n = self.chains.n
+        n = self.packed.n
         terms = self.scores[np.arange(len(labels)), labels]
         terms[:n] += self.start[labels[:n]]
         terms[n:] += self.transitions[labels[previous], labels[n:]]
-        return self.chains.sums(terms) + self.end[labels[self.chains.last_rows]]
+        return self.packed.sums(terms) + self.end[labels[self.packed.last_rows]]
 
 
 def _log_sum_exp(x: np.ndarray, axis: int) -> np.ndarray:
@@ -152,19 +152,19 @@ def crf_negative_log_likelihood(
     often y uses it. One sweep forward and one back take O(P K²) time and O(P K) memory.
     """
     field = _Field(scores, plan, transitions, start, end)
-    n, previous = field.chains.n, field.chains.previous_rows()
+    n, previous = field.packed.n, field.packed.previous_rows()
     incoming = field.forward()
     log_z = _log_sum_exp(field.final_scores(incoming), axis=1)
     losses = np.zeros(plan.n_sequences)
     losses[:n] = log_z - field.labelling_scores(labels, previous)
 
-    per_sequence = field.chains.weights(weights)
+    per_sequence = field.packed.weights(weights)
     per_row = per_sequence[plan.sequence_of_row()]
     dscores, dtransitions = field.expectations(incoming, per_sequence)
     dscores[np.arange(len(labels)), labels] -= per_row
     np.subtract.at(dtransitions, (labels[previous], labels[n:]), per_row[n:])
     dstart = dscores[:n].sum(axis=0)
-    dend = dscores[field.chains.last_rows].sum(axis=0)
+    dend = dscores[field.packed.last_rows].sum(axis=0)
     return CRFLoss(losses, dscores.astype(scores.dtype, copy=False), dtransitions, dstart, dend)
 
 
@@ -184,7 +184,7 @@ def crf_marginals(
         Each row sums to one.
     """
     field = _Field(scores, plan, transitions, start, end)
-    marginals, _ = field.expectations(field.forward(), np.ones(field.chains.n))
+    marginals, _ = field.expectations(field.forward(), np.ones(field.packed.n))
     return marginals.astype(scores.dtype, copy=False)
 
 
@@ -206,23 +206,23 @@ def crf_viterbi(
         The score s(y) of each labelling; 0 for an empty sequence.
     """
     field = _Field(scores, plan, transitions, start, end)
-    chains = field.chains
+    packed = field.packed
     into = np.ascontiguousarray(field.transitions.T)
     total = field.scores.copy()
-    total[: chains.n] += field.start
+    total[: packed.n] += field.start
     best_before = np.zeros(total.shape, dtype=np.intp)
-    for rows, before in chains.steps:
+    for rows, before in packed.steps:
         pairs = total[before][:, None, :] + into
         best_before[rows] = pairs.argmax(axis=2)
         total[rows] += pairs.max(axis=2)
 
-    final = total[chains.last_rows] + field.end
+    final = total[packed.last_rows] + field.end
     labels = np.empty(len(total), dtype=np.intp)
-    labels[chains.last_rows] = final.argmax(axis=1)
-    for rows, before in reversed(chains.steps):
+    labels[packed.last_rows] = final.argmax(axis=1)
+    for rows, before in reversed(packed.steps):
         labels[before] = np.take_along_axis(best_before[rows], labels[rows, None], axis=1)[:, 0]
     best = np.zeros(plan.n_sequences)
-    best[: chains.n] = final.max(axis=1)
+    best[: packed.n] = final.max(axis=1)
     return labels, best
 
 
@@ -274,10 +274,10 @@ class CRF:
         gradients: Mapping[str, Array],
     ) -> tuple[float, Array]:
         """Return the weighted sum of the losses (nats) and its gradient by the scores (P, K)."""
-        weights = to_host(weights, backend)
+        weights = None if weights is None else backend.download(weights)
         result = crf_negative_log_likelihood(
-            to_host(scores, backend),
-            to_host(targets, backend),
+            backend.download(scores),
+            backend.download(targets),
             plan,
             *self._host_parameters(parameters, backend),
             weights,
@@ -293,7 +293,7 @@ class CRF:
     ) -> Array:
         """Return the labels (P,) of each sequence's best labelling."""
         labels, _ = crf_viterbi(
-            to_host(scores, backend), plan, *self._host_parameters(parameters, backend)
+            backend.download(scores), plan, *self._host_parameters(parameters, backend)
         )
         return backend.upload(labels)
 
@@ -302,7 +302,7 @@ class CRF:
     ) -> Array:
         """Return the probability (P, K) of each label at each step, over all labellings."""
         marginals = crf_marginals(
-            to_host(scores, backend), plan, *self._host_parameters(parameters, backend)
+            backend.download(scores), plan, *self._host_parameters(parameters, backend)
         )
         return backend.upload(marginals)
 
@@ -310,6 +310,6 @@ class CRF:
         self, parameters: Mapping[str, Array], backend: Backend
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         transitions, start, end = (
-            to_host(parameters[name], backend) for name in self.parameter_shapes()
+            backend.download(parameters[name]) for name in self.parameter_shapes()
         )
         return transitions, start, end

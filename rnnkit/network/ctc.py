@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
-from rnnkit.network.chains import Chains, to_host
+from rnnkit.network.packed_steps import PackedSteps
 from rnnkit.sequences import Plan
 
 __all__ = ["CTC", "CTCLoss", "check_alignable", "ctc_beam", "ctc_greedy", "ctc_loss"]
@@ -142,7 +142,7 @@ def ctc_loss(
     its gradient is ``y[t, k]`` minus the probability that such a path has class k at step t.
     O(P (K + S)) time and memory.
     """
-    chains = Chains(plan)
+    packed = PackedSteps(plan)
     sequence_of_row = plan.sequence_of_row()
     log_probabilities = _log_softmax(scores)
     lattice = _Lattice(labels, blank=log_probabilities.shape[1] - 1)
@@ -150,28 +150,28 @@ def ctc_loss(
     emitted = np.take_along_axis(log_probabilities, classes, axis=1)
 
     incoming = np.full(emitted.shape, IMPOSSIBLE)  # to each state, its own emission excluded
-    incoming[: chains.n, :2] = 0.0
-    for rows, before in chains.steps:
+    incoming[: packed.n, :2] = 0.0
+    for rows, before in packed.steps:
         stay, step, skip = lattice.sources(incoming[before] + emitted[before])
         incoming[rows] = _log_add(_log_add(stay, step), skip)
 
-    last, last_blank = chains.last_rows, lattice.last_blank[: chains.n]
+    last, last_blank = packed.last_rows, lattice.last_blank[: packed.n]
     last_label = np.maximum(last_blank - 1, 0)
     by_blank = incoming[last, last_blank] + emitted[last, last_blank]
     by_label = incoming[last, last_label] + emitted[last, last_label]
     by_label[last_blank == 0] = IMPOSSIBLE
     total = _log_add(by_blank, by_label)
-    if (total <= IMPOSSIBLE / 2).any() or lattice.last_blank[chains.n :].any():
+    if (total <= IMPOSSIBLE / 2).any() or lattice.last_blank[packed.n :].any():
         check_alignable(plan.lengths, labels)
     losses = np.zeros(plan.n_sequences)
-    losses[: chains.n] = -total
+    losses[: packed.n] = -total
 
     # As in the forward pass, a state hands its probability back to the states before it.
-    per_sequence = chains.weights(weights)
+    per_sequence = packed.weights(weights)
     occupied = np.zeros(emitted.shape)
     occupied[last, last_label] = per_sequence * np.exp(by_label - total)
     occupied[last, last_blank] = per_sequence * np.exp(by_blank - total)
-    for rows, before in reversed(chains.steps):
+    for rows, before in reversed(packed.steps):
         stay, step, skip = lattice.sources(incoming[before] + emitted[before])
         now, to = occupied[rows], incoming[rows]
         handed = now * np.exp(stay - to)
@@ -201,19 +201,19 @@ def ctc_greedy(scores: np.ndarray, plan: Plan) -> tuple[list[np.ndarray], np.nda
     log_probabilities : (B,) float64 array
         Of that one path: a lower bound of the log-probability of its labels.
     """
-    chains = Chains(plan)
+    packed = PackedSteps(plan)
     log_probabilities = _log_softmax(scores)
     blank = log_probabilities.shape[1] - 1
     path = log_probabilities.argmax(axis=1)
     spelled = path != blank
-    spelled[chains.n :] &= path[chains.n :] != path[chains.previous_rows()]
+    spelled[packed.n :] &= path[packed.n :] != path[packed.previous_rows()]
 
     sequence_of_row = plan.sequence_of_row()[spelled]
     by_sequence = np.argsort(sequence_of_row, kind="stable")
     counts = np.bincount(sequence_of_row, minlength=plan.n_sequences)
     labels = np.split(path[spelled][by_sequence], np.cumsum(counts)[:-1])
     path_log_probabilities = np.zeros(plan.n_sequences)
-    path_log_probabilities[: chains.n] = chains.sums(log_probabilities.max(axis=1))
+    path_log_probabilities[: packed.n] = packed.sums(log_probabilities.max(axis=1))
     return labels, path_log_probabilities
 
 
@@ -386,8 +386,8 @@ class CTC:
         gradients: Mapping[str, Array],
     ) -> tuple[float, Array]:
         """Return the weighted sum of the losses (nats) and its gradient by scores (P, K + 1)."""
-        weights = to_host(weights, backend)
-        losses, dscores = ctc_loss(to_host(scores, backend), targets, plan, weights)
+        weights = None if weights is None else backend.download(weights)
+        losses, dscores = ctc_loss(backend.download(scores), targets, plan, weights)
         if weights is not None:
             losses = losses * weights
         return float(losses.sum()), backend.upload(dscores)
@@ -396,7 +396,7 @@ class CTC:
         self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
     ) -> np.ndarray:
         """Return the labels of each sequence: an object array (B,) of arrays, packed order."""
-        scores = to_host(scores, backend)
+        scores = backend.download(scores)
         if self.beam_width is None:
             labels, _ = ctc_greedy(scores, plan)
         else:

@@ -93,15 +93,15 @@ class RowBuffer:
     width : int
         Entries of a row.
     dtype : dtype
-    xp : module
-        The array module.
+    backend : Backend
+        Where the rows lie.
     """
 
-    def __init__(self, width: int, dtype: Any, xp: Any) -> None:
+    def __init__(self, width: int, dtype: Any, backend: Backend) -> None:
         self._width = width
         self._dtype = dtype
-        self._xp = xp
-        self._memory = xp.empty((0, width), dtype)
+        self._backend = backend
+        self._memory = backend.xp.empty((0, width), dtype)
 
     def rows(self, n: int) -> Array:
         """Return (n, width) of uninitialized memory, valid until the next call.
@@ -109,10 +109,11 @@ class RowBuffer:
         Where the backend keeps a pool of memory it is fresh, so that a record of this call owns
         the memory it writes to.
         """
-        if self._xp is not np:
-            return self._xp.empty((n, self._width), self._dtype)
+        xp = self._backend.xp
+        if not self._backend.on_host:
+            return xp.empty((n, self._width), self._dtype)
         if n > len(self._memory):
-            self._memory = self._xp.empty((n, self._width), self._dtype)
+            self._memory = xp.empty((n, self._width), self._dtype)
         return self._memory[:n]
 
 
@@ -426,8 +427,8 @@ class _RecurrentOperation:
         self._input_gradient = input_gradient
         self._hidden_size = layer.specs[0].hidden_size
         self._steps: Sequence[Array] = ()
-        self._joined = RowBuffer(layer.width, dtype, backend.xp)
-        self._joined_dx = RowBuffer(layer.specs[0].n_inputs, dtype, backend.xp)
+        self._joined = RowBuffer(layer.width, dtype, backend)
+        self._joined_dx = RowBuffer(layer.specs[0].n_inputs, dtype, backend)
 
     def forward(self, x: Array, step: Step) -> Array:
         h0, c0 = (None, None) if self.state is None else self.state

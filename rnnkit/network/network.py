@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.cells import LayerSpec, make_activation
+from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Dense, Dropout, InputNoise, Layer, Recurrent, State, Step
 from rnnkit.network.losses import Output
 from rnnkit.network.parameters import ParameterVector, named_views
@@ -16,7 +17,7 @@ from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.sequences import Plan
 
-__all__ = ["BoundNetwork", "Network", "build_network", "uploads"]
+__all__ = ["BoundNetwork", "Network", "build_network"]
 
 
 class Network:
@@ -78,6 +79,15 @@ class Network:
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
         return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether token ids are among the inputs."""
+        return isinstance(self.layers[0], TokenFeatures)
+
+    def entry(self, inputs: Inputs) -> Any:
+        """Return what the first layer takes: all of the inputs, or their numbers alone."""
+        return inputs if self.takes_tokens else inputs.numeric
 
     def initialize(self, rng: Any) -> None:
         """Draw every parameter, in float64 and then rounded, in the order of the layers.
@@ -158,10 +168,7 @@ class BoundNetwork:
         self._backward_chain = [
             operation.backward for operation in self._operations[self._first_with_gradient :]
         ][::-1]
-        self._forward_chain = [
-            *uploads(backend),
-            *(operation.forward for operation in self._operations),
-        ]
+        self._forward_chain = [operation.forward for operation in self._operations]
         self._stateful = [
             operation for operation in self._operations if hasattr(operation, "state")
         ]
@@ -170,7 +177,7 @@ class BoundNetwork:
     def forward(
         self,
         plan: Plan,
-        x: Any,
+        inputs: Inputs,
         noise: np.random.Generator | None = None,
         states: Sequence[State] | None = None,
     ) -> Array:
@@ -180,9 +187,8 @@ class BoundNetwork:
         ----------
         plan : Plan
             How the sequences lie in the packed rows.
-        x : array of shape (P, I), or tuple of (P, C) intp and (P, I) or None
-            Numeric inputs in the network's dtype, or for a network with token inputs the
-            token columns and the numeric inputs beside them. On the host or on the backend.
+        inputs : Inputs
+            The P packed rows; numbers on the host or on the backend.
         noise : numpy.random.Generator, default=None
             Where noise and dropout masks are drawn from while training; None: no noise, no
             dropout, and zoneout at its expected value.
@@ -212,6 +218,7 @@ class BoundNetwork:
                 raise ValueError("states cannot be carried into a bidirectional network")
             for operation, state in zip(self._stateful, states, strict=True):
                 operation.state = state
+        x = self.network.entry(inputs.on(self.backend))
         for forward in self._forward_chain:
             x = forward(x, step)
         return x
@@ -261,30 +268,30 @@ class BoundNetwork:
         """Return the probabilities that follow from raw scores, one row per score row."""
         return self.output.probabilities(self.backend, scores, plan, self.parameters)
 
-    def hidden_states(self, plan: Plan, x: Any, layer: int = -1) -> Array:
+    def hidden_states(self, plan: Plan, inputs: Inputs, layer: int = -1) -> Array:
         """Return the states (P, D·H) of a recurrent layer after each step.
 
         Parameters
         ----------
-        plan, x
+        plan, inputs
             As in `forward`.
         layer : int, default=-1
             Which recurrent layer, counted from 0; -1 is the last.
         """
-        operation = self._run_recurrent(plan, x, layer, training=False)
+        operation = self._run_recurrent(plan, inputs, layer, training=False)
         return operation.y
 
-    def gate_activations(self, plan: Plan, x: Any, layer: int = 0) -> dict[str, Array]:
+    def gate_activations(self, plan: Plan, inputs: Inputs, layer: int = 0) -> dict[str, Array]:
         """Return the activations (P, D·H) of every gate of a recurrent layer, by gate name.
 
         Parameters
         ----------
-        plan, x
+        plan, inputs
             As in `forward`.
         layer : int, default=0
             Which recurrent layer, counted from 0; -1 is the last.
         """
-        operation = self._run_recurrent(plan, x, layer, training=True)
+        operation = self._run_recurrent(plan, inputs, layer, training=True)
         return operation.gates()
 
     @property
@@ -305,9 +312,9 @@ class BoundNetwork:
         """Copy the parameters back into the network, if the backend keeps its own copy."""
         flat = self.network.parameters.flat
         if self.flat_parameters is not flat:
-            flat[:] = self.flat_parameters.get()
+            flat[:] = self.backend.download(self.flat_parameters)
 
-    def _run_recurrent(self, plan: Plan, x: Any, layer: int, training: bool) -> Any:
+    def _run_recurrent(self, plan: Plan, inputs: Inputs, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
         if not -len(places) <= layer < len(places):
@@ -318,30 +325,11 @@ class BoundNetwork:
         step.plan, step.noise = plan, None
         for operation in self._stateful:
             operation.state = None
-        for upload in uploads(self.backend):
-            x = upload(x, step)
+        x = self.network.entry(inputs.on(self.backend))
         for position in range(places[layer] + 1):
             step.training = training and position == places[layer]
             x = self._operations[position].forward(x, step)
         return self._operations[places[layer]]
-
-
-def uploads(backend: Backend) -> list[Callable[[Any, Step], Any]]:
-    """Return what a chain of operations begins with: on the host nothing, else an upload.
-
-    It takes inputs as `BoundNetwork.forward` does; token ids stay on the host.
-    """
-    if backend.xp is np:
-        return []
-    upload = backend.xp.asarray
-
-    def forward(x: Any, step: Step) -> Any:
-        if not isinstance(x, tuple):
-            return upload(x)
-        tokens, numeric = x
-        return tokens, None if numeric is None else upload(numeric)
-
-    return [forward]
 
 
 def build_network(

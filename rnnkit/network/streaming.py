@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
+from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Recurrent, State, Step
-from rnnkit.network.network import Network, uploads
+from rnnkit.network.network import Network
 from rnnkit.network.parameters import named_views
 from rnnkit.sequences import pack
 
@@ -49,7 +50,8 @@ class NetworkStream:
             else layer.bind(backend, self._parameters, {}, network.dtype, False)
             for layer in network.layers
         ]
-        self._chain = [*uploads(backend), *(operation.forward for operation in operations)]
+        self._chain = [operation.forward for operation in operations]
+        self._enter = network.entry
         self._stateful = [operation for operation in operations if hasattr(operation, "state")]
         self._plan = pack(np.ones(1, np.intp))
         self._step = Step()
@@ -74,19 +76,20 @@ class NetworkStream:
         for operation, state in zip(self._stateful, states, strict=True):
             operation.state = tuple(None if array is None else array.copy() for array in state)
 
-    def step(self, x: Any) -> Array:
+    def step(self, inputs: Inputs) -> Array:
         """Take one step.
 
         Parameters
         ----------
-        x : array of shape (1, I), or tuple as in `BoundNetwork.forward`
-            On the host or on the backend.
+        inputs : Inputs
+            One row; numbers on the host or on the backend.
 
         Returns
         -------
         array of shape (1, K)
             The raw scores, valid until the next call.
         """
+        x = self._enter(inputs.on(self._backend))
         for forward in self._chain:
             x = forward(x, self._step)
         return x

@@ -1,7 +1,6 @@
 """Layers for token inputs: embedding tables, a character-level word encoder, both side by side.
 
-A step's tokens are C integer columns; id 0 is padding or unknown. A network with tokens takes
-as x the pair ``(tokens (P, C) intp, numeric (P, I) or None)``.
+A step's tokens are C integer columns; id 0 is padding or unknown.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.cells import LayerSpec
+from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import (
     InputNoise,
     Layer,
@@ -132,7 +132,7 @@ class _EmbeddingOperation:
         last = layer.first_column + len(layer.sizes)
         self._columns = slice(layer.first_column, last)
         self._unknown_rates = layer.unknown_rates
-        self._output = RowBuffer(layer.width, dtype, backend.xp)
+        self._output = RowBuffer(layer.width, dtype, backend)
 
     def forward(self, x: Tokens, step: Step) -> Array:
         ids = x[:, self._columns]
@@ -265,7 +265,7 @@ class _CharacterOperation:
         self._table = parameters["characters.embedding"]
         self._gradient = gradients.get("characters.embedding")
         self._recurrent: Any = layer.recurrent.bind(backend, parameters, gradients, dtype, True)
-        self._output = RowBuffer(layer.width, dtype, backend.xp)
+        self._output = RowBuffer(layer.width, dtype, backend)
         self._step = Step()
 
     def forward(self, x: Tokens, step: Step) -> Array:
@@ -370,17 +370,17 @@ class _TokenFeaturesOperation:
         self._parts = [(part.bind(*bound), part.width) for part in layer.parts]
         self._noise = layer.noise.bind(*bound)
         self._n_numeric = layer.n_numeric
-        self._output = RowBuffer(layer.width, dtype, backend.xp)
+        self._output = RowBuffer(layer.width, dtype, backend)
 
-    def forward(self, x: tuple[Tokens, Array | None], step: Step) -> Array:
-        tokens, numeric = x
-        output = self._output.rows(len(tokens))
+    def forward(self, x: Inputs, step: Step) -> Array:
+        tokens = x.tokens
+        output = self._output.rows(len(x))
         start = 0
         for part, width in self._parts:
             output[:, start : start + width] = part.forward(tokens, step)
             start += width
         if self._n_numeric:
-            output[:, start:] = self._noise.forward(numeric, step)
+            output[:, start:] = self._noise.forward(x.numeric, step)
         return output
 
     def backward(self, dy: Array) -> None:

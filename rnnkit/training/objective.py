@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Array, Scalar
+from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Recurrent
 from rnnkit.network.network import BoundNetwork, Network
 from rnnkit.sequences import Batch, Plan, batch_of, windows
@@ -22,9 +23,8 @@ class TrainingData:
 
     Parameters
     ----------
-    values : ndarray of shape (ΣT, I), or tuple
-        Numeric steps in the network's dtype; for a network with token inputs the tuple
-        ``(tokens (ΣT, C) intp, numeric (ΣT, I) or None)``.
+    inputs : Inputs
+        ΣT rows, on the host.
     offsets : ndarray of shape (n + 1,), intp
         Sequence s owns the rows ``offsets[s]:offsets[s + 1]``; none is empty.
     targets : ndarray of shape (n, ...) or (ΣT, ...)
@@ -36,7 +36,7 @@ class TrainingData:
         `weights_per_sequence`. None means ones.
     """
 
-    values: Any
+    inputs: Inputs
     offsets: np.ndarray
     targets: np.ndarray
     weights: np.ndarray | None = None
@@ -77,13 +77,7 @@ class Objective:
         self._backend = bound.backend
         upload = bound.backend.upload
         network, output = bound.network, bound.output
-        self._has_tokens = isinstance(data.values, tuple)
-        if self._has_tokens:
-            tokens, numeric = data.values
-            self._tokens = tokens
-            self._values: Any = None if numeric is None else upload(numeric)
-        else:
-            self._values = upload(data.values)
+        self._inputs = data.inputs.on(bound.backend)
         self._per_step = network.per_step
         self._targets_per_step = self._per_step and not output.targets_per_sequence
         self._weights_per_step = self._per_step and not output.weights_per_sequence
@@ -93,7 +87,7 @@ class Objective:
         self._weights = data.weights  # on the host, where they are summed
         self._weight_sum = 0.0
         self._is_large = False
-        self._on_device = not self._has_tokens and not output.on_host
+        self._on_device = data.inputs.tokens is None and not output.on_host
         self._matrices = [
             (bound.parameters[name], bound.gradients[name])
             for name, shape in network.parameters.shapes.items()
@@ -217,13 +211,11 @@ class Objective:
         self._bound.backward(dscores)
         return loss_sum
 
-    def _gather(self) -> Any:
-        numeric = self._values
-        if numeric is not None:
-            numeric = numeric.take(self._backend.from_host(lambda: self._batch.rows), axis=0)
-        if not self._has_tokens:
-            return numeric
-        return self._tokens.take(self._batch.rows, axis=0), numeric
+    def _gather(self) -> Inputs:
+        rows = self._batch.rows
+        if self._inputs.numeric is None:
+            return self._inputs.take(rows)
+        return self._inputs.take(rows, self._backend.from_host(lambda: self._batch.rows))
 
     def _gather_targets(self) -> Array:
         places = self._target_places

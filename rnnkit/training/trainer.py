@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
-from rnnkit.backends.interface import Array, Backend, Repeated, Scalar
+from rnnkit.backends.interface import Backend, Repeated, Scalar
 from rnnkit.network.network import Network
 from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.callbacks import Callback
@@ -397,7 +397,7 @@ class Trainer:
             loss = objective.add(_philox(self._noise_seed))
             penalty = objective.finish()
             (total,) = self.backend.to_floats([loss + penalty])
-            return total / weight, _to_host(gradient).astype(np.float64)
+            return total / weight, self.backend.download(gradient).astype(np.float64)
 
         def iteration_end(intermediate_result: optimize.OptimizeResult) -> None:
             nonlocal started
@@ -415,7 +415,7 @@ class Trainer:
 
         result = optimize.minimize(
             loss_and_gradient,
-            _to_host(parameters).astype(np.float64),
+            self.backend.download(parameters).astype(np.float64),
             method="L-BFGS-B",
             jac=True,
             callback=iteration_end,
@@ -496,10 +496,6 @@ class _NotFiniteError(ArithmeticError):
 
 def _philox(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed))
-
-
-def _to_host(array: Array) -> np.ndarray:
-    return array if isinstance(array, np.ndarray) else array.get()
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -17,8 +17,8 @@ def uploaded(backend, item):
     return None if item is None else backend.xp.asarray(item)
 
 
-def downloaded(arrays):
-    return {name: array.get() for name, array in arrays.items() if array is not None}
+def downloaded(backend, arrays):
+    return {name: backend.download(array) for name, array in arrays.items() if array is not None}
 
 
 def run_both(backend, problem, starts=True, ends=True, dy=True):
@@ -33,14 +33,14 @@ def run_both(backend, problem, starts=True, ends=True, dy=True):
         training=True,
         **uploaded(backend, problem.masks),
     )
-    outputs = downloaded(result._asdict())
+    outputs = downloaded(backend, result._asdict())
     gradients = {name: backend.xp.zeros_like(weight) for name, weight in weights.items()}
     dx, dh0, dc0 = operation.backward(
         uploaded(backend, problem.dy) if dy else None,
         gradients,
         **(uploaded(backend, problem.ends) if ends else {}),
     )
-    return outputs, downloaded({"x": dx, "h0": dh0, "c0": dc0, **gradients})
+    return outputs, downloaded(backend, {"x": dx, "h0": dh0, "c0": dc0, **gradients})
 
 
 def largest_error(found, expected):

@@ -26,6 +26,7 @@ from rnnkit.network import (
     Bernoulli,
     Embedding,
     HuberLoss,
+    Inputs,
     PoissonLoss,
     SoftmaxCrossEntropy,
     SquaredError,
@@ -49,7 +50,7 @@ def data_of(lengths, output=None, weighted=False, per_step=False):
         targets = rng.randint(2, size=(n, output.width)).astype(np.float32)
     weights = rng.uniform(0.5, 1.5, size=n).astype(np.float32) if weighted else None
     values = rng.standard_normal((offsets[-1], 3)).astype(np.float32)
-    return TrainingData(values, offsets, targets, weights)
+    return TrainingData(Inputs(values), offsets, targets, weights)
 
 
 def fit(
@@ -250,8 +251,8 @@ def spelled_out():
     labels[:] = [np.array([i % 2]) for i in range(len(EQUAL))]
     tokens = np.arange(EQUAL.sum())[:, None] % 4
     return (
-        TrainingData(data.values, data.offsets, labels),
-        TrainingData((tokens, data.values), data.offsets, data.targets),
+        TrainingData(data.inputs, data.offsets, labels),
+        TrainingData(Inputs(data.inputs.numeric, tokens), data.offsets, data.targets),
     )
 
 
@@ -458,7 +459,7 @@ class TestPlantedBugs:
 
 def rows_of_one_buffer(buffer, n):
     if n > len(buffer._memory):
-        buffer._memory = buffer._xp.empty((n, buffer._width), buffer._dtype)
+        buffer._memory = buffer._backend.xp.empty((n, buffer._width), buffer._dtype)
     return buffer._memory[:n]
 
 
@@ -509,7 +510,7 @@ class TestStandIn:
         backend.add_column_sums(a, sums)
         graph = stream.end_capture()
         for n in (0, 2, 4):
-            assert sums.get().tolist() == [n] * 3
+            assert backend.download(sums).tolist() == [n] * 3
             graph.launch()
 
     def test_memory_given_back(self, captured):

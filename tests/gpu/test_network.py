@@ -18,6 +18,7 @@ from rnnkit.network import (
     CharacterEncoder,
     Embedding,
     HuberLoss,
+    Inputs,
     PoissonLoss,
     QuantileLoss,
     SoftmaxCrossEntropy,
@@ -56,10 +57,7 @@ def loss_and_gradient(network, backend, plan, x, targets, weights):
     decisions = bound.decision(plan, scores)
     bound.backward(dscores)
     (loss,) = backend.to_floats([loss])
-    gradient = bound.flat_gradient
-    if backend.name == "cuda":
-        return loss, gradient.get(), decisions.get()
-    return loss, gradient, decisions
+    return loss, backend.download(bound.flat_gradient), backend.download(decisions)
 
 
 def assert_equal_to_reference(network, gpu, *arguments):
@@ -88,7 +86,7 @@ def test_every_network(name, per_step, cell, gpu):
     rng = np.random.RandomState(1)
     plan = pack(LENGTHS)
     labels = rng.randint(4, size=plan.n_rows if per_step else plan.n_sequences)
-    x = rng.standard_normal((plan.n_rows, 3)).astype(np.float32)
+    x = Inputs(rng.standard_normal((plan.n_rows, 3)).astype(np.float32))
     assert_equal_to_reference(network, gpu, plan, x, labels, None)
 
 
@@ -98,7 +96,7 @@ def test_every_loss(name, weighted, gpu):
     network = initialized(build_network("gru", 3, OUTPUTS[name], per_step=True, hidden_size=5))
     rng = np.random.RandomState(1)
     plan = pack(LENGTHS)
-    x = rng.standard_normal((plan.n_rows, 3))
+    x = Inputs(rng.standard_normal((plan.n_rows, 3)))
     targets = rng.randint(2, size=(plan.n_rows, 3)).astype(float)
     if name == "softmax":
         targets = rng.randint(3, size=plan.n_rows)
@@ -110,7 +108,7 @@ def test_losses_that_stay_on_the_host(gpu):
     """CRF and CTC score whole sequences on the host; everything else of the network does not."""
     rng = np.random.RandomState(1)
     plan = pack(LENGTHS)
-    x = rng.standard_normal((plan.n_rows, 3))
+    x = Inputs(rng.standard_normal((plan.n_rows, 3)))
     field = initialized(build_network("lstm", 3, CRF(4), per_step=True, hidden_size=5))
     labels = rng.randint(4, size=plan.n_rows)
     assert_equal_to_reference(field, gpu, plan, x, labels, rng.uniform(size=8))
@@ -124,9 +122,9 @@ def test_losses_that_stay_on_the_host(gpu):
         bound = temporal.bind(backend, training=True)
         loss, dscores = bound.loss(plan, bound.forward(plan, x), targets, None)
         bound.backward(dscores)
-        results.append((float(loss), backend.xp.asarray(bound.flat_gradient)))
+        results.append((float(loss), backend.download(bound.flat_gradient)))
     assert_close(results[1][0], results[0][0], np.float64, 1000)
-    assert_close(results[1][1].get(), results[0][1], np.float64, 1000)
+    assert_close(results[1][1], results[0][1], np.float64, 1000)
 
 
 def test_tokens(gpu):
@@ -144,7 +142,7 @@ def test_tokens(gpu):
     tokens = np.concatenate(
         [rng.randint(6, size=(plan.n_rows, 1)), rng.randint(5, size=(plan.n_rows, 3))], axis=1
     )
-    x = (tokens, rng.standard_normal((plan.n_rows, 2)))
+    x = Inputs(rng.standard_normal((plan.n_rows, 2)), tokens)
     labels = rng.randint(3, size=plan.n_rows)
     assert_equal_to_reference(network, gpu, plan, x, labels, None)
 
@@ -155,7 +153,7 @@ def training_data(n=30, weighted=True):
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     values = rng.standard_normal((offsets[-1], 3)).astype(np.float32)
     weights = rng.uniform(0.5, 1.5, size=n).astype(np.float32) if weighted else None
-    return TrainingData(values, offsets, rng.randint(2, size=n), weights)
+    return TrainingData(Inputs(values), offsets, rng.randint(2, size=n), weights)
 
 
 def fit(backend, solver="adam", n_epochs=4, data=None, validate=None, **options):
@@ -218,7 +216,7 @@ def test_an_epoch_waits_for_the_gpu_once(options, host_gpu):
 
 def test_a_loss_that_is_not_finite_ends_the_fit_with_the_last_finite_weights(gpu):
     data = training_data()
-    data.values[40, 1] = np.inf
+    data.inputs.numeric[40, 1] = np.inf
     expected, parameters = fit(REFERENCE, data=data)
     found, on_gpu = fit(gpu, data=data)
     assert found.reason == expected.reason == "non_finite"
@@ -251,14 +249,14 @@ def test_states_are_carried_from_step_to_step(gpu):
                 *("lstm", 3, SoftmaxCrossEntropy(2)), per_step=False, hidden_size=5, pooling=pooling
             )
         )
-        x = np.random.RandomState(0).standard_normal((6, 3))
+        x = Inputs(np.random.RandomState(0).standard_normal((6, 3)))
         bound = network.bind(gpu)
-        whole = bound.forward(pack(np.array([6])), x).get()
+        whole = gpu.download(bound.forward(pack(np.array([6])), x))
         states = None
         for step in range(6):
-            scores = bound.forward(pack(np.array([1])), x[step : step + 1], states=states)
+            scores = bound.forward(pack(np.array([1])), x.take(np.array([step])), states=states)
             states = bound.states
-        assert_close(scores.get(), whole, np.float64, 100)
+        assert_close(gpu.download(scores), whole, np.float64, 100)
 
 
 def test_inner_states_and_gates(gpu):
@@ -268,11 +266,11 @@ def test_inner_states_and_gates(gpu):
         )
     )
     plan = pack(LENGTHS)
-    x = np.random.RandomState(0).standard_normal((plan.n_rows, 3))
+    x = Inputs(np.random.RandomState(0).standard_normal((plan.n_rows, 3)))
     bound, expected = network.bind(gpu, training=True), network.bind(REFERENCE, training=True)
     assert_close(
-        bound.hidden_states(plan, x).get(), expected.hidden_states(plan, x), np.float64, 200
+        gpu.download(bound.hidden_states(plan, x)), expected.hidden_states(plan, x), np.float64, 200
     )
     gates = bound.gate_activations(plan, x)
     for name, want in expected.gate_activations(plan, x).items():
-        assert_close(gates[name].get(), want, np.float64, 200)
+        assert_close(gpu.download(gates[name]), want, np.float64, 200)

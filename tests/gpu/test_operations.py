@@ -58,11 +58,11 @@ def test_product(m, k, n, transpose_b, transpose_a, dtype, multiplying):
     found = xp.asarray(out)
     multiplying.product(*arrays, found, accumulate=True, **transposed)
     expected = a.astype(np.float64) @ b
-    assert_close(found.get(), expected + out, dtype, k + 1)
+    assert_close(multiplying.download(found), expected + out, dtype, k + 1)
     multiplying.product(*arrays, found, bias=xp.asarray(bias), **transposed)
-    assert_close(found.get(), expected + bias, dtype, k + 1)
+    assert_close(multiplying.download(found), expected + bias, dtype, k + 1)
     multiplying.product(*arrays, found, **transposed)
-    assert_close(found.get(), expected, dtype, k)
+    assert_close(multiplying.download(found), expected, dtype, k)
 
 
 def test_product_of_part_of_the_columns(multiplying):
@@ -70,7 +70,7 @@ def test_product_of_part_of_the_columns(multiplying):
     out = multiplying.xp.empty((8, 5), np.float32)
     part = multiplying.xp.asarray(a)[:, :8]
     multiplying.product(part, multiplying.xp.asarray(b), out, transpose_a=True)
-    assert_close(out.get(), a[:, :8].astype(np.float64).T @ b, np.float32, 9)
+    assert_close(multiplying.download(out), a[:, :8].astype(np.float64).T @ b, np.float32, 9)
 
 
 @every_dtype
@@ -87,7 +87,7 @@ def test_dense(n_rows, n_inputs, n_outputs, dtype, multiplying):
         dx = dense.backward(x, dy, weight, dweight, dbias)
         outputs.append((y, dx, dweight, dbias))
     for want, got in zip(*outputs):
-        assert_close(got.get(), want, dtype, n_rows + n_inputs + n_outputs)
+        assert_close(multiplying.download(got), want, dtype, n_rows + n_inputs + n_outputs)
     if n_rows == 0:  # the fixture wants to see a product
         multiplying.product(weight, weight, multiplying.xp.empty((2, 2), dtype), transpose_b=True)
 
@@ -107,8 +107,8 @@ def test_softmax_cross_entropy(n, k, weighted, smoothing, dtype, gpu):
     )
     assert COUNTS.waits == 0
     assert_close(float(found), loss, dtype, n * k)
-    assert_close(dfound.get(), dscores, dtype, k)
-    assert_close(gpu.softmax(upload(scores)).get(), REFERENCE.softmax(scores), dtype, k)
+    assert_close(gpu.download(dfound), dscores, dtype, k)
+    assert_close(gpu.download(gpu.softmax(upload(scores))), REFERENCE.softmax(scores), dtype, k)
 
 
 @every_dtype
@@ -120,14 +120,14 @@ def test_clip_norm(n, limit, dtype, gpu):
     norm = gpu.clip_norm(clipped, limit)
     assert COUNTS.waits == 0
     assert_close(float(norm), REFERENCE.clip_norm(gradient, limit), dtype, n)
-    assert_close(clipped.get(), gradient, dtype, n)
+    assert_close(gpu.download(clipped), gradient, dtype, n)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_gradient_that_is_not_finite_is_left_alone(bad, gpu):
     gradient = gpu.xp.asarray(np.array([3.0, bad, 4.0]))
     assert not np.isfinite(float(gpu.clip_norm(gradient, 1.0)))
-    np.testing.assert_array_equal(gradient.get(), [3.0, bad, 4.0])
+    np.testing.assert_array_equal(gpu.download(gradient), [3.0, bad, 4.0])
 
 
 RULES = {
@@ -162,7 +162,7 @@ def test_update(rule, dtype, gpu):
             )
         results.append((parameters, *state.values()))
     for want, got in zip(*results):
-        assert_close(got.get(), want, dtype, 16)
+        assert_close(gpu.download(got), want, dtype, 16)
 
 
 def test_an_unknown_rule_is_refused(gpu):
@@ -177,7 +177,7 @@ def test_rows_are_added_to_the_row_of_their_id(n_rows, gpu):
     found = gpu.xp.asarray(table)
     gpu.add_rows(found, ids, gpu.xp.asarray(rows)[:, 1:4])
     REFERENCE.add_rows(table, ids, rows[:, 1:4])
-    assert_close(found.get(), table, np.float32, max(n_rows, 2))
+    assert_close(gpu.download(found), table, np.float32, max(n_rows, 2))
 
 
 def test_numbers_come_to_the_host_in_one_go(gpu):
@@ -185,6 +185,24 @@ def test_numbers_come_to_the_host_in_one_go(gpu):
     assert COUNTS.waits == 0
     assert gpu.to_floats([1.5, on_gpu, on_gpu]) == [1.5, 2.5, 2.5]
     assert COUNTS.waits == 1
+
+
+def test_an_array_comes_to_the_host(gpu):
+    assert not gpu.on_host
+    array, row = normal(3, 4), np.arange(3)
+    on_gpu = gpu.upload(array)
+    waits = COUNTS.waits
+    np.testing.assert_array_equal(gpu.download(on_gpu), array)
+    assert COUNTS.waits == waits + 1
+    np.testing.assert_array_equal(gpu.download(row), row)  # what was computed on the host
+
+
+@pytest.mark.parametrize("name", ["reference", "cpu"])
+def test_on_the_host_nothing_is_copied(name):
+    backend, array = get_backend(name), normal(3)
+    assert backend.on_host
+    assert backend.upload(array) is array
+    assert backend.download(array) is array
 
 
 def test_an_array_of_another_dtype_is_refused(gpu):
@@ -292,4 +310,4 @@ class TestStandIn:
             np.asarray(array)
 
     def test_fresh_memory_holds_no_number(self, gpu):
-        assert np.isnan(gpu.xp.empty((2, 2)).get()).all()
+        assert np.isnan(gpu.download(gpu.xp.empty((2, 2)))).all()

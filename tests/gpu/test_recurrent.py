@@ -122,12 +122,12 @@ def test_gates_and_inference(cell, option, reverse, gpu):
     expected.forward(problem.plan, problem.x, problem.weights, training=True)
     found.forward(problem.plan, x, weights, training=True)
     for gate in problem.spec.gates:
-        difference = np.abs(found.gate(gate).get() - expected.gate(gate))
+        difference = np.abs(gpu.download(found.gate(gate)) - expected.gate(gate))
         assert difference.max() <= tolerance(np.float64, 15)
     y = REFERENCE.recurrent(problem.spec, np.float64).forward(
         problem.plan, problem.x, problem.weights
     )[0]
-    difference = np.abs(found.forward(problem.plan, x, weights)[0].get() - y)
+    difference = np.abs(gpu.download(found.forward(problem.plan, x, weights)[0]) - y)
     assert difference.max() <= tolerance(np.float64, 15 * problem.plan.n_steps)
     with pytest.raises(RuntimeError, match="training=True"):
         found.backward(None, {})
@@ -140,7 +140,7 @@ def test_zoneout_takes_its_rate_outside_training(gpu):
     uploads = (problem.plan, *(uploaded(gpu, part) for part in arguments[1:]))
     found = gpu.recurrent(problem.spec, np.float64).forward(*uploads)
     for got, want in zip(found, expected):
-        assert np.abs(got.get() - want).max() <= tolerance(np.float64, 100)
+        assert np.abs(gpu.download(got) - want).max() <= tolerance(np.float64, 100)
 
 
 @every_algorithm

@@ -17,6 +17,7 @@ from rnnkit.network import (
     CharacterEncoder,
     Embedding,
     HuberLoss,
+    Inputs,
     PoissonLoss,
     QuantileLoss,
     SoftmaxCrossEntropy,
@@ -51,7 +52,7 @@ class Problem:
         flat = self.network.parameters.flat
         flat += 0.3 * rng.standard_normal(flat.shape)
         self.n_rows = self.plan.n_rows if per_step else self.plan.n_sequences
-        self.x = rng.standard_normal((self.plan.n_rows, n_inputs))
+        self.inputs = Inputs(rng.standard_normal((self.plan.n_rows, n_inputs)))
         self.weights = rng.uniform(0.5, 2.0, self.n_rows)
         if output.weights_per_sequence:
             self.weights = rng.uniform(0.5, 2.0, self.plan.n_sequences)
@@ -71,13 +72,13 @@ class Problem:
         return rng.standard_normal((self.n_rows, k))
 
     def loss(self):
-        scores = self.bound.forward(self.plan, self.x, philox())
+        scores = self.bound.forward(self.plan, self.inputs, philox())
         return self.bound.loss(self.plan, scores, self.targets, self.weights)[0]
 
     def gradients(self):
         """Return the gradient by every parameter, and by x."""
         self.bound.flat_gradient.fill(0)
-        scores = self.bound.forward(self.plan, self.x, philox())
+        scores = self.bound.forward(self.plan, self.inputs, philox())
         _, dscores = self.bound.loss(self.plan, scores, self.targets, self.weights)
         dx = self.bound.backward(dscores.copy())
         return {name: array.copy() for name, array in self.bound.gradients.items()}, dx
@@ -86,7 +87,7 @@ class Problem:
         gradients, dx = self.gradients()
         assert_gradients(gradients, self.loss, dict(self.network.parameters))
         if check_input:
-            assert_gradient(dx, self.loss, self.x, "x")
+            assert_gradient(dx, self.loss, self.inputs.numeric, "x")
 
 
 OUTPUTS = {
@@ -171,7 +172,7 @@ def token_problem(n_numeric, **options):
         word = rng.randint(1, 6, size=1 + row % 4)
         tokens[row, 2 : 2 + len(word)] = word
     tokens[-1] = tokens[0]  # a word that stands twice
-    problem.x = (tokens, problem.x if n_numeric else None)
+    problem.inputs = Inputs(problem.inputs.numeric if n_numeric else None, tokens)
     problem.bound = problem.network.bind(BACKEND, training=True)
     return problem
 
@@ -185,26 +186,26 @@ def test_gradient_of_token_features(n_numeric):
 
 def test_unknown_tokens_are_read_as_id_zero_in_training_only():
     problem = token_problem(0, unknown_rate=0.99)
-    tokens, _ = problem.x
+    tokens = problem.inputs.tokens
     predict = problem.network.bind(BACKEND)
-    expected = predict.forward(problem.plan, problem.x).copy()
-    np.testing.assert_array_equal(predict.forward(problem.plan, problem.x, philox()), expected)
-    noisy = problem.bound.forward(problem.plan, problem.x, philox()).copy()
+    expected = predict.forward(problem.plan, problem.inputs).copy()
+    np.testing.assert_array_equal(predict.forward(problem.plan, problem.inputs, philox()), expected)
+    noisy = problem.bound.forward(problem.plan, problem.inputs, philox()).copy()
     # Drawn in the order (P, columns), float32, before anything else.
     unknown = philox().random((len(tokens), 2), dtype=np.float32) < [0.99, 0.495]
     read = tokens.copy()
     read[:, :2][unknown] = 0
-    np.testing.assert_array_equal(predict.forward(problem.plan, (read, None)), noisy)
+    np.testing.assert_array_equal(predict.forward(problem.plan, Inputs(tokens=read)), noisy)
 
 
 def test_a_word_has_the_same_features_wherever_it_stands():
     problem = token_problem(0)
     bound = problem.network.bind(BACKEND)
-    tokens, _ = problem.x
+    tokens = problem.inputs.tokens
     encoder = bound._operations[0]._parts[1][0]
-    bound.forward(problem.plan, problem.x)
+    bound.forward(problem.plan, problem.inputs)
     features = encoder._output.rows(len(tokens)).copy()
-    bound.forward(pack(np.array([1])), (tokens[2:3], None))
+    bound.forward(pack(np.array([1])), Inputs(tokens=tokens[2:3]))
     assert_close(encoder._output.rows(1)[0], features[2], np.float64, 4)
     np.testing.assert_array_equal(features[0], features[-1])
 
@@ -223,10 +224,12 @@ CARRIED = {
 def test_states_carried_over_cuts_end_in_the_same_scores(name, per_step):
     problem = Problem(SquaredError(1), per_step, lengths=np.array([4, 4, 4]), **CARRIED[name])
     bound = problem.network.bind(BACKEND)
-    whole = bound.forward(problem.plan, problem.x).copy()
+    whole = bound.forward(problem.plan, problem.inputs).copy()
     states, pieces = None, []
     for plan, first, last, _ in windows(problem.plan, 1):
-        pieces.append(bound.forward(plan, problem.x[first:last], states=states).copy())
+        pieces.append(
+            bound.forward(plan, problem.inputs.take(np.arange(first, last)), states=states).copy()
+        )
         states = bound.states
     ended = np.concatenate(pieces) if per_step else pieces[-1]
     # One row per product here and three there: the reference's products may round differently.
@@ -236,13 +239,13 @@ def test_states_carried_over_cuts_end_in_the_same_scores(name, per_step):
 def test_states_are_refused_in_both_directions():
     problem = Problem(SquaredError(1), True, bidirectional=True)
     with pytest.raises(ValueError, match="bidirectional"):
-        problem.bound.forward(problem.plan, problem.x, states=[])
+        problem.bound.forward(problem.plan, problem.inputs, states=[])
 
 
 def test_without_noise_training_and_prediction_agree():
     problem = Problem(SquaredError(1), True, **{**STACKS["everything"], "pooling": "last"})
-    predicted = problem.network.bind(BACKEND).forward(problem.plan, problem.x)
-    assert_close(problem.bound.forward(problem.plan, problem.x), predicted, np.float64, 16)
+    predicted = problem.network.bind(BACKEND).forward(problem.plan, problem.inputs)
+    assert_close(problem.bound.forward(problem.plan, problem.inputs), predicted, np.float64, 16)
 
 
 @pytest.mark.parametrize(
@@ -250,44 +253,44 @@ def test_without_noise_training_and_prediction_agree():
 )
 def test_noise_is_used_in_training_only_and_follows_its_seed(option):
     problem = Problem(SquaredError(1), True, **{option: 0.5})
-    quiet = problem.bound.forward(problem.plan, problem.x).copy()
-    noisy = problem.bound.forward(problem.plan, problem.x, philox()).copy()
-    again = problem.bound.forward(problem.plan, problem.x, philox()).copy()
+    quiet = problem.bound.forward(problem.plan, problem.inputs).copy()
+    noisy = problem.bound.forward(problem.plan, problem.inputs, philox()).copy()
+    again = problem.bound.forward(problem.plan, problem.inputs, philox()).copy()
     predict = problem.network.bind(BACKEND)
     assert not np.array_equal(noisy, quiet)
     np.testing.assert_array_equal(noisy, again)
     np.testing.assert_array_equal(
-        predict.forward(problem.plan, problem.x, philox()),
-        predict.forward(problem.plan, problem.x),
+        predict.forward(problem.plan, problem.inputs, philox()),
+        predict.forward(problem.plan, problem.inputs),
     )
 
 
 def test_hidden_states_and_gates_of_a_layer():
     problem = Problem(SoftmaxCrossEntropy(2), False, n_layers=2, bidirectional=True)
     bound = problem.network.bind(BACKEND)
-    hidden = bound.hidden_states(problem.plan, problem.x)
+    hidden = bound.hidden_states(problem.plan, problem.inputs)
     assert hidden.shape == (problem.plan.n_rows, 6)
     last = np.concatenate(
         [hidden[problem.plan.last_rows(), :3], hidden[: problem.plan.n_sequences, 3:]], axis=1
     )
-    scores = bound.forward(problem.plan, problem.x)
+    scores = bound.forward(problem.plan, problem.inputs)
     p = problem.network.parameters
     assert_close(last @ p["head.weight"].T + p["head.bias"], scores, np.float64, 6)
 
-    gates = bound.gate_activations(problem.plan, problem.x, layer=0)
+    gates = bound.gate_activations(problem.plan, problem.inputs, layer=0)
     assert list(gates) == ["i", "f", "g", "o"]
     assert all(gate.shape == (problem.plan.n_rows, 6) for gate in gates.values())
     first = slice(0, problem.plan.n_sequences)  # forward direction, c_0 = 0: c_1 = i g
-    states = bound.hidden_states(problem.plan, problem.x, layer=0)[first, :3]
+    states = bound.hidden_states(problem.plan, problem.inputs, layer=0)[first, :3]
     parts = {name: gate[first, :3] for name, gate in gates.items()}
     assert_close(parts["o"] * np.tanh(parts["i"] * parts["g"]), states, np.float64, 4)
     with pytest.raises(ValueError, match="layer must lie between -2 and 1"):
-        bound.hidden_states(problem.plan, problem.x, layer=2)
+        bound.hidden_states(problem.plan, problem.inputs, layer=2)
 
 
 def test_attention_weights_sum_to_one_in_each_sequence():
     problem = Problem(SquaredError(1), False, pooling="attention")
-    problem.bound.forward(problem.plan, problem.x)
+    problem.bound.forward(problem.plan, problem.inputs)
     weights = problem.bound.attention_weights
     sums = np.bincount(problem.plan.sequence_of_row(), weights)
     assert_close(sums, np.ones(problem.plan.n_sequences), np.float64, 4)
@@ -309,9 +312,9 @@ def test_the_same_numbers_are_drawn_for_both_dtypes():
 def test_copies_give_the_same_scores_and_share_nothing(copied):
     problem = token_problem(2)
     twin = copied(problem.network)
-    scores = problem.network.bind(BACKEND).forward(problem.plan, problem.x).copy()
+    scores = problem.network.bind(BACKEND).forward(problem.plan, problem.inputs).copy()
     problem.network.parameters.flat[:] = 0
-    np.testing.assert_array_equal(twin.bind(BACKEND).forward(problem.plan, problem.x), scores)
+    np.testing.assert_array_equal(twin.bind(BACKEND).forward(problem.plan, problem.inputs), scores)
     twin.parameters["head.bias"][0] = 17.0
     assert 17.0 in twin.parameters.flat
 

@@ -69,7 +69,7 @@ def test_parts_add_up_to_the_whole(output, max_rows):
     if isinstance(output, CTC):
         labels = np.empty(10, dtype=object)
         labels[:] = [np.array([i % 2]) for i in range(10)]
-        data = TrainingData(data.values, data.offsets, labels)
+        data = TrainingData(data.inputs, data.offsets, labels)
     network = toy_network(output, per_step=True)
     whole = Case(network, data)
     split = Case(network, data, max_rows=max_rows)
@@ -88,7 +88,7 @@ def test_integer_weights_repeat_and_remove_sequences(per_step):
     weights = counts.astype(float)
     if per_step:
         weights = np.repeat(weights, np.diff(data.offsets))
-    weighted = TrainingData(data.values, data.offsets, data.targets, weights)
+    weighted = TrainingData(data.inputs, data.offsets, data.targets, weights)
     network = toy_network(per_step=per_step)
     cases = [Case(network, d, alpha=0.1) for d in (weighted, repeated)]
     assert_close(cases[0].mean_loss(), cases[1].mean_loss(), np.float64, 100)
@@ -142,11 +142,11 @@ def test_gradients_end_at_the_cut():
 
     (first, a, b, _), (second, c, d, _) = windows(batch.plan, 2)
     predict = network.bind(BACKEND)
-    predict.forward(first, data.values[batch.rows[a:b]])
+    predict.forward(first, data.inputs.take(batch.rows[a:b]))
     states = predict.states  # held fixed while the parameters are varied
 
     def loss():
-        scores = predict.forward(second, data.values[batch.rows[c:d]], states=states)
+        scores = predict.forward(second, data.inputs.take(batch.rows[c:d]), states=states)
         return predict.loss(second, scores, data.targets[batch.sequences], None)[0]
 
     assert_gradients(computed, loss, dict(network.parameters))

@@ -81,7 +81,7 @@ def test_sample_weights_repeat_and_remove_sequences(solver):
     data = toy_data(8)
     counts = np.array([2, 0, 1, 3, 1, 0, 1, 2])
     repeated = select(data, np.repeat(np.arange(8), counts))
-    weighted = TrainingData(data.values, data.offsets, data.targets, counts.astype(float))
+    weighted = TrainingData(data.inputs, data.offsets, data.targets, counts.astype(float))
     networks = []
     for fitted in (weighted, repeated):
         network = toy_network()
@@ -96,11 +96,11 @@ def test_a_minibatch_without_weight_is_passed_over():
     backend = RecordingBackend()
     network = toy_network()
     trainer = Trainer(network, backend, batch_size=4, shuffle=False)
-    result = trainer.fit(TrainingData(data.values, data.offsets, data.targets, weights), 3)
+    result = trainer.fit(TrainingData(data.inputs, data.offsets, data.targets, weights), 3)
     assert len(backend.rates) == 3
     assert np.isfinite(result.loss_curve).all()
     with pytest.raises(ValueError, match="weights must have a positive sum"):
-        trainer.fit(TrainingData(data.values, data.offsets, data.targets, 0 * weights), 1)
+        trainer.fit(TrainingData(data.inputs, data.offsets, data.targets, 0 * weights), 1)
 
 
 @pytest.mark.parametrize("options", [{}, {"dropout": 0.2, "recurrent_dropout": 0.2}])
@@ -220,13 +220,13 @@ def test_an_interrupt_restores_the_best_weights_of_validation():
 
 def exploding(solver, **options):
     data = toy_data()
-    targets = data.values[data.offsets[:-1], :1]
+    targets = data.inputs.numeric[data.offsets[:-1], :1]
     network = toy_network(SquaredError(1))
     recorder = Recorder(network)
     trainer = make_trainer(network, solver, callbacks=[recorder], **options)
     start = network.parameters.flat.copy()
     with np.errstate(all="ignore"):
-        result = trainer.fit(TrainingData(data.values, data.offsets, targets), 50)
+        result = trainer.fit(TrainingData(data.inputs, data.offsets, targets), 50)
     return network, [start, *recorder.weights], result
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnnkit.network import SoftmaxCrossEntropy, build_network
+from rnnkit.network import Inputs, SoftmaxCrossEntropy, build_network
 from rnnkit.sequences import batch_of
 from rnnkit.training import TrainingData
 
@@ -17,7 +17,7 @@ def toy_data(n=24, per_step=False, seed=0, weighted=False, dtype=np.float64):
     if not per_step:
         targets = targets[offsets[:-1]]
     weights = rng.uniform(0.5, 2.0, len(targets)).astype(dtype) if weighted else None
-    return TrainingData(values, offsets, targets, weights)
+    return TrainingData(Inputs(values), offsets, targets, weights)
 
 
 def toy_network(output=None, per_step=False, seed=0, **options):
@@ -35,7 +35,7 @@ def select(data, indices, weights=None):
     rows = np.concatenate(pieces)
     per_step = len(data.targets) != len(data.offsets) - 1
     targets = data.targets[rows if per_step else np.asarray(indices)]
-    return TrainingData(data.values[rows], offsets, targets, weights)
+    return TrainingData(data.inputs.take(rows), offsets, targets, weights)
 
 
 def everything(data):

@@ -1,4 +1,4 @@
-"""The chains of a packed minibatch: from step to step for all sequences at once.
+"""The steps of a packed minibatch, walked for all its sequences at once.
 
 What the outputs that score whole sequences (CRF, CTC) have in common. They compute on the host
 in float64, elementwise over the sequences of a step, so that a sequence's numbers do not
@@ -7,17 +7,14 @@ depend on the batch it stands in.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend
 from rnnkit.sequences import Plan
 
-__all__ = ["Chains", "to_host"]
+__all__ = ["PackedSteps"]
 
 
-class Chains:
+class PackedSteps:
     """How the n non-empty ones of the B sequences of a plan go through its P packed rows.
 
     Parameters
@@ -59,10 +56,3 @@ class Chains:
     def weights(self, weights: np.ndarray | None) -> np.ndarray:
         """Return the weights (B,) of the non-empty sequences as float64, None meaning ones."""
         return np.ones(self.n) if weights is None else weights[: self.n].astype(np.float64)
-
-
-def to_host(array: Array, backend: Backend) -> Any:
-    """Return an array of the backend's module as a NumPy array; None stays None."""
-    if array is None or isinstance(array, np.ndarray):
-        return array
-    return backend.xp.asnumpy(array)

@@ -1,0 +1,586 @@
+"""Small models whose every bit is recorded, so that a change that should change none is seen.
+
+    python tests/golden/models.py            # a line per instruction set and model: hashes
+    python tests/golden/models.py --write    # records them in values.json
+
+A line holds the hash of the trained weights (with the curves of the training) and that of
+everything the model answers. Only a commit that means to change results records anew, and says
+why.
+
+Letters: N sequences, T steps, I features of a step, H hidden units, K outputs.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.linalg
+from sklearn.frozen import FrozenEstimator
+
+import rnnkit
+from rnnkit import functional, training
+
+VALUES = Path(__file__).with_name("values.json")
+REFERENCE = "reference"  # the NumPy backend, beside the names of instruction sets
+CELLS = ("RNN", "LSTM", "GRU")
+N, T, I = 12, 6, 3  # noqa: E741 the letters of the docstring
+
+# The data are small multiples of a power of two: exact in both dtypes and on every machine.
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.RandomState(seed).randint(-64, 65, size=shape) / 32.0
+
+
+def steps_of(seed: int = 1) -> np.ndarray:
+    return np.random.RandomState(seed).randint(3, T + 1, size=N)
+
+
+class Data(NamedTuple):
+    """X and y of any form, with the real steps of every sequence."""
+
+    X: Any
+    y: Any
+    steps: np.ndarray
+    call: dict[str, Any] = {}  # what every method takes besides X
+
+    def head(self, n: int) -> "Data":
+        return self._replace(X=self.X[:n], y=self.y[:n], steps=self.steps[:n])
+
+
+def ragged(targets: Callable[[np.ndarray], Any], dtype: str = "f8", seed: int = 0) -> Data:
+    """N sequences of T_i steps, and what `targets` makes of each."""
+    steps = steps_of(seed + 1)
+    X = [x[:t].astype(dtype) for x, t in zip(numbers(N, T, I, seed=seed), steps)]
+    return Data(X, [targets(x) for x in X], steps)
+
+
+def label(x: np.ndarray) -> str:
+    return ("down", "level", "up")[int(x[-1, 0] > -1) + int(x[-1, 0] > 0.5)]
+
+
+def several_labels(x: np.ndarray) -> list[int]:
+    return [int(value > 0) for value in x[-1]]
+
+
+def number(x: np.ndarray) -> float:
+    return float(x[-1].sum() + x[0, 0] / 2)
+
+
+def count(x: np.ndarray) -> float:
+    return float(abs(x).sum() // 4)
+
+
+def vector(x: np.ndarray) -> list[float]:
+    return [float(x[-1, 0]), float(x[0].sum())]
+
+
+def tags(x: np.ndarray) -> list[str]:
+    return ["up" if value > 0 else "down" for value in x[:, 0]]
+
+
+def several_tags(x: np.ndarray) -> np.ndarray:
+    return (x[:, :2] > 0).astype(int)
+
+
+def step_numbers(x: np.ndarray) -> np.ndarray:
+    return x.sum(axis=1) / 2
+
+
+def step_counts(x: np.ndarray) -> np.ndarray:
+    return abs(x).sum(axis=1) // 2
+
+
+def next_steps(x: np.ndarray) -> np.ndarray:
+    return np.roll(x, -1, axis=0) / 2
+
+
+def label_list(x: np.ndarray) -> list[str]:
+    words = (["a"], ["a", "b"], ["b"], ["b", "a"], [])
+    return words[int(abs(x[0, 0]) * 32) % len(words)]
+
+
+TARGETS = {
+    "Classifier": label,
+    "Regressor": number,
+    "SequenceTagger": tags,
+    "SequenceRegressor": next_steps,
+    "SequenceLabeller": label_list,
+}
+
+
+def tokens(columns: int, targets: Callable[[np.ndarray], Any]) -> Data:
+    """Sequences of token ids below 6."""
+    steps = steps_of()
+    ids = np.random.RandomState(2).randint(0, 6, size=(N, T, columns))
+    X = [x[:t] for x, t in zip(ids, steps)]
+    return Data(X, [targets(x - 2.0) for x in X], steps)
+
+
+def forms() -> dict[str, Data]:
+    """One set of sequences, with tags, in every form that X may have; some have I = 1."""
+    dense, steps, whole = numbers(N, T, I), steps_of(), np.full(N, T)
+    sequences = [x[:t] for x, t in zip(dense, steps)]
+    beyond = np.arange(T) >= steps[:, None]
+    padded = np.where(beyond[:, :, None], np.nan, dense)
+    every, real = [tags(x) for x in dense], [tags(x) for x in sequences]
+    objects = np.empty(N, dtype=object)
+    objects[:] = sequences
+    rows, thin = dense[:, :, 0], [x[:, 0] for x in sequences]
+    columns = [f"t{t}" for t in range(T)]
+    return {
+        "list": Data(sequences, real, steps),
+        "array": Data(dense, every, whole),
+        "array, lengths": Data(padded, every, steps, {"lengths": steps}),
+        "tuple": Data(tuple(sequences), real, steps),
+        "object array": Data(objects, real, steps),
+        "Sequences": Data(rnnkit.Sequences.from_list(sequences), real, steps),
+        "rows": Data(rows, every, whole),
+        "rows, lengths": Data(padded[:, :, 0], every, steps, {"lengths": steps}),
+        "rows, step_features": Data(dense.reshape(N, -1), every, whole),
+        "frame": Data(pd.DataFrame(rows, columns=columns), every, whole),
+        "list of 1-D": Data(thin, real, steps),
+        "list of lists": Data([x.tolist() for x in thin], real, steps),
+        "list of equal lists": Data(rows.tolist(), every, whole),
+    }
+
+
+class Model(NamedTuple):
+    """An estimator before its training, what it learns and how."""
+
+    estimator: Any
+    data: Data
+    fit: Callable[[Any, Data], Any]
+
+
+def fit_once(estimator: Any, data: Data, **arguments: Any) -> Any:
+    return estimator.fit(data.X, data.y, **data.call, **arguments)
+
+
+def fit_weighted(estimator: Any, data: Data) -> Any:
+    return fit_once(estimator, data, sample_weight=np.arange(N) % 4 / 2)
+
+
+def fit_step_weighted(estimator: Any, data: Data) -> Any:
+    weights = [np.arange(t) % 3 / 2 + 0.5 for t in data.steps]
+    return fit_once(estimator, data, sample_weight=weights)
+
+
+def fit_validated(estimator: Any, data: Data) -> Any:
+    return fit_once(estimator, data, validation_data=(data.X[:5], data.y[:5]))
+
+
+def fit_twice(estimator: Any, data: Data) -> Any:
+    return fit_once(fit_once(estimator, data), data.head(7))
+
+
+def fit_partially(estimator: Any, data: Data) -> Any:
+    """Three calls of `partial_fit`, the second with fewer sequences."""
+    labels = isinstance(data.y[0], str)
+    first = {"classes": np.unique(data.y)} if labels else {}
+    estimator.partial_fit(data.X, data.y, **first)
+    estimator.partial_fit(data.X[:7], data.y[:7])
+    return estimator.partial_fit(data.X, data.y)
+
+
+def models(device: str = "cpu") -> dict[str, Model]:
+    """Return every model by its name."""
+    table: dict[str, Model] = {}
+
+    def add(
+        name: str,
+        kind: str,
+        data: Data | None = None,
+        fit: Callable[[Any, Data], Any] = fit_once,
+        dtype: str = "f8",
+        **parameters: Any,
+    ) -> None:
+        settings: dict[str, Any] = dict(
+            hidden_size=7, max_iter=2, batch_size=5, learning_rate_init=0.03, random_state=0
+        )
+        task = kind.removeprefix("RNN").removeprefix("LSTM").removeprefix("GRU")
+        estimator = getattr(rnnkit, kind)(**{**settings, **parameters, "device": device})
+        assert name not in table, name
+        table[name] = Model(estimator, data or ragged(TARGETS[task], dtype), fit)
+
+    for position, task in enumerate(TARGETS):
+        for cell, sizes in zip(CELLS, ((5, 18), (13, 8), (11, 16))):
+            for dtype, size in zip(("f4", "f8"), sizes):
+                name, kind = f"{cell} {task} {dtype}", cell + task
+                add(name, kind, dtype=dtype, hidden_size=size + position % 2)
+
+    noise = dict(dropout=0.25, input_dropout=0.2, recurrent_dropout=0.3, input_noise=0.1)
+    for cell, size in zip(CELLS, (9, 6, 17)):
+        dtype = "f4" if cell == "GRU" else "f8"
+        both = dict(n_layers=2, bidirectional=True, zoneout=0.1, **noise)
+        add(f"{cell} noise, 2 layers, both ways", f"{cell}Classifier", dtype=dtype,
+            hidden_size=size, **both)  # fmt: skip
+        add(f"{cell} layer_norm", f"{cell}SequenceTagger", hidden_size=size, layer_norm=True)
+        add(f"{cell} cell_clip", f"{cell}Regressor", dtype="f4", hidden_size=size, cell_clip=0.5)
+        add(f"{cell} zoneout", f"{cell}SequenceRegressor", dtype="f4", zoneout=0.2)
+        add(f"{cell} bptt_steps", f"{cell}SequenceTagger", dtype="f4", bptt_steps=2, n_layers=2)
+        add(f"{cell} bf16", f"{cell}Classifier", hidden_size=18, precision="bf16", n_layers=2)
+    for name in ("sigmoid", "softsign", "relu", "hard_sigmoid", "linear", "scaled_tanh"):
+        add(f"activation {name}", "RNNClassifier", dtype="f4", activation=name)
+    leaky, hard = ("leaky_relu", 0.1), ("hard_sigmoid", 0.25, 0.5)
+    add("activation leaky_relu", "GRUClassifier", activation=leaky, gate_activation=hard)
+    add("gate_activation softsign", "LSTMClassifier", gate_activation="softsign",
+        activation="softsign")  # fmt: skip
+    add("peephole", "LSTMClassifier", peephole=True, hidden_size=9)
+    add("peephole f4, clip, both ways", "LSTMSequenceTagger", dtype="f4", peephole=True,
+        cell_clip=0.8, bidirectional=True, hidden_size=17)  # fmt: skip
+    add("coupled_gates", "LSTMClassifier", coupled_gates=True, forget_bias=2.0, hidden_size=10)
+    add("coupled_gates, peephole, layer_norm", "LSTMRegressor", dtype="f4", coupled_gates=True,
+        peephole=True, layer_norm=True)  # fmt: skip
+    for dtype, size in (("f4", 17), ("f8", 9)):
+        add(f"reset before {dtype}", "GRUClassifier", dtype=dtype, reset="before",
+            hidden_size=size, n_layers=2, recurrent_dropout=0.2)  # fmt: skip
+    add("gate_bias chrono LSTM", "LSTMClassifier", gate_bias="chrono")
+    add("gate_bias chrono GRU", "GRUClassifier", gate_bias="chrono")
+    add("gate_bias dict", "LSTMRegressor", gate_bias={"i": -1, "o": 0.5})
+
+    for pooling in ("mean", "max", "attention"):
+        add(f"pooling {pooling}", "GRUClassifier", pooling=pooling, bidirectional=True)
+        add(f"pooling {pooling} f4", "LSTMRegressor", dtype="f4", pooling=pooling)
+
+    add("tokens", "GRUClassifier", tokens(1, label), embedding_dim=5, token_dropout=0.5)
+    add("tokens, columns", "LSTMSequenceTagger", tokens(2, tags), embedding_dim=(5, 3),
+        n_tokens=(8, None), dropout=0.2, input_dropout=0.2)  # fmt: skip
+    add("tokens, spelling", "GRUSequenceTagger", tokens(5, tags), embedding_dim=4,
+        spelling_columns=4, character_dim=3, character_hidden_size=5,
+        bidirectional=True)  # fmt: skip
+
+    add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
+    add("class_weight balanced", "GRUClassifier", class_weight="balanced")
+    add("class_weight dict", "LSTMSequenceTagger", class_weight={"up": 2.0, "down": 0.5})
+    add("sample_weight", "LSTMClassifier", fit=fit_weighted, class_weight="balanced")
+    add("sample_weight Regressor", "GRURegressor", fit=fit_weighted)
+    add("sample_weight of steps", "GRUSequenceTagger", fit=fit_step_weighted)
+    add("several labels", "LSTMClassifier", ragged(several_labels))
+    add("several labels a step", "GRUSequenceTagger", ragged(several_tags, "f4"))
+    add("crf", "LSTMSequenceTagger", dtype="f4", output="crf", fit=fit_weighted)
+    add("crf, both ways", "GRUSequenceTagger", output="crf", bidirectional=True)
+    add("beam_width", "GRUSequenceLabeller", beam_width=4, max_iter=4)
+
+    add("several outputs", "LSTMRegressor", ragged(vector))
+    add("a number a step", "LSTMSequenceRegressor", ragged(step_numbers, "f4"))
+    for loss in ("absolute", "huber", "quantile"):
+        add(f"loss {loss}", "GRURegressor", loss=loss, huber_delta=0.5, quantile=0.8)
+        add(f"loss {loss} a step", "LSTMSequenceRegressor", ragged(next_steps, "f4"), loss=loss,
+            huber_delta=0.5, quantile=0.8)  # fmt: skip
+    add("loss poisson", "LSTMRegressor", ragged(count, "f4"), loss="poisson")
+    add("loss poisson a step", "GRUSequenceRegressor", ragged(step_counts), loss="poisson")
+
+    for solver in ("adamw", "sgd", "nesterov", "rmsprop", "adagrad", "adadelta", "lbfgs"):
+        add(f"solver {solver}", "GRUClassifier", solver=solver, alpha=1e-3)
+    add("solver lbfgs f4", "LSTMRegressor", dtype="f4", solver="lbfgs", max_iter=3)
+    add("solver object", "LSTMClassifier", dtype="f4", l1=1e-3, alpha=1e-3,
+        solver=training.RMSProp(momentum=0.5))  # fmt: skip
+    for schedule in ("invscaling", "adaptive", "linear", "cosine"):
+        add(f"learning_rate {schedule}", "LSTMClassifier", learning_rate=schedule, max_iter=4,
+            tol=10.0, n_iter_no_change=1)  # fmt: skip
+    add("clip_norm", "LSTMRegressor", clip_norm=0.02, solver="sgd")
+    add("clip_value", "LSTMRegressor", clip_value=0.01, clip_norm=None, solver="sgd")
+    add("shuffle False", "GRUClassifier", shuffle=False, batch_size="auto")
+    add("early_stopping", "GRURegressor", early_stopping=True, validation_fraction=0.25,
+        max_iter=4, n_iter_no_change=2)  # fmt: skip
+    add("validation_data", "LSTMClassifier", fit=fit_validated, max_iter=3)
+    add("warm_start", "LSTMClassifier", fit=fit_twice, warm_start=True)
+    add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)
+    add("partial_fit Regressor", "LSTMRegressor", fit=fit_partially, learning_rate="cosine")
+
+    for name, data in forms().items():
+        step_features = I if name == "rows, step_features" else 1
+        add(f"X as {name}", "GRUSequenceTagger", data, step_features=step_features)
+    for name in ("rows, step_features", "rows, lengths", "frame", "list of equal lists"):
+        data = forms()[name]._replace(y=list("abcabcabcabc"))
+        step_features = I if name == "rows, step_features" else 1
+        add(f"a label for X as {name}", "LSTMClassifier", data, step_features=step_features)
+    return table
+
+
+# What is hashed. Results per step are hashed by the values of the real steps alone, one sequence
+# after the other: not by the container they come in, nor by what fills a dense one beyond a
+# sequence's length.
+
+
+def real_steps(result: Any, steps: np.ndarray) -> np.ndarray:
+    """Return per-step results of any form as one array (ΣT, ...)."""
+    if isinstance(result, rnnkit.Sequences):
+        return result.values
+    if isinstance(result, np.ndarray) and result.ndim > 1:
+        result = [of_sequence[:t] for of_sequence, t in zip(result, steps)]
+    return np.concatenate([np.asarray(piece) for piece in result])
+
+
+def answers_of(model: Any, data: Data) -> list[np.ndarray]:
+    """Return all that a trained model tells about the data, always in the same order."""
+    X, call, steps = data.X, data.call, data.steps
+    per_step = "Sequence" in type(model).__name__
+    tells_lists = type(model).__name__.endswith("Labeller")
+    read = (lambda result: real_steps(result, steps)) if per_step else np.asarray
+    predicted = model.predict(X, **call)
+    found = [np.concatenate(list(predicted)) if tells_lists else read(predicted)]
+    if hasattr(model, "predict_proba"):
+        found.append(read(model.predict_proba(X, **call)))
+    found.append(np.asarray(model.score(X, data.y, **call)))
+    for layer in (0, -1):
+        found.append(real_steps(model.hidden_states(X, layer=layer, **call), steps))
+        gates = model.gate_activations(X, layer=layer, **call)
+        found += [real_steps(gates[gate], steps) for gate in sorted(gates)]
+    if hasattr(model, "forecast") and len(np.shape(data.y[0])) == 2 and not model.bidirectional:
+        found.append(model.forecast(X, 3, **call))
+    if not (model.bidirectional or tells_lists or getattr(model, "output", "") == "crf"):
+        found += streamed(model, data)
+    return found
+
+
+def streamed(model: Any, data: Data) -> list[np.ndarray]:
+    """Return what a stream tells about the first sequence and keeps after it."""
+    stream = model.stream()
+    table = data.X.to_numpy() if isinstance(data.X, pd.DataFrame) else data.X
+    first = np.asarray(next(iter(table)))
+    first = first.reshape(-1, model.step_features) if first.ndim == 1 else first
+    found = [np.asarray(stream.step(x)) for x in first[: data.steps[0]]]
+    if hasattr(model, "predict_proba"):
+        found.append(stream.predict_proba())
+    states = [state for of_layer in stream.state for state in of_layer if state is not None]
+    return found + [np.asarray(state) for state in states]
+
+
+def knowledge_of(model: Any) -> list[np.ndarray]:
+    """Return the weights by the order of their names, and the curves of the training."""
+    weights = model.weights_
+    curves = (model.loss_curve_, model.validation_scores_ or [], [model.n_iter_, model.t_])
+    return [weights[name] for name in sorted(weights)] + [np.asarray(curve) for curve in curves]
+
+
+def digest(arrays: list[np.ndarray]) -> str:
+    """Return a hash of dtypes, shapes and bytes; text and objects count by their values."""
+    sums = hashlib.blake2b(digest_size=5)
+    for array in arrays:
+        if array.dtype.kind in "OUS":
+            content = json.dumps([str(value) for value in array.ravel()]).encode()
+            kind = "text"
+        else:
+            content, kind = np.ascontiguousarray(array).tobytes(), array.dtype.str
+        sums.update(f"{kind} {array.shape} ".encode() + content)
+    return sums.hexdigest()
+
+
+def size_of(arrays: list[np.ndarray]) -> float:
+    """Return the 2-norm of all floating-point numbers in the arrays."""
+    return math.sqrt(sum(np.square(a.astype("f8")).sum() for a in arrays if a.dtype.kind == "f"))
+
+
+class Result(NamedTuple):
+    """What is recorded of a model: hashes and sizes of knowledge and answers, and its dtype."""
+
+    weights: str
+    answers: str
+    dtype: str
+    weights_size: float
+    answers_size: float
+
+    @property
+    def bits(self) -> str:
+        return f"{self.weights} {self.answers}"
+
+
+def result_of(
+    knowledge: list[np.ndarray], answers: list[np.ndarray], precision: str = "full"
+) -> Result:
+    dtype = "bf16" if precision == "bf16" else knowledge[0].dtype.str[1:]
+    return Result(digest(knowledge), digest(answers), dtype, size_of(knowledge), size_of(answers))
+
+
+def feature_results(device: str) -> dict[str, Result]:
+    """Return the results of `RecurrentFeatures` with each of its poolings."""
+    data, results = ragged(label, "f4"), {}
+    classifier = rnnkit.LSTMClassifier(
+        9, bidirectional=True, n_layers=2, max_iter=2, random_state=0, device=device
+    ).fit(data.X, data.y)
+    for pooling in ("last", "mean", "max"):
+        frozen = FrozenEstimator(classifier) if pooling == "max" else classifier
+        features = rnnkit.RecurrentFeatures(frozen, pooling=pooling, layer=0)
+        answers = [features.fit(data.X, data.y).transform(data.X)]
+        results[f"features {pooling}"] = result_of(knowledge_of(classifier), answers)
+    return results
+
+
+def layer_weights(
+    cell: str, n_layers: int, directions: int, dtype: str, peephole: bool, norm: bool
+) -> dict[str, np.ndarray]:
+    """Return weights for `rnnkit.functional.recurrent` with H = 6."""
+    size, weights = 6, {}
+    rows = {"rnn": 1, "lstm": 4, "gru": 3}[cell] * size
+    for layer in range(n_layers):
+        width = I if layer == 0 else size * directions
+        shapes = {"weight_ih": (rows, width), "weight_hh": (rows, size)}
+        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
+        if peephole:
+            shapes["peephole"] = (3 * size,)
+        if norm:
+            shapes |= {"norm_ih": (rows,), "norm_hh": (rows,)}
+        if norm and cell == "lstm":
+            shapes |= {"norm_c": (size,), "norm_c_bias": (size,)}
+        for suffix in ("", "_reverse")[:directions]:
+            for name, shape in shapes.items():
+                values = numbers(*shape, seed=len(weights)) / 4
+                weights[f"{name}_l{layer}{suffix}"] = values.astype(dtype)
+    return weights
+
+
+def functional_results(backend: str) -> dict[str, Result]:
+    """Return the results of `rnnkit.functional`: states, gradients and single steps."""
+    results = {}
+    cases: list[tuple[str, str, int, int, dict[str, Any]]] = [
+        ("rnn", "f4", 1, 1, {"activation": "relu", "reverse": True}),
+        ("rnn", "f8", 2, 2, {"activation": ("tanh", "softsign")}),
+        ("lstm", "f4", 2, 2, {"cell_clip": 0.7}),
+        ("lstm", "f8", 1, 1, {"coupled_gates": True, "output_activation": "softsign"}),
+        ("lstm peephole", "f8", 2, 1, {}),
+        ("lstm norm", "f4", 1, 2, {}),
+        ("gru", "f4", 2, 1, {"gate_activation": "hard_sigmoid"}),
+        ("gru", "f8", 1, 2, {"reset": "before"}),
+        ("gru norm", "f8", 1, 1, {}),
+    ]
+    for text, dtype, n_layers, directions, options in cases:
+        cell, _, extra = text.partition(" ")
+        weights = layer_weights(
+            cell, n_layers, directions, dtype, extra == "peephole", extra == "norm"
+        )
+        common = dict(cell=cell, n_layers=n_layers, backend=backend, **options)
+        rows = n_layers * directions
+        named = ("h0", "c0") if cell == "lstm" else ("h0",)
+        states = {name: (numbers(rows, N, 6, seed=5) / 4).astype(dtype) for name in named}
+        steps, x = steps_of(), numbers(N, T, I).astype(dtype)
+        lengths = steps.copy()
+        lengths[3] = 0
+        output = functional.recurrent(
+            x, weights, lengths=lengths, bidirectional=directions == 2, **states, **common
+        )
+        dy = numbers(*output.y.shape, seed=7).astype(dtype)
+        dh_n = numbers(*output.h_n.shape, seed=8).astype(dtype)
+        gradients = output.backward(dy, dh_n=dh_n)
+        answers = [real_steps(output.y, lengths), output.h_n]
+        answers += [output.c_n] if cell == "lstm" else []
+        if directions == 1 and not options.get("reverse"):
+            stream = functional.RecurrentStream(weights, **common)
+            answers += [stream.step(step).copy() for step in x[0]]
+        results[f"functional {text} {dtype}, layers {n_layers}, directions {directions}"] = (
+            result_of([np.asarray(gradients[name]) for name in sorted(gradients)], answers)
+        )
+    return results
+
+
+def results_here(device: str) -> dict[str, Result]:
+    """Train every model in this process, with the instruction set it has."""
+    results = {}
+    for name, (estimator, data, fit) in models(device).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = fit(estimator, data)
+            knowledge, answers = knowledge_of(model), answers_of(model, data)
+            results[name] = result_of(knowledge, answers, model.precision)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results |= feature_results(device)
+    return results | functional_results(device)
+
+
+def fingerprint() -> str:
+    """Return a hash of what a model's bits rest on beside rnnkit's own text.
+
+    That is NumPy, SciPy, BLAS, LAPACK and libm, by what they return, and the instructions that
+    the core uses. Machines with one fingerprint are expected to give the same bits.
+    """
+    rng = np.random.RandomState(0)
+    found = [rng.standard_normal(99), rng.uniform(-1, 1, 99), rng.standard_gamma(2.0, 9)]
+    for dtype in (np.float32, np.float64):
+        x = (np.arange(-200, 200) / 37).astype(dtype)
+        with np.errstate(all="ignore"):
+            found += [f(x) for f in (np.exp, np.log, np.log1p, np.tanh, np.sqrt, np.cos)]
+        found += [x.sum(keepdims=True), np.logaddexp(x, x[::-1]), np.power(abs(x), 1.5)]
+        for n, k, m in ((5, 3, 7), (18, 6, 5), (40, 13, 52), (1, 12, 9)):
+            a, b = np.resize(x, (n, k)), np.resize(x[::-1], (k, m))
+            product = scipy.linalg.get_blas_funcs("gemm", (a, b))
+            found += [a @ b, a @ b[:, 0], product(1.0, a, b), np.einsum("nk,km->nm", a, b)]
+            found.append(np.linalg.qr(a + np.eye(n, k))[0])
+    found.append(np.array([f(0.7) for f in (math.exp, math.log, math.cos, math.tanh, math.sqrt)]))
+    core = (rnnkit.show_config(mode="dicts") or {})["core"]
+    return digest([*found, np.array([core["isa_in_use"], core["bfloat16"]])])
+
+
+def variants() -> tuple[str, ...]:
+    """Return the instruction sets of this machine, and the reference."""
+    core = (rnnkit.show_config(mode="dicts") or {})["core"]
+    return (*core["isa_available"], REFERENCE)
+
+
+def results_of(variant: str) -> tuple[str, dict[str, Result]]:
+    """Train every model; return the fingerprint and the results by the models' names.
+
+    This takes a process of its own: the core reads RNNKIT_ISA when it is loaded.
+    """
+    device, isa = (REFERENCE, "") if variant == REFERENCE else ("cpu", variant)
+    child = subprocess.run(
+        [sys.executable, __file__, "--child", device],
+        env={**os.environ, "RNNKIT_ISA": isa},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    machine, results = json.loads(child.stdout)
+    return machine, {name: Result(*result) for name, result in results.items()}
+
+
+def read_values() -> dict[str, Any]:
+    """Return what is recorded: "bits" by variant, fingerprint and model; "sizes" by model."""
+    return json.loads(VALUES.read_text())
+
+
+def write_values(found: dict[str, tuple[str, dict[str, Result]]]) -> None:
+    """Record results; those of other machines stay if this machine's have not changed."""
+    values = read_values() if VALUES.exists() else {"bits": {}}
+    for variant, (machine, results) in found.items():
+        bits = {name: result.bits for name, result in results.items()}
+        others = values["bits"].get(variant, {})
+        if others.get(machine, bits) != bits:
+            others = {}
+        values["bits"][variant] = {**others, machine: bits}
+    _, results = found[min(found)]
+    values["sizes"] = {
+        name: f"{r.dtype} {r.weights_size!r} {r.answers_size!r}" for name, r in results.items()
+    }
+    VALUES.write_text(json.dumps(values, indent=0) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print the hashes of every model.")
+    parser.add_argument("--write", action="store_true", help="record them in values.json")
+    parser.add_argument("--child", metavar="DEVICE", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps([fingerprint(), results_here(arguments.child)]))
+        return
+    found = {variant: results_of(variant) for variant in variants()}
+    for variant, (_, results) in found.items():
+        for name, result in results.items():
+            print(f"{variant:9} {result.bits} {name}")
+    if arguments.write:
+        write_values(found)
+
+
+if __name__ == "__main__":
+    main()
