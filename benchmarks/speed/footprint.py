@@ -45,7 +45,7 @@ print(time.perf_counter() - begin)
 
 def printed_number(code):
     """Return the number that code prints in a fresh interpreter."""
-    command = [sys.executable, "-c", code]
+    command = [sys.executable, "-P", "-c", code]  # -P: the current folder may be bare source
     done = subprocess.run(
         command, env=fresh_environment(), text=True, capture_output=True, check=True
     )
