@@ -30,7 +30,8 @@ __all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "usin
 
 def isa_available() -> tuple[str, ...]:
     """Return the names of the instruction sets this machine can run, slowest first."""
-    return threads.available_isas()
+    names: tuple[str, ...] = threads.available_isas()
+    return names
 
 
 def core_information() -> dict[str, Any]:
@@ -73,23 +74,29 @@ class CpuBackend(HostBackend):
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
-        return RecurrentLayer(spec, dtype)
+        operation: RecurrentOperation = RecurrentLayer(spec, dtype)
+        return operation
 
     def recurrent_step(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
     ) -> StepOperation:
         """Bind one recurrent layer to its weights, for one sequence step by step."""
-        return RecurrentStep(spec, dtype, weights)
+        operation: StepOperation = RecurrentStep(spec, dtype, weights)
+        return operation
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:
         """Bind a dense layer."""
-        return Dense(n_inputs, n_outputs, dtype)
+        operation: DenseOperation = Dense(n_inputs, n_outputs, dtype)
+        return operation
 
     def softmax_cross_entropy(
         self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0
     ) -> tuple[float, Array]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
-        return heads.softmax_cross_entropy(scores, labels, weights, label_smoothing)
+        result: tuple[float, Array] = heads.softmax_cross_entropy(
+            scores, labels, weights, label_smoothing
+        )
+        return result
 
     def softmax(self, scores: Array) -> Array:
         """Return the class probabilities of raw scores."""
@@ -107,7 +114,8 @@ class CpuBackend(HostBackend):
 
     def clip_norm(self, gradient: Array, limit: float) -> float:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
-        return updates.clip_norm(gradient, limit)
+        norm: float = updates.clip_norm(gradient, limit)
+        return norm
 
     def update(
         self,

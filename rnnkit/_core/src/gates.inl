@@ -2,38 +2,34 @@
  *
  * `plain` is a compile-time constant: 1 is the usual cell (tanh, sigmoid, no option on), 0 asks
  * for every option, so that an option that is off costs the usual cell nothing.
- *
- * A row's cell is a long chain of operations, of which a CPU sees only a part at a time. So some
- * rows take the first half of it one after the other, then the second: their chains overlap.
  */
 
 /* Whether the usual cell is asked for, so that the plain bodies serve. */
 RK_INLINE int FN(is_plain)(const rk_call *call) {
-#define RK_IS_OFF(type, name) &&layer->name == 0
+#define RK_IS_OFF(type, name) && layer->name == 0
     const rk_layer_spec *layer = &call->layer;
     return layer->activation.kind == RK_TANH && layer->gate_activation.kind == RK_SIGMOID &&
            layer->output_activation.kind == RK_TANH RK_OPTIONS(RK_IS_OFF) && !call->zoneout_h &&
            !call->recurrent_mask;
 }
 
+RK_INLINE vec FN(clipped)(const rk_layer_spec *layer, vec a) {
+    if (!layer->has_clip)
+        return a;
+    a = v_max(v_set1((real)-layer->clip), a);
+    return v_min(v_set1((real)layer->clip), a);
+}
+
 RK_INLINE vec FN(gate)(const rk_layer_spec *layer, const int plain, vec a) {
     if (plain)
         return v_sigmoid(a);
-    if (layer->has_clip) {
-        a = v_max(v_set1((real)-layer->clip), a);
-        a = v_min(v_set1((real)layer->clip), a);
-    }
-    return v_activate(layer->gate_activation, a);
+    return v_activate(layer->gate_activation, FN(clipped)(layer, a));
 }
 
 RK_INLINE vec FN(candidate)(const rk_layer_spec *layer, const int plain, vec a) {
     if (plain)
         return v_tanh(a);
-    if (layer->has_clip) {
-        a = v_max(v_set1((real)-layer->clip), a);
-        a = v_min(v_set1((real)layer->clip), a);
-    }
-    return v_activate(layer->activation, a);
+    return v_activate(layer->activation, FN(clipped)(layer, a));
 }
 
 /* The slope by the activation's input, zero where the clip holds: there y is f(+-clip). */
@@ -67,6 +63,8 @@ RK_INLINE vec FN(kept_share)(const rk_call *call, const real *masks, ptrdiff_t r
     return call->training ? v_zero() : v_set1((real)call->layer.zoneout);
 }
 
+/* A row's cell is a long chain of operations, of which a CPU sees only a part at a time. So some
+ * rows take the first half of it one after the other, then the second: their chains overlap. */
 RK_INLINE ptrdiff_t FN(end_of_some)(ptrdiff_t first, ptrdiff_t n) {
     return n - first < RK_SIDE_BY_SIDE ? n : first + RK_SIDE_BY_SIDE;
 }
