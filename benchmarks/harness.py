@@ -9,6 +9,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,9 +163,24 @@ def pin(n):
 PROCESSORS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def fresh_environment():
-    """Return an environment for fresh interpreters, with compiled bytecode as users have it."""
-    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+def run_in_new_process(code, path=()):
+    """Run code in a fresh interpreter and return what it prints.
+
+    -P keeps the current folder, which may be the uncompiled source, off its path; bytecode is
+    compiled as users have it.
+
+    Parameters
+    ----------
+    code : str
+    path : sequence of Path, default=()
+        Folders, beside those of PYTHONPATH, from which the code imports.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    folders = [*map(str, path), *filter(None, [environment.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(folders)
+    command = [sys.executable, "-P", "-W", "ignore", "-c", code]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
 
 
 def require_equal(ours, theirs, what, tolerance=1e-4):

@@ -14,7 +14,7 @@ from rnnkit.backends.interface import Array, Backend
 from rnnkit.cells import CELLS, Activation, LayerSpec, make_activation, weight_name
 from rnnkit.sequences import Plan, Sequences, pack
 
-__all__ = ["RecurrentStream", "recurrent"]
+__all__ = ["RecurrentOutput", "RecurrentStream", "recurrent"]
 
 _BIASES = ("bias_ih", "bias_hh")
 _OPTIONAL_WEIGHTS = ("peephole", "norm_ih", "norm_hh", "norm_c", "norm_c_bias")

@@ -106,7 +106,7 @@ def token_f1(
     0.6666666666666666
     """
     true, pred = _aligned(y_true, y_pred, lengths)
-    return f1_score(
+    score: float | np.ndarray = f1_score(
         np.concatenate(true),
         np.concatenate(pred),
         average=average,
@@ -114,6 +114,7 @@ def token_f1(
         sample_weight=_step_weights(sample_weight, true),
         zero_division=zero_division,
     )
+    return score
 
 
 def sequence_accuracy(
@@ -323,14 +324,14 @@ def _label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
     return [labels[:length] for labels, length in zip(sequences, lengths)]
 
 
-def _check_same_number(true: list, pred: list) -> None:
+def _check_same_number(true: list[np.ndarray], pred: list[np.ndarray]) -> None:
     if len(true) != len(pred):
         raise ValueError(
             f"y_true and y_pred have inconsistent numbers of sequences: [{len(true)}, {len(pred)}]"
         )
 
 
-def _paired(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list, list]:
+def _paired(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the label sequences; predictions in a padded array are cut to the true lengths."""
     true = _label_sequences(y_true, "y_true", lengths)
     pred = _label_sequences(y_pred, "y_pred", None)
@@ -340,7 +341,7 @@ def _paired(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list, list]:
     return true, pred
 
 
-def _aligned(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list, list]:
+def _aligned(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the label sequences, equally long one by one."""
     true, pred = _paired(y_true, y_pred, lengths)
     for i, (t, p) in enumerate(zip(true, pred)):
@@ -356,7 +357,7 @@ def _sequence_weights(sample_weight: Any, n: int) -> np.ndarray:
     return weights
 
 
-def _step_weights(sample_weight: Any, true: list) -> np.ndarray | None:
+def _step_weights(sample_weight: Any, true: list[np.ndarray]) -> np.ndarray | None:
     """Return the weight of each real step (ΣT,), or None."""
     if sample_weight is None:
         return None

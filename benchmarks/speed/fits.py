@@ -9,13 +9,11 @@ number of threads up to ours; both searches use the same n_jobs.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
 import numpy as np
-from harness import fresh_environment, interleaved, use_threads
+from harness import interleaved, run_in_new_process, use_threads
 from speed.rows import at_least, missing
 
 import rnnkit
@@ -104,9 +102,7 @@ def grid_search(run):
 def search_in_new_process(library, n_jobs):
     """Search the grid in a fresh interpreter, imports included."""
     code = f"from speed.fits import search; search({library!r}, {n_jobs})"
-    folder = Path(__file__).parents[1]
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    subprocess.run(command, cwd=folder, env=fresh_environment(), check=True)
+    run_in_new_process(code, path=[Path(__file__).parents[1]])
 
 
 def quietly(call, *arguments):

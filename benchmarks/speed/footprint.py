@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness import fresh_environment
+from harness import run_in_new_process
 from speed.rows import at_most, missing
 
 FIT = """
@@ -45,11 +45,7 @@ print(time.perf_counter() - begin)
 
 def printed_number(code):
     """Return the number that code prints in a fresh interpreter."""
-    command = [sys.executable, "-P", "-c", code]  # -P: the current folder may be bare source
-    done = subprocess.run(
-        command, env=fresh_environment(), text=True, capture_output=True, check=True
-    )
-    return float(done.stdout)
+    return float(run_in_new_process(code))
 
 
 def peak_memory(run):

@@ -50,7 +50,16 @@ from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LayerSpec
 from rnnkit.exceptions import MissingExtraError
 
-__all__ = ["CudaBackend", "from_gpu", "gpu_facts", "import_cupy", "to_gpu", "why_no_gpu"]
+__all__ = [
+    "CudaBackend",
+    "CudaDense",
+    "CudaRecurrent",
+    "from_gpu",
+    "gpu_facts",
+    "import_cupy",
+    "to_gpu",
+    "why_no_gpu",
+]
 
 _THREADS = 256  # of a block of every kernel but the recurrent ones
 _BLOCKS = 1024  # at most, of kernels that walk over flat arrays

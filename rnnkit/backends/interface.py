@@ -18,6 +18,17 @@ import numpy as np
 
 from rnnkit.cells import LayerSpec
 
+__all__ = [
+    "Backend",
+    "DenseOperation",
+    "Pace",
+    "PackedPlan",
+    "RecurrentGradient",
+    "RecurrentOperation",
+    "RecurrentResult",
+    "StepOperation",
+]
+
 Array = Any  # an ndarray of the backend's array module
 Scalar = Any  # a float, or on a GPU a float64 array of no dimension that nobody waits for
 

@@ -21,7 +21,27 @@ from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient
 from rnnkit.backends.stepping import OneSequence
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
-__all__ = ["ReferenceBackend"]
+__all__ = [
+    "GruAfterStep",
+    "GruBeforeStep",
+    "LstmStep",
+    "Normalization",
+    "Product",
+    "ReferenceBackend",
+    "ReferenceDense",
+    "ReferenceRecurrent",
+    "RnnStep",
+    "activate",
+    "adadelta",
+    "adagrad",
+    "adam",
+    "gate",
+    "rmsprop",
+    "sgd",
+    "slope",
+    "step_of",
+    "to_bfloat16",
+]
 
 
 def activate(function: Activation, x: Array) -> Array:

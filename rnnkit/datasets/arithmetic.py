@@ -75,23 +75,18 @@ def make_multiplication(
 
     Parameters
     ----------
-    n_samples : int, default=100
-        Number of sequences N.
-    n_steps : int, default=100
-        The shortest length T, at least 22; lengths are uniform in [T, T + T/10].
-    random_state : int, RandomState or None, default=None
-        Seeds the generator.
+    n_samples, n_steps, random_state
+        As in `make_adding_1997`.
 
     Returns
     -------
-    X : Sequences
-        N sequences of 2 features: value, marker.
-    y : ndarray of shape (N,), float64
+    X, y
+        As from `make_adding_1997`.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is no integer or too small.
+        As by `make_adding_1997`.
 
     Examples
     --------

@@ -82,7 +82,8 @@ class ReberStrings:
         allowed = self.allowed.values
         lowest_allowed = np.where(allowed, ratings.values, np.inf).min(axis=1)
         highest_other = np.where(allowed, -np.inf, ratings.values).max(axis=1)
-        return lowest_allowed > highest_other
+        right: np.ndarray = lowest_allowed > highest_other
+        return right
 
     def is_correct(self, predictions: Any) -> np.ndarray:
         """Return for each string whether the predictions at all its steps are right.

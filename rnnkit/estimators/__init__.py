@@ -1,4 +1,4 @@
-"""The estimators: four tasks, each with three cells, in scikit-learn's manner."""
+"""The estimators: five tasks, each with three cells, in scikit-learn's manner."""
 
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
 from rnnkit.estimators.features import RecurrentFeatures

@@ -10,28 +10,27 @@ from sklearn.utils import Tags, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from rnnkit.estimators.base import (
+from rnnkit.estimators.base import recurrent_estimator
+from rnnkit.estimators.codecs import Codec, Indicators, Labels
+from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.label_learning import LabelPrediction
+from rnnkit.estimators.labels import find_classes, without_objects
+from rnnkit.estimators.parameters.documentation import TaskText
+from rnnkit.estimators.parameters.field import parameters
+from rnnkit.estimators.parameters.network import (
     GRUParameters,
     LSTMParameters,
+    PoolingParameters,
     RNNParameters,
-    parameters,
-    recurrent_estimator,
 )
-from rnnkit.estimators.devices import takes_device_arrays
-from rnnkit.estimators.inputs import InputForm
-from rnnkit.estimators.label_learning import LabelPrediction
-from rnnkit.estimators.labels import (
-    without_objects,
-)
-from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
-from rnnkit.sequences import Sequences
+from rnnkit.sequences import Form, Sequences
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
 
 
 @parameters
-class RecurrentClassifier(ClassifierMixin, LabelPrediction):
+class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
     """What classifies sequences, whatever the cell."""
 
     _text: ClassVar[TaskText] = TaskText(
@@ -50,8 +49,6 @@ class RecurrentClassifier(ClassifierMixin, LabelPrediction):
 1.0
 """,
     )
-    pooling: str = "last"
-
     score = LabelPrediction.score  # not the mixin's, which knows no lengths
 
     @takes_device_arrays
@@ -100,42 +97,28 @@ class RecurrentClassifier(ClassifierMixin, LabelPrediction):
             If X is not as in `fit`.
         """
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X, lengths))
+            logarithms: np.ndarray = np.log(self.predict_proba(X, lengths))
+        return logarithms
 
-    def _make_output(self) -> Output:
-        if self._multilabel:
-            return Bernoulli(len(self.classes_))
-        return SoftmaxCrossEntropy(len(self.classes_), self.label_smoothing)
+    def _make_output(self, codec: Codec) -> Output:
+        if isinstance(codec, Indicators):
+            return Bernoulli(codec.width)
+        return SoftmaxCrossEntropy(codec.width, self.label_smoothing)
 
-    def _read_targets(
-        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
-    ) -> np.ndarray:
-        y = check_array(
+    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+        labels: np.ndarray = check_array(
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y", estimator=self
         )
-        check_consistent_length(sequences.offsets[1:], y)
-        plain = without_objects(y)
-        multilabel = type_of_target(plain, input_name="y") == "multilabel-indicator"
-        if first:
-            check_classification_targets(plain)
-            self._multilabel = multilabel
-        if self._multilabel:
-            return self._read_indicators(y, multilabel, first)
-        y = column_or_1d(y, warn=True)
-        return self._encode(y, first=first, strict=strict)
+        check_consistent_length(sequences.offsets[1:], labels)
+        if type_of_target(without_objects(labels), input_name="y") != "multilabel-indicator":
+            labels = column_or_1d(labels, warn=True)
+        return labels
 
-    def _read_indicators(self, y: np.ndarray, multilabel: bool, first: bool) -> np.ndarray:
-        if first:
-            self.classes_ = np.arange(y.shape[1])
-        if not multilabel or y.shape[1] != len(self.classes_):
-            raise ValueError(
-                f"y must have shape (N, {len(self.classes_)}) and hold 0 and 1, as in the first "
-                f"fit; got an array of shape {y.shape}"
-            )
-        return y.astype(np.float64)
-
-    def _strata(self, targets: np.ndarray) -> np.ndarray | None:
-        return None if self._multilabel else targets
+    def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
+        check_classification_targets(without_objects(targets))
+        if targets.ndim == 2:
+            return Indicators(targets.shape[1], "sequence")
+        return Labels(find_classes(targets, self, classes))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

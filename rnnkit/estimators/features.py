@@ -14,8 +14,8 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from rnnkit.estimators.inputs import read_sequences
 from rnnkit.network import BoundNetwork, Inputs
+from rnnkit.network.layers import Recurrent
 from rnnkit.sequences import Plan
 
 __all__ = ["RecurrentFeatures"]
@@ -106,24 +106,28 @@ class RecurrentFeatures(
         """
         check_is_fitted(self, "estimator_")
         estimator, pool = self.estimator_, _POOLINGS[self.pooling]
-        sequences, _ = read_sequences(estimator, X, lengths, reset=False)
+        sequences, _ = estimator._read_new(X, lengths)
 
         def pooled(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
             states = bound.backend.download(bound.hidden_states(plan, x, self.layer))
-            return pool(states, plan, estimator.hidden_size)
+            return pool(states, plan, self._layer().specs[0].hidden_size)
 
-        return estimator._apply(estimator.network_, sequences, pooled, per_step=False)
+        vectors: np.ndarray = estimator._apply(sequences, pooled, per_step=False)
+        return vectors
 
     @property
     def n_features_in_(self) -> int:
         """The estimator's number of features."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.n_features_in_
+        return int(self.estimator_.n_features_in_)
 
     @property
     def _n_features_out(self) -> int:
-        directions = 2 if self.estimator_.bidirectional else 1
-        return directions * self.estimator_.hidden_size
+        return self._layer().width
+
+    def _layer(self) -> Recurrent:
+        layer: Recurrent = self.estimator_.network_.recurrent_layers[self.layer]
+        return layer
 
 
 def _last(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
@@ -138,7 +142,8 @@ def _mean(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
     total = np.zeros((plan.n_sequences, states.shape[1]), states.dtype)
     for step in _steps(states, plan):
         total[: len(step)] += step
-    return total / plan.lengths[:, None].astype(states.dtype)
+    means: np.ndarray = total / plan.lengths[:, None].astype(states.dtype)
+    return means
 
 
 def _max(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:

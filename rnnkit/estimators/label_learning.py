@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from rnnkit.estimators.base import RecurrentEstimator, parameters, trains_in_minibatches
+from rnnkit.estimators.base import RecurrentEstimator
+from rnnkit.estimators.codecs import Codec, Indicators, Labels
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
-from rnnkit.estimators.labels import encode_labels, find_classes, log_odds, weigh_classes
+from rnnkit.estimators.fitting import trains_in_minibatches
+from rnnkit.estimators.labels import log_odds, weigh_classes
+from rnnkit.estimators.parameters.field import RATE, parameter, parameters
 
 __all__ = ["LabelLearning", "LabelPrediction"]
 
@@ -67,43 +71,41 @@ class LabelLearning(RecurrentEstimator):
                 "class_weight='balanced' is not supported for partial_fit; "
                 "pass a dict of weights instead"
             )
-        self._given_classes = classes
-        try:
-            return self._partial_fit(X, y, sample_weight, lengths)
-        finally:
-            self.__dict__.pop("_given_classes", None)
+        return self._partial_fit(X, y, sample_weight, lengths, classes)
 
-    def _encode(self, labels: np.ndarray, *, first: bool, strict: bool) -> np.ndarray:
-        """Return the class index of flat labels; with `first`, find the classes in them."""
-        if first:
-            self.classes_ = find_classes(labels, self, getattr(self, "_given_classes", None))
-        return encode_labels(labels, self.classes_, strict=strict)
+    @property
+    def classes_(self) -> np.ndarray:
+        """The class labels, sorted; the numbers of several yes-or-no labels."""
+        self._need_fit()
+        codec: Any = self._codec
+        classes: np.ndarray = codec.classes
+        return classes
 
 
 @parameters
 class LabelPrediction(LabelLearning):
     """What predicts one label, or K yes-or-no labels, for every sequence or every step."""
 
-    label_smoothing: float = 0.0
-    class_weight: Any = None
+    label_smoothing: float = parameter(
+        0.0,
+        [RATE],
+        "float",
+        "Share of the target distribution that is spread evenly over the classes.",
+    )
+    class_weight: Any = parameter(
+        None,
+        [StrOptions({"balanced"}), dict, None],
+        'dict, "balanced" or None',
+        'Weights of the classes in the loss; "balanced" makes them inversely proportional '
+        "to their frequency.",
+    )
 
-    _multilabel = False  # no annotation: no parameter, but a state that fit sets
+    def _output_bias(self, examples: Examples, codec: Codec) -> Any:
+        if isinstance(codec, Indicators):
+            return log_odds(examples.targets, examples.weights)
+        return 0.0
 
-    def _output_bias(self, examples: Examples) -> Any:
-        return log_odds(examples.targets, examples.weights) if self._multilabel else 0.0
-
-    def _present(self, decisions: np.ndarray) -> np.ndarray:
-        return decisions.astype(np.intp) if self._multilabel else self.classes_[decisions]
-
-    def _score_decisions(
-        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
-    ) -> float:
-        right = targets == decisions
-        if self._multilabel:
-            right = right.all(axis=1)
-        return float(np.average(right, weights=weights))
-
-    def _class_weights(self, targets: np.ndarray) -> np.ndarray | None:
-        if self._multilabel:
+    def _class_weights(self, targets: np.ndarray, codec: Codec) -> np.ndarray | None:
+        if not isinstance(codec, Labels):
             return None
-        return weigh_classes(self.class_weight, self.classes_, targets)
+        return weigh_classes(self.class_weight, codec.classes, targets)

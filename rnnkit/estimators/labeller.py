@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from rnnkit.estimators.base import (
+from rnnkit.backends.interface import Array
+from rnnkit.estimators.base import recurrent_estimator
+from rnnkit.estimators.codecs import Codec, LabelLists
+from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.label_learning import LabelLearning
+from rnnkit.estimators.labels import check_label_values, find_classes
+from rnnkit.estimators.parameters.documentation import TaskText
+from rnnkit.estimators.parameters.field import integer, parameter, parameters
+from rnnkit.estimators.parameters.network import (
     GRUParameters,
     LSTMParameters,
     RNNParameters,
-    parameters,
-    recurrent_estimator,
 )
-from rnnkit.estimators.devices import takes_device_arrays
-from rnnkit.estimators.inputs import InputForm, refuse_mixed_types, split_steps
-from rnnkit.estimators.label_learning import LabelLearning
-from rnnkit.estimators.labels import check_label_values
-from rnnkit.estimators.parameters_doc import TaskText
-from rnnkit.metrics import edit_distance
+from rnnkit.estimators.targets import refuse_mixed_types
 from rnnkit.network import CTC, BoundNetwork, Output
 from rnnkit.network.ctc import check_alignable
-from rnnkit.sequences import Plan, Sequences
+from rnnkit.sequences import Form, Plan, Sequences
 
-__all__ = ["GRUSequenceLabeller", "LSTMSequenceLabeller", "RNNSequenceLabeller"]
+__all__ = [
+    "GRUSequenceLabeller",
+    "LSTMSequenceLabeller",
+    "RNNSequenceLabeller",
+    "RecurrentSequenceLabeller",
+]
 
 
 @parameters
@@ -56,10 +63,17 @@ class RecurrentSequenceLabeller(LabelLearning):
     )
     _per_step: ClassVar[bool] = True
 
-    beam_width: int | None = None
+    beam_width: int | None = parameter(
+        None,
+        [integer(1), None],
+        "int or None",
+        "Label sequences kept at every step of a beam search for the most probable one; "
+        "None reads the labels from the best class of every step. May be changed after "
+        "`fit`.",
+    )
 
     @takes_device_arrays
-    def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the probability of every class, and of the blank, at every step.
 
         Parameters
@@ -71,7 +85,7 @@ class RecurrentSequenceLabeller(LabelLearning):
 
         Returns
         -------
-        ndarray of shape (N, T, K + 1), or object array of N arrays (T_i, K + 1) for ragged X
+        ndarray of shape (N, T, K + 1), or N arrays (T_i, K + 1) in the form of a ragged X
             In the order of `classes_`, the blank last; zero beyond a sequence's length.
 
         Raises
@@ -83,16 +97,16 @@ class RecurrentSequenceLabeller(LabelLearning):
         sequences, form = self._read_new(X, lengths)
         return form.restore(self._probabilities(sequences), sequences.offsets)
 
-    def _make_output(self) -> Output:
-        return CTC(len(self.classes_), self.beam_width)
+    def _make_output(self, codec: Codec) -> Output:
+        return CTC(codec.width, self.beam_width)
 
-    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Any) -> np.ndarray:
+    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Array) -> Array:
         """Decode with the beam width the estimator has now."""
-        return self._make_output().decision(bound.backend, scores, plan, bound.parameters)
+        output: Any = bound.output
+        output = replace(output, beam_width=self.beam_width)
+        return output.decision(bound.backend, scores, plan, bound.parameters)
 
-    def _read_targets(
-        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
-    ) -> np.ndarray:
+    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> list[np.ndarray]:
         check_consistent_length(sequences.offsets[1:], y)
         pieces = [np.asarray(labels) for labels in y]
         for i, piece in enumerate(pieces):
@@ -102,29 +116,18 @@ class RecurrentSequenceLabeller(LabelLearning):
                     f"{piece.ndim} dimensions"
                 )
         refuse_mixed_types(pieces, "y")
-        labels = np.concatenate([p for p in pieces if len(p)] or pieces)
-        check_label_values(labels)
-        codes = self._encode(labels, first=first, strict=strict)
-        offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
-        targets = split_steps(codes, offsets)
-        if strict:
-            check_alignable(sequences.lengths, list(targets))
-        return targets
+        check_label_values(_joined(pieces))
+        return pieces
 
-    def _present(self, decisions: np.ndarray) -> np.ndarray:
-        predictions = np.empty(len(decisions), dtype=object)
-        for i, codes in enumerate(decisions):
-            predictions[i] = self.classes_[codes]
-        return predictions
+    def _learn_codec(self, targets: list[np.ndarray], classes: Any) -> Codec:
+        return LabelLists(find_classes(_joined(targets), self, classes))
 
-    def _score_decisions(
-        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
-    ) -> float:
-        """Return one minus the edit distance per true label."""
-        distances = np.array([edit_distance(t, d) for t, d in zip(targets, decisions)])
-        n_labels = np.array([len(t) for t in targets])
-        weights = np.ones(len(targets)) if weights is None else weights
-        return float(1 - (weights @ distances) / max(weights @ n_labels, 1))
+    def _check_targets(self, targets: np.ndarray, sequences: Sequences) -> None:
+        check_alignable(sequences.lengths, list(targets))
+
+
+def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([piece for piece in pieces if len(piece)] or pieces)
 
 
 @recurrent_estimator

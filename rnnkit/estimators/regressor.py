@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import Tags, check_array, column_or_1d
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length
 
-from rnnkit.estimators.base import (
+from rnnkit.estimators.base import RecurrentEstimator, recurrent_estimator
+from rnnkit.estimators.codecs import Codec, Numbers
+from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.parameters.documentation import TaskText
+from rnnkit.estimators.parameters.field import FRACTION, POSITIVE, parameter, parameters
+from rnnkit.estimators.parameters.network import (
     GRUParameters,
     LSTMParameters,
-    RecurrentEstimator,
+    PoolingParameters,
     RNNParameters,
-    parameters,
-    recurrent_estimator,
 )
-from rnnkit.estimators.examples import Examples
-from rnnkit.estimators.inputs import InputForm
-from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.network import (
     AbsoluteError,
     HuberLoss,
@@ -29,35 +30,65 @@ from rnnkit.network import (
     QuantileLoss,
     SquaredError,
 )
-from rnnkit.sequences import Sequences
+from rnnkit.sequences import Form, Sequences
 
-__all__ = ["GRURegressor", "LSTMRegressor", "NumberPrediction", "RNNRegressor"]
+__all__ = [
+    "GRURegressor",
+    "LSTMRegressor",
+    "NumberPrediction",
+    "RNNRegressor",
+    "RecurrentRegressor",
+]
+
+
+LOSSES: dict[str, Callable[..., Output]] = {
+    "squared": SquaredError,
+    "absolute": AbsoluteError,
+    "huber": HuberLoss,
+    "quantile": QuantileLoss,
+    "poisson": PoissonLoss,
+}
 
 
 @parameters
 class NumberPrediction(RecurrentEstimator):
     """What predicts numbers, for sequences or for steps."""
 
-    loss: str = "squared"
-    huber_delta: float = 1.0
-    quantile: float = 0.5
+    loss: str = parameter(
+        "squared",
+        [StrOptions({*LOSSES, "squared_error", "absolute_error"})],
+        '{"squared", "absolute", "huber", "quantile", "poisson"}',
+        'The loss that is minimized. "poisson" predicts exp(score). "squared_error" and '
+        '"absolute_error" are accepted too.',
+    )
+    huber_delta: float = parameter(
+        1.0,
+        [POSITIVE],
+        "float",
+        'Where loss="huber" turns from square to straight.',
+    )
+    quantile: float = parameter(
+        0.5,
+        [FRACTION],
+        "float",
+        'The quantile that loss="quantile" predicts.',
+    )
 
-    def _make_output(self) -> Output:
-        loss, n_outputs = self.loss.removesuffix("_error"), self._n_targets
-        if loss == "huber":
-            return HuberLoss(n_outputs, self.huber_delta)
-        if loss == "quantile":
-            return QuantileLoss(n_outputs, self.quantile)
-        losses: dict[str, Any] = {
-            "squared": SquaredError,
-            "absolute": AbsoluteError,
-            "poisson": PoissonLoss,
-        }
-        return losses[loss](n_outputs)
+    def _make_output(self, codec: Codec) -> Output:
+        loss = self.loss.removesuffix("_error")
+        options = {"huber": (self.huber_delta,), "quantile": (self.quantile,)}
+        return LOSSES[loss](codec.width, *options.get(loss, ()))
 
-    def _read_numbers(self, y: np.ndarray, *, first: bool) -> np.ndarray:
-        """Check targets (n,) or (n, K) and return them as (n, K) float64."""
-        y = check_array(
+    def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
+        return Numbers(targets.reshape(len(targets), -1).shape[1], targets.ndim == 2)
+
+    def _check_targets(self, targets: np.ndarray, sequences: Sequences) -> None:
+        if self.loss == "poisson" and np.any(targets < 0):
+            raise ValueError(f"loss='poisson' needs y of at least 0, got {targets.min():.6g}")
+
+    def _read_numbers(self, y: Any) -> np.ndarray:
+        """Return targets (n,) or (n, K) as finite float64."""
+        numbers: np.ndarray = check_array(
             y,
             ensure_2d=False,
             dtype=np.float64,
@@ -65,36 +96,17 @@ class NumberPrediction(RecurrentEstimator):
             input_name="y",
             estimator=self,
         )
-        vector_targets = y.ndim == 2
-        y = y.reshape(len(y), -1)
-        if first:
-            self._n_targets = y.shape[1]
-            self._vector_targets = vector_targets
-        elif y.shape[1] != self._n_targets:
-            raise ValueError(f"y has {y.shape[1]} outputs, expected {self._n_targets} as in fit")
-        if self.loss == "poisson" and np.any(y < 0):
-            raise ValueError(f"loss='poisson' needs y of at least 0, got {y.min():.6g}")
-        return y
+        return numbers
 
-    def _output_bias(self, examples: Examples) -> np.ndarray:
+    def _output_bias(self, examples: Examples, codec: Codec) -> np.ndarray:
         mean = np.average(examples.targets, axis=0, weights=examples.weights)
         if self.loss == "poisson":
             return np.log(np.maximum(mean, np.finfo(np.float64).tiny))
         return mean
 
-    def _present(self, decisions: np.ndarray) -> np.ndarray:
-        return decisions if self._vector_targets else decisions[:, 0]
-
-    def _score_decisions(
-        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
-    ) -> float:
-        if not np.isfinite(decisions).all():
-            return float("nan")
-        return float(r2_score(targets, decisions, sample_weight=weights))
-
 
 @parameters
-class RecurrentRegressor(RegressorMixin, NumberPrediction):
+class RecurrentRegressor(RegressorMixin, PoolingParameters, NumberPrediction):
     """What predicts numbers for sequences, whatever the cell."""
 
     _text: ClassVar[TaskText] = TaskText(
@@ -114,18 +126,14 @@ class RecurrentRegressor(RegressorMixin, NumberPrediction):
 True
 """,
     )
-    pooling: str = "last"
-
     score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
 
-    def _read_targets(
-        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
-    ) -> np.ndarray:
+    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_consistent_length(sequences.offsets[1:], y)
-        return self._read_numbers(y, first=first)
+        return self._read_numbers(y)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -8,22 +8,27 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.backends import get_backend
-from rnnkit.estimators.base import (
+from rnnkit.estimators.applying import bounded_batches
+from rnnkit.estimators.base import recurrent_estimator
+from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.parameters.documentation import TaskText
+from rnnkit.estimators.parameters.field import parameters
+from rnnkit.estimators.parameters.network import (
     GRUParameters,
     LSTMParameters,
     RNNParameters,
-    bounded_batches,
-    parameters,
-    recurrent_estimator,
 )
-from rnnkit.estimators.devices import takes_device_arrays
-from rnnkit.estimators.inputs import InputForm, flatten_steps
-from rnnkit.estimators.parameters_doc import TaskText
 from rnnkit.estimators.regressor import NumberPrediction
+from rnnkit.estimators.targets import flatten_steps
 from rnnkit.network import BoundNetwork, Inputs
-from rnnkit.sequences import Plan, Sequences, pack
+from rnnkit.sequences import Form, Plan, Sequences, pack
 
-__all__ = ["GRUSequenceRegressor", "LSTMSequenceRegressor", "RNNSequenceRegressor"]
+__all__ = [
+    "GRUSequenceRegressor",
+    "LSTMSequenceRegressor",
+    "RNNSequenceRegressor",
+    "RecurrentSequenceRegressor",
+]
 
 
 @parameters
@@ -86,32 +91,30 @@ True
         if not sequences.lengths.all():
             raise ValueError(f"X: sequence {int(np.argmin(sequences.lengths))} is empty (length 0)")
         backend = get_backend(self.device, fall_back=True)
-        inputs = self._inputs(sequences, self.network_)
+        inputs = self._reader.inputs(sequences)
         steps = np.empty((len(sequences), n_steps, self.n_outputs_), self.network_.dtype)
         with backend.active():
             bound = self.network_.bind(backend)
             for batch in bounded_batches(self.network_, sequences.offsets):
                 forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps)
                 steps[batch.sequences] = np.stack([backend.download(f) for f in forecasts], axis=1)
-        return steps if self._vector_targets else steps[:, :, 0]
+        return self._codec.decode(steps)
 
     def _check_closed_loop(self, n_steps: Any) -> None:
         if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
             raise ValueError(f"n_steps must be an integer of at least 1, got {n_steps!r}")
-        if self.embedding_dim is not None:
+        if self._reader.token_columns:
             raise ValueError("forecast needs numeric inputs; X holds token ids")
-        if self.n_outputs_ != self._n_step_features:
+        if self.n_outputs_ != self._reader.n_step_features:
             raise ValueError(
                 f"forecast feeds outputs back as inputs and needs as many: the network has "
-                f"{self.n_outputs_} outputs and {self._n_step_features} features per step"
+                f"{self.n_outputs_} outputs and {self._reader.n_step_features} features per step"
             )
         if not self.network_.is_causal:
             raise ValueError("forecast needs bidirectional=False")
 
-    def _read_targets(
-        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
-    ) -> np.ndarray:
-        return self._read_numbers(flatten_steps(y, sequences, form, noun="targets"), first=first)
+    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+        return self._read_numbers(flatten_steps(y, sequences, form, noun="targets"))
 
 
 def _closed_loop(bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int) -> list[Any]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from rnnkit.backends import get_backend
 from rnnkit.network import Inputs, NetworkStream
-from rnnkit.sequences import Sequences
 
 __all__ = ["Stream"]
 
@@ -56,8 +55,10 @@ class Stream:
         self._backend = get_backend(estimator.device, fall_back=True)
         with self._backend.active():
             self._bound = NetworkStream(network, self._backend)
-        self._takes_numbers = estimator.embedding_dim is None
-        self._shape = (estimator._n_step_features,)
+        self._reader = estimator._reader
+        self._decode = estimator._codec.decode
+        self._takes_numbers = not self._reader.token_columns
+        self._shape = (self._reader.n_step_features,)
         self._dtype = network.dtype
         self._scores: Any = None
         self._started = False
@@ -125,14 +126,15 @@ class Stream:
             raise ValueError("predict_proba() needs at least one step()")
         with self._backend.active():
             probabilities = self._bound.probabilities(self._scores)
-            return self._backend.download(probabilities)[0]
+            numbers: np.ndarray = self._backend.download(probabilities)[0]
+        return numbers
 
     def _step(self, x: Any) -> Any:
         scores = self._bound.step(self._read(x))
         self._started = True
         self._scores = scores
         decision = self._backend.download(self._bound.decision(scores))
-        return self._estimator._present(decision)[0]
+        return self._decode(decision)[0]
 
     def _read(self, x: Any) -> Any:
         """Return x as the network takes it; what is in that form already passes quickly."""
@@ -144,13 +146,5 @@ class Stream:
             and isfinite(sum(x.tolist()))
         ):
             return Inputs(x[np.newaxis])
-        estimator = self._estimator
-        step = np.asarray(x).reshape(1, 1, -1)
-        tokens = "tokens" if estimator.embedding_dim is not None else None
-        sequences = Sequences.from_any(step, name="x", dtype=tokens)
-        if sequences.n_features != estimator._n_step_features:
-            raise ValueError(
-                f"x has {sequences.n_features} features, but {type(estimator).__name__} "
-                f"is expecting {estimator._n_step_features} features per step."
-            )
-        return estimator._inputs(sequences, self._network)
+        sequences, _ = self._reader.read(self._estimator, np.asarray(x).reshape(1, 1, -1), name="x")
+        return self._reader.inputs(sequences)

@@ -5,26 +5,31 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from rnnkit.estimators.base import (
+from rnnkit.estimators.base import recurrent_estimator
+from rnnkit.estimators.codecs import Codec, Indicators, Labels
+from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.label_learning import LabelPrediction
+from rnnkit.estimators.labels import check_label_values, find_classes
+from rnnkit.estimators.parameters.documentation import TaskText
+from rnnkit.estimators.parameters.field import parameter, parameters
+from rnnkit.estimators.parameters.network import (
     GRUParameters,
     LSTMParameters,
     RNNParameters,
-    parameters,
-    recurrent_estimator,
 )
-from rnnkit.estimators.devices import takes_device_arrays
-from rnnkit.estimators.inputs import InputForm, flatten_steps
-from rnnkit.estimators.label_learning import LabelPrediction
-from rnnkit.estimators.labels import (
-    check_label_values,
-)
-from rnnkit.estimators.parameters_doc import TaskText
+from rnnkit.estimators.targets import flatten_steps
 from rnnkit.network import CRF, Bernoulli, Output, SoftmaxCrossEntropy
-from rnnkit.sequences import Sequences
+from rnnkit.sequences import Form, Sequences
 
-__all__ = ["GRUSequenceTagger", "LSTMSequenceTagger", "RNNSequenceTagger"]
+__all__ = [
+    "GRUSequenceTagger",
+    "LSTMSequenceTagger",
+    "RNNSequenceTagger",
+    "RecurrentSequenceTagger",
+]
 
 
 @parameters
@@ -57,10 +62,16 @@ class RecurrentSequenceTagger(LabelPrediction):
     )
     _per_step: ClassVar[bool] = True
 
-    output: str = "softmax"
+    output: str = parameter(
+        "softmax",
+        [StrOptions({"softmax", "crf"})],
+        '{"softmax", "crf"}',
+        "How the labels of a sequence are scored: every step by itself, or as a whole by "
+        'a linear-chain conditional random field ("crf"; Lafferty et al. 2001).',
+    )
 
     @takes_device_arrays
-    def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the probability of every class at every step.
 
         Parameters
@@ -72,7 +83,7 @@ class RecurrentSequenceTagger(LabelPrediction):
 
         Returns
         -------
-        ndarray of shape (N, T, K), or object array of N arrays (T_i, K) for ragged X
+        ndarray of shape (N, T, K), or N arrays (T_i, K) in the form of a ragged X
             In the order of `classes_`; zero beyond a sequence's length. With ``output="crf"``
             the marginal probability over all labellings.
 
@@ -86,7 +97,7 @@ class RecurrentSequenceTagger(LabelPrediction):
         return form.restore(self._probabilities(sequences), sequences.offsets)
 
     @takes_device_arrays
-    def predict_log_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict_log_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the logarithm of the probability of every class at every step.
 
         Parameters
@@ -98,7 +109,7 @@ class RecurrentSequenceTagger(LabelPrediction):
 
         Returns
         -------
-        ndarray of shape (N, T, K), or object array of N arrays (T_i, K) for ragged X
+        ndarray of shape (N, T, K), or N arrays (T_i, K) in the form of a ragged X
             In the order of `classes_`; zero beyond a sequence's length.
 
         Raises
@@ -112,41 +123,30 @@ class RecurrentSequenceTagger(LabelPrediction):
             logarithms = np.log(self._probabilities(sequences))
         return form.restore(logarithms, sequences.offsets)
 
-    def _make_output(self) -> Output:
-        n_classes = len(self.classes_)
+    def _make_output(self, codec: Codec) -> Output:
         if self.output == "crf":
-            if self._multilabel:
+            if isinstance(codec, Indicators):
                 raise ValueError("output='crf' needs one label per step, got several in y")
             if self.class_weight is not None or self.label_smoothing:
                 raise ValueError(
                     "output='crf' scores whole sequences and takes neither class_weight nor "
                     f"label_smoothing, got {self.class_weight!r} and {self.label_smoothing!r}"
                 )
-            return CRF(n_classes)
-        if self._multilabel:
-            return Bernoulli(n_classes)
-        return SoftmaxCrossEntropy(n_classes, self.label_smoothing)
+            return CRF(codec.width)
+        if isinstance(codec, Indicators):
+            return Bernoulli(codec.width)
+        return SoftmaxCrossEntropy(codec.width, self.label_smoothing)
 
-    def _read_targets(
-        self, y: Any, sequences: Sequences, form: InputForm, *, first: bool, strict: bool
-    ) -> np.ndarray:
+    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
         labels = flatten_steps(y, sequences, form)
-        if first:
-            self._multilabel = labels.ndim == 2
-        if self._multilabel:
-            return self._read_indicators(labels, first)
-        if labels.ndim != 1:
-            raise ValueError(f"y must hold one label per step, got {labels.shape[1]}")
-        check_label_values(labels)
-        return self._encode(labels, first=first, strict=strict)
+        if labels.ndim == 1:
+            check_label_values(labels)
+        return labels
 
-    def _read_indicators(self, labels: np.ndarray, first: bool) -> np.ndarray:
-        if first:
-            self.classes_ = np.arange(labels.shape[1])
-        n_classes = len(self.classes_)
-        if labels.ndim != 2 or labels.shape[1] != n_classes or not np.isin(labels, (0, 1)).all():
-            raise ValueError(f"y must hold {n_classes} times 0 or 1 for every step")
-        return labels.astype(np.float64)
+    def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
+        if targets.ndim == 2:
+            return Indicators(targets.shape[1], "step")
+        return Labels(find_classes(targets, self, classes))
 
 
 @recurrent_estimator

@@ -30,6 +30,8 @@ __all__ = [
     "RowBuffer",
     "State",
     "Step",
+    "check_rate",
+    "dropout_mask",
 ]
 
 State = tuple[Any, ...]  # arrays, or None, whose first dimension are the sequences

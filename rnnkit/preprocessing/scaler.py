@@ -11,17 +11,9 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from rnnkit.sequences import Sequences, restore_form
+from rnnkit.sequences import Form, Sequences
 
 __all__ = ["SequenceScaler"]
-
-
-def _is_frame_or_rows(X: Any) -> bool:
-    """Whether X is a 2-D array or a frame, whose columns scikit-learn checks."""
-    if isinstance(X, (list, tuple, Sequences)):
-        return False
-    shape = X.shape if hasattr(X, "shape") else np.asarray(X).shape
-    return len(shape) == 2
 
 
 def _was_fitted_on_rows(self: SequenceScaler) -> bool:
@@ -119,7 +111,8 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "scaler_")
         steps = self._read(X, lengths, reset=False)
-        return _in_form_of(X, self.scaler_.transform(_read_only(steps.values)), steps.offsets)
+        rows = np.ascontiguousarray(self.scaler_.transform(_read_only(steps.values)))
+        return Form.of(X, self.step_features).restore_data(rows, steps.offsets)
 
     @available_if(_can_invert)
     def inverse_transform(self, X: Any, lengths: Any = None) -> Any:
@@ -145,10 +138,10 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             If X is not accepted.
         """
         check_is_fitted(self, "scaler_")
-        steps = Sequences.from_any(X, lengths, self._n_step_outputs(), allow_nan=True)
-        return _in_form_of(
-            X, self.scaler_.inverse_transform(_read_only(steps.values)), steps.offsets
-        )
+        n_outputs = self._n_step_outputs()
+        steps = Sequences.from_any(X, lengths, n_outputs, allow_nan=True)
+        rows = np.ascontiguousarray(self.scaler_.inverse_transform(_read_only(steps.values)))
+        return Form.of(X, n_outputs).restore_data(rows, steps.offsets)
 
     @available_if(_was_fitted_on_rows)
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -170,7 +163,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
             If `fit` was not called.
         """
         check_is_fitted(self, "scaler_")
-        names = _check_feature_names_in(self, input_features)
+        names: np.ndarray = _check_feature_names_in(self, input_features)
         n_outputs = self._n_step_outputs()
         if n_outputs == self.step_features:
             return names
@@ -182,12 +175,12 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
 
     def _n_step_outputs(self) -> int:
         one_step = np.zeros((1, self.scaler_.n_features_in_))
-        return self.scaler_.transform(one_step).shape[1]
+        return int(self.scaler_.transform(one_step).shape[1])
 
     def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
         """Return the steps of X; set or check its number of features."""
         allow_nan = get_tags(self).input_tags.allow_nan
-        on_rows = _is_frame_or_rows(X)
+        on_rows = Form.of(X).kind == "rows"  # whose columns scikit-learn checks
         if on_rows and (reset or self._fitted_on_rows):
             finite = False if lengths is not None else "allow-nan" if allow_nan else True
             dtypes = (np.float64, np.float32)
@@ -221,18 +214,3 @@ def _read_only(values: np.ndarray) -> np.ndarray:
     view = values.view()
     view.flags.writeable = False
     return view
-
-
-def _in_form_of(X: Any, values: np.ndarray, offsets: np.ndarray) -> Any:
-    """Return transformed steps in the form of X: rows stay rows, 1-D sequences stay 1-D."""
-    values = np.ascontiguousarray(values)
-    result = restore_form(X, values, offsets)
-    if isinstance(result, Sequences):
-        return result
-    if _is_frame_or_rows(X):
-        return result.reshape(len(result), -1)
-    one_each = isinstance(result, list) or result.dtype == object
-    if one_each and values.shape[1] == 1 and np.ndim(next(iter(X))) == 1:
-        for i, series in enumerate(result):
-            result[i] = series[:, 0]
-    return result

@@ -120,7 +120,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         counts = Counter(token for sequence in _sequences(X) for token in sequence)
         columns = self._columns()
         names = [_vocabulary_name(column) for column in columns]
-        frequencies: dict[str, Counter] = {name: Counter() for name in names}
+        frequencies: dict[str, Counter[str]] = {name: Counter() for name in names}
         for token, n in counts.items():
             for name, entry in zip(names, self._entries(token)):
                 frequencies[name][entry] += n
@@ -168,7 +168,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
             flat = flat[:, 0]
         return np.split(flat, np.cumsum([len(sequence) for sequence in sequences])[:-1])
 
-    def inverse_transform(self, X: Iterable, unknown: str = "<unknown>") -> list[list[str]]:
+    def inverse_transform(self, X: Iterable[Any], unknown: str = "<unknown>") -> list[list[str]]:
         """Return the words, or characters, of the ids in the column "word".
 
         Parameters
@@ -256,7 +256,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
                 entries += _spelling(token, self.max_word_length)
         return entries
 
-    def _numbered(self, frequency: Counter) -> dict[str, int]:
+    def _numbered(self, frequency: Counter[str]) -> dict[str, int]:
         kept = [entry for entry, n in frequency.items() if n >= self.min_frequency]
         kept.sort(key=lambda entry: (-frequency[entry], entry))
         return {entry: i for i, entry in enumerate(kept, start=UNKNOWN + 1)}

@@ -2,16 +2,17 @@
 
 from rnnkit.sequences.batching import Batch, batch_of, minibatches
 from rnnkit.sequences.container import Sequences
-from rnnkit.sequences.forms import restore_form
+from rnnkit.sequences.forms import Form, split_steps
 from rnnkit.sequences.packing import Plan, pack, windows
 
 __all__ = [
     "Batch",
+    "Form",
     "Plan",
     "Sequences",
     "batch_of",
     "minibatches",
     "pack",
-    "restore_form",
+    "split_steps",
     "windows",
 ]

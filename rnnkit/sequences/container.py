@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences.forms import FlatSequences
 from rnnkit.sequences.reading import check_finite, convert_values, read, refuse_empty
 
 __all__ = ["Sequences"]
 
 
-class Sequences:
+class Sequences(FlatSequences):
     """Sequences of different lengths in one flat array.
 
     Passes as X through scikit-learn's splitters, searches and pipelines: it has a length,
@@ -48,7 +49,7 @@ class Sequences:
     array([2, 3])
     """
 
-    __slots__ = ("offsets", "values")
+    __slots__ = ()
 
     def __init__(self, values: Any, offsets: Any) -> None:
         values = np.asarray(values)
@@ -139,7 +140,7 @@ class Sequences:
         return X if values is X.values else cls(values, X.offsets)
 
     @classmethod
-    def from_list(cls, sequences: Sequence) -> Sequences:
+    def from_list(cls, sequences: Sequence[Any]) -> Sequences:
         """Read a list of arrays, one per sequence.
 
         Parameters
@@ -255,7 +256,7 @@ class Sequences:
     @property
     def n_features(self) -> int:
         """Features of a step, F."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def lengths(self) -> np.ndarray:
@@ -332,7 +333,7 @@ class Sequences:
         X[np.arange(n_steps) < lengths[:, None]] = self.values
         return X, lengths
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Sequences, (self.values, self.offsets)
 
     def __repr__(self) -> str:

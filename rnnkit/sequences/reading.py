@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_finite", "check_lengths", "convert_values"]
+from rnnkit.sequences.forms import Form
+
+__all__ = [
+    "check_finite",
+    "check_lengths",
+    "convert_values",
+    "read",
+    "refuse_empty",
+]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 
@@ -34,8 +42,8 @@ def read(
     """
     step_features = _positive_integer(step_features, "step_features")
     _refuse_other_types(X, name)
-    items = _items(X)
-    if items is None:
+    form = Form.of(X)
+    if form.is_dense:
         values, steps = _rows_of_array(_as_array(X, name), lengths, step_features, name)
         values = convert_values(values, name, dtype)
     elif lengths is not None:
@@ -44,6 +52,7 @@ def read(
             "whose sequences have their own lengths"
         )
     else:
+        items = X if form.kind == "list" else list(np.asarray(X))
         values, steps = _rows_of_list(items, step_features, name, dtype)
     refuse_empty(steps, name, allow_empty)
     offsets = np.zeros(len(steps) + 1, dtype=np.intp)
@@ -86,17 +95,6 @@ def _refuse_other_types(X: Any, name: str) -> None:
     raise TypeError(
         f"{name} must be an array, a frame, Sequences or a list of arrays, got {type(X).__name__}"
     )
-
-
-def _items(X: Any) -> list | tuple | None:
-    """Return the sequences of a list, tuple or 1-D object array, None for a plain array."""
-    if isinstance(X, (list, tuple)):
-        return X
-    if getattr(X, "ndim", None) == 1 and not isinstance(X, np.ma.MaskedArray):
-        array = np.asarray(X)
-        if array.dtype == object:
-            return list(array)
-    return None
 
 
 def _as_array(X: Any, name: str) -> np.ndarray:
@@ -186,7 +184,7 @@ def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
 
 
 def _rows_of_list(
-    items: Iterable, step_features: int, name: str, dtype: Any
+    items: Iterable[Any], step_features: int, name: str, dtype: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows (ΣT, F) of a list of sequences and the steps (n,) of each."""
     arrays = list(_arrays_of_items(items, step_features, name))
@@ -214,7 +212,7 @@ def _rows_of_list(
     return np.concatenate([convert_values(array, name, dtype) for array in filled]), steps
 
 
-def _arrays_of_items(items: Iterable, step_features: int, name: str) -> Iterator[np.ndarray]:
+def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Iterator[np.ndarray]:
     """Yield each sequence as an array (T, F); one given as an empty list stays (0,)."""
     for i, item in enumerate(items):
         if type(item) is not np.ndarray:
@@ -338,7 +336,7 @@ def _refuse_inexact_integers(array: np.ndarray, name: str) -> None:
         _refuse_rounded(array[large].tolist(), name)
 
 
-def _refuse_rounded(integers: Iterable, name: str) -> None:
+def _refuse_rounded(integers: Iterable[Any], name: str) -> None:
     for value in integers:
         if int(float(value)) != value:
             raise ValueError(f"{name} holds the integer {value}, which float64 cannot hold exactly")

@@ -50,3 +50,39 @@ C_SOURCES = [p for p in SOURCES if p.suffix in {".c", ".h", ".inl", ".cu", ".cpp
 @pytest.mark.parametrize("path", C_SOURCES, ids=relative)
 def test_c_sources_open_with_their_purpose(path):
     assert path.read_text(encoding="utf-8").lstrip().startswith(("/*", "//"))
+
+
+# A file of the package can be read in a sitting, but where ARCHITECTURE.md names it in a line as
+# "`backends/reference.py` (567 lines): the reason".
+LONGEST = 450
+LONG_WITH_A_REASON = {
+    f"rnnkit/{name}"
+    for name in re.findall(
+        r"`([\w./]+)` \(\d+ lines\): \w", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    )
+}
+TO_BE_CUT = {
+    "rnnkit/_core/recurrent.pyx",
+    "rnnkit/_core/src/kernels.inl",
+    "rnnkit/backends/cuda.py",
+    "rnnkit/backends/reference.py",
+    "rnnkit/functional.py",
+    "rnnkit/network/layers.py",
+    "rnnkit/network/network.py",
+    "rnnkit/training/trainer.py",
+}
+LONG = {
+    relative(path)
+    for path in SOURCES
+    if relative(path).startswith("rnnkit/")
+    and len(path.read_text(encoding="utf-8").splitlines()) > LONGEST
+}
+
+
+def test_files_of_the_package_are_short():
+    too_long = LONG - LONG_WITH_A_REASON - TO_BE_CUT
+    assert not too_long, f"over {LONGEST} lines: {sorted(too_long)}"
+
+
+def test_only_long_files_are_excused():
+    assert LONG_WITH_A_REASON <= LONG

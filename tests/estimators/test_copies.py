@@ -74,7 +74,7 @@ def test_partial_fit_goes_on_after_a_copy():
 
 
 def test_pickle_of_another_version_warns(monkeypatch, fitted):
-    monkeypatch.setattr("rnnkit.estimators.base._installed_version", lambda: "0.0.1")
+    monkeypatch.setattr("rnnkit.estimators.fitted._installed_version", lambda: "0.0.1")
     pickled = pickle.dumps(fitted)
     monkeypatch.undo()
     with pytest.warns(UserWarning, match=r"pickled with rnnkit 0\.0\.1"):

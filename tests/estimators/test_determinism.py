@@ -5,9 +5,9 @@ import pytest
 from estimators.problems import CELLS, estimator, labels_of, ragged, tags_of
 from sklearn import config_context
 
-from rnnkit.estimators import base
+from rnnkit.estimators import applying
+from rnnkit.network.memory import bytes_per_row
 from rnnkit.sequences import batch_of
-from rnnkit.training.objective import bytes_per_row
 
 X = ragged(150, n_features=3, longest=20)
 
@@ -64,7 +64,7 @@ def test_predict_keeps_within_the_working_memory(monkeypatch):
         sizes.append((batch.plan.n_sequences, batch.plan.n_rows))
         return batch
 
-    monkeypatch.setattr(base, "batch_of", counted)
+    monkeypatch.setattr(applying, "batch_of", counted)
     with config_context(working_memory=30 * row_bytes / 2**20):
         np.testing.assert_array_equal(model.predict_proba(X), expected)
     assert sum(n for n, _ in sizes) == len(X)

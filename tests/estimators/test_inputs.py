@@ -6,7 +6,8 @@ import pytest
 from estimators.problems import estimator, labels_of, padded, ragged, tags_of
 
 from rnnkit import Sequences
-from rnnkit.estimators.inputs import InputForm, flatten_steps, read_weights
+from rnnkit.estimators.targets import flatten_steps, read_weights
+from rnnkit.sequences import Form
 
 
 def object_array(items):
@@ -165,7 +166,7 @@ STEPS = Sequences.from_list([np.ones((2, 1)), np.ones((3, 1))])
 
 
 def test_per_step_values_are_flattened():
-    ragged_form, dense_form = InputForm("ragged"), InputForm("array", 4)
+    ragged_form, dense_form = Form("list"), Form("array", 4)
     for y in (
         [[1, 2], [3, 4, 5]],
         [np.array([1, 2]), (3, 4, 5)],
@@ -185,7 +186,7 @@ def test_per_step_values_are_flattened():
 
 
 def test_weights_are_arranged_like_the_targets():
-    form = InputForm("ragged")
+    form = Form("list")
     np.testing.assert_array_equal(read_weights([1, 2], STEPS, form, per_step=False), [1, 2])
     np.testing.assert_array_equal(read_weights([1, 2], STEPS, form, per_step=True), [1, 1, 2, 2, 2])
     np.testing.assert_array_equal(
@@ -205,16 +206,7 @@ def test_weights_are_arranged_like_the_targets():
 )
 def test_wrong_weights_are_refused(weights, message):
     with pytest.raises(ValueError, match=message):
-        read_weights(weights, STEPS, InputForm("ragged"), per_step=False)
-
-
-def test_restored_form():
-    values, offsets = np.arange(1, 6), np.array([0, 2, 5])
-    assert InputForm("ragged").restore(values, offsets)[1].tolist() == [3, 4, 5]
-    dense_form = InputForm("array", 4).restore(values, offsets)
-    assert dense_form.tolist() == [[1, 2, 0, 0], [3, 4, 5, 0]]
-    words = InputForm("array", 3).restore(np.array(list("abcde"), object), offsets)
-    assert words.tolist() == [["a", "b", None], ["c", "d", "e"]]
+        read_weights(weights, STEPS, Form("list"), per_step=False)
 
 
 def test_tags_may_be_longer_than_any_seen_before():

@@ -28,7 +28,7 @@ import scipy.linalg
 from sklearn.frozen import FrozenEstimator
 
 import rnnkit
-from rnnkit import functional, training
+from rnnkit import functional, preprocessing, training
 
 VALUES = Path(__file__).with_name("values.json")
 REFERENCE = "reference"  # the NumPy backend, beside the names of instruction sets
@@ -260,6 +260,10 @@ def models(device: str = "cpu") -> dict[str, Model]:
         spelling_columns=4, character_dim=3, character_hidden_size=5,
         bidirectional=True)  # fmt: skip
 
+    mixed = tokens(3, label)._replace(X=[x / [1.0, 4.0, 1.0] for x in tokens(3, label).X])
+    add("tokens beside numbers", "LSTMClassifier", mixed, embedding_dim=3,
+        categorical_features=(0, -1), input_noise=0.1)  # fmt: skip
+
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
     add("class_weight balanced", "GRUClassifier", class_weight="balanced")
     add("class_weight dict", "LSTMSequenceTagger", class_weight={"up": 2.0, "down": 0.5})
@@ -418,6 +422,29 @@ def feature_results(device: str) -> dict[str, Result]:
     return results
 
 
+def transformer_results() -> dict[str, Result]:
+    """Return the results of `rnnkit.preprocessing`, the scaler's for every form of X."""
+    results = {}
+    for name, data in forms().items():
+        scaler = preprocessing.SequenceScaler(step_features=I if "features" in name else 1)
+        scaler.fit(data.X, **data.call)
+        scaled = scaler.transform(data.X, **data.call)
+        answers = []
+        for result in (scaled, scaler.inverse_transform(scaled, **data.call)):
+            result = result.reshape(N, T, I) if "features" in name else result
+            answers.append(real_steps(result, data.steps).ravel())
+        inner = scaler.scaler_
+        results[f"scaler, X as {name}"] = result_of([inner.mean_, inner.scale_], answers)
+    sequences = forms()["list"].X
+    padder = preprocessing.Padder(side="start", fill=-1.0).fit(sequences)
+    windows = preprocessing.SlidingWindows(window=3, horizon=2, step=2)
+    answers = [padder.transform(sequences), *windows.pairs(numbers(15, 2))]
+    encoder = preprocessing.TokenEncoder(("word", "shape", "affixes", "spelling"))
+    answers += encoder.fit_transform([["Ann", "runs", "2024"], ["a", "bee"], ["ran", "Ann"]])
+    results["padder, windows, token encoder"] = result_of([np.zeros(1)], answers)
+    return results
+
+
 def layer_weights(
     cell: str, n_layers: int, directions: int, dtype: str, peephole: bool, norm: bool
 ) -> dict[str, np.ndarray]:
@@ -441,6 +468,13 @@ def layer_weights(
     return weights
 
 
+# Two directions, each with its own parameter of the activation.
+LEAKY = {
+    "activation": "leaky_relu",
+    "activation_params": {"activation": ((0.1, None), (0.2, None))},
+}
+
+
 def functional_results(backend: str) -> dict[str, Result]:
     """Return the results of `rnnkit.functional`: states, gradients and single steps."""
     results = {}
@@ -454,6 +488,8 @@ def functional_results(backend: str) -> dict[str, Result]:
         ("gru", "f4", 2, 1, {"gate_activation": "hard_sigmoid"}),
         ("gru", "f8", 1, 2, {"reset": "before"}),
         ("gru norm", "f8", 1, 1, {}),
+        ("rnn list", "f8", 1, 2, LEAKY),
+        ("gru Sequences", "f4", 2, 1, {}),
     ]
     for text, dtype, n_layers, directions, options in cases:
         cell, _, extra = text.partition(" ")
@@ -461,25 +497,36 @@ def functional_results(backend: str) -> dict[str, Result]:
             cell, n_layers, directions, dtype, extra == "peephole", extra == "norm"
         )
         common = dict(cell=cell, n_layers=n_layers, backend=backend, **options)
-        rows = n_layers * directions
-        named = ("h0", "c0") if cell == "lstm" else ("h0",)
-        states = {name: (numbers(rows, N, 6, seed=5) / 4).astype(dtype) for name in named}
+        named = ("h", "c") if cell == "lstm" else ("h",)
+        shape = (n_layers * directions, N, 6)
+        states, ends = (
+            {name.format(h): numbers(*shape, seed=seed + ord(h)).astype(dtype) / 4 for h in named}
+            for name, seed in (("{}0", 0), ("d{}_n", 50))
+        )
         steps, x = steps_of(), numbers(N, T, I).astype(dtype)
         lengths = steps.copy()
         lengths[3] = 0
+        dy = numbers(N, T, 6 * directions, seed=7).astype(dtype)
+        given, dy_given, call = x, dy, {"lengths": lengths}
+        if extra in ("list", "Sequences"):
+            given, dy_given = ([v[:t] for v, t in zip(values, lengths)] for values in (x, dy))
+            call = {}
+        if extra == "Sequences":
+            given, dy_given = (
+                rnnkit.Sequences.from_any(values, allow_empty=True) for values in (given, dy_given)
+            )
         output = functional.recurrent(
-            x, weights, lengths=lengths, bidirectional=directions == 2, **states, **common
+            given, weights, bidirectional=directions == 2, **call, **states, **common
         )
-        dy = numbers(*output.y.shape, seed=7).astype(dtype)
-        dh_n = numbers(*output.h_n.shape, seed=8).astype(dtype)
-        gradients = output.backward(dy, dh_n=dh_n)
+        gradients = output.backward(dy_given, **ends)
+        gradients["x"] = real_steps(gradients["x"], lengths)
         answers = [real_steps(output.y, lengths), output.h_n]
         answers += [output.c_n] if cell == "lstm" else []
         if directions == 1 and not options.get("reverse"):
             stream = functional.RecurrentStream(weights, **common)
             answers += [stream.step(step).copy() for step in x[0]]
         results[f"functional {text} {dtype}, layers {n_layers}, directions {directions}"] = (
-            result_of([np.asarray(gradients[name]) for name in sorted(gradients)], answers)
+            result_of([gradients[name] for name in sorted(gradients)], answers)
         )
     return results
 
@@ -496,7 +543,7 @@ def results_here(device: str) -> dict[str, Result]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         results |= feature_results(device)
-    return results | functional_results(device)
+    return results | transformer_results() | functional_results(device)
 
 
 def fingerprint() -> str:

@@ -1,0 +1,80 @@
+"""A trained network over sequences, in batches of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from sklearn import get_config
+
+from rnnkit.backends import get_backend
+from rnnkit.backends.interface import Array
+from rnnkit.network import BoundNetwork, Inputs, Network
+from rnnkit.network.memory import bytes_per_row
+from rnnkit.sequences import Batch, Plan, batch_of
+
+__all__ = ["Operation", "apply", "bounded_batches"]
+
+ROWS_AT_ONCE = 2**15  # steps of a batch at predict time, so that memory stays bounded
+
+Operation = Callable[[BoundNetwork, Plan, Inputs], Array]
+
+
+def apply(
+    network: Network,
+    device: str,
+    inputs: Inputs,
+    offsets: np.ndarray,
+    operation: Operation,
+    *,
+    per_step: bool,
+) -> np.ndarray:
+    """Run an operation over sequences, batch after batch.
+
+    Parameters
+    ----------
+    network : Network
+    device : str
+        The name of the backend that computes; the CPU stands in for a GPU that is not there.
+    inputs : Inputs
+        The steps of all sequences.
+    offsets : ndarray of shape (N + 1,), intp
+        Where each sequence starts in them.
+    operation : callable
+        Takes the network bound for this call alone, a batch's plan and its packed inputs, and
+        returns one row per packed row, or one per sequence.
+    per_step : bool
+        Which of the two.
+
+    Returns
+    -------
+    ndarray
+        The rows in the order of the inputs.
+    """
+    backend = get_backend(device, fall_back=True)
+    result: np.ndarray | None = None
+    with backend.active():
+        bound = network.bind(backend)
+        for batch in bounded_batches(network, offsets):
+            rows = backend.download(operation(bound, batch.plan, inputs.take(batch.rows)))
+            if result is None:
+                n_rows = int(offsets[-1]) if per_step else len(offsets) - 1
+                result = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
+            result[batch.rows if per_step else batch.sequences] = rows
+    assert result is not None  # there is a sequence
+    return result
+
+
+def bounded_batches(network: Network, offsets: np.ndarray) -> Iterator[Batch]:
+    """Cut sequences, in their order, into batches of about ROWS_AT_ONCE steps.
+
+    Fewer where scikit-learn's `working_memory` does not hold as many; never less than a sequence.
+    """
+    available = int(get_config()["working_memory"] * 2**20)
+    n_rows = min(ROWS_AT_ONCE, available // bytes_per_row(network))
+    start, n = 0, len(offsets) - 1
+    while start < n:
+        within = np.searchsorted(offsets, offsets[start] + n_rows, side="right") - 1
+        stop = min(max(start + 1, int(within)), n)
+        yield batch_of(offsets, np.arange(start, stop))
+        start = stop

@@ -1,0 +1,118 @@
+"""The network that an estimator's parameters and its X ask for."""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from rnnkit.cells import LayerSpec
+from rnnkit.estimators.parameters.checks import read_activation
+from rnnkit.estimators.parameters.field import values_for
+from rnnkit.estimators.reader import Reader, one_for_each
+from rnnkit.network import CharacterEncoder, Embedding, Network, Output, build_network
+from rnnkit.network.tokens import unknown_rates
+from rnnkit.sequences import Sequences
+
+__all__ = ["build"]
+
+
+def build(
+    estimator: Any, reader: Reader, output: Output, sequences: Sequences, start: Any
+) -> Network:
+    """Build the network of an estimator; its parameters are still zero.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose parameters describe the network.
+    reader : Reader
+        What X is like.
+    output : Output
+        What the network ends in.
+    sequences : Sequences
+        The training data.
+    start : float or ndarray of shape (K,)
+        The raw scores that a prediction starts from before anything is learned.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ValueError
+        If a parameter does not fit X.
+    MemoryError
+        If the weights alone do not fit this machine.
+    """
+    _check_memory(estimator, reader)
+    options = values_for(estimator, "network", "cell")
+    for name in options.keys() & {"activation", "gate_activation"}:
+        options[name] = read_activation(options[name], name)
+    return build_network(
+        estimator._cell,
+        reader.n_numeric,
+        output,
+        per_step=estimator._per_step,
+        longest=int(sequences.lengths.max()),
+        output_bias=start,
+        tokens=_token_layers(estimator, reader, sequences),
+        dtype=reader.dtype,
+        **options,
+    )
+
+
+def _token_layers(
+    estimator: Any, reader: Reader, sequences: Sequences
+) -> list[Embedding | CharacterEncoder] | None:
+    """Return what turns columns of ids into features: tables, and a reader of spellings."""
+    n_columns = len(reader.token_columns)
+    if not n_columns:
+        return None
+    n_tables = n_columns - reader.n_spelling
+    layers: list[Embedding | CharacterEncoder] = []
+    if n_tables:
+        widths = one_for_each(estimator.embedding_dim, "embedding_dim", n_tables, "column of ids")
+        rates = _unknown_rates(estimator.token_dropout, reader, sequences, n_tables)
+        layers.append(Embedding(reader.n_tokens[:n_tables], widths, unknown_rates=rates))
+    if reader.n_spelling:
+        layers.append(
+            CharacterEncoder(
+                reader.n_tokens[-1],
+                estimator.character_dim,
+                estimator.character_hidden_size,
+                (n_tables, n_columns),
+                estimator._cell,
+            )
+        )
+    return layers
+
+
+def _unknown_rates(
+    strength: float, reader: Reader, sequences: Sequences, n_tables: int
+) -> list[np.ndarray] | None:
+    if not strength:
+        return None
+    tokens = reader.inputs(sequences).tokens
+    assert tokens is not None
+    return [
+        unknown_rates(np.bincount(ids, minlength=n_tokens), strength)
+        for ids, n_tokens in zip(tokens.T[:n_tables], reader.n_tokens)
+    ]
+
+
+def _check_memory(estimator: Any, reader: Reader) -> None:
+    """Raise before memory is asked for that this machine does not have."""
+    directions = 2 if estimator.bidirectional else 1
+    spec = LayerSpec(estimator._cell, max(reader.n_numeric, 1), estimator.hidden_size)
+    n_weights = estimator.n_layers * directions * sum(map(prod, spec.parameter_shapes().values()))
+    needed = n_weights * np.dtype(reader.dtype).itemsize
+    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > present:
+        raise MemoryError(
+            f"hidden_size={estimator.hidden_size!r} needs {needed / 1e9:.3g} GB for the weights "
+            f"alone; this machine has {present / 1e9:.3g} GB"
+        )

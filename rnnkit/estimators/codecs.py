@@ -1,0 +1,261 @@
+"""What `fit` learnt about y: how targets become numbers, and numbers predictions again.
+
+A codec is plain data. It sees targets laid out flat, one entry per sequence, or per step of all
+sequences where the estimator answers per step.
+
+Letters: n targets, K classes or outputs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.metrics import r2_score
+
+from rnnkit.estimators.labels import encode_labels
+from rnnkit.metrics import edit_distance
+from rnnkit.sequences import split_steps
+
+__all__ = ["Codec", "Indicators", "LabelLists", "Labels", "Numbers", "codec_from_dict"]
+
+
+class Codec(ABC):
+    """Between what users call their targets and what an output object is trained on."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """K, the number of classes or outputs."""
+
+    @abstractmethod
+    def encode(self, y: Any, *, strict: bool) -> np.ndarray:
+        """Return targets as the output object takes them, (n, ...).
+
+        Raises
+        ------
+        ValueError
+            If y is not like the y of `fit`; with `strict`, also if it holds a label that was
+            not there. Without, such a label is one that no prediction equals.
+        """
+
+    @abstractmethod
+    def decode(self, decisions: np.ndarray) -> np.ndarray:
+        """Turn decisions of the output object into what the user predicts."""
+
+    @abstractmethod
+    def score(
+        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        """Score decisions against encoded targets; larger is better."""
+
+    def strata(self, targets: np.ndarray) -> np.ndarray | None:
+        """Return what a split of the data should hold in equal shares, or None."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as numbers, strings and lists, as JSON has them."""
+        return {"kind": self.kind, **self._plain()}
+
+    @abstractmethod
+    def _plain(self) -> dict[str, Any]:
+        """Return what `_restore` takes."""
+
+    @classmethod
+    @abstractmethod
+    def _restore(cls, plain: Mapping[str, Any]) -> Codec:
+        """Return the codec that `_plain` told of."""
+
+
+@dataclass(frozen=True, eq=False)
+class _OfClasses(Codec):
+    """Base of the codecs that know K classes."""
+
+    classes: np.ndarray  # (K,), sorted
+
+    @property
+    def width(self) -> int:
+        """K, the number of classes."""
+        return len(self.classes)
+
+    def _plain(self) -> dict[str, Any]:
+        return {"classes": self.classes.tolist(), "dtype": self.classes.dtype.str}
+
+    @classmethod
+    def _restore(cls, plain: Mapping[str, Any]) -> Codec:
+        return cls(np.array(plain["classes"], np.dtype(plain["dtype"])))
+
+
+class Labels(_OfClasses):
+    """One label of K classes for each; scored by accuracy."""
+
+    kind = "labels"
+
+    def encode(self, y: Any, *, strict: bool) -> np.ndarray:
+        """Return the class index of every label, (n,) intp."""
+        if y.ndim != 1:
+            raise ValueError(f"y must hold one label for each, got an array of shape {y.shape}")
+        return encode_labels(y, self.classes, strict=strict)
+
+    def decode(self, decisions: np.ndarray) -> np.ndarray:
+        """Return the label of every class index."""
+        labels: np.ndarray = self.classes[decisions]
+        return labels
+
+    def score(
+        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        """Return the share of right labels."""
+        return float(np.average(targets == decisions, weights=weights))
+
+    def strata(self, targets: np.ndarray) -> np.ndarray:
+        """Return the class indices."""
+        return targets
+
+
+class LabelLists(_OfClasses):
+    """A list of labels of K classes for each; scored by edit distance."""
+
+    kind = "label_lists"
+
+    def encode(self, y: Any, *, strict: bool) -> np.ndarray:
+        """Return the class indices of lists of labels, an object array of n arrays."""
+        labels = np.concatenate([piece for piece in y if len(piece)] or list(y))
+        offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in y])])
+        return split_steps(encode_labels(labels, self.classes, strict=strict), offsets)
+
+    def decode(self, decisions: np.ndarray) -> np.ndarray:
+        """Return the labels of lists of class indices."""
+        predictions = np.empty(len(decisions), dtype=object)
+        for i, codes in enumerate(decisions):
+            predictions[i] = self.classes[codes]
+        return predictions
+
+    def score(
+        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        """Return one minus the edit distance per true label."""
+        distances = np.array([edit_distance(t, d) for t, d in zip(targets, decisions)])
+        n_labels = np.array([len(t) for t in targets])
+        weights = np.ones(len(targets)) if weights is None else weights
+        return float(1 - (weights @ distances) / max(weights @ n_labels, 1))
+
+
+@dataclass(frozen=True)
+class Indicators(Codec):
+    """K yes-or-no labels for each, given as 0 and 1; scored by rows that are right as a whole.
+
+    Parameters
+    ----------
+    n_labels : int
+        K.
+    noun : str
+        What has the K labels, for error messages.
+    """
+
+    kind: ClassVar[str] = "indicators"
+
+    n_labels: int
+    noun: str
+
+    @property
+    def width(self) -> int:
+        """K, the number of labels."""
+        return self.n_labels
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The numbers of the labels, (K,)."""
+        return np.arange(self.n_labels)
+
+    def encode(self, y: Any, *, strict: bool) -> np.ndarray:
+        """Return 0.0 and 1.0, (n, K)."""
+        if y.ndim != 2 or y.shape[1] != self.n_labels or not np.isin(y, (0, 1)).all():
+            raise ValueError(
+                f"y must hold {self.n_labels} times 0 or 1 for every {self.noun}, got an array "
+                f"of shape {y.shape} that holds {np.unique(y)[:5].tolist()}"
+            )
+        return np.asarray(y, np.float64)
+
+    def decode(self, decisions: np.ndarray) -> np.ndarray:
+        """Return 0 and 1, (n, K) intp."""
+        return decisions.astype(np.intp)
+
+    def score(
+        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        """Return the share of rows all of whose labels are right."""
+        return float(np.average((targets == decisions).all(axis=1), weights=weights))
+
+    def _plain(self) -> dict[str, Any]:
+        return {"n_labels": self.n_labels, "noun": self.noun}
+
+    @classmethod
+    def _restore(cls, plain: Mapping[str, Any]) -> Codec:
+        return cls(plain["n_labels"], plain["noun"])
+
+
+@dataclass(frozen=True)
+class Numbers(Codec):
+    """A number for each, or a vector of K; scored by R².
+
+    Parameters
+    ----------
+    n_outputs : int
+        K.
+    is_vector : bool
+        Whether y was given with a dimension for the outputs.
+    """
+
+    kind: ClassVar[str] = "numbers"
+
+    n_outputs: int
+    is_vector: bool
+
+    @property
+    def width(self) -> int:
+        """K, the numbers of a target."""
+        return self.n_outputs
+
+    def encode(self, y: Any, *, strict: bool) -> np.ndarray:
+        """Return the numbers, (n, K) float64."""
+        numbers: np.ndarray = y.reshape(len(y), -1)
+        n_outputs = numbers.shape[1]
+        if n_outputs != self.n_outputs:
+            raise ValueError(f"y has {n_outputs} outputs, expected {self.n_outputs} as in fit")
+        return numbers
+
+    def decode(self, decisions: np.ndarray) -> np.ndarray:
+        """Return the numbers, (n,) or (n, K)."""
+        numbers: np.ndarray = decisions if self.is_vector else decisions[..., 0]
+        return numbers
+
+    def score(
+        self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
+    ) -> float:
+        """Return R², NaN where a prediction is not finite."""
+        if not np.isfinite(decisions).all():
+            return float("nan")
+        return float(r2_score(targets, decisions, sample_weight=weights))
+
+    def _plain(self) -> dict[str, Any]:
+        return {"n_outputs": self.n_outputs, "is_vector": self.is_vector}
+
+    @classmethod
+    def _restore(cls, plain: Mapping[str, Any]) -> Codec:
+        return cls(plain["n_outputs"], plain["is_vector"])
+
+
+_KINDS: dict[str, type[Codec]] = {
+    codec.kind: codec for codec in (Labels, LabelLists, Indicators, Numbers)
+}
+
+
+def codec_from_dict(plain: Mapping[str, Any]) -> Codec:
+    """Return the codec that `Codec.to_dict` told of."""
+    return _KINDS[plain["kind"]]._restore(plain)

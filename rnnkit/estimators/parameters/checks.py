@@ -1,0 +1,111 @@
+"""Checks of the constructor parameters, one by one as their entries say, and then together."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+from sklearn import get_config
+from sklearn.utils._param_validation import (
+    InvalidParameterError,
+    validate_parameter_constraints,
+)
+
+from rnnkit.cells import CELLS, make_activation
+from rnnkit.estimators.parameters.field import entries_of
+
+__all__ = ["check_parameters", "read_activation"]
+
+# What precision="bf16" asks of the cell's options.
+_USUAL_CELL = {
+    "activation": "tanh",
+    "gate_activation": "sigmoid",
+    "peephole": False,
+    "coupled_gates": False,
+    "reset": "after",
+    "cell_clip": None,
+    "layer_norm": False,
+    "zoneout": 0.0,
+    "recurrent_dropout": 0.0,
+}
+
+
+def check_parameters(estimator: Any) -> None:
+    """Check the constructor parameters of an estimator, one by one and then together.
+
+    Parameters
+    ----------
+    estimator : estimator
+        An rnnkit estimator.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the first parameter out of its range, the value got and what is allowed.
+    """
+    if get_config()["skip_parameter_validation"]:
+        return
+    name = type(estimator).__name__
+    parameters = estimator.get_params(deep=False)
+    allowed = {name: entry.allowed for name, (_, entry) in entries_of(type(estimator)).items()}
+    validate_parameter_constraints(allowed, parameters, caller_name=name)
+    for parameter in ("activation", "gate_activation"):
+        if parameter in parameters:
+            read_activation(parameters[parameter], parameter)
+    _check_gate_bias(parameters.get("gate_bias"), CELLS[estimator._cell].gates)
+    if parameters["bptt_steps"] is not None and parameters["bidirectional"]:
+        raise InvalidParameterError(
+            f"The 'bptt_steps' parameter of {name} must be None with bidirectional=True: a "
+            f"reverse layer needs the whole sequence. Got {parameters['bptt_steps']!r} instead."
+        )
+    if parameters["spelling_columns"] and parameters["embedding_dim"] is None:
+        raise InvalidParameterError(
+            f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "
+            f"token ids have spellings. Got {parameters['spelling_columns']!r} instead."
+        )
+    if parameters["categorical_features"] is not None and parameters["embedding_dim"] is None:
+        raise InvalidParameterError(
+            f"The 'categorical_features' parameter of {name} must be None without "
+            f"embedding_dim. Got {parameters['categorical_features']!r} instead."
+        )
+    if parameters["precision"] == "bf16":
+        _check_usual_cell(name, parameters)
+    if parameters["layer_norm"] and parameters.get("reset") == "before":
+        raise InvalidParameterError(
+            f"The 'layer_norm' parameter of {name} must be False with reset='before'. "
+            "Got True instead."
+        )
+
+
+def _check_usual_cell(name: str, parameters: dict[str, Any]) -> None:
+    """Refuse precision="bf16" with an option that its cells lack."""
+    for option, usual in _USUAL_CELL.items():
+        if parameters.get(option, usual) != usual:
+            raise InvalidParameterError(
+                f"The 'precision' parameter of {name} must be 'full' unless {option}={usual!r}. "
+                f"Got 'bf16' with {option}={parameters[option]!r} instead."
+            )
+
+
+def read_activation(activation: Any, name: str) -> Any:
+    """Turn "tanh" or ("leaky_relu", alpha[, beta]) into an `rnnkit.cells.Activation`."""
+    arguments = (activation,) if isinstance(activation, str) else tuple(activation)
+    try:
+        return make_activation(*arguments)
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(
+            f"The {name!r} parameter must be a name or a tuple (name, alpha, beta). "
+            f"Got {activation!r} instead: {error}."
+        ) from error
+
+
+def _check_gate_bias(gate_bias: Any, gates: tuple[str, ...]) -> None:
+    if not isinstance(gate_bias, dict):
+        return
+    for gate, value in gate_bias.items():
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if gate not in gates or not is_number:
+            raise InvalidParameterError(
+                "The 'gate_bias' parameter must be None, 'chrono' or a dict of numbers for the "
+                f"gates {', '.join(gates)}. Got {gate_bias!r} instead."
+            )

@@ -1,0 +1,109 @@
+"""One constructor parameter: its default, what is allowed and its documentation, in one entry."""
+
+from __future__ import annotations
+
+import dataclasses
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from rnnkit.backends import is_device_name
+
+__all__ = [
+    "ANY_NUMBER",
+    "FRACTION",
+    "NON_NEGATIVE",
+    "POSITIVE",
+    "RATE",
+    "DeviceName",
+    "Number",
+    "Parameter",
+    "entries_of",
+    "integer",
+    "parameter",
+    "parameters",
+    "values_for",
+]
+
+parameters = dataclasses.dataclass(kw_only=True, eq=False, repr=False)
+
+
+class Parameter(NamedTuple):
+    """What is known of a constructor parameter beside its name and default.
+
+    Parameters
+    ----------
+    allowed : list
+        What it may be, in the words of scikit-learn's parameter validation.
+    kind, text : str
+        Its documentation: what stands after the name, and the description.
+    part : {"estimator", "cell", "network", "training"}
+        Who takes it under its own name: the estimator alone, `LayerSpec`, `build_network` or
+        `Trainer`.
+    """
+
+    allowed: list[Any]
+    kind: str
+    text: str
+    part: str
+
+
+def parameter(
+    default: Any,
+    allowed: list[Any],
+    kind: str,
+    text: str,
+    *,
+    part: str = "estimator",
+    positional: bool = False,
+) -> Any:
+    """Declare a constructor parameter as a field of a dataclass; arguments as in `Parameter`."""
+    return dataclasses.field(
+        default=default,
+        kw_only=not positional,
+        metadata={"parameter": Parameter(allowed, kind, text, part)},
+    )
+
+
+def entries_of(cls: Any) -> dict[str, tuple[Any, Parameter]]:
+    """Return the default and the entry of every constructor parameter of a class, by name."""
+    return {
+        field.name: (field.default, field.metadata["parameter"])
+        for field in dataclasses.fields(cls)
+    }
+
+
+def values_for(estimator: Any, *parts: str) -> dict[str, Any]:
+    """Return the parameters of an estimator that some parts take under their own names."""
+    return {
+        name: getattr(estimator, name)
+        for name, (_, entry) in entries_of(type(estimator)).items()
+        if entry.part in parts
+    }
+
+
+class Number(Interval):
+    """An interval of numbers without the booleans, which Python counts among the integers."""
+
+    def is_satisfied_by(self, val: object) -> bool:
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+class DeviceName(StrOptions):
+    """The names of backends, k being any number."""
+
+    def is_satisfied_by(self, val: object) -> bool:
+        return val != "cuda:k" and (super().is_satisfied_by(val) or is_device_name(val))
+
+
+def integer(smallest: int) -> Number:
+    """Allow integers from `smallest` on."""
+    return Number(Integral, smallest, None, closed="left")
+
+
+POSITIVE = Number(Real, 0, None, closed="neither")
+NON_NEGATIVE = Number(Real, 0, None, closed="left")
+RATE = Number(Real, 0, 1, closed="left")
+FRACTION = Number(Real, 0, 1, closed="neither")
+ANY_NUMBER = Number(Real, None, None, closed="neither")

@@ -1,0 +1,299 @@
+"""The parameters that describe a network: what it reads, its cells, its layers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import StrOptions
+
+from rnnkit.cells import ACTIVATIONS, PRECISIONS
+from rnnkit.estimators.parameters.field import (
+    ANY_NUMBER,
+    NON_NEGATIVE,
+    POSITIVE,
+    RATE,
+    DeviceName,
+    integer,
+    parameter,
+    parameters,
+)
+
+__all__ = [
+    "GRUParameters",
+    "LSTMParameters",
+    "NetworkParameters",
+    "PoolingParameters",
+    "RNNParameters",
+]
+
+ACTIVATION = (
+    '{"tanh", "sigmoid", "softsign", "relu", "hard_sigmoid", "linear", "leaky_relu", '
+    '"scaled_tanh"} or tuple'
+)
+ACTIVATION_NAMES = {*ACTIVATIONS, "logistic", "identity"}
+
+
+@parameters
+class NetworkParameters:
+    """What every network takes, whatever its cell and its task."""
+
+    hidden_size: int = parameter(
+        64,
+        [integer(1)],
+        "int",
+        "Hidden units H of every layer and direction.",
+        part="network",
+        positional=True,
+    )
+    n_layers: int = parameter(
+        1,
+        [integer(1)],
+        "int",
+        "Recurrent layers L, stacked.",
+        part="network",
+    )
+    bidirectional: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether every layer also reads the sequence backwards; the states of both "
+        "directions are concatenated.",
+        part="network",
+    )
+    step_features: int = parameter(
+        1,
+        [integer(1)],
+        "int",
+        "Features I per step of a two-dimensional X: a row of T·I columns is read as T "
+        "steps of I features. Other forms of X carry their own number of features.",
+    )
+    embedding_dim: Any = parameter(
+        None,
+        [integer(1), tuple, list, None],
+        "int, tuple of int or None",
+        "If given, X holds token ids and every id is looked up in a learned table of this "
+        "width. X with several columns of ids (words, suffixes, shapes) has one table per "
+        "column; a tuple gives each its own width. The arithmetic is then done in "
+        "float32.",
+    )
+    categorical_features: Any = parameter(
+        None,
+        [tuple, list, np.ndarray, None],
+        "tuple of int or None",
+        "Which columns of a step hold token ids, by position; the others are numbers beside "
+        "them. None: all of them. Only used with `embedding_dim`.",
+    )
+    n_tokens: Any = parameter(
+        None,
+        [integer(1), tuple, list, None],
+        "int, tuple of int or None",
+        "Ids of the embedding tables: 0 to n_tokens - 1. None takes the largest id of "
+        "each column in `fit` plus one. Only used with `embedding_dim`.",
+    )
+    token_dropout: float = parameter(
+        0.0,
+        [NON_NEGATIVE],
+        "float",
+        "Strength a of the dropout of rare ids: one that occurs n times in the training "
+        "data is read as 0, the unknown, with probability a / (a + n) in training "
+        "(Kiperwasser & Goldberg 2016). Only used with `embedding_dim`.",
+    )
+    spelling_columns: int = parameter(
+        0,
+        [integer(0)],
+        "int",
+        "The last so many columns of ids spell a token character by character (0 beyond "
+        'its end), as "spelling" of `rnnkit.preprocessing.TokenEncoder` does, and a '
+        "bidirectional layer of the same cell reads them. `embedding_dim` is then for the "
+        "other columns. Only used with `embedding_dim`.",
+    )
+    character_dim: int = parameter(
+        16,
+        [integer(1)],
+        "int",
+        "Width of the table of characters.",
+    )
+    character_hidden_size: int = parameter(
+        32,
+        [integer(1)],
+        "int",
+        "Hidden units of each direction that reads a spelling.",
+    )
+    activation: Any = parameter(
+        "tanh",
+        [StrOptions(ACTIVATION_NAMES), tuple],
+        ACTIVATION,
+        'The activation φ of the cell. A tuple (name, alpha, beta), as ("leaky_relu", '
+        '0.1), gives the function\'s own parameters. "identity" is "linear".',
+        part="cell",
+    )
+    cell_clip: float | None = parameter(
+        None,
+        [POSITIVE, None],
+        "float or None",
+        "Limit of the input of every activation in the cell, on both sides.",
+        part="cell",
+    )
+    layer_norm: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the cell normalizes its products (Ba et al. 2016).",
+        part="cell",
+    )
+    zoneout: float = parameter(
+        0.0,
+        [RATE],
+        "float",
+        "Rate at which a hidden unit keeps its previous state in training (Krueger et al. 2017).",
+        part="cell",
+    )
+    dropout: float = parameter(
+        0.0,
+        [RATE],
+        "float",
+        "Dropout rate between the layers and before the output.",
+        part="network",
+    )
+    input_dropout: float = parameter(
+        0.0,
+        [RATE],
+        "float",
+        "Dropout rate of the inputs, embedded tokens included.",
+        part="network",
+    )
+    recurrent_dropout: float = parameter(
+        0.0,
+        [RATE],
+        "float",
+        "Dropout rate of the hidden state inside the cell, one mask per sequence (Gal & "
+        "Ghahramani 2016).",
+        part="network",
+    )
+    input_noise: float = parameter(
+        0.0,
+        [NON_NEGATIVE],
+        "float",
+        "Standard deviation of the Gaussian noise added to numeric inputs in training.",
+        part="network",
+    )
+    precision: str = parameter(
+        "full",
+        [StrOptions(set(PRECISIONS))],
+        '{"full", "bf16"}',
+        'With "bf16" the network computes in float32, whatever the dtype of X, and the '
+        "factors of its recurrent products are rounded to bfloat16 (8 significant bits); "
+        "weights, sums, states and gradients stay float32. Up to 1.8 times as fast on a "
+        "CPU with AVX512-BF16, slower on others. For cells without options, on the CPU.",
+        part="cell",
+    )
+    device: str = parameter(
+        "cpu",
+        [DeviceName({"cpu", "cuda", "cuda:k", "auto", "reference"})],
+        '{"cpu", "cuda", "cuda:k", "auto", "reference"}',
+        'Where the arithmetic is done. "cuda" is an NVIDIA GPU, the first or number k, '
+        'and needs the extra cuda12 or cuda13; "auto" is the first GPU if there is one, '
+        'else the CPU; "reference" is a slow NumPy implementation to check the others '
+        "against. A model fitted on a GPU predicts on the CPU, with a warning, where "
+        "there is none. Arrays that lie on a GPU are taken if the device may be one, and "
+        "answered there.",
+    )
+
+
+@parameters
+class RNNParameters:
+    """What an Elman network takes beside the parameters of every cell: nothing."""
+
+    _cell: ClassVar[str] = "rnn"
+
+
+@parameters
+class LSTMParameters:
+    """What long short-term memory takes beside the parameters of every cell."""
+
+    _cell: ClassVar[str] = "lstm"
+    gate_activation: Any = parameter(
+        "sigmoid",
+        [StrOptions(ACTIVATION_NAMES), tuple],
+        ACTIVATION,
+        'The activation σ of the gates, in the same form. "logistic" is "sigmoid".',
+        part="cell",
+    )
+    peephole: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the gates see the cell state: input and forget gate the previous one, "
+        "the output gate the new one.",
+        part="cell",
+    )
+    coupled_gates: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the forget gate is one minus the input gate.",
+        part="cell",
+    )
+    forget_bias: float = parameter(
+        1.0,
+        [ANY_NUMBER],
+        "float",
+        "Initial bias of the forget gate.",
+        part="network",
+    )
+    gate_bias: Any = parameter(
+        None,
+        [StrOptions({"chrono"}), dict, None],
+        'None, "chrono" or dict',
+        'Initial biases of the gates: a dict gate → value, or "chrono" (Tallec & Ollivier '
+        "2018), which draws them so that the cell can remember over the longest sequence "
+        "seen in `fit`. Long lags are often not learned without it.",
+        part="network",
+    )
+
+
+@parameters
+class GRUParameters:
+    """What gated recurrent units take beside the parameters of every cell."""
+
+    _cell: ClassVar[str] = "gru"
+    gate_activation: Any = parameter(
+        "sigmoid",
+        [StrOptions(ACTIVATION_NAMES), tuple],
+        ACTIVATION,
+        'The activation σ of the gates, in the same form. "logistic" is "sigmoid".',
+        part="cell",
+    )
+    reset: str = parameter(
+        "after",
+        [StrOptions({"after", "before"})],
+        '{"after", "before"}',
+        "Whether the reset gate multiplies the hidden state after or before the product "
+        "with the recurrent weight.",
+        part="cell",
+    )
+    gate_bias: Any = parameter(
+        None,
+        [StrOptions({"chrono"}), dict, None],
+        'None, "chrono" or dict',
+        'Initial biases of the gates: a dict gate → value, or "chrono" (Tallec & Ollivier '
+        "2018), which draws them so that the cell can remember over the longest sequence "
+        "seen in `fit`. Long lags are often not learned without it.",
+        part="network",
+    )
+
+
+@parameters
+class PoolingParameters:
+    """What a network takes that makes one vector of a sequence."""
+
+    pooling: str = parameter(
+        "last",
+        [StrOptions({"last", "mean", "max", "attention"})],
+        '{"last", "mean", "max", "attention"}',
+        "How the hidden states of a sequence become one vector: the state after the last "
+        "step (of both directions), mean or maximum over the steps, or a learned weighted "
+        "mean.",
+        part="network",
+    )

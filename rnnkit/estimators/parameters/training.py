@@ -1,0 +1,149 @@
+"""The parameters that say how a network is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.utils._param_validation import HasMethods, StrOptions
+
+from rnnkit.estimators.parameters.field import (
+    FRACTION,
+    NON_NEGATIVE,
+    POSITIVE,
+    integer,
+    parameter,
+    parameters,
+)
+from rnnkit.training.optimizers import SOLVERS
+from rnnkit.training.schedules import SCHEDULES
+
+__all__ = ["TrainingParameters"]
+
+SOLVER_NAMES = "{" + ", ".join(f'"{name}"' for name in SOLVERS) + "}"
+SCHEDULE_NAMES = "{" + ", ".join(f'"{name}"' for name in SCHEDULES) + "}"
+
+
+@parameters
+class TrainingParameters:
+    """What every fit takes, whatever the network."""
+
+    solver: Any = parameter(
+        "adam",
+        [StrOptions(set(SOLVERS)), HasMethods(["get_params", "set_params"])],
+        f"{SOLVER_NAMES} or solver object",
+        "The optimizer. An object of `rnnkit.training` carries its own parameters, which "
+        "a search reaches as ``solver__momentum``.",
+    )
+    learning_rate_init: float = parameter(
+        0.001,
+        [POSITIVE],
+        "float",
+        "Learning rate at the start of training.",
+        part="training",
+    )
+    learning_rate: Any = parameter(
+        "constant",
+        [StrOptions(set(SCHEDULES)), HasMethods(["get_params", "set_params"])],
+        f"{SCHEDULE_NAMES} or schedule object",
+        "How the learning rate changes over the epochs.",
+    )
+    alpha: float = parameter(
+        0.0,
+        [NON_NEGATIVE],
+        "float",
+        "Strength of the L2 penalty of the weights, biases excepted.",
+        part="training",
+    )
+    l1: float = parameter(
+        0.0,
+        [NON_NEGATIVE],
+        "float",
+        "Strength of the L1 penalty of the weights, biases excepted.",
+        part="training",
+    )
+    clip_norm: float | None = parameter(
+        1.0,
+        [POSITIVE, None],
+        "float or None",
+        "Limit of the 2-norm of the gradient of a minibatch. None turns clipping off.",
+        part="training",
+    )
+    clip_value: float | None = parameter(
+        None,
+        [POSITIVE, None],
+        "float or None",
+        "Limit of the absolute value of every gradient entry.",
+        part="training",
+    )
+    bptt_steps: int | None = parameter(
+        None,
+        [integer(1), None],
+        "int or None",
+        "Window of truncated backpropagation through time, in steps; the state is carried "
+        "over the cut. None goes back through the whole sequence.",
+        part="training",
+    )
+    batch_size: Any = parameter(
+        "auto",
+        [StrOptions({"auto"}), integer(1)],
+        'int or "auto"',
+        'Sequences B of a minibatch. "auto" is min(64, N); a larger number than N is N.',
+    )
+    max_iter: int = parameter(
+        150,
+        [integer(1)],
+        "int",
+        "Largest number of epochs.",
+    )
+    shuffle: bool = parameter(
+        True,
+        ["boolean"],
+        "bool",
+        "Whether the sequences are shuffled before every epoch.",
+        part="training",
+    )
+    tol: float = parameter(
+        0.0001,
+        [NON_NEGATIVE],
+        "float",
+        "Improvement of the training loss, or of the validation score, that counts as one.",
+        part="training",
+    )
+    n_iter_no_change: int = parameter(
+        10,
+        [integer(1)],
+        "int",
+        "Epochs in a row without improvement after which `fit` stops.",
+        part="training",
+    )
+    early_stopping: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether a part of the training data is set aside, its score decides when to "
+        "stop, and the weights of the best epoch are kept.",
+    )
+    validation_fraction: float = parameter(
+        0.1,
+        [FRACTION],
+        "float",
+        "Share of the sequences that `early_stopping` sets aside.",
+    )
+    warm_start: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether `fit` goes on from the weights of the previous call.",
+    )
+    random_state: Any = parameter(
+        None,
+        ["random_state"],
+        "int, RandomState instance or None",
+        "Seed of the initial weights, the shuffling, the validation split and the noise.",
+    )
+    verbose: Any = parameter(
+        0,
+        ["verbose"],
+        "bool or int",
+        "Whether the progress of every epoch is printed.",
+    )

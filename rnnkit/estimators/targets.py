@@ -1,0 +1,127 @@
+"""y and sample weights as the user gives them, arranged beside the steps of X.
+
+Letters: N sequences, T steps, ΣT steps of all sequences, K outputs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+
+from rnnkit.sequences import Form, Sequences
+
+__all__ = ["flatten_steps", "read_weights", "refuse_mixed_types"]
+
+
+def flatten_steps(
+    y: Any, sequences: Sequences, form: Form, name: str = "y", noun: str = "labels"
+) -> np.ndarray:
+    """Put per-step values of any form into one array (ΣT,) or (ΣT, K).
+
+    Parameters
+    ----------
+    y : array-like of shape (N, T) or (N, T, K), or list of array-likes, or Sequences
+        Values beyond a sequence's length are ignored in a dense y.
+    sequences : Sequences
+        The X that y belongs to.
+    form : Form
+        The form of that X.
+    name, noun : str
+        How error messages call the argument and its values.
+
+    Raises
+    ------
+    ValueError
+        If the number of sequences or of steps differs from X.
+    """
+    if isinstance(y, Sequences):
+        y = y.to_list()
+        y = [steps[:, 0] for steps in y] if y[0].shape[1] == 1 else y
+    check_consistent_length(sequences.offsets[1:], y)
+    pieces = [_steps_of(item) for item in _items_of(y, name)]
+    lengths = sequences.lengths
+    for i, (piece, length) in enumerate(zip(pieces, lengths)):
+        padded = form.is_dense and len(piece) == form.n_steps
+        if len(piece) != length and not padded:
+            raise ValueError(f"sequence {i} has {length} steps but {len(piece)} {noun} in {name}")
+    refuse_mixed_types(pieces, name)
+    return np.concatenate([piece[:length] for piece, length in zip(pieces, lengths)])
+
+
+def _items_of(y: Any, name: str) -> Any:
+    array = np.asarray(y) if hasattr(y, "__array__") else y
+    if isinstance(array, np.ndarray) and array.ndim < 2 and array.dtype != object:
+        raise ValueError(
+            f"{name} must hold one value per step: an array (N, T) or a list of arrays; "
+            f"got an array of shape {array.shape}"
+        )
+    return array
+
+
+def _steps_of(item: Any) -> np.ndarray:
+    steps = np.asarray(item)
+    if steps.ndim == 0:
+        raise ValueError(
+            f"y must hold one value per step for every sequence; got the single value {item!r}"
+        )
+    return steps
+
+
+def refuse_mixed_types(pieces: list[np.ndarray], name: str) -> None:
+    kinds = {"text" if p.dtype.kind in "US" else "other" for p in pieces if len(p)}
+    if len(kinds) > 1:
+        raise ValueError(f"{name} mixes text and numbers")
+
+
+def read_weights(
+    sample_weight: Any, sequences: Sequences, form: Form, *, per_step: bool
+) -> np.ndarray | None:
+    """Check sample weights and arrange them like the targets.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (N,), or like a per-step y, or None
+        Weights of whole sequences; with `per_step`, weights of steps are allowed too.
+    sequences : Sequences
+    form : Form
+    per_step : bool
+        Whether the targets are per step.
+
+    Returns
+    -------
+    ndarray of shape (N,), or (ΣT,) with `per_step`, float64; or None
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a weight is negative or not finite, or all are zero.
+    """
+    if sample_weight is None:
+        return None
+    if hasattr(sample_weight, "__array__"):
+        sample_weight = np.asarray(sample_weight)
+    if np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0:
+        raise ValueError(
+            f"sample_weight must have shape ({len(sequences)},), got the scalar {sample_weight!r}"
+        )
+    nested = _is_nested(sample_weight)
+    if nested and not per_step:
+        raise ValueError("sample_weight must hold one weight per sequence, got several")
+    if nested:
+        sample_weight = flatten_steps(sample_weight, sequences, form, "sample_weight", "weights")
+    n = int(sequences.offsets[-1]) if nested else len(sequences)
+    weights: np.ndarray = _check_sample_weight(
+        sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
+    )
+    return np.repeat(weights, sequences.lengths) if per_step and not nested else weights
+
+
+def _is_nested(sample_weight: Any) -> bool:
+    if isinstance(sample_weight, Sequences):
+        return True
+    if hasattr(sample_weight, "ndim"):
+        nested_objects = sample_weight.ndim == 1 and np.asarray(sample_weight).dtype == object
+        return sample_weight.ndim >= 2 or nested_objects
+    return len(sample_weight) > 0 and not np.isscalar(sample_weight[0])
