@@ -81,7 +81,9 @@ def minimize(
             },
         )
     if not (math.isfinite(result.fun) and np.isfinite(result.x).all()):
-        raise NotFiniteError(run.n_epochs + 1, 1)
+        raise NotFiniteError(
+            f"Loss or gradient is not finite in epoch {run.n_epochs + 1}", from_the_start=False
+        )
     parameters[...] = upload(result.x)
     if endings:
         return endings[0]

@@ -39,8 +39,10 @@ class FitResult:
         Epochs completed in this call.
     reason : str
         "max_iter": all epochs were run; "converged": progress stalled; "callback": a callback
-        asked for the end; "interrupted": KeyboardInterrupt; "non_finite": a loss or gradient
-        was not finite, and the weights are those of the last finite epoch.
+        asked for the end; "interrupted": KeyboardInterrupt; "non_finite": a loss, a gradient or
+        a weight was not finite, or what the network says at the end is not. The weights are then
+        the last ones known to be good: those of an epoch's end, or those from before the call;
+        the solver's state is that from before the call.
     message : str
         One sentence that says so with the figures.
     loss_curve : list of float
@@ -253,8 +255,11 @@ class Trainer:
         if not self._communicator.total(weight) > 0:
             raise ValueError("weights must have a positive sum")
         before = self._run.state_on_backend()
+        watch = Watch(
+            self._run, before.weights, self._communicator, self._callbacks, validate, fitted
+        )
         try:
-            return self._fit(data, n_epochs, validate, schedule_epochs, fitted)
+            return self._fit(data, watch, n_epochs, schedule_epochs, before)
         except BaseException:
             self._run.restore(before)
             raise
@@ -262,23 +267,28 @@ class Trainer:
     def _fit(
         self,
         data: TrainingData,
+        watch: Watch,
         n_epochs: int,
-        validate: Callable[[], float] | None,
         schedule_epochs: int | None,
-        fitted: Callable[[], Any] | None,
+        before: TrainingState,
     ) -> FitResult:
         run = self._run
         parameters = run.bound.flat_parameters
-        watch = Watch(run, self._communicator, self._callbacks, validate, fitted)
+        objective = Objective(run.bound, data, self._max_rows)
+        is_lbfgs = isinstance(self._solver, LBFGS)
         try:
-            ending = self._train(data, watch, n_epochs, schedule_epochs)
-        except KeyboardInterrupt:
-            ending = Ending("interrupted", "Training interrupted by user.")
-            if isinstance(self._solver, LBFGS):  # which may have stood somewhere on a line search
-                parameters[...] = watch.last_finite
+            try:
+                ending = self._train(data, objective, watch, n_epochs, schedule_epochs)
+            except KeyboardInterrupt:
+                ending = Ending("interrupted", "Training interrupted by user.")
+                if is_lbfgs:  # which may have stood somewhere on a line search
+                    parameters[...] = watch.latest
+            if not is_lbfgs:  # which has seen the loss of the weights that it ends with
+                self._require_finite(objective)
         except NotFiniteError as error:
-            ending = Ending("non_finite", str(error))
-            parameters[...] = watch.last_finite
+            ending = watch.give_back_finite(error)
+            if run.solver is not None and before.solver is not None:
+                run.solver.restore(before.solver)
         if watch.validates and run.score_progress.best_weights is not None:
             parameters[...] = run.score_progress.best_weights
         run.bound.download()
@@ -293,10 +303,14 @@ class Trainer:
         )
 
     def _train(
-        self, data: TrainingData, watch: Watch, n_epochs: int, schedule_epochs: int | None
+        self,
+        data: TrainingData,
+        objective: Objective,
+        watch: Watch,
+        n_epochs: int,
+        schedule_epochs: int | None,
     ) -> Ending:
         run, others = self._run, self._communicator
-        objective = Objective(run.bound, data, self._max_rows)
         if isinstance(self._solver, LBFGS):
             solver, updater = self._solver, self._updater
             return minimize(solver, run, others, data, objective, updater, watch, n_epochs)
@@ -313,6 +327,13 @@ class Trainer:
         )
         span = run.n_epochs + n_epochs if schedule_epochs is None else schedule_epochs
         return loop.train(watch, n_epochs, span)
+
+    def _require_finite(self, objective: Objective) -> None:
+        """Raise NotFiniteError if the network has no finite answer on one of the ranks."""
+        if self._communicator.largest(not objective.is_finite()):
+            raise NotFiniteError(
+                f"Scores or loss are not finite after epoch {self.n_epochs}", from_the_start=True
+            )
 
 
 def _check_positive(name: str, value: float) -> None:

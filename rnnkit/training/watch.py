@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from rnnkit.backends.interface import Array
 from rnnkit.training.callbacks import Callback, Epoch
 from rnnkit.training.communicator import Communicator
 from rnnkit.training.state import Run
@@ -21,13 +22,20 @@ class Ending(NamedTuple):
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or gradient is infinite or not a number."""
+    """What is computed is infinite or not a number.
 
-    def __init__(self, epoch: int, batch: int) -> None:
-        super().__init__(
-            f"Loss or gradient is not finite in epoch {epoch}, minibatch {batch}; the weights of "
-            "the last finite epoch are kept. Try a smaller learning rate or scaled inputs."
-        )
+    Parameters
+    ----------
+    where : str
+        What was found, and when: the beginning of a sentence.
+    from_the_start : bool
+        Whether nothing finite was computed since the last epoch's end, so that the weights it
+        ended with are to blame.
+    """
+
+    def __init__(self, where: str, *, from_the_start: bool) -> None:
+        super().__init__(where)
+        self.from_the_start = from_the_start
 
 
 class Watch:
@@ -37,6 +45,8 @@ class Watch:
     ----------
     run : Run
         Told of each epoch.
+    start : array of shape (n_parameters,)
+        A copy of the parameters as they are; left as it is.
     communicator : Communicator
         A callback's wish to end the training is one of all ranks.
     callbacks : sequence of Callback
@@ -49,13 +59,14 @@ class Watch:
     ----------
     losses, scores : list of float
         Mean training loss and validation score of each epoch.
-    last_finite : array of shape (n_parameters,)
-        The parameters at the end of the last epoch, on the backend.
+    latest : array of shape (n_parameters,)
+        The parameters at the end of the last epoch, on the backend; at first, those it began with.
     """
 
     def __init__(
         self,
         run: Run,
+        start: Array,
         communicator: Communicator,
         callbacks: Sequence[Callback],
         validate: Callable[[], float] | None,
@@ -63,7 +74,8 @@ class Watch:
     ) -> None:
         self.losses: list[float] = []
         self.scores: list[float] = []
-        self.last_finite = run.bound.flat_parameters.copy()
+        self.latest = self._start = start
+        self._finite = start  # the latest from which something finite was computed
         self._run = run
         self._communicator = communicator
         self._callbacks = callbacks
@@ -80,7 +92,7 @@ class Watch:
         parameters = run.bound.flat_parameters
         run.n_epochs += 1
         run.n_seen += n_sequences
-        self.last_finite[...] = parameters
+        self._keep(parameters)
         self.losses.append(loss)
         logs = {"loss": loss, "learning_rate": rate}
         stalled = run.loss_progress.update(-loss)
@@ -98,6 +110,26 @@ class Watch:
             ending = Ending("callback", "A callback ended the training.")
         self._started = time.perf_counter()
         return stalled, ending
+
+    def give_back_finite(self, error: NotFiniteError) -> Ending:
+        """Give the network the latest weights that are known to be good; say so."""
+        kept = self._finite if error.from_the_start else self.latest
+        self._run.bound.flat_parameters[...] = kept
+        if kept is self._start:
+            words = "no epoch ended with finite ones, and the weights from before it are kept"
+        else:
+            words = "the weights of the last finite epoch are kept"
+        advice = "Try a smaller learning rate or scaled inputs."
+        return Ending("non_finite", f"{error}; {words}. {advice}")
+
+    def _keep(self, parameters: Array) -> None:
+        """Make the parameters the latest, by which those before are known to be good."""
+        spare, self._finite = self._finite, self.latest
+        if spare is self._start:
+            self.latest = parameters.copy()
+        else:
+            spare[...] = parameters
+            self.latest = spare
 
     @property
     def validates(self) -> bool:

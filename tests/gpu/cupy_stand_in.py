@@ -630,6 +630,7 @@ def make_module():
         "maximum",
         "logaddexp",
         "where",
+        "isfinite",
         "isneginf",
         "stack",
     ]:
