@@ -12,9 +12,10 @@ from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.communicator import Communicator
 from rnnkit.training.data import TrainingData
 from rnnkit.training.objective import Objective
+from rnnkit.training.result import Ending
 from rnnkit.training.state import Run
 from rnnkit.training.updater import Updater
-from rnnkit.training.watch import Ending, NotFiniteError, Watch
+from rnnkit.training.watch import NotFiniteError, Watch
 
 __all__ = ["EpochLoop"]
 
@@ -79,7 +80,7 @@ class EpochLoop:
                 if run.schedule.plateau(self._base_rate):
                     return watch.stalled()
                 run.loss_progress.reset_patience()
-                run.score_progress.reset_patience()
+                run.validation_progress.reset_patience()
         return Ending(
             "max_iter",
             f"Maximum number of epochs ({n_epochs}) reached and the optimization has not "

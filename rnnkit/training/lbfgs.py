@@ -13,9 +13,10 @@ from rnnkit.training.data import TrainingData
 from rnnkit.training.objective import Objective
 from rnnkit.training.optimizers import LBFGS
 from rnnkit.training.ordered_sums import ordered_sums
+from rnnkit.training.result import Ending
 from rnnkit.training.state import Run, philox
 from rnnkit.training.updater import Updater
-from rnnkit.training.watch import Ending, NotFiniteError, Watch
+from rnnkit.training.watch import NotFiniteError, Watch
 
 __all__ = ["minimize"]
 

@@ -9,7 +9,7 @@ from training.toy import everything, select, toy_data, toy_network
 
 from rnnkit.backends import get_backend
 from rnnkit.network import CRF, Embedding, Inputs, SquaredError
-from rnnkit.training import LBFGS, SGD, SOLVERS, Adam, Linear, Trainer, TrainingData
+from rnnkit.training import LBFGS, SGD, SOLVERS, Adam, Linear, Trainer, TrainingData, Validation
 from rnnkit.training.objective import Objective
 
 BACKEND = get_backend("reference")
@@ -182,6 +182,52 @@ def test_validation_restores_the_weights_of_the_best_score(solver):
     assert result.best_validation_score == 0.5
     np.testing.assert_array_equal(network.parameters.flat, recorder.weights[1])
     assert recorder.logs[1]["validation_score"] == 0.5
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("monitor, best_epoch, n_epochs", [("loss", 3, 6), ("score", 2, 5)])
+def test_what_is_monitored_decides(monitor, best_epoch, n_epochs, solver):
+    losses = [0.9, 0.5, 0.4, 0.6, 0.7, 0.8, 0.9]
+    scores = [0.1, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+    found = map(Validation, scores, losses)
+    recorder = Recorder(network := toy_network())
+    options = {"monitor": monitor, "callbacks": [recorder], "n_iter_no_change": 2}
+    result = make_trainer(network, solver, **options).fit(toy_data(), 50, lambda: next(found))
+    assert (result.reason, result.n_epochs) == ("converged", n_epochs)
+    assert result.message.startswith(f"Validation {monitor} did not improve")
+    assert result.validation_losses == losses[:n_epochs]
+    assert result.validation_scores == scores[:n_epochs]
+    assert result.best_epoch == best_epoch
+    best = {"loss": (0.4, None), "score": (None, 0.8)}[monitor]
+    assert (result.best_validation_loss, result.best_validation_score) == best
+    np.testing.assert_array_equal(network.parameters.flat, recorder.weights[best_epoch - 1])
+    assert recorder.logs[1]["validation_loss"] == 0.5
+    assert recorder.logs[1]["validation_score"] == 0.8
+
+
+def test_a_loss_alone_can_be_monitored():
+    result = make_trainer(toy_network(), monitor="loss").fit(
+        toy_data(), 2, lambda: Validation(loss=0.5)
+    )
+    assert (result.validation_losses, result.validation_scores) == ([0.5, 0.5], None)
+
+
+@pytest.mark.parametrize(
+    "monitor, found", [("loss", 0.5), ("loss", Validation(0.5)), ("score", Validation(loss=0.5))]
+)
+def test_validation_must_give_what_is_monitored(monitor, found):
+    with pytest.raises(ValueError, match=f"validate must return a {monitor} to monitor, got"):
+        make_trainer(toy_network(), monitor=monitor).fit(toy_data(), 2, lambda: found)
+    with pytest.raises(ValueError, match="monitor must be 'score' or 'loss', got 'accuracy'"):
+        make_trainer(toy_network(), monitor="accuracy")
+
+
+def test_the_best_epoch_is_counted_from_the_first_and_is_of_the_training_loss_without_validation():
+    trainer = make_trainer(toy_network())
+    first = trainer.fit(toy_data(), 3)
+    assert first.best_epoch == 1 + int(np.argmin(first.loss_curve))
+    scores = iter([0.1, 0.9, 0.2])
+    assert trainer.fit(toy_data(), 3, lambda: next(scores)).best_epoch == 5
 
 
 def test_validation_sees_the_network_of_the_epoch():
