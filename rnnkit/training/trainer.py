@@ -223,7 +223,7 @@ class Trainer:
             Whatever the data, the backend, `validate` or a callback raises. Network and trainer
             are then as they were before the call.
         """
-        weight = 1.0 if data.weights is None else float(data.weights.sum())
+        weight = data.n_sequences if data.weights is None else float(data.weights.sum())
         if not self._communicator.total(weight) > 0:
             raise ValueError("weights must have a positive sum")
         before = self._run.state_on_backend()

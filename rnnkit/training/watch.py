@@ -136,7 +136,7 @@ class Watch:
         kept = self._finite if error.from_the_start else self.latest
         self._run.bound.flat_parameters[...] = kept
         if kept is self._start:
-            words = "no epoch ended with finite ones, and the weights from before it are kept"
+            words = "no epoch of this call ended with finite weights, those from before it are kept"
         else:
             words = "the weights of the last finite epoch are kept"
         advice = "Try a smaller learning rate or scaled inputs."
@@ -153,7 +153,7 @@ class Watch:
 
     @property
     def validates(self) -> bool:
-        """Whether progress is that of a validation score."""
+        """Whether progress is that of what validation gives."""
         return self._validate is not None
 
     def stalled(self) -> Ending:

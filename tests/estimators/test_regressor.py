@@ -47,7 +47,7 @@ def test_a_rate_that_is_too_large_leaves_finite_predictions_and_warns(options, m
     regressor = estimator(
         "LSTM", "Regressor", learning_rate_init=1e200, max_iter=max_iter, **options
     )
-    with pytest.warns(ConvergenceWarning, match="no epoch ended with finite ones"):
+    with pytest.warns(ConvergenceWarning, match="no epoch of this call ended with finite"):
         regressor.fit(typed, Y)
     assert np.isfinite(regressor.predict(typed)).all()
 

@@ -386,7 +386,7 @@ def test_a_training_that_never_was_finite_says_so(solver, n_epochs, batch_size, 
     options = {"learning_rate_init": 1e200, "clip_norm": None, "batch_size": batch_size}
     network, (start, *_), result = exploding(solver, n_epochs, dtype, **options)
     assert result.reason == "non_finite"
-    assert "no epoch ended with finite ones, and the weights from before it" in result.message
+    assert "no epoch of this call ended with finite weights, those from before it" in result.message
     np.testing.assert_array_equal(network.parameters.flat, start)
 
 
