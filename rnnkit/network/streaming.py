@@ -58,14 +58,15 @@ class NetworkStream:
         self._chain.start_steps(self._plan)
 
     @property
-    def states(self) -> list[State]:
-        """What each stateful layer remembers: tuples of arrays (1, ·), or None, copied."""
+    def state(self) -> list[State]:
+        """What each layer with `states` remembers: tuples of arrays (1, ·), or None, copied."""
         return self._chain.states
 
-    @states.setter
-    def states(self, states: Sequence[State]) -> None:
+    @state.setter
+    def state(self, state: Sequence[State]) -> None:
         self._chain.states = [
-            tuple(None if array is None else array.copy() for array in state) for state in states
+            tuple(None if array is None else array.copy() for array in of_layer)
+            for of_layer in state
         ]
 
     def step(self, inputs: Inputs) -> Array:
