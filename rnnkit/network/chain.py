@@ -160,12 +160,13 @@ class Chain:
             If there is a gradient for a state that nothing is learned through.
         """
         if dstates is not None:
-            for operation, dstate in zip(self._stateful, dstates, strict=True):
-                if dstate is None:
-                    continue
-                if not hasattr(operation, "end_gradient"):
+            pairs = list(zip(self._stateful, dstates, strict=True))
+            for operation, dstate in pairs:
+                if dstate is not None and not hasattr(operation, "end_gradient"):
                     raise ValueError("a pooling takes no gradient by what it has gathered")
-                operation.end_gradient = dstate
+            for operation, dstate in pairs:
+                if dstate is not None:
+                    operation.end_gradient = dstate
         for backward in self._backward:
             dy = backward(dy)
         return dy
