@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from sklearn import get_config
@@ -11,8 +10,8 @@ from sklearn import get_config
 from rnnkit.backends import get_backend
 from rnnkit.backends.interface import Array
 from rnnkit.network import BoundNetwork, Inputs, Network
+from rnnkit.network.memory import bytes_per_row
 from rnnkit.sequences import Batch, Plan, batch_of
-from rnnkit.training.objective import bytes_per_row
 
 __all__ = ["Operation", "apply", "bounded_batches"]
 
@@ -53,7 +52,7 @@ def apply(
         The rows in the order of the inputs.
     """
     backend = get_backend(device, fall_back=True)
-    result: Any = None
+    result: np.ndarray | None = None
     with backend.active():
         bound = network.bind(backend)
         for batch in bounded_batches(network, offsets):
@@ -62,6 +61,7 @@ def apply(
                 n_rows = int(offsets[-1]) if per_step else len(offsets) - 1
                 result = np.empty((n_rows, *rows.shape[1:]), rows.dtype)
             result[batch.rows if per_step else batch.sequences] = rows
+    assert result is not None  # there is a sequence
     return result
 
 

@@ -97,7 +97,8 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
             If X is not as in `fit`.
         """
         with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X, lengths))
+            logarithms: np.ndarray = np.log(self.predict_proba(X, lengths))
+        return logarithms
 
     def _make_output(self, codec: Codec) -> Output:
         if isinstance(codec, Indicators):
@@ -105,13 +106,13 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
         return SoftmaxCrossEntropy(codec.width, self.label_smoothing)
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
-        y = check_array(
+        labels: np.ndarray = check_array(
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y", estimator=self
         )
-        check_consistent_length(sequences.offsets[1:], y)
-        if type_of_target(without_objects(y), input_name="y") == "multilabel-indicator":
-            return y
-        return column_or_1d(y, warn=True)
+        check_consistent_length(sequences.offsets[1:], labels)
+        if type_of_target(without_objects(labels), input_name="y") != "multilabel-indicator":
+            labels = column_or_1d(labels, warn=True)
+        return labels
 
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         check_classification_targets(without_objects(targets))

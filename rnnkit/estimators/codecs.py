@@ -104,7 +104,8 @@ class Labels(_OfClasses):
 
     def decode(self, decisions: np.ndarray) -> np.ndarray:
         """Return the label of every class index."""
-        return self.classes[decisions]
+        labels: np.ndarray = self.classes[decisions]
+        return labels
 
     def score(
         self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
@@ -179,7 +180,7 @@ class Indicators(Codec):
                 f"y must hold {self.n_labels} times 0 or 1 for every {self.noun}, got an array "
                 f"of shape {y.shape} that holds {np.unique(y)[:5].tolist()}"
             )
-        return y.astype(np.float64)
+        return np.asarray(y, np.float64)
 
     def decode(self, decisions: np.ndarray) -> np.ndarray:
         """Return 0 and 1, (n, K) intp."""
@@ -223,14 +224,16 @@ class Numbers(Codec):
 
     def encode(self, y: Any, *, strict: bool) -> np.ndarray:
         """Return the numbers, (n, K) float64."""
-        y = y.reshape(len(y), -1)
-        if y.shape[1] != self.n_outputs:
-            raise ValueError(f"y has {y.shape[1]} outputs, expected {self.n_outputs} as in fit")
-        return y
+        numbers: np.ndarray = y.reshape(len(y), -1)
+        n_outputs = numbers.shape[1]
+        if n_outputs != self.n_outputs:
+            raise ValueError(f"y has {n_outputs} outputs, expected {self.n_outputs} as in fit")
+        return numbers
 
     def decode(self, decisions: np.ndarray) -> np.ndarray:
         """Return the numbers, (n,) or (n, K)."""
-        return decisions if self.is_vector else decisions[..., 0]
+        numbers: np.ndarray = decisions if self.is_vector else decisions[..., 0]
+        return numbers
 
     def score(
         self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None

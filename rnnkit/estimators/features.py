@@ -112,20 +112,22 @@ class RecurrentFeatures(
             states = bound.backend.download(bound.hidden_states(plan, x, self.layer))
             return pool(states, plan, self._layer().specs[0].hidden_size)
 
-        return estimator._apply(sequences, pooled, per_step=False)
+        vectors: np.ndarray = estimator._apply(sequences, pooled, per_step=False)
+        return vectors
 
     @property
     def n_features_in_(self) -> int:
         """The estimator's number of features."""
         check_is_fitted(self, "estimator_")
-        return self.estimator_.n_features_in_
+        return int(self.estimator_.n_features_in_)
 
     @property
     def _n_features_out(self) -> int:
         return self._layer().width
 
     def _layer(self) -> Recurrent:
-        return self.estimator_.network_.recurrent_layers[self.layer]
+        layer: Recurrent = self.estimator_.network_.recurrent_layers[self.layer]
+        return layer
 
 
 def _last(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
@@ -140,7 +142,8 @@ def _mean(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
     total = np.zeros((plan.n_sequences, states.shape[1]), states.dtype)
     for step in _steps(states, plan):
         total[: len(step)] += step
-    return total / plan.lengths[:, None].astype(states.dtype)
+    means: np.ndarray = total / plan.lengths[:, None].astype(states.dtype)
+    return means
 
 
 def _max(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:

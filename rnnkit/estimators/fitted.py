@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from rnnkit.backends.interface import Array
 from rnnkit.cells import CELLS
 from rnnkit.estimators.applying import Operation, apply
 from rnnkit.estimators.codecs import Codec
@@ -44,6 +45,10 @@ class FittedEstimator(BaseEstimator):
 
     device: str
 
+    _reader: Reader
+    _codec: Codec
+    network_: Network
+
     # What a task defines.
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> Any:
@@ -55,31 +60,30 @@ class FittedEstimator(BaseEstimator):
 
     # What a fit learnt.
 
-    def _learnt(self, name: str) -> Any:
-        try:
-            return vars(self)[name]
-        except KeyError:
-            raise AttributeError(
-                f"this {type(self).__name__} knows nothing of data yet; call fit first"
-            ) from None
+    def _need_fit(self) -> None:
+        """Raise AttributeError, which lets `hasattr` answer, if there was no fit yet."""
+        if not hasattr(self, "network_"):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet; call fit first")
 
     @property
     def n_features_in_(self) -> int:
         """Columns of a two-dimensional X, otherwise features I per step."""
-        return self._learnt("_reader").n_features
+        self._need_fit()
+        return self._reader.n_features
 
     @property
     def feature_names_in_(self) -> np.ndarray:
         """Column names, if X was a data frame."""
-        names = self._learnt("_reader").feature_names
-        if names is None:
+        self._need_fit()
+        if self._reader.feature_names is None:
             raise AttributeError("X had no column names in fit")
-        return np.array(names, dtype=object)
+        return np.array(self._reader.feature_names, dtype=object)
 
     @property
     def n_outputs_(self) -> int:
         """Outputs K."""
-        return self._learnt("network_").output.width
+        self._need_fit()
+        return self.network_.output.width
 
     @property
     def weights_(self) -> dict[str, np.ndarray]:
@@ -144,7 +148,7 @@ class FittedEstimator(BaseEstimator):
         )
 
     @takes_device_arrays
-    def predict(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict(self, X: Any, lengths: Any = None) -> Any:
         """Predict the targets of sequences.
 
         Parameters
@@ -158,8 +162,9 @@ class FittedEstimator(BaseEstimator):
         -------
         ndarray of shape (N,) or (N, K)
             One prediction per sequence. An estimator that answers per step returns (N, T) or
-            (N, T, K) for a dense X, with the dtype's zero beyond a sequence's length, and an
-            object array of N arrays for a ragged X.
+            (N, T, K) for a dense X, with the dtype's zero beyond a sequence's length. For any
+            other X it returns an object array of N arrays (T_i,), or where there are several
+            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is.
 
         Raises
         ------
@@ -203,7 +208,7 @@ class FittedEstimator(BaseEstimator):
         """Read X at predict time; a sequence without steps has an answer per step: none."""
         return self._reader.read(self, X, lengths, allow_empty=self._per_step)
 
-    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Any) -> np.ndarray:
+    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Array) -> Array:
         """Return what the output object decides about raw scores."""
         return bound.decision(plan, scores)
 
@@ -231,7 +236,7 @@ class FittedEstimator(BaseEstimator):
         return codec.score(examples.targets, decisions, examples.weights)
 
     @takes_device_arrays
-    def hidden_states(self, X: Any, layer: int = -1, lengths: Any = None) -> np.ndarray:
+    def hidden_states(self, X: Any, layer: int = -1, lengths: Any = None) -> Any:
         """Return the hidden states of a recurrent layer after every step.
 
         Parameters
@@ -245,8 +250,8 @@ class FittedEstimator(BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (N, T, D·H), or in the form of a ragged X with D·H features
-            Zero beyond a sequence's length.
+        ndarray of shape (N, T, D·H), list, object array or Sequences
+            In the form of X with D·H features; zero beyond a sequence's length.
 
         Raises
         ------
@@ -263,9 +268,7 @@ class FittedEstimator(BaseEstimator):
         return form.restore(states, sequences.offsets)
 
     @takes_device_arrays
-    def gate_activations(
-        self, X: Any, layer: int = 0, lengths: Any = None
-    ) -> dict[str, np.ndarray]:
+    def gate_activations(self, X: Any, layer: int = 0, lengths: Any = None) -> dict[str, Any]:
         """Return the activations of every gate of a recurrent layer at every step.
 
         Parameters
@@ -279,7 +282,7 @@ class FittedEstimator(BaseEstimator):
 
         Returns
         -------
-        dict of str to ndarray
+        dict of str to ndarray, list, object array or Sequences
             Gate → activations, each in the form of `hidden_states`. The gates are "i", "f",
             "g", "o" (LSTM), "r", "z", "n" (GRU) or "a" (RNN).
 

@@ -76,7 +76,10 @@ class LabelLearning(RecurrentEstimator):
     @property
     def classes_(self) -> np.ndarray:
         """The class labels, sorted; the numbers of several yes-or-no labels."""
-        return self._learnt("_codec").classes
+        self._need_fit()
+        codec: Any = self._codec
+        classes: np.ndarray = codec.classes
+        return classes
 
 
 @parameters

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from rnnkit.backends.interface import Array
 from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, LabelLists
 from rnnkit.estimators.devices import takes_device_arrays
@@ -72,7 +73,7 @@ class RecurrentSequenceLabeller(LabelLearning):
     )
 
     @takes_device_arrays
-    def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the probability of every class, and of the blank, at every step.
 
         Parameters
@@ -84,7 +85,7 @@ class RecurrentSequenceLabeller(LabelLearning):
 
         Returns
         -------
-        ndarray of shape (N, T, K + 1), or object array of N arrays (T_i, K + 1) for ragged X
+        ndarray of shape (N, T, K + 1), or N arrays (T_i, K + 1) in the form of a ragged X
             In the order of `classes_`, the blank last; zero beyond a sequence's length.
 
         Raises
@@ -99,7 +100,7 @@ class RecurrentSequenceLabeller(LabelLearning):
     def _make_output(self, codec: Codec) -> Output:
         return CTC(codec.width, self.beam_width)
 
-    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Any) -> np.ndarray:
+    def _decision(self, bound: BoundNetwork, plan: Plan, scores: Array) -> Array:
         """Decode with the beam width the estimator has now."""
         output: Any = bound.output
         output = replace(output, beam_width=self.beam_width)

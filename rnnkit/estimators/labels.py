@@ -88,12 +88,13 @@ def weigh_classes(class_weight: Any, classes: np.ndarray, codes: np.ndarray) -> 
     if class_weight is None:
         return None
     present = np.unique(codes)
-    weights = np.ones(len(classes))
+    weights: np.ndarray = np.ones(len(classes))
     if isinstance(class_weight, dict):
         weights = compute_class_weight(class_weight, classes=classes, y=classes)
     else:
         weights[present] = compute_class_weight(class_weight, classes=present, y=codes)
-    return weights[codes]
+    weights = weights[codes]
+    return weights
 
 
 def log_odds(indicators: np.ndarray, weights: np.ndarray | None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-LOSSES: dict[str, Any] = {
+LOSSES: dict[str, Callable[..., Output]] = {
     "squared": SquaredError,
     "absolute": AbsoluteError,
     "huber": HuberLoss,
@@ -87,7 +88,7 @@ class NumberPrediction(RecurrentEstimator):
 
     def _read_numbers(self, y: Any) -> np.ndarray:
         """Return targets (n,) or (n, K) as finite float64."""
-        return check_array(
+        numbers: np.ndarray = check_array(
             y,
             ensure_2d=False,
             dtype=np.float64,
@@ -95,6 +96,7 @@ class NumberPrediction(RecurrentEstimator):
             input_name="y",
             estimator=self,
         )
+        return numbers
 
     def _output_bias(self, examples: Examples, codec: Codec) -> np.ndarray:
         mean = np.average(examples.targets, axis=0, weights=examples.weights)

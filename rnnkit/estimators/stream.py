@@ -126,7 +126,8 @@ class Stream:
             raise ValueError("predict_proba() needs at least one step()")
         with self._backend.active():
             probabilities = self._bound.probabilities(self._scores)
-            return self._backend.download(probabilities)[0]
+            numbers: np.ndarray = self._backend.download(probabilities)[0]
+        return numbers
 
     def _step(self, x: Any) -> Any:
         scores = self._bound.step(self._read(x))

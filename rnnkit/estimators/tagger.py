@@ -71,7 +71,7 @@ class RecurrentSequenceTagger(LabelPrediction):
     )
 
     @takes_device_arrays
-    def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the probability of every class at every step.
 
         Parameters
@@ -83,7 +83,7 @@ class RecurrentSequenceTagger(LabelPrediction):
 
         Returns
         -------
-        ndarray of shape (N, T, K), or object array of N arrays (T_i, K) for ragged X
+        ndarray of shape (N, T, K), or N arrays (T_i, K) in the form of a ragged X
             In the order of `classes_`; zero beyond a sequence's length. With ``output="crf"``
             the marginal probability over all labellings.
 
@@ -97,7 +97,7 @@ class RecurrentSequenceTagger(LabelPrediction):
         return form.restore(self._probabilities(sequences), sequences.offsets)
 
     @takes_device_arrays
-    def predict_log_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict_log_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the logarithm of the probability of every class at every step.
 
         Parameters
@@ -109,7 +109,7 @@ class RecurrentSequenceTagger(LabelPrediction):
 
         Returns
         -------
-        ndarray of shape (N, T, K), or object array of N arrays (T_i, K) for ragged X
+        ndarray of shape (N, T, K), or N arrays (T_i, K) in the form of a ragged X
             In the order of `classes_`; zero beyond a sequence's length.
 
         Raises

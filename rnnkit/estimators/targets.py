@@ -106,19 +106,16 @@ def read_weights(
         raise ValueError(
             f"sample_weight must have shape ({len(sequences)},), got the scalar {sample_weight!r}"
         )
-    lengths = sequences.lengths
     nested = _is_nested(sample_weight)
     if nested and not per_step:
         raise ValueError("sample_weight must hold one weight per sequence, got several")
     if nested:
-        steps = flatten_steps(sample_weight, sequences, form, "sample_weight", "weights")
-        return _check_sample_weight(
-            steps, np.empty((len(steps), 0)), dtype=np.float64, ensure_non_negative=True
-        )
-    weights = _check_sample_weight(
-        sample_weight, np.empty((len(lengths), 0)), dtype=np.float64, ensure_non_negative=True
+        sample_weight = flatten_steps(sample_weight, sequences, form, "sample_weight", "weights")
+    n = int(sequences.offsets[-1]) if nested else len(sequences)
+    weights: np.ndarray = _check_sample_weight(
+        sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
     )
-    return np.repeat(weights, lengths) if per_step else weights
+    return np.repeat(weights, sequences.lengths) if per_step and not nested else weights
 
 
 def _is_nested(sample_weight: Any) -> bool:

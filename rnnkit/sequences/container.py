@@ -140,7 +140,7 @@ class Sequences(FlatSequences):
         return X if values is X.values else cls(values, X.offsets)
 
     @classmethod
-    def from_list(cls, sequences: Sequence) -> Sequences:
+    def from_list(cls, sequences: Sequence[Any]) -> Sequences:
         """Read a list of arrays, one per sequence.
 
         Parameters
@@ -256,7 +256,7 @@ class Sequences(FlatSequences):
     @property
     def n_features(self) -> int:
         """Features of a step, F."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @property
     def lengths(self) -> np.ndarray:
@@ -333,7 +333,7 @@ class Sequences(FlatSequences):
         X[np.arange(n_steps) < lengths[:, None]] = self.values
         return X, lengths
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Sequences, (self.values, self.offsets)
 
     def __repr__(self) -> str:

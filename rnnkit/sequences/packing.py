@@ -61,7 +61,9 @@ class Plan:
         if self.equal_lengths:
             return np.tile(np.arange(self.n_sequences), self.n_steps)
         first_rows = self.step_offsets[:-1]
-        return np.arange(self.n_rows) - np.repeat(first_rows, np.diff(self.step_offsets))
+        places: np.ndarray = np.arange(self.n_rows)
+        places -= np.repeat(first_rows, np.diff(self.step_offsets))
+        return places
 
     def rows(self, starts: np.ndarray) -> np.ndarray:
         """Return the source row of each packed row.
@@ -75,11 +77,15 @@ class Plan:
         -------
         ndarray of shape (P,), intp
         """
-        first = starts[self.order]
+        first: np.ndarray = starts[self.order]
         steps = np.arange(self.n_steps)
+        rows: np.ndarray
         if self.equal_lengths:
-            return (steps[:, None] + first).ravel()
-        return first[self.sequence_of_row()] + np.repeat(steps, np.diff(self.step_offsets))
+            rows = (steps[:, None] + first).ravel()
+        else:
+            rows = first[self.sequence_of_row()]
+            rows += np.repeat(steps, np.diff(self.step_offsets))
+        return rows
 
     def last_rows(self) -> np.ndarray:
         """Return the packed row of each sequence's last step.
@@ -95,7 +101,9 @@ class Plan:
         """
         if self.n_sequences and self.lengths[-1] == 0:
             raise ValueError("lengths must be at least 1 for a last step to exist, got 0")
-        return self.step_offsets[self.lengths - 1] + np.arange(self.n_sequences)
+        rows: np.ndarray = self.step_offsets[self.lengths - 1]
+        rows += np.arange(self.n_sequences)
+        return rows
 
 
 def pack(lengths: np.ndarray) -> Plan:

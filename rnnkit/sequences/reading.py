@@ -184,7 +184,7 @@ def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
 
 
 def _rows_of_list(
-    items: Iterable, step_features: int, name: str, dtype: Any
+    items: Iterable[Any], step_features: int, name: str, dtype: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows (ΣT, F) of a list of sequences and the steps (n,) of each."""
     arrays = list(_arrays_of_items(items, step_features, name))
@@ -212,7 +212,7 @@ def _rows_of_list(
     return np.concatenate([convert_values(array, name, dtype) for array in filled]), steps
 
 
-def _arrays_of_items(items: Iterable, step_features: int, name: str) -> Iterator[np.ndarray]:
+def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Iterator[np.ndarray]:
     """Yield each sequence as an array (T, F); one given as an empty list stays (0,)."""
     for i, item in enumerate(items):
         if type(item) is not np.ndarray:
@@ -336,7 +336,7 @@ def _refuse_inexact_integers(array: np.ndarray, name: str) -> None:
         _refuse_rounded(array[large].tolist(), name)
 
 
-def _refuse_rounded(integers: Iterable, name: str) -> None:
+def _refuse_rounded(integers: Iterable[Any], name: str) -> None:
     for value in integers:
         if int(float(value)) != value:
             raise ValueError(f"{name} holds the integer {value}, which float64 cannot hold exactly")

@@ -33,8 +33,7 @@ from rnnkit.network import (
     build_network,
 )
 from rnnkit.network.layers import RowBuffer
-from rnnkit.training import Trainer, TrainingData
-from rnnkit.training.optimizers import SOLVERS
+from rnnkit.training import SOLVERS, Trainer, TrainingData
 
 EQUAL = np.full(20, 5)  # two full minibatches of 8 and one of 4 in an epoch
 ONE_RAGGED = np.array([7, 3, 5, 5, 1, 2, 7])  # all of them in one minibatch, whatever the order
@@ -348,10 +347,10 @@ def test_an_estimator_has_the_same_weights(cell, cublas, steps, monkeypatch):
 
 
 BAKED = {
-    "the rows of a minibatch": "Objective._gather.",
-    "its targets": "Objective._target_places",
-    "its weights": "Objective._back.",
-    "the sum of its weights": "Objective.finish.",
+    "the rows of a minibatch": "BoundData._rows",
+    "its targets": "BoundData._target_places",
+    "its weights": "BoundData._weights_held",
+    "the sum of its weights": "Updater._share_of_one",
     "the learning rate and the bias corrections": "CudaBackend.update.",
     "the masks of dropout": "dropout_mask.",
     "the masks of zoneout": "_Direction._zoneout_mask.",
