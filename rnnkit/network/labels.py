@@ -120,18 +120,44 @@ class Bernoulli(ElementwiseOutput):
     ----------
     n_outputs : int
         K.
+    label_smoothing : float, default=0.0
+        Share s of every label's target that is spread over no and yes, in [0, 1).
+    answer_weights : tuple of K pairs of float, default=None
+        For each label the weights of the answers no and yes in the loss; None means ones.
+
+    Raises
+    ------
+    ValueError
+        If `label_smoothing` is out of range.
 
     Notes
     -----
-    ``log(1 + exp(score)) - y score``; the probability of yes is ``1 / (1 + exp(-score))``.
+    ``log(1 + exp(score)) - t score`` with ``t = (1 - s) y + s / 2``; the probability of yes is
+    ``1 / (1 + exp(-score))``.
     """
 
     spoken_name: ClassVar[str] = "a classifier of several labels at once"
 
+    label_smoothing: float = 0.0
+    answer_weights: tuple[tuple[float, float], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
+
     def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
+        answers = targets
+        if self.label_smoothing:
+            targets = (1.0 - self.label_smoothing) * targets + 0.5 * self.label_smoothing
         losses = xp.logaddexp(scores, xp.zeros_like(scores)) - targets * scores
-        return losses, _sigmoid(scores, xp) - targets
+        slopes = _sigmoid(scores, xp) - targets
+        if self.answer_weights is not None:
+            no, yes = xp.asarray(self.answer_weights, dtype=scores.dtype).T
+            weights = xp.where(answers > 0, yes, no)
+            losses *= weights
+            slopes *= weights
+        return losses, slopes
 
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return 0 or 1 for every label."""
@@ -155,7 +181,33 @@ class Bernoulli(ElementwiseOutput):
         """
         total = float(len(targets)) if weights is None else float(weights.sum())
         yes = np.average(targets, axis=0, weights=weights) * total
-        return np.asarray(np.log((yes + 0.5) / (total - yes + 0.5)))
+        odds = (yes + 0.5) / (total - yes + 0.5)
+        if self.answer_weights is not None:
+            weight_of_no, weight_of_yes = np.array(self.answer_weights).T
+            odds *= np.maximum(weight_of_yes, 1e-300) / np.maximum(weight_of_no, 1e-300)
+        return np.asarray(np.log(odds))
+
+    def weighed(self, class_weight: Any, targets: np.ndarray) -> Bernoulli:
+        """Return the output with `answer_weights`.
+
+        Parameters
+        ----------
+        class_weight : "balanced" or ndarray of shape (2,)
+            "balanced": no and yes of every label count alike, each answer with
+            ``n / (2 × targets that give it)``. An array: the weights of no and yes.
+        targets : ndarray of shape (n, K)
+            Encoded targets of the training data.
+        """
+        if isinstance(class_weight, str):
+            counts = np.stack([(targets == 0).sum(axis=0), (targets != 0).sum(axis=0)], axis=1)
+            pairs = np.where(counts > 0, len(targets) / (2.0 * np.maximum(counts, 1)), 1.0)
+        else:
+            pairs = np.tile(np.asarray(class_weight, np.float64), (self.n_outputs, 1))
+        return replace(self, answer_weights=tuple(map(tuple, pairs.tolist())))
+
+    def with_smoothing(self, label_smoothing: float) -> Bernoulli:
+        """Return the output with another `label_smoothing`."""
+        return replace(self, label_smoothing=label_smoothing)
 
 
 def _sigmoid(scores: Array, xp: Any) -> Array:

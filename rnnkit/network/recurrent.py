@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, StepOperation
+from rnnkit.backends.interface import Array, StreamOperation
 from rnnkit.cells import LayerSpec, weight_name
 from rnnkit.network.dropout import check_rate, dropout_mask
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
@@ -120,7 +120,7 @@ class Recurrent(Layer):
         """Return the layer's operation for one sequence step by step; one direction only."""
         weights = {short: binding.parameters[full] for short, full in self.names(0).items()}
         return StepwiseOperation(
-            binding.backend.recurrent_step(self.specs[0], binding.dtype, weights)
+            binding.backend.recurrent_stream(self.specs[0], binding.dtype, weights)
         )
 
 
@@ -325,7 +325,7 @@ class StepwiseOperation:
         Takes the numbers (I,) or (1, I) of a step and returns the state h (1, H).
     """
 
-    def __init__(self, operation: StepOperation) -> None:
+    def __init__(self, operation: StreamOperation) -> None:
         self._operation = operation
         self.step = operation.step
 

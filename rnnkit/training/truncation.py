@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from rnnkit.network.outputs import Output
 from rnnkit.training.optimizers import LBFGS
 
 __all__ = ["check_truncation"]
 
 
-def check_truncation(solver: Any, *, bidirectional: bool = False, output: Any = None) -> None:
+def check_truncation(
+    solver: Any, *, bidirectional: bool = False, output: Output | type[Output] | None = None
+) -> None:
     """Raise ValueError if `bptt_steps` cannot be used beside other parameters.
 
     Needs no data, so that it can be asked before y is read.

@@ -64,7 +64,6 @@ LONG_WITH_A_REASON = {
 TO_BE_CUT = {
     "rnnkit/_core/recurrent.pyx",
     "rnnkit/_core/src/kernels.inl",
-    "rnnkit/backends/cuda.py",
     "rnnkit/backends/reference.py",
     "rnnkit/training/trainer.py",
 }

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from tolerances import assert_close
 
+from rnnkit.backends import get_backend
 from rnnkit.network import (
     CRF,
     CTC,
@@ -14,6 +16,7 @@ from rnnkit.network import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from rnnkit.network.outputs import OutputContext
 
 
 def objects(*arrays):
@@ -86,7 +89,9 @@ def test_labels_that_do_not_fit_into_their_sequence_are_named():
         CTC(3).check(objects([1, 1], [2]), np.array([2, 1]))
 
 
-WITHOUT_CLASSES = [output for output in VALID if not isinstance(output, SoftmaxCrossEntropy)]
+WITHOUT_CLASSES = [
+    output for output in VALID if not isinstance(output, (SoftmaxCrossEntropy, Bernoulli))
+]
 
 
 @pytest.mark.parametrize("output", WITHOUT_CLASSES, ids=name_of)
@@ -99,3 +104,19 @@ def test_what_an_output_has_no_rule_for_is_refused_by_name(output):
         ValueError, match=rf"{output.spoken_name} takes no label_smoothing, got 0\.1"
     ):
         output.with_smoothing(0.1)
+
+
+def test_answers_of_several_labels_are_smoothed_and_weighed():
+    scores, y = np.array([[0.3, -1.2], [2.0, 0.1]]), np.array([[1.0, 0.0], [1.0, 1.0]])
+    context = OutputContext(get_backend("reference"), None)
+    output = Bernoulli(2).with_smoothing(0.2).weighed(np.array([1.0, 3.0]), y)
+    assert output.answer_weights == ((1.0, 3.0), (1.0, 3.0))
+    loss, slopes = output.loss(scores, y, None, context)
+    t = 0.8 * y + 0.1
+    weights = np.where(y > 0, 3.0, 1.0)
+    p = 1 / (1 + np.exp(-scores))
+    by_hand = -weights * (t * np.log(p) + (1 - t) * np.log(1 - p))
+    assert_close(loss, by_hand.sum(), np.float64, 8)
+    assert_close(slopes, weights * (p - t), np.float64, 8)
+    balanced = Bernoulli(2).weighed("balanced", y).answer_weights
+    assert balanced == ((1.0, 0.5), (1.0, 1.0))

@@ -1,12 +1,13 @@
 /* c = a b, or c = a b + bias, or c += a b, for matrices of any strides.
  *
  * a is (m, k), b is (k, n), c is (m, n) with rows next to each other in memory. Block (x, y) takes
- * tile y of the rows and tile x of the columns; each of 256 threads sums a 4 by 4 part of it.
+ * tile y of the rows and tile x of the columns; each of RK_BLOCK threads, 16 by 16, sums a 4 by 4
+ * part of it.
  */
 #define RK_TILE 64
 #define RK_DEPTH 16
 
-extern "C" __global__ void RK_LAUNCH_BOUNDS(256, 2) gemm(
+extern "C" __global__ void RK_LAUNCH_BOUNDS(RK_BLOCK, 2) gemm(
     rk_index m, rk_index n, rk_index k, const real* a, rk_index a_row, rk_index a_column,
     const real* b, rk_index b_row, rk_index b_column, const real* bias, int accumulate, real* c)
 {
@@ -22,7 +23,7 @@ extern "C" __global__ void RK_LAUNCH_BOUNDS(256, 2) gemm(
                 sum[i][j] = 0;
         for (rk_index first_k = 0; first_k < k; first_k += RK_DEPTH) {
             __syncthreads(); /* nobody reads the tiles before any more */
-            for (int i = threadIdx.x; i < RK_DEPTH * RK_TILE; i += 256) {
+            for (int i = threadIdx.x; i < RK_DEPTH * RK_TILE; i += RK_BLOCK) {
                 /* Threads next to each other read memory next to each other. */
                 int depth = a_column == 1 ? i % RK_DEPTH : i / RK_TILE;
                 int place = a_column == 1 ? i / RK_DEPTH : i % RK_TILE;

@@ -7,8 +7,8 @@
  * block's units, and the sums of every slice:
  *     chunk RK_ROWS + chunk (RK_UNITS + 1) + RK_SLICES RK_ROWS RK_UNITS  reals.
  */
-__device__ inline void rk_load_columns(const rk_layer& layer, int first_unit, int first_k, int n_k,
-                                       real* weights)
+__device__ inline void rk_load_columns(const rk_gpu_layer& layer, int first_unit, int first_k,
+                                       int n_k, real* weights)
 {
     int h = layer.hidden_size;
     for (int i = threadIdx.x; i < n_k * RK_UNITS; i += RK_THREADS) {
@@ -19,7 +19,7 @@ __device__ inline void rk_load_columns(const rk_layer& layer, int first_unit, in
     }
 }
 
-__device__ inline void rk_load_gradients(const rk_layer& layer, const rk_visit& visit,
+__device__ inline void rk_load_gradients(const rk_gpu_layer& layer, const rk_visit& visit,
                                          rk_index first_b, int first_k, int n_k, rk_rows* factors)
 {
     for (int k = threadIdx.x; k < n_k; k += RK_THREADS) {
@@ -34,7 +34,7 @@ __device__ inline void rk_load_gradients(const rk_layer& layer, const rk_visit& 
     }
 }
 
-__device__ inline void rk_backward_row(const rk_layer& layer, const rk_visit& visit, rk_index b,
+__device__ inline void rk_backward_row(const rk_gpu_layer& layer, const rk_visit& visit, rk_index b,
                                        int unit, real product, const real* dy, real* dh, real* dc,
                                        real* peephole_terms)
 {
@@ -52,7 +52,7 @@ __device__ inline void rk_backward_row(const rk_layer& layer, const rk_visit& vi
         dc[at] = dcell;
 }
 
-__device__ inline void rk_backward_tile(const rk_layer& layer, const rk_visit& visit,
+__device__ inline void rk_backward_tile(const rk_gpu_layer& layer, const rk_visit& visit,
                                         rk_index first_b, int first_unit, int chunk, bool load,
                                         const real* dy, real* dh, real* dc, real* peephole_terms,
                                         rk_rows* factors, real* weights, real* sums)
@@ -99,10 +99,10 @@ extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS, 1) recur
     rk_index last_round, int team_size, int chunk, unsigned* arrivals)
 {
     RK_SHARED(memory);
-    rk_layer layer = {weight_hh, 0,      peephole,     h0,      c0,          mask,
+    rk_gpu_layer layer = {weight_hh, 0,      peephole,     h0,      c0,          mask,
                       keep_h,    keep_c, step_offsets, n_steps, hidden_size, reverse,
                       keep,      gates,  uh_n,         y,       c};
-    rk_team team = rk_team_of(team_size);
+    rk_gpu_team team = rk_team_of(team_size);
     rk_rows* factors = (rk_rows*)memory;
     real* weights = memory + chunk * RK_ROWS;
     real* sums = weights + chunk * (RK_UNITS + 1);

@@ -2,7 +2,7 @@
  * h' = (1 - z) n + z h: one row of one unit, forward and backward. The gates are r z n. */
 #define RK_GATES 3
 
-__device__ inline void rk_cell_forward(const rk_layer& layer, const rk_visit& visit, rk_index b,
+__device__ inline void rk_cell_forward(const rk_gpu_layer& layer, const rk_visit& visit, rk_index b,
                                        int unit, const real* products)
 {
     int h = layer.hidden_size;
@@ -20,8 +20,9 @@ __device__ inline void rk_cell_forward(const rk_layer& layer, const rk_visit& vi
     layer.y[at] = k * before + (1 - k) * ((1 - z) * rk_open_cell(a_n).value + z * before);
 }
 
-__device__ inline void rk_cell_backward(const rk_layer& layer, const rk_visit& visit, rk_index b,
-                                        int unit, real* dh, real* dc, real* peephole_terms)
+__device__ inline void rk_cell_backward(const rk_gpu_layer& layer, const rk_visit& visit,
+                                        rk_index b, int unit, real* dh, real* dc,
+                                        real* peephole_terms)
 {
     int h = layer.hidden_size;
     rk_index row = visit.row + b, at = row * h + unit;
@@ -38,7 +39,7 @@ __device__ inline void rk_cell_backward(const rk_layer& layer, const rk_visit& v
     *dh = k * *dh + dh_new * z.value;
 }
 
-__device__ inline real rk_product_gradient(const rk_layer& layer, rk_index row, int k)
+__device__ inline real rk_product_gradient(const rk_gpu_layer& layer, rk_index row, int k)
 {
     int h = layer.hidden_size;
     if (k < 2 * h)
@@ -46,7 +47,7 @@ __device__ inline real rk_product_gradient(const rk_layer& layer, rk_index row, 
     return rk_load_fresh(layer.uh_n + row * h + k - 2 * h);
 }
 
-__device__ inline real rk_gate_value(const rk_layer& layer, rk_index row, int gate, int unit)
+__device__ inline real rk_gate_value(const rk_gpu_layer& layer, rk_index row, int gate, int unit)
 {
     real a = layer.gates[row * 3 * layer.hidden_size + gate * layer.hidden_size + unit];
     return gate == 2 ? rk_open_cell(a).value : rk_open_gate(a).value;

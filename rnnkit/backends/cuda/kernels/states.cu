@@ -6,7 +6,7 @@ extern "C" __global__ void states_before(const real* y, const real* h0, const re
                                          const rk_index* step_offsets, rk_index n_steps,
                                          int hidden_size, int reverse, real* before)
 {
-    rk_layer layer = {};
+    rk_gpu_layer layer = {};
     layer.step_offsets = step_offsets;
     layer.n_steps = n_steps;
     layer.hidden_size = hidden_size;

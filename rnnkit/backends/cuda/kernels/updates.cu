@@ -1,5 +1,6 @@
 /* One solver step on flat vectors p (n,) with gradient g; the equations of backends/reference.py.
  *
+ * Kernels have the rules' names, and their parameters those of a rule's vectors and options.
  * pace[0] is the learning rate; it lies on the GPU because a CUDA graph repeats every number that
  * a kernel is launched with.
  */

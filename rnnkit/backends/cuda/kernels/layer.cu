@@ -4,7 +4,7 @@
  * step_offsets[t]:step_offsets[t + 1], one for each of the first n_t sequences. Visit v is the
  * v-th step in the order of the layer's direction.
  */
-struct rk_layer {
+struct rk_gpu_layer {
     const real* weight_hh;        /* (G H, H) */
     const real* bias_hn;          /* (H,), gru */
     const real* peephole;         /* (3 H,), or null */
@@ -29,7 +29,8 @@ struct rk_visit {
     rk_index row, n, row_before, n_before, row_after, n_after;
 };
 
-__device__ inline void rk_step_rows(const rk_layer& layer, rk_index step, rk_index* row, rk_index* n)
+__device__ inline void rk_step_rows(const rk_gpu_layer& layer, rk_index step, rk_index* row,
+                                    rk_index* n)
 {
     *row = 0;
     *n = 0;
@@ -39,7 +40,7 @@ __device__ inline void rk_step_rows(const rk_layer& layer, rk_index step, rk_ind
     }
 }
 
-__device__ inline rk_visit rk_visit_of(const rk_layer& layer, rk_index number)
+__device__ inline rk_visit rk_visit_of(const rk_gpu_layer& layer, rk_index number)
 {
     rk_visit visit;
     rk_index step = layer.reverse ? layer.n_steps - 1 - number : number;
@@ -51,7 +52,7 @@ __device__ inline rk_visit rk_visit_of(const rk_layer& layer, rk_index number)
 }
 
 /* The state of sequence b before a visit: of the visit before, or where the sequence starts. */
-__device__ inline real rk_state_before(const rk_layer& layer, const rk_visit& visit,
+__device__ inline real rk_state_before(const rk_gpu_layer& layer, const rk_visit& visit,
                                        const real* states, const real* start, rk_index b, int unit)
 {
     if (b < visit.n_before)
@@ -59,7 +60,7 @@ __device__ inline real rk_state_before(const rk_layer& layer, const rk_visit& vi
     return start ? start[b * layer.hidden_size + unit] : (real)0;
 }
 
-__device__ inline real rk_keep(const rk_layer& layer, const real* keep, rk_index row, int unit)
+__device__ inline real rk_keep(const rk_gpu_layer& layer, const real* keep, rk_index row, int unit)
 {
     return keep ? keep[row * layer.hidden_size + unit] : layer.keep;
 }

@@ -1,139 +1,27 @@
-"""The kernels' sources, what they are compiled with, and how a layer is spread over a GPU.
+"""How a recurrent layer is spread over a GPU: the algorithm, its tiles and teams of blocks.
 
-Nothing here needs CuPy or a GPU: the text, the options and the tilings are data.
+Nothing here computes on a GPU: a device, a layer and a tiling are data.
 
-Letters: B sequences, H hidden units, G gates.
+Letters: B sequences, T steps, H hidden units, G gates.
 """
 
 from __future__ import annotations
 
-import re
+import os
+from collections.abc import Callable
 from functools import cache
-from importlib.resources import files
 from math import ceil, log2
 from typing import NamedTuple
 
-import numpy as np
+from rnnkit.backends.cuda.device import Device
 
-from rnnkit.cells import Activation, LayerSpec
+__all__ = ["ALGORITHMS", "Tiling", "algorithm_asked_for", "choose_tiling"]
 
-__all__ = [
-    "ALGORITHMS",
-    "GENERAL_KERNELS",
-    "Device",
-    "Parameter",
-    "Tiling",
-    "choose_tiling",
-    "kernel_parameters",
-    "kernel_source",
-    "layer_options",
-    "real_option",
-    "recurrent_source",
-    "refuse_unsupported",
-]
-
-ALGORITHMS = ("cluster", "grid", "steps")
-GENERAL_KERNELS = ("gemm", "sums", "softmax", "updates", "add_rows", "layer", "states", "steps")
-THREADS = 256  # of a block of the recurrent kernels
-
-_WAIT = {"steps": 0, "cluster": 1, "grid": 2}  # RK_WAIT of team.cu
-_LARGEST_CLUSTER = 8  # blocks, on every GPU of compute capability 9 and later
+_THREADS = 256  # of a block of the recurrent kernels
+_LARGEST_CLUSTER = 8  # blocks, on every GPU that has clusters
 _ROWS = (4, 8, 16)  # sequences of a tile; each costs a register for every gate
 _UNITS = (8, 16, 32, 64)  # hidden units of a tile
 _STEP_CHUNK = 128  # factors in shared memory at a time, where the weights do not stay there
-
-
-@cache
-def kernel_source(*names: str) -> str:
-    """Return the prelude and the named files of this folder as one text."""
-    folder = files(__name__)
-    texts = [(folder / f"{name}.cu").read_text(encoding="utf-8") for name in ("prelude", *names)]
-    return "\n".join(texts)
-
-
-def recurrent_source(cell: str) -> str:
-    """Return the text of a cell's recurrent kernels."""
-    return kernel_source(
-        "activations",
-        "layer",
-        f"cell_{cell}",
-        "team",
-        "recurrent_forward",
-        "recurrent_backward",
-    )
-
-
-class Parameter(NamedTuple):
-    """A parameter of a kernel: its type without const, and whether it is an array."""
-
-    name: str
-    type: str
-    is_array: bool
-
-
-@cache
-def kernel_parameters(source: str) -> dict[str, tuple[Parameter, ...]]:
-    """Read the parameters of every kernel from the text."""
-    kernels = {}
-    for head, parameters in re.findall(
-        r'extern "C" __global__ void ([\w\s(),]*?\w)\(((?:[^()])*)\)\s*\{', source
-    ):
-        found = []
-        for text in parameters.split(","):
-            words = text.replace("const ", "").replace("*", " * ").split()
-            found.append(Parameter(words[-1], words[0], "*" in words))
-        kernels[head.split()[-1]] = tuple(found)
-    return kernels
-
-
-def refuse_unsupported(spec: LayerSpec) -> None:
-    """Raise ValueError if the layer has an option that the kernels lack."""
-    if spec.layer_norm:
-        raise ValueError("layer_norm=True is not supported on device 'cuda'; use device='cpu'")
-    if spec.precision != "full":
-        raise ValueError(
-            f"precision={spec.precision!r} is not supported on device 'cuda'; use device='cpu'"
-        )
-    if spec.cell == "gru" and spec.reset == "before":
-        raise ValueError("reset='before' is not supported on device 'cuda'; use device='cpu'")
-
-
-def real_option(dtype: np.dtype) -> str:
-    """Return the compiler option that names the compute type."""
-    return f"-DRK_REAL={'float' if np.dtype(dtype) == np.float32 else 'double'}"
-
-
-def layer_options(spec: LayerSpec, dtype: np.dtype) -> tuple[str, ...]:
-    """Return the compiler options that a layer's cell is compiled with."""
-    options = [
-        real_option(dtype),
-        *_activation_options("RK_PHI", spec.activation),
-        *_activation_options("RK_SIGMA", spec.gate_activation),
-        *_activation_options("RK_PHI_C", spec.output_activation),
-    ]
-    if spec.cell_clip is not None:
-        options.append(f"-DRK_CLIP=((real){float(spec.cell_clip)!r})")
-    if spec.peephole:
-        options.append("-DRK_PEEPHOLE")
-    if spec.coupled_gates:
-        options.append("-DRK_COUPLED")
-    return tuple(options)
-
-
-def _activation_options(macro: str, activation: Activation) -> tuple[str, str, str]:
-    return (
-        f"-D{macro}=rk_f_{activation.name}",
-        f"-D{macro}_ALPHA=((real){float(activation.alpha)!r})",
-        f"-D{macro}_BETA=((real){float(activation.beta)!r})",
-    )
-
-
-class Device(NamedTuple):
-    """What of a GPU decides how a layer is spread over it."""
-
-    n_multiprocessors: int
-    compute_capability: int  # 90 is 9.0
-    shared_bytes: int  # the most that a block may ask for
 
 
 class Tiling(NamedTuple):
@@ -150,7 +38,7 @@ class Tiling(NamedTuple):
     @property
     def slices(self) -> int:
         """Threads that share a hidden unit."""
-        return THREADS // self.units
+        return _THREADS // self.units
 
     @property
     def n_blocks(self) -> int:
@@ -167,10 +55,21 @@ class Tiling(NamedTuple):
         """Blocks of a cluster; 1 without clusters."""
         return self.team_size if self.algorithm == "cluster" else 1
 
+    @property
+    def counts_arrivals(self) -> bool:
+        """Whether teams wait in global memory, so that all blocks must be launched together."""
+        return self.algorithm == "grid"
+
+    def launches(self, n_rounds: int) -> list[tuple[int, int]]:
+        """Return the first and last round of each launch."""
+        if self.algorithm == "steps":
+            return [(number, number + 1) for number in range(n_rounds)]
+        return [(0, n_rounds)]
+
     def options(self) -> tuple[str, ...]:
         """Return the compiler options of the tiling."""
         return (
-            f"-DRK_WAIT={_WAIT[self.algorithm]}",
+            f"-DRK_WAIT_{self.algorithm.upper()}",
             f"-DRK_ROWS={self.rows}",
             f"-DRK_UNITS={self.units}",
             f"-DRK_SLICES={self.slices}",
@@ -195,7 +94,7 @@ class _Layer(NamedTuple):
     def tile(self, algorithm: str, rows: int, units: int, n_teams: int, chunk: int) -> Tiling:
         """Return a tiling with the shared memory it takes."""
         width = units * (1 if self.backward else self.n_gates)
-        slices = THREADS // units
+        slices = _THREADS // units
         n_entries = chunk * rows + chunk * (width + 1) + slices * rows * width
         team_size = ceil(self.hidden_size / units)
         if algorithm == "cluster":
@@ -245,9 +144,8 @@ def choose_tiling(
         If the layer does not fit the algorithm that is asked for.
     """
     layer = _Layer(n_sequences, hidden_size, n_gates, itemsize, backward)
-    makers = {"cluster": _cluster, "grid": _grid, "steps": _steps}
     for name in (algorithm,) if algorithm else ALGORITHMS:
-        tiling = makers[name](device, layer)
+        tiling = ALGORITHMS[name](device, layer)
         if tiling is not None:
             return tiling
     raise RuntimeError(
@@ -258,7 +156,7 @@ def choose_tiling(
 
 def _cluster(device: Device, layer: _Layer) -> Tiling | None:
     """Return the smallest tile that leaves no block waiting for a place, else the fewest waves."""
-    largest = _LARGEST_CLUSTER if device.compute_capability >= 90 else 1
+    largest = _LARGEST_CLUSTER if device.is_hopper_or_later else 1
     fitting = []
     for rows in _ROWS:
         for units in _UNITS:
@@ -290,3 +188,25 @@ def _steps(device: Device, layer: _Layer) -> Tiling:
     rows, units = 8, 32
     chunk = min(_STEP_CHUNK, layer.n_factors)
     return layer.tile("steps", rows, units, layer.n_row_tiles(rows), chunk)
+
+
+# In the order in which they are tried; the last always fits.
+ALGORITHMS: dict[str, Callable[[Device, _Layer], Tiling | None]] = {
+    "cluster": _cluster,
+    "grid": _grid,
+    "steps": _steps,
+}
+
+
+def algorithm_asked_for() -> str | None:
+    """Return the algorithm that RNNKIT_CUDA_ALGO names, or None.
+
+    Raises
+    ------
+    ValueError
+        If it names none there is.
+    """
+    asked = os.environ.get("RNNKIT_CUDA_ALGO") or None
+    if asked is not None and asked not in ALGORITHMS:
+        raise ValueError(f"RNNKIT_CUDA_ALGO must be one of {', '.join(ALGORITHMS)}, got {asked!r}")
+    return asked

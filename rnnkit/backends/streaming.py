@@ -1,14 +1,12 @@
-"""A recurrent operation fed step by step, for backends without a faster way."""
+"""One sequence fed step by step to a whole operation, for backends without a faster way."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from rnnkit.backends.interface import Array, RecurrentOperation
+from rnnkit.backends.interface import Array, ArrayModule, RecurrentOperation
 
-__all__ = ["OneSequence"]
+__all__ = ["OneRowStream"]
 
 
 class _OneStep:
@@ -22,13 +20,15 @@ class _OneStep:
         return np.zeros(1, np.intp)
 
 
-class OneSequence:
-    """`rnnkit.backends.interface.StepOperation` by calls of a whole operation for one row.
+class OneRowStream:
+    """One sequence by calls of a whole operation for one row; see `interface.StreamOperation`.
 
     xp is the array module of the weights.
     """
 
-    def __init__(self, operation: RecurrentOperation, weights: dict[str, Array], xp: Any) -> None:
+    def __init__(
+        self, operation: RecurrentOperation, weights: dict[str, Array], xp: ArrayModule
+    ) -> None:
         self._operation = operation
         self._weights = {name: weight.copy() for name, weight in weights.items()}
         self._plan = _OneStep()

@@ -14,7 +14,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array
 
-__all__ = ["Cublas", "load_cublas"]
+__all__ = ["Cublas", "load_cublas", "row_distance"]
 
 _NORMAL, _TRANSPOSED = 0, 1  # cublasOperation_t
 
@@ -110,5 +110,10 @@ class Cublas:
 
 def _matrix(array: Array) -> tuple[ctypes.c_void_p, ctypes.c_int]:
     """Return a matrix's address and the distance of its rows in entries."""
-    distance = array.strides[0] // array.itemsize if array.shape[0] > 1 else array.shape[1]
-    return ctypes.c_void_p(array.data.ptr), ctypes.c_int(distance)
+    return ctypes.c_void_p(array.data.ptr), ctypes.c_int(row_distance(array))
+
+
+def row_distance(array: Array) -> int:
+    """Return how many entries lie from the start of a matrix's row to that of the next."""
+    distance: int = array.strides[0] // array.itemsize if len(array) > 1 else array.shape[1]
+    return distance

@@ -3,8 +3,11 @@
  * No header is included: NVRTC then needs nothing beside itself. A host build defines RK_HOST and
  * brings its own versions of the words below, so that the text after them runs on a CPU.
  *
- * RK_REAL is the compute type, float or double. Rows and flat positions are rk_index.
+ * RK_REAL is the compute type, float or double. Rows and flat positions are rk_index. What Python
+ * must know too (RK_BLOCK here, other sizes beside their kernels, every kernel's parameters) it
+ * reads from the text.
  */
+#define RK_BLOCK 256 /* threads of a block, of every kernel but the recurrent passes */
 #ifndef RK_REAL
 #define RK_REAL float
 #endif

@@ -1,25 +1,28 @@
 /* Sums in a fixed order: of columns, of a vector, and the norm that a gradient is clipped by. */
 
-/* sums (n,) += the column sums of a (m, n). 256 threads: 32 columns, 8 slices of the rows. */
+#define RK_COLUMNS 32                        /* of a block */
+#define RK_ROW_SLICES (RK_BLOCK / RK_COLUMNS) /* threads that share a column */
+
+/* sums (n,) += the column sums of a (m, n). */
 extern "C" __global__ void column_sums(const real* a, rk_index m, rk_index n, real* sums)
 {
     RK_SHARED(parts);
-    int slice = threadIdx.x / 32;
-    rk_index column = (rk_index)blockIdx.x * 32 + threadIdx.x % 32;
+    int slice = threadIdx.x / RK_COLUMNS;
+    rk_index column = (rk_index)blockIdx.x * RK_COLUMNS + threadIdx.x % RK_COLUMNS;
     real sum = 0;
     if (column < n)
-        for (rk_index row = slice; row < m; row += 8)
+        for (rk_index row = slice; row < m; row += RK_ROW_SLICES)
             sum += a[row * n + column];
     parts[threadIdx.x] = sum;
     __syncthreads();
     if (slice == 0 && column < n) {
-        for (int s = 1; s < 8; ++s)
-            sum += parts[s * 32 + threadIdx.x];
+        for (int s = 1; s < RK_ROW_SLICES; ++s)
+            sum += parts[s * RK_COLUMNS + threadIdx.x];
         sums[column] += sum;
     }
 }
 
-/* parts[block] = the block's share of the sum of x (n,), or of its squares. 256 threads. */
+/* parts[block] = the block's share of the sum of x (n,), or of its squares. */
 extern "C" __global__ void partial_sums(const real* x, rk_index n, int squares, double* parts)
 {
     RK_SHARED(memory);
@@ -28,7 +31,7 @@ extern "C" __global__ void partial_sums(const real* x, rk_index n, int squares, 
     for (rk_index i = rk_thread(); i < n; i += rk_threads())
         sum += squares ? (double)x[i] * (double)x[i] : (double)x[i];
     sums[threadIdx.x] = sum;
-    for (int half = 128; half > 0; half /= 2) {
+    for (int half = RK_BLOCK / 2; half > 0; half /= 2) {
         __syncthreads();
         if (threadIdx.x < half)
             sums[threadIdx.x] += sums[threadIdx.x + half];

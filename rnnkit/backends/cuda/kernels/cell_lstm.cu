@@ -10,7 +10,7 @@ struct rk_lstm {
 };
 
 /* Opens the gates whose inputs are complete but for o's peephole term, which is added to *a_o. */
-__device__ inline rk_lstm rk_lstm_gates(const rk_layer& layer, real a_i, real a_f, real a_g,
+__device__ inline rk_lstm rk_lstm_gates(const rk_gpu_layer& layer, real a_i, real a_f, real a_g,
                                         real* a_o, real c_before, int unit, bool add_peephole)
 {
     rk_lstm cell;
@@ -30,7 +30,7 @@ __device__ inline rk_lstm rk_lstm_gates(const rk_layer& layer, real a_i, real a_
     return cell;
 }
 
-__device__ inline void rk_cell_forward(const rk_layer& layer, const rk_visit& visit, rk_index b,
+__device__ inline void rk_cell_forward(const rk_gpu_layer& layer, const rk_visit& visit, rk_index b,
                                        int unit, const real* products)
 {
     int h = layer.hidden_size;
@@ -56,8 +56,9 @@ __device__ inline void rk_cell_forward(const rk_layer& layer, const rk_visit& vi
     layer.c[at] = k_c * c + (1 - k_c) * cell.c;
 }
 
-__device__ inline void rk_cell_backward(const rk_layer& layer, const rk_visit& visit, rk_index b,
-                                        int unit, real* dh, real* dc, real* peephole_terms)
+__device__ inline void rk_cell_backward(const rk_gpu_layer& layer, const rk_visit& visit,
+                                        rk_index b, int unit, real* dh, real* dc,
+                                        real* peephole_terms)
 {
     int h = layer.hidden_size;
     rk_index row = visit.row + b;
@@ -95,12 +96,12 @@ __device__ inline void rk_cell_backward(const rk_layer& layer, const rk_visit& v
     a[3 * h] = da_o;
 }
 
-__device__ inline real rk_product_gradient(const rk_layer& layer, rk_index row, int k)
+__device__ inline real rk_product_gradient(const rk_gpu_layer& layer, rk_index row, int k)
 {
     return rk_load_fresh(layer.gates + row * 4 * layer.hidden_size + k);
 }
 
-__device__ inline real rk_gate_value(const rk_layer& layer, rk_index row, int gate, int unit)
+__device__ inline real rk_gate_value(const rk_gpu_layer& layer, rk_index row, int gate, int unit)
 {
     const real* a = layer.gates + row * 4 * layer.hidden_size + unit;
 #ifdef RK_COUPLED

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, PackedPlan, Scalar
+from rnnkit.backends.cuda.uploads import HostArrays, Uploads
+from rnnkit.backends.interface import Array, ArrayModule, PackedPlan, Scalar
 
-__all__ = ["GraphedStep", "HostArrays", "graphs_asked_for"]
+__all__ = ["GraphedStep", "graphs_asked_for"]
 
 _ALIGNMENT = 256  # bytes, of arrays on the GPU
 _MOST_GRAPHS = 16  # of one step
@@ -37,25 +38,10 @@ def graphs_asked_for() -> bool | None:
     return None if asked is None else asked == "1"
 
 
-class HostArrays:
-    """What a step takes from the host, uploaded when it is asked for."""
-
-    def __init__(self, xp: Any) -> None:
-        self._xp = xp
-
-    def constant(self, array: np.ndarray) -> Array:
-        """Return an array that every repetition of the step takes."""
-        return self._xp.asarray(array)
-
-    def new(self, make: Callable[[], Any]) -> Array:
-        """Return what is made for every repetition of the step."""
-        return self._xp.asarray(make())
-
-
 class _NotedArrays(HostArrays):
     """The same, and kept in mind for a record of the step."""
 
-    def __init__(self, xp: Any) -> None:
+    def __init__(self, xp: ArrayModule) -> None:
         super().__init__(xp)
         self.constants: list[Array] = []
         self.kinds: list[tuple[tuple[int, ...], np.dtype]] = []
@@ -73,7 +59,7 @@ class _NotedArrays(HostArrays):
 class _RecordedArrays(HostArrays):
     """Where a record finds what was noted: constants as they are, the rest in one block."""
 
-    def __init__(self, xp: Any, noted: _NotedArrays) -> None:
+    def __init__(self, xp: ArrayModule, noted: _NotedArrays) -> None:
         super().__init__(xp)
         self._constants = noted.constants
         self._n_constants = 0
@@ -182,8 +168,8 @@ class GraphedStep:
         cupy.
     run : callable
         The step; see `interface.Backend.repeated`. Its results are arrays.
-    take_from : callable
-        Called with `HostArrays`; returns a context in which the step takes its arrays from there.
+    uploads : Uploads
+        What the step takes from the host goes through it.
     required : bool
         Whether RuntimeError or MemoryError is raised where a step cannot be recorded; otherwise
         it runs as ever, and no other is recorded.
@@ -196,15 +182,15 @@ class GraphedStep:
 
     def __init__(
         self,
-        xp: Any,
+        xp: ArrayModule,
         run: Callable[[], tuple[Scalar, ...]],
-        take_from: Callable[[HostArrays], Any],
+        uploads: Uploads,
         *,
         required: bool,
     ) -> None:
         self._xp = xp
         self._run = run
-        self._take_from = take_from
+        self._uploads = uploads
         self._required = required
         self._graphs: dict[bytes, _Graph] = {}
         self._plans: set[bytes] = set()
@@ -240,7 +226,7 @@ class GraphedStep:
 
     def _run_and_record(self, key: bytes) -> tuple[Scalar, ...]:
         noted = _NotedArrays(self._xp)
-        with self._take_from(noted):
+        with self._uploads.taken_from(noted):
             results = self._run()
         try:
             self._graphs[key] = self._record(noted)
@@ -256,7 +242,7 @@ class GraphedStep:
         arrays = _RecordedArrays(self._xp, noted)
         memory = _KeptMemory(cuda.get_allocator(), cuda.get_current_stream(), self._free_bytes)
         stream = cuda.Stream(non_blocking=True)
-        with self._take_from(arrays), cuda.using_allocator(memory.malloc), stream:
+        with self._uploads.taken_from(arrays), cuda.using_allocator(memory.malloc), stream:
             stream.begin_capture()
             try:
                 results = self._run()

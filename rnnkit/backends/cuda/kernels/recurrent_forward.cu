@@ -4,13 +4,13 @@
  * filled. Shared memory holds `chunk` hidden states of RK_ROWS sequences, `chunk` rows of U's
  * transpose for the block's units, and the sums of every slice:
  *     chunk RK_ROWS + chunk (RK_GATES RK_UNITS + 1) + RK_SLICES RK_ROWS RK_GATES RK_UNITS  reals.
- * With chunk = H and no more unit tiles than blocks the weights are read once. Without RK_WAIT a
- * launch covers one visit.
+ * With chunk = H and no more unit tiles than blocks the weights are read once. With
+ * RK_WAIT_STEPS a launch covers one visit.
  */
 #define RK_WIDTH (RK_GATES * RK_UNITS)
 
-__device__ inline void rk_load_units(const rk_layer& layer, int first_unit, int first_k, int n_k,
-                                     real* weights)
+__device__ inline void rk_load_units(const rk_gpu_layer& layer, int first_unit, int first_k,
+                                     int n_k, real* weights)
 {
     int h = layer.hidden_size;
     for (int i = threadIdx.x; i < n_k * RK_WIDTH; i += RK_THREADS) {
@@ -21,7 +21,7 @@ __device__ inline void rk_load_units(const rk_layer& layer, int first_unit, int 
     }
 }
 
-__device__ inline void rk_load_states(const rk_layer& layer, const rk_visit& visit,
+__device__ inline void rk_load_states(const rk_gpu_layer& layer, const rk_visit& visit,
                                       rk_index first_b, int first_k, int n_k, rk_rows* states)
 {
     for (int k = threadIdx.x; k < n_k; k += RK_THREADS) {
@@ -38,7 +38,7 @@ __device__ inline void rk_load_states(const rk_layer& layer, const rk_visit& vis
     }
 }
 
-__device__ inline void rk_forward_tile(const rk_layer& layer, const rk_visit& visit,
+__device__ inline void rk_forward_tile(const rk_gpu_layer& layer, const rk_visit& visit,
                                        rk_index first_b, int first_unit, int chunk, bool load,
                                        rk_rows* states, real* weights, real* sums)
 {
@@ -89,10 +89,10 @@ extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS, 1) recur
     int team_size, int chunk, unsigned* arrivals)
 {
     RK_SHARED(memory);
-    rk_layer layer = {weight_hh, bias_hn, peephole, h0,      c0,          mask,
+    rk_gpu_layer layer = {weight_hh, bias_hn, peephole, h0,      c0,          mask,
                       keep_h,    keep_c,  step_offsets, n_steps, hidden_size, reverse,
                       keep,      gates,   uh_n,     y,       c};
-    rk_team team = rk_team_of(team_size);
+    rk_gpu_team team = rk_team_of(team_size);
     rk_rows* states = (rk_rows*)memory;
     real* weights = memory + chunk * RK_ROWS;
     real* sums = weights + chunk * (RK_WIDTH + 1);
@@ -116,7 +116,7 @@ extern "C" __global__ void RK_CLUSTER_DIMS RK_LAUNCH_BOUNDS(RK_THREADS, 1) recur
 extern "C" __global__ void gate_values(const real* inputs, rk_index n_rows, int hidden_size,
                                        int gate, real* values)
 {
-    rk_layer layer = {};
+    rk_gpu_layer layer = {};
     layer.gates = (real*)inputs;
     layer.hidden_size = hidden_size;
     for (rk_index i = rk_thread(); i < n_rows * hidden_size; i += rk_threads())
