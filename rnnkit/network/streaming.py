@@ -48,14 +48,14 @@ class NetworkStream:
         self._plan = pack(np.ones(1, np.intp))
         self._context = OutputContext(backend, self._plan, parameters)
         binding = Binding(backend, parameters, {}, network.dtype)
-        self._chain = Chain(network.layers, binding, stepwise=True)
+        self._chain = Chain(network.layers, binding, stream=True)
         self._take = self._chain.step
         self._on_host = backend.on_host
         self.reset()
 
     def reset(self) -> None:
         """Return to the state before the first step."""
-        self._chain.start_steps(self._plan)
+        self._chain.start_stream(self._plan)
 
     @property
     def state(self) -> list[State]:
