@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnnkit.network.crf import CRF
+from rnnkit.network.outputs import Output
 from rnnkit.training.optimizers import LBFGS
 
 __all__ = ["check_truncation"]
 
 
-def check_truncation(solver: Any, *, bidirectional: bool = False, output: Any = None) -> None:
+def check_truncation(
+    solver: Any, *, bidirectional: bool = False, output: Output | type[Output] | None = None
+) -> None:
     """Raise ValueError if `bptt_steps` cannot be used beside other parameters.
 
     Needs no data, so that it can be asked before y is read.
@@ -30,10 +32,8 @@ def check_truncation(solver: Any, *, bidirectional: bool = False, output: Any = 
             "sequence"
         )
     if output is not None and output.whole_sequences:
-        kind = output if isinstance(output, type) else type(output)
-        words = "output='crf'" if kind is CRF else kind.__name__
         raise ValueError(
-            f"bptt_steps cannot be used with {words}, whose loss needs whole sequences"
+            f"bptt_steps cannot be used with {output.spoken_name}, whose loss needs whole sequences"
         )
     if isinstance(solver, LBFGS) or solver == "lbfgs":
         raise ValueError(

@@ -62,12 +62,7 @@ LONG_WITH_A_REASON = {
     )
 }
 TO_BE_CUT = {
-    "rnnkit/backends/cuda.py",
     "rnnkit/backends/reference.py",
-    "rnnkit/functional.py",
-    "rnnkit/network/layers.py",
-    "rnnkit/network/network.py",
-    "rnnkit/training/trainer.py",
 }
 LONG = {
     relative(path)

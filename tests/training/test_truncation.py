@@ -12,7 +12,7 @@ from rnnkit.training import LBFGS, Adam, check_truncation
         ("adam", {"bidirectional": True}, "bidirectional=True: a reverse layer needs the whole"),
         ("adam", {"output": CRF}, "output='crf', whose loss needs whole sequences"),
         (Adam(), {"output": CRF(3)}, "output='crf', whose loss needs whole sequences"),
-        ("sgd", {"output": CTC}, "CTC, whose loss needs whole sequences"),
+        ("sgd", {"output": CTC}, "a sequence labeller, whose loss needs whole sequences"),
         ("lbfgs", {}, "solver='lbfgs', which takes all steps at once"),
         (LBFGS(), {"output": SoftmaxCrossEntropy}, "solver='lbfgs', which takes all steps"),
     ],
