@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.numbers import convert_values
 
 __all__ = ["Padder"]
 
@@ -123,7 +124,8 @@ class Padder(TransformerMixin, BaseEstimator):
                 f"X: sequence {i} has {lengths[i]} steps, more than the length {self.length_}; "
                 'overlong="cut" drops the rest'
             )
-        padded = np.full((len(steps), self.length_, steps.n_features), self.fill, steps.dtype)
+        fill = convert_values(np.asarray(self.fill), "fill", steps.dtype)
+        padded = np.full((len(steps), self.length_, steps.n_features), fill)
         for row, x in zip(padded, steps):
             if self.side == "end":
                 row[: len(x)] = x[: self.length_]

@@ -166,19 +166,29 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
 
 def _series(X: Any, name: str) -> list[np.ndarray]:
-    """Return the series (T_i, F): one for an array of one or two dimensions, else each."""
+    """Return the series (T_i, F): one for anything of one or two dimensions, else each."""
     if _is_one_series(X):
-        X = [np.asarray(X)]
+        X = [np.asarray(X) if isinstance(X, (list, tuple)) else X]
     return Sequences.from_any(X, name=name).to_list()
 
 
 def _is_one_series(X: Any) -> bool:
+    """Whether X is a table of steps, whatever its dtype, or a row of entries that are no series."""
     if isinstance(X, (list, tuple)):
-        return len(X) > 0 and np.isscalar(X[0])
+        return len(X) > 0 and not _is_series(X[0])
     if isinstance(X, Sequences) or not hasattr(X, "__array__"):
         return False
-    array = np.asarray(X)
-    return array.ndim in (1, 2) and array.dtype != object
+    array = X if isinstance(getattr(X, "shape", None), tuple) else np.asarray(X)
+    if len(array.shape) == 1:
+        items = np.asarray(X)
+        return items.dtype != object or len(items) == 0 or not _is_series(items[0])
+    return len(array.shape) == 2
+
+
+def _is_series(entry: Any) -> bool:
+    """Whether an entry of a list or object array is a series of its own."""
+    is_text = isinstance(entry, (str, bytes))
+    return hasattr(entry, "__len__") and not is_text and getattr(entry, "ndim", 1) > 0
 
 
 def _check_equal_lengths(series: list[np.ndarray], targets: list[np.ndarray]) -> None:

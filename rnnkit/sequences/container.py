@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences.columns import Places
 from rnnkit.sequences.forms import FlatSequences
-from rnnkit.sequences.reading import check_finite, convert_values, read, refuse_empty
+from rnnkit.sequences.numbers import check_finite, convert_values
+from rnnkit.sequences.reading import as_array, read, refuse_empty
 
 __all__ = ["Sequences"]
 
@@ -27,7 +29,8 @@ class Sequences(FlatSequences):
     ----------
     values : array-like of shape (ΣT, F) or (ΣT,)
         The steps of all sequences, one sequence after the other; real numbers of any dtype.
-        Kept without a copy if C-contiguous. One dimension is read as F = 1.
+        Kept without a copy if C-contiguous; objects become float64. One dimension is read as
+        F = 1.
     offsets : array-like of shape (n + 1,), integer
         Where each sequence starts, then ΣT; starts with 0 and never decreases.
 
@@ -52,11 +55,13 @@ class Sequences(FlatSequences):
     __slots__ = ()
 
     def __init__(self, values: Any, offsets: Any) -> None:
-        values = np.asarray(values)
+        values = as_array(values, "values")
         if values.ndim == 1:
             values = values[:, None]
         if values.ndim != 2:
             raise ValueError(f"values must have shape (steps, features), got {values.shape}")
+        if values.dtype == object:
+            values = convert_values(values, "values", allow_nan=True)
         if values.dtype.kind not in "biuf":
             raise ValueError(f"values must hold real numbers, got dtype {values.dtype}")
         offsets = np.asarray(offsets)
@@ -135,8 +140,9 @@ class Sequences(FlatSequences):
                 f"while a minimum of 1 is required for {name}."
             )
         refuse_empty(X.lengths, name, allow_empty)
-        values = convert_values(X.values, name, dtype)
-        check_finite(values, X.offsets, name, allow_nan)
+        place = Places(X.offsets, X.n_features)
+        values = convert_values(X.values, name, dtype, place=place)
+        check_finite(values, name, place, allow_nan)
         return X if values is X.values else cls(values, X.offsets)
 
     @classmethod
@@ -240,8 +246,12 @@ class Sequences(FlatSequences):
         keys = [_ranks(frame, column) for column in reversed(sorts)]
         order = np.lexsort((*keys, codes))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(codes))])
-        values = frame.select(list(columns)).to_numpy()[order]
-        return cls.from_any(cls(convert_values(values, "df"), offsets), name="df")
+        values = as_array(frame.select(list(columns)).to_native(), "df")[order]
+        place = Places(offsets, len(columns), tuple(columns))
+        values = convert_values(values, "df", place=place)
+        check_finite(values, "df", place)
+        refuse_empty(np.diff(offsets), "df", allow_empty=False)
+        return cls(values, offsets)
 
     @property
     def shape(self) -> tuple[int]:
