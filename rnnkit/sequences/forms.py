@@ -161,4 +161,5 @@ def _is_flat(sequence: Any) -> bool:
     """Whether a sequence of a list is given as numbers (T,), not as steps (T, F)."""
     if isinstance(sequence, (list, tuple)):
         return len(sequence) == 0 or np.ndim(sequence[0]) == 0
-    return np.ndim(sequence) == 1
+    shape = getattr(sequence, "shape", None)  # of a frame, which need not become an array
+    return len(shape) == 1 if isinstance(shape, tuple) else np.ndim(sequence) == 1
