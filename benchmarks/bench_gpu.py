@@ -48,8 +48,7 @@ class OurLayer:
         self.weights = {name: normal(*shape) for name, shape in spec.parameter_shapes().items()}
         self.gradients = {name: xp.zeros_like(w) for name, w in self.weights.items()}
         tilings = (
-            self.backend.tiling(n_sequences, spec, np.dtype(np.float32), backward=backward)
-            for backward in (False, True)
+            self.operation.tiling(n_sequences, backward=backward) for backward in (False, True)
         )
         self.algorithms = [tiling.algorithm for tiling in tilings]
 

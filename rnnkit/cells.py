@@ -8,17 +8,19 @@ Letters: I inputs, H hidden units, G gates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
 
 __all__ = [
     "ACTIVATIONS",
     "CELLS",
+    "CELL_OPTIONS",
     "LAYER_NORM_EPSILON",
     "Activation",
     "Cell",
     "LayerSpec",
     "make_activation",
+    "make_spec",
     "weight_name",
 ]
 
@@ -249,3 +251,49 @@ class LayerSpec:
                 shapes["norm_c"] = (h,)
                 shapes["norm_c_bias"] = (h,)
         return shapes
+
+
+# What a cell can be told besides its widths and direction: names of the fields of `LayerSpec`.
+CELL_OPTIONS = tuple(
+    spec_field.name
+    for spec_field in fields(LayerSpec)
+    if spec_field.name not in ("cell", "n_inputs", "hidden_size", "reverse")
+)
+
+
+def make_spec(
+    cell: str, n_inputs: int, hidden_size: int, *, reverse: bool = False, **options: Any
+) -> LayerSpec:
+    """Build a `LayerSpec` from options as users write them.
+
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru"}
+    n_inputs, hidden_size : int
+        I and H.
+    reverse : bool, default=False
+        Whether the layer reads each sequence from its last step to its first.
+    **options : dict
+        Any of `CELL_OPTIONS`. Activations may be names, as in `make_activation`; an
+        `output_activation` that is None or absent is the `activation`.
+
+    Returns
+    -------
+    LayerSpec
+
+    Raises
+    ------
+    TypeError
+        If there is no option of a name.
+    ValueError
+        If an option is out of range or does not fit the cell.
+    """
+    for name in options:
+        if name not in CELL_OPTIONS:
+            raise TypeError(f"unknown cell option {name!r}; allowed are {', '.join(CELL_OPTIONS)}")
+    if options.get("output_activation") is None:
+        options["output_activation"] = options.get("activation", TANH)
+    for name, value in options.items():
+        if name.endswith("activation"):
+            options[name] = make_activation(value)
+    return LayerSpec(cell, n_inputs, hidden_size, reverse, **options)

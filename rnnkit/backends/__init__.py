@@ -1,4 +1,4 @@
-"""The backends that compute: the same operations in NumPy, on the CPU core and on a GPU."""
+"""What computes: one contract, and in here nothing but it and what keeps it on some machine."""
 
 from __future__ import annotations
 

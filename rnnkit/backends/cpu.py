@@ -16,12 +16,13 @@ from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer, RecurrentStep
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import (
-    Array,
     DenseOperation,
     Pace,
     RecurrentOperation,
-    StepOperation,
+    StreamOperation,
 )
+from rnnkit.backends.rules import require_rule
+from rnnkit.backends.segments import segments_of
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "using_threads"]
@@ -29,7 +30,8 @@ __all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "usin
 
 def isa_available() -> tuple[str, ...]:
     """Return the names of the instruction sets this machine can run, slowest first."""
-    return threads.available_isas()
+    names: tuple[str, ...] = threads.available_isas()
+    return names
 
 
 def core_information() -> dict[str, Any]:
@@ -72,55 +74,64 @@ class CpuBackend(HostBackend):
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
-        return RecurrentLayer(spec, dtype)
+        operation: RecurrentOperation = RecurrentLayer(spec, dtype)
+        return operation
 
-    def recurrent_step(
-        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> StepOperation:
+    def recurrent_stream(
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, np.ndarray]
+    ) -> StreamOperation:
         """Bind one recurrent layer to its weights, for one sequence step by step."""
-        return RecurrentStep(spec, dtype, weights)
+        stream: StreamOperation = RecurrentStep(spec, dtype, weights)
+        return stream
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:
         """Bind a dense layer."""
-        return Dense(n_inputs, n_outputs, dtype)
+        operation: DenseOperation = Dense(n_inputs, n_outputs, dtype)
+        return operation
 
     def softmax_cross_entropy(
-        self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0
-    ) -> tuple[float, Array]:
+        self,
+        scores: np.ndarray,
+        labels: np.ndarray,
+        weights: np.ndarray | None,
+        label_smoothing: float = 0.0,
+    ) -> tuple[float, np.ndarray]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
-        return heads.softmax_cross_entropy(scores, labels, weights, label_smoothing)
+        result: tuple[float, np.ndarray] = heads.softmax_cross_entropy(
+            scores, labels, weights, label_smoothing
+        )
+        return result
 
-    def softmax(self, scores: Array) -> Array:
+    def softmax(self, scores: np.ndarray) -> np.ndarray:
         """Return the class probabilities of raw scores."""
-        return heads.softmax(scores)
+        probabilities: np.ndarray = heads.softmax(scores)
+        return probabilities
 
-    def add_rows(self, table: Array, ids: np.ndarray, rows: Array) -> None:
+    def add_rows(self, table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
         """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
-        order = np.argsort(ids, kind="stable")
-        ordered = ids[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        bounds = np.append(starts, len(ids))
+        segments = segments_of(ids)
         ones = np.ones(len(ids), rows.dtype)
-        per_id = sparse.csr_array((ones, order, bounds), shape=(len(starts), len(ids)))
-        table[ordered[starts]] += per_id @ rows
+        per_id = sparse.csr_array(
+            (ones, segments.order, segments.bounds), shape=(segments.n, len(ids))
+        )
+        table[segments.ids] += per_id @ rows
 
-    def clip_norm(self, gradient: Array, limit: float) -> float:
+    def clip_norm(self, gradient: np.ndarray, limit: float) -> float:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
-        return updates.clip_norm(gradient, limit)
+        norm: float = updates.clip_norm(gradient, limit)
+        return norm
 
     def update(
         self,
         rule: str,
-        parameters: Array,
-        gradient: Array,
-        state: dict[str, Array],
+        parameters: np.ndarray,
+        gradient: np.ndarray,
+        state: dict[str, np.ndarray],
         pace: Pace,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
-        if rule not in updates.RULES:
-            allowed = ", ".join(updates.RULES)
-            raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
+        require_rule(rule)
         if rule == "adam":
             options["step"] = pace.step
         updates.RULES[rule](parameters, gradient, **state, rate=pace.learning_rate, **options)

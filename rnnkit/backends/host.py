@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, PackedPlan, Repeated, Scalar
+from rnnkit.backends.interface import PackedPlan, Repeated, Scalar
 
 __all__ = ["HostBackend"]
+
+Made = TypeVar("Made")
 
 _ALWAYS_ACTIVE = nullcontext()
 
@@ -29,15 +31,15 @@ class HostBackend:
         """Do nothing: the host is always active."""
         return _ALWAYS_ACTIVE
 
-    def upload(self, array: np.ndarray) -> Array:
+    def upload(self, array: np.ndarray) -> np.ndarray:
         """Return the array."""
         return array
 
-    def download(self, array: Array) -> np.ndarray:
+    def download(self, array: np.ndarray) -> np.ndarray:
         """Return the array."""
         return array
 
-    def from_host(self, make: Callable[[], Any]) -> Array:
+    def from_host(self, make: Callable[[], Made]) -> Made:
         """Return what is made."""
         return make()
 
@@ -45,7 +47,7 @@ class HostBackend:
         """Return a function that runs, whatever the plan."""
         return lambda plan: run()
 
-    def scalar(self, x: Array) -> float:
+    def scalar(self, x: np.floating) -> float:
         """Return a sum as a float."""
         return float(x)
 
@@ -53,13 +55,13 @@ class HostBackend:
         """Return numbers as floats."""
         return [float(number) for number in numbers]
 
-    def add_steps(self, plan: PackedPlan, x: Array, total: Array) -> None:
+    def add_steps(self, plan: PackedPlan, x: np.ndarray, total: np.ndarray) -> None:
         """Add the rows (P, W) of each sequence to its row of total (B, W), step after step."""
         for first, last, n in _step_slices(plan):
             total[:n] += x[first:last]
 
     def largest_of_steps(
-        self, plan: PackedPlan, x: Array, largest: Array, row: Array | None
+        self, plan: PackedPlan, x: np.ndarray, largest: np.ndarray, row: np.ndarray | None
     ) -> None:
         """Raise largest (B, W) to the maximum over each sequence's rows of x (P, W)."""
         for first, last, n in _step_slices(plan):
@@ -71,11 +73,11 @@ class HostBackend:
     def attend_to_steps(
         self,
         plan: PackedPlan,
-        energies: Array,
-        x: Array,
-        largest: Array,
-        total: Array,
-        weighted: Array,
+        energies: np.ndarray,
+        x: np.ndarray,
+        largest: np.ndarray,
+        total: np.ndarray,
+        weighted: np.ndarray,
     ) -> None:
         """Go on with the sums of a softmax over the steps of each sequence."""
         for first, last, n in _step_slices(plan):

@@ -19,6 +19,8 @@ import numpy as np
 from rnnkit.cells import LayerSpec
 
 __all__ = [
+    "Array",
+    "ArrayModule",
     "Backend",
     "DenseOperation",
     "Pace",
@@ -26,10 +28,14 @@ __all__ = [
     "RecurrentGradient",
     "RecurrentOperation",
     "RecurrentResult",
-    "StepOperation",
+    "Repeated",
+    "Scalar",
+    "StreamOperation",
 ]
 
+# NumPy's and CuPy's arrays have no type in common that checkers know, and CuPy need not be there.
 Array = Any  # an ndarray of the backend's array module
+ArrayModule = Any  # numpy, or cupy
 Scalar = Any  # a float, or on a GPU a float64 array of no dimension that nobody waits for
 
 
@@ -54,6 +60,8 @@ class PackedPlan(Protocol):
 
     @property
     def n_rows(self) -> int: ...
+
+    def sequence_of_row(self) -> np.ndarray: ...  # (P,) intp, the sequence b of each row
 
 
 Repeated = Callable[[PackedPlan | None], tuple[Scalar, ...]]  # what `Backend.repeated` returns
@@ -127,8 +135,8 @@ class RecurrentOperation(Protocol):
         ...
 
 
-class StepOperation(Protocol):
-    """One recurrent layer over one sequence, step by step; it holds the sequence's state.
+class StreamOperation(Protocol):
+    """One recurrent layer over a stream, a sequence fed step by step, whose state it holds.
 
     A step has the very bits that `RecurrentOperation.forward` gives outside training. The
     weights are those of the moment it was bound.
@@ -185,16 +193,16 @@ class Backend(Protocol):
     def name(self) -> str: ...
 
     @property
-    def xp(self) -> Any: ...  # the array module: numpy, or cupy
+    def xp(self) -> ArrayModule: ...
 
     @property
     def on_host(self) -> bool: ...  # whether its arrays are NumPy's
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
 
-    def recurrent_step(
+    def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> StepOperation: ...
+    ) -> StreamOperation: ...
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
 

@@ -12,16 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
-from rnnkit.backends.stepping import OneSequence
+from rnnkit.backends.rules import require_rule
+from rnnkit.backends.streaming import OneRowStream
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
 __all__ = [
+    "UPDATES",
     "GruAfterStep",
     "GruBeforeStep",
     "LstmStep",
@@ -300,11 +301,16 @@ class GruBeforeStep:
         return np.concatenate([da_rz, da_n], axis=1), (dh_next * z + dreset * r + dh,)
 
 
-def step_of(spec: LayerSpec) -> type:
+CellStep = RnnStep | LstmStep | GruAfterStep | GruBeforeStep
+
+
+def step_of(spec: LayerSpec) -> type[CellStep]:
     """Return the class whose objects are one step of the spec's cell."""
-    if spec.cell == "gru":
-        return GruAfterStep if spec.reset == "after" else GruBeforeStep
-    return {"rnn": RnnStep, "lstm": LstmStep}[spec.cell]
+    if spec.cell == "rnn":
+        return RnnStep
+    if spec.cell == "lstm":
+        return LstmStep
+    return GruAfterStep if spec.reset == "after" else GruBeforeStep
 
 
 class ReferenceRecurrent:
@@ -312,7 +318,7 @@ class ReferenceRecurrent:
 
     def __init__(self, spec: LayerSpec, dtype: np.dtype) -> None:
         self.spec, self.dtype = spec, np.dtype(dtype)
-        self._steps: list[Any] | None = None  # one object per step, in the order of visiting
+        self._steps: list[CellStep] | None = None  # one per step, in the order of visiting
 
     def forward(
         self,
@@ -341,7 +347,7 @@ class ReferenceRecurrent:
         inputs = Product(spec, weights["weight_ih"], weights.get("norm_ih"))
         wx = inputs.forward(x) + weights["bias"]
         y = np.empty((plan.n_rows, spec.hidden_size), self.dtype)
-        steps = []
+        steps: list[CellStep] = []
         for rows, n in self._visits(plan):
             step = step_of(spec)(spec, weights)
             previous = [state[:n].copy() for state in states]
@@ -415,7 +421,7 @@ class ReferenceRecurrent:
         shape = (plan.n_rows, self.spec.hidden_size)
         return [np.broadcast_to(np.asarray(share, self.dtype), shape) for share in shares]
 
-    def _recorded_steps(self) -> list[Any]:
+    def _recorded_steps(self) -> list[CellStep]:
         if self._steps is None:
             raise RuntimeError("call forward with training=True first, and backward only once")
         return self._steps
@@ -444,71 +450,84 @@ class ReferenceDense:
         return dy @ weight if input_gradient else None
 
 
-def sgd(parameters, gradient, state, learning_rate, step, momentum=0.0, nesterov=False):
+# The update rules change p and the vectors they keep in place, by the gradient g.
+
+
+def sgd(
+    p: Array, g: Array, pace: Pace, *, velocity: Array, momentum: float, nesterov: bool
+) -> None:
     """``v = momentum v - rate g``; ``p += v``, or with Nesterov ``p += momentum v - rate g``."""
-    velocity = state["velocity"]
+    rate = pace.learning_rate
     velocity *= momentum
-    velocity -= learning_rate * gradient
-    parameters += momentum * velocity - learning_rate * gradient if nesterov else velocity
+    velocity -= rate * g
+    p += momentum * velocity - rate * g if nesterov else velocity
 
 
 def rmsprop(
-    parameters, gradient, state, learning_rate, step, decay=0.9, epsilon=1e-8, momentum=0.0
-):
+    p: Array,
+    g: Array,
+    pace: Pace,
+    *,
+    square: Array,
+    velocity: Array,
+    decay: float,
+    epsilon: float,
+    momentum: float,
+) -> None:
     """``s = decay s + (1 - decay) g²``; ``v = momentum v - rate g / (√s + ε)``; ``p += v``."""
-    square, velocity = state["square"], state["velocity"]
     square *= decay
-    square += (1 - decay) * gradient * gradient
+    square += (1 - decay) * g * g
     velocity *= momentum
-    velocity -= learning_rate * gradient / (np.sqrt(square) + epsilon)
-    parameters += velocity
+    velocity -= pace.learning_rate * g / (np.sqrt(square) + epsilon)
+    p += velocity
 
 
-def adagrad(parameters, gradient, state, learning_rate, step, epsilon=1e-10):
+def adagrad(p: Array, g: Array, pace: Pace, *, square: Array, epsilon: float) -> None:
     """``s += g²``; ``p -= rate g / (√s + ε)``."""
-    square = state["square"]
-    square += gradient * gradient
-    parameters -= learning_rate * gradient / (np.sqrt(square) + epsilon)
+    square += g * g
+    p -= pace.learning_rate * g / (np.sqrt(square) + epsilon)
 
 
-def adadelta(parameters, gradient, state, learning_rate, step, decay=0.9, epsilon=1e-6):
+def adadelta(
+    p: Array, g: Array, pace: Pace, *, square: Array, change: Array, decay: float, epsilon: float
+) -> None:
     """``s = decay s + (1 - decay) g²``; ``δ = g √(u + ε) / √(s + ε)``; ``p -= rate δ``.
 
     u is the running mean of δ², as s is of g².
     """
-    square, change = state["square"], state["change"]
     square *= decay
-    square += (1 - decay) * gradient * gradient
-    delta = gradient * np.sqrt(change + epsilon) / np.sqrt(square + epsilon)
+    square += (1 - decay) * g * g
+    delta = g * np.sqrt(change + epsilon) / np.sqrt(square + epsilon)
     change *= decay
     change += (1 - decay) * delta * delta
-    parameters -= learning_rate * delta
+    p -= pace.learning_rate * delta
 
 
 def adam(
-    parameters,
-    gradient,
-    state,
-    learning_rate,
-    step,
-    beta_1=0.9,
-    beta_2=0.999,
-    epsilon=1e-8,
-    weight_decay=0.0,
-):
+    p: Array,
+    g: Array,
+    pace: Pace,
+    *,
+    mean: Array,
+    square: Array,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    weight_decay: float,
+) -> None:
     """``p -= rate weight_decay p``; ``p -= rate m̂ / (√v̂ + ε)`` with bias-free m̂, v̂."""
-    mean, square = state["mean"], state["square"]
+    rate = pace.learning_rate
     mean *= beta_1
-    mean += (1 - beta_1) * gradient
+    mean += (1 - beta_1) * g
     square *= beta_2
-    square += (1 - beta_2) * gradient * gradient
-    parameters -= learning_rate * weight_decay * parameters
-    unbiased_mean = mean / (1 - beta_1**step)
-    unbiased_square = square / (1 - beta_2**step)
-    parameters -= learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + epsilon)
+    square += (1 - beta_2) * g * g
+    p -= rate * weight_decay * p
+    unbiased_mean = mean / (1 - beta_1**pace.step)
+    unbiased_square = square / (1 - beta_2**pace.step)
+    p -= rate * unbiased_mean / (np.sqrt(unbiased_square) + epsilon)
 
 
-UPDATE_RULES: dict[str, Callable[..., None]] = {
+UPDATES: dict[str, Callable[..., None]] = {
     "sgd": sgd,
     "rmsprop": rmsprop,
     "adagrad": adagrad,
@@ -526,11 +545,11 @@ class ReferenceBackend(HostBackend):
         """Return one recurrent layer in one direction."""
         return ReferenceRecurrent(spec, dtype)
 
-    def recurrent_step(
+    def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> OneSequence:
+    ) -> OneRowStream:
         """Return one recurrent layer for one sequence, step by step."""
-        return OneSequence(ReferenceRecurrent(spec, dtype), weights, np)
+        return OneRowStream(ReferenceRecurrent(spec, dtype), weights, np)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""
@@ -580,8 +599,5 @@ class ReferenceBackend(HostBackend):
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
-        if rule not in UPDATE_RULES:
-            allowed = ", ".join(UPDATE_RULES)
-            raise ValueError(f"unknown update rule {rule!r}; allowed are {allowed}")
-        apply = UPDATE_RULES[rule]
-        apply(parameters, gradient, state, pace.learning_rate, pace.step, **options)
+        require_rule(rule)
+        UPDATES[rule](parameters, gradient, pace, **state, **options)

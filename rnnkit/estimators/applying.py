@@ -10,8 +10,8 @@ from sklearn import get_config
 from rnnkit.backends import get_backend
 from rnnkit.backends.interface import Array
 from rnnkit.network import BoundNetwork, Inputs, Network
+from rnnkit.network.memory import bytes_per_row
 from rnnkit.sequences import Batch, Plan, batch_of
-from rnnkit.training.objective import bytes_per_row
 
 __all__ = ["Operation", "apply", "bounded_batches"]
 

@@ -39,7 +39,7 @@ from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network, Output
-from rnnkit.training import FitResult, TrainingData
+from rnnkit.training import FitResult, Trainer, TrainingData
 
 __all__ = ["RecurrentEstimator", "recurrent_estimator", "unchanged_on_error"]
 
@@ -97,11 +97,17 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         """Return the output object for targets of a codec."""
         raise NotImplementedError
 
-    def _output_bias(self, examples: Examples, codec: Codec) -> Any:
-        """Return the raw scores that a prediction starts from before anything is learned."""
-        return 0.0
+    def _output_type(self) -> type[Output] | None:
+        """Return the kind of output that the parameters alone decide, or None."""
+        return None
 
-    def _class_weights(self, targets: np.ndarray, codec: Codec) -> np.ndarray | None:
+    def _fit_output(self, output: Output, examples: Examples) -> Output:
+        """Return the output object with what it takes from the training data."""
+        return output
+
+    def _class_weights(
+        self, output: Output, codec: Codec, targets: np.ndarray
+    ) -> np.ndarray | None:
         """Return a weight for every target, or None for ones."""
         return None
 
@@ -172,7 +178,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             if validation is not None:
                 validate = lambda: self._score_examples(network, reader, codec, validation)
             result = trainer.fit(data, self.max_iter, validate)
-        self.__dict__.pop("_trainer", None)
+        for name in ("_trainer", "_training_state", "_trained_with"):
+            self.__dict__.pop(name, None)
         if first:
             self._forget_curves()
         self._record(reader, codec, network, result, len(examples))
@@ -214,16 +221,26 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             reader, codec, output, examples = self._read_training(
                 X, y, sample_weight, lengths, first=first, classes=classes
             )
-            if first or not self._can_go_on():
-                rng = check_random_state(self.random_state)
-                network = self._start_network(reader, codec, output, examples, rng, first=first)
+            goes_on = not first and self._can_go_on()
+            trainer: Trainer
+            if goes_on and hasattr(self, "_trainer"):
+                trainer = self._trainer
+            else:
+                rng = check_random_state(None if goes_on else self.random_state)
+                network = (
+                    self.network_
+                    if goes_on
+                    else self._start_network(reader, codec, output, examples, rng, first=first)
+                )
+                state = self._training_state if goes_on else None
                 with backend.active():
-                    self._trainer = make_trainer(self, network, backend, len(examples), rng)
-                self._trained_with = self.get_params(deep=False)
-            network = self._trainer.network
-            data = self._training_data(examples, reader, codec, network)
-            with self._trainer.backend.active():
-                result = self._trainer.fit(data, 1, schedule_epochs=self.max_iter)
+                    trainer = make_trainer(self, network, backend, len(examples), rng, state)
+            data = self._training_data(examples, reader, codec, trainer.network)
+            with trainer.backend.active():
+                result = trainer.fit(data, 1, schedule_epochs=self.max_iter)
+            self._trainer, self._trained_with = trainer, self.get_params()
+            self.__dict__.pop("_training_state", None)
+            network = trainer.network
             if first:
                 self._forget_curves()
             self._record(reader, codec, network, result, len(examples))
@@ -232,13 +249,9 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         return self
 
     def _can_go_on(self) -> bool:
-        """Whether the trainer of the last `partial_fit` is there and nothing changed since."""
-        trainer = getattr(self, "_trainer", None)
-        return (
-            trainer is not None
-            and trainer.network is self.network_
-            and self._trained_with == self.get_params(deep=False)
-        )
+        """Whether it is known where the last `partial_fit` ended and nothing changed since."""
+        known = hasattr(self, "_trainer") or hasattr(self, "_training_state")
+        return known and self._trained_with == self.get_params()
 
     def _read_training(
         self,
@@ -256,13 +269,13 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             reader, codec = self._reader, self._codec
             output = self._make_output(codec)
             examples = self._read_examples(reader, codec, output, X, y, sample_weight, lengths)
-            return reader, codec, output, examples
+            return reader, codec, self._fit_output(output, examples), examples
         reader, sequences, form = Reader.learn(self, X, lengths, per_step=self._per_step)
         targets = self._read_targets(y, sequences, form)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)
-        return reader, codec, output, examples
+        return reader, codec, self._fit_output(output, examples), examples
 
     def _read_validation(
         self, reader: Reader, codec: Codec, output: Output, validation_data: Any
@@ -288,7 +301,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         first: bool,
     ) -> Network:
         """Build the network and draw its weights, or copy those of the last fit."""
-        start = self._output_bias(examples, codec)
+        start = output.start(examples.targets, examples.weights)
         network = build(self, reader, output, examples.sequences, start)
         if first:
             network.initialize(rng)
@@ -304,7 +317,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     def _training_data(
         self, examples: Examples, reader: Reader, codec: Codec, network: Network
     ) -> TrainingData:
-        class_weights = self._class_weights(examples.targets, codec)
+        class_weights = self._class_weights(network.output, codec, examples.targets)
         return training_data(examples, reader, network, class_weights)
 
     def _forget_curves(self) -> None:

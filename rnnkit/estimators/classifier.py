@@ -23,7 +23,7 @@ from rnnkit.estimators.parameters.network import (
     PoolingParameters,
     RNNParameters,
 )
-from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
+from rnnkit.network import Output
 from rnnkit.sequences import Form, Sequences
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
@@ -101,9 +101,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
         return logarithms
 
     def _make_output(self, codec: Codec) -> Output:
-        if isinstance(codec, Indicators):
-            return Bernoulli(codec.width)
-        return SoftmaxCrossEntropy(codec.width, self.label_smoothing)
+        return self._scored_by_row(codec)
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
         labels: np.ndarray = check_array(
@@ -117,7 +115,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         check_classification_targets(without_objects(targets))
         if targets.ndim == 2:
-            return Indicators(targets.shape[1], "sequence")
+            return Indicators.of(targets.shape[1], "sequence", classes)
         return Labels(find_classes(targets, self, classes))
 
     def __sklearn_tags__(self) -> Tags:

@@ -168,6 +168,22 @@ class Indicators(Codec):
         """K, the number of labels."""
         return self.n_labels
 
+    @classmethod
+    def of(cls, n_labels: int, noun: str, given: Any) -> Indicators:
+        """Return the codec, if the classes that a user may have given are its own.
+
+        Raises
+        ------
+        ValueError
+            If they are given and others than 0, 1, ... K - 1.
+        """
+        if given is not None and np.unique(np.asarray(given)).tolist() != list(range(n_labels)):
+            raise ValueError(
+                f"classes must be 0 to {n_labels - 1} where y has {n_labels} columns of "
+                f"yes-or-no labels, got {given!r}"
+            )
+        return cls(n_labels, noun)
+
     @property
     def classes(self) -> np.ndarray:
         """The numbers of the labels, (K,)."""

@@ -14,11 +14,11 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from rnnkit.network import BoundNetwork, Inputs
-from rnnkit.network.layers import Recurrent
-from rnnkit.sequences import Plan
+from rnnkit.network.recurrent import Recurrent
 
 __all__ = ["RecurrentFeatures"]
+
+POOLINGS = ("last", "mean", "max")
 
 
 class RecurrentFeatures(
@@ -78,9 +78,9 @@ class RecurrentFeatures(
         ValueError
             If `pooling` is unknown, or as the estimator's `fit`.
         """
-        if self.pooling not in _POOLINGS:
+        if self.pooling not in POOLINGS:
             raise ValueError(
-                f"pooling must be one of {', '.join(map(repr, _POOLINGS))}, got {self.pooling!r}"
+                f"pooling must be one of {', '.join(map(repr, POOLINGS))}, got {self.pooling!r}"
             )
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
@@ -105,14 +105,13 @@ class RecurrentFeatures(
             If X is not as in `fit`, or there is no such layer.
         """
         check_is_fitted(self, "estimator_")
-        estimator, pool = self.estimator_, _POOLINGS[self.pooling]
+        estimator = self.estimator_
         sequences, _ = estimator._read_new(X, lengths)
-
-        def pooled(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
-            states = bound.backend.download(bound.hidden_states(plan, x, self.layer))
-            return pool(states, plan, self._layer().specs[0].hidden_size)
-
-        vectors: np.ndarray = estimator._apply(sequences, pooled, per_step=False)
+        vectors: np.ndarray = estimator._apply(
+            sequences,
+            lambda bound, plan, x: bound.pooled_states(plan, x, self.layer, self.pooling),
+            per_step=False,
+        )
         return vectors
 
     @property
@@ -128,34 +127,3 @@ class RecurrentFeatures(
     def _layer(self) -> Recurrent:
         layer: Recurrent = self.estimator_.network_.recurrent_layers[self.layer]
         return layer
-
-
-def _last(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
-    """Return the state of each direction after the whole sequence, (B, D·H)."""
-    first_rows = np.arange(plan.n_sequences)
-    forward = states[plan.last_rows(), :hidden_size]
-    return np.concatenate([forward, states[first_rows, hidden_size:]], axis=1)
-
-
-def _mean(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
-    """Return the mean over the steps, added in their order, (B, D·H)."""
-    total = np.zeros((plan.n_sequences, states.shape[1]), states.dtype)
-    for step in _steps(states, plan):
-        total[: len(step)] += step
-    means: np.ndarray = total / plan.lengths[:, None].astype(states.dtype)
-    return means
-
-
-def _max(states: np.ndarray, plan: Plan, hidden_size: int) -> np.ndarray:
-    """Return the maximum over the steps, (B, D·H)."""
-    largest = np.full((plan.n_sequences, states.shape[1]), -np.inf, states.dtype)
-    for step in _steps(states, plan):
-        np.maximum(largest[: len(step)], step, out=largest[: len(step)])
-    return largest
-
-
-def _steps(states: np.ndarray, plan: Plan) -> list[np.ndarray]:
-    return np.split(states, plan.step_offsets[1:-1])
-
-
-_POOLINGS = {"last": _last, "mean": _mean, "max": _max}

@@ -30,6 +30,7 @@ from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
 from rnnkit.network import BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
+from rnnkit.training import Trainer, TrainingState
 
 __all__ = ["FittedEstimator"]
 
@@ -49,14 +50,17 @@ class FittedEstimator(BaseEstimator):
     _codec: Codec
     network_: Network
 
+    # What `partial_fit` goes on from: its trainer, or after pickling where that stood, and the
+    # parameters of the last call.
+    _trainer: Trainer
+    _training_state: TrainingState
+    _trained_with: dict[str, Any]
+
     # What a task defines.
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> Any:
         """Return y laid out flat: an entry per sequence, or per step of all sequences."""
         raise NotImplementedError
-
-    def _check_targets(self, targets: np.ndarray, sequences: Sequences) -> None:
-        """Raise ValueError if encoded targets are not what can be trained on."""
 
     # What a fit learnt.
 
@@ -132,7 +136,7 @@ class FittedEstimator(BaseEstimator):
     ) -> Examples:
         encoded = codec.encode(targets, strict=strict)
         if strict:
-            self._check_targets(encoded, sequences)
+            output.check(encoded, sequences.lengths)
         targets_per_step = self._per_step and not output.targets_per_sequence
         weights_per_step = self._per_step and not output.weights_per_sequence
         weights = read_weights(sample_weight, sequences, form, per_step=weights_per_step)
@@ -332,8 +336,9 @@ class FittedEstimator(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_trainer", None)
-        state.pop("_trained_with", None)
+        trainer = state.pop("_trainer", None)
+        if trainer is not None:
+            state["_training_state"] = trainer.state()
         return {**state, "_rnnkit_version": _installed_version()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

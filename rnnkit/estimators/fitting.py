@@ -22,6 +22,7 @@ from rnnkit.training import (
     PrintProgress,
     Trainer,
     TrainingData,
+    TrainingState,
     make_schedule,
     make_solver,
 )
@@ -45,9 +46,14 @@ def trains_in_minibatches(estimator: Any) -> bool:
 
 
 def make_trainer(
-    estimator: Any, network: Network, backend: Backend, n_sequences: int, rng: Any
+    estimator: Any,
+    network: Network,
+    backend: Backend,
+    n_sequences: int,
+    rng: Any,
+    state: TrainingState | None = None,
 ) -> Trainer:
-    """Return the trainer that an estimator's parameters ask for."""
+    """Return the trainer that an estimator's parameters ask for, which may go on from a state."""
     batch_size = AUTO_BATCH_SIZE if estimator.batch_size == "auto" else estimator.batch_size
     return Trainer(
         network,
@@ -57,6 +63,7 @@ def make_trainer(
         batch_size=min(batch_size, n_sequences),
         random_state=rng,
         callbacks=[PrintProgress()] if estimator.verbose else [],
+        state=state,
         **values_for(estimator, "training"),
     )
 

@@ -13,8 +13,9 @@ from rnnkit.estimators.codecs import Codec, Indicators, Labels
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
-from rnnkit.estimators.labels import log_odds, weigh_classes
+from rnnkit.estimators.labels import weights_by_class
 from rnnkit.estimators.parameters.field import RATE, parameter, parameters
+from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
 
 __all__ = ["LabelLearning", "LabelPrediction"]
 
@@ -96,16 +97,30 @@ class LabelPrediction(LabelLearning):
         None,
         [StrOptions({"balanced"}), dict, None],
         'dict, "balanced" or None',
-        'Weights of the classes in the loss; "balanced" makes them inversely proportional '
-        "to their frequency.",
+        'Weights of the classes in the loss; "balanced" makes them inversely proportional to '
+        "their frequency. The classes of several yes-or-no labels are 0 and 1.",
     )
 
-    def _output_bias(self, examples: Examples, codec: Codec) -> Any:
-        if isinstance(codec, Indicators):
-            return log_odds(examples.targets, examples.weights)
-        return 0.0
+    def _scored_by_row(self, codec: Codec) -> Output:
+        """Return the output that scores every sequence, or step, by itself."""
+        if not isinstance(codec, Indicators):
+            return SoftmaxCrossEntropy(codec.width, self.label_smoothing)
+        return Bernoulli(codec.width, self.label_smoothing)
 
-    def _class_weights(self, targets: np.ndarray, codec: Codec) -> np.ndarray | None:
-        if not isinstance(codec, Labels):
+    def _fit_output(self, output: Output, examples: Examples) -> Output:
+        class_weight = self.class_weight
+        if not isinstance(output, Bernoulli) or class_weight is None:
+            return output
+        if isinstance(class_weight, dict):
+            class_weight = weights_by_class(class_weight, np.arange(2))
+        return output.weighed(class_weight, examples.targets)
+
+    def _class_weights(
+        self, output: Output, codec: Codec, targets: np.ndarray
+    ) -> np.ndarray | None:
+        if isinstance(output, Bernoulli):  # which has them inside
             return None
-        return weigh_classes(self.class_weight, codec.classes, targets)
+        class_weight = self.class_weight
+        if isinstance(class_weight, dict) and isinstance(codec, Labels):
+            class_weight = weights_by_class(class_weight, codec.classes)
+        return output.class_weights(targets, class_weight)

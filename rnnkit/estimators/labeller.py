@@ -23,7 +23,6 @@ from rnnkit.estimators.parameters.network import (
 )
 from rnnkit.estimators.targets import refuse_mixed_types
 from rnnkit.network import CTC, BoundNetwork, Output
-from rnnkit.network.ctc import check_alignable
 from rnnkit.sequences import Form, Plan, Sequences
 
 __all__ = [
@@ -97,6 +96,9 @@ class RecurrentSequenceLabeller(LabelLearning):
         sequences, form = self._read_new(X, lengths)
         return form.restore(self._probabilities(sequences), sequences.offsets)
 
+    def _output_type(self) -> type[Output]:
+        return CTC
+
     def _make_output(self, codec: Codec) -> Output:
         return CTC(codec.width, self.beam_width)
 
@@ -104,7 +106,7 @@ class RecurrentSequenceLabeller(LabelLearning):
         """Decode with the beam width the estimator has now."""
         output: Any = bound.output
         output = replace(output, beam_width=self.beam_width)
-        return output.decision(bound.backend, scores, plan, bound.parameters)
+        return output.decision(scores, bound.context(plan))
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> list[np.ndarray]:
         check_consistent_length(sequences.offsets[1:], y)
@@ -121,9 +123,6 @@ class RecurrentSequenceLabeller(LabelLearning):
 
     def _learn_codec(self, targets: list[np.ndarray], classes: Any) -> Codec:
         return LabelLists(find_classes(_joined(targets), self, classes))
-
-    def _check_targets(self, targets: np.ndarray, sequences: Sequences) -> None:
-        check_alignable(sequences.lengths, list(targets))
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils import assert_all_finite
-from sklearn.utils.class_weight import compute_class_weight
 
 __all__ = [
     "check_label_values",
     "encode_labels",
     "find_classes",
-    "log_odds",
-    "weigh_classes",
+    "weights_by_class",
     "without_objects",
 ]
 
@@ -83,25 +84,26 @@ def _is_text(labels: np.ndarray) -> bool:
     return labels.dtype.kind in "US"
 
 
-def weigh_classes(class_weight: Any, classes: np.ndarray, codes: np.ndarray) -> np.ndarray | None:
-    """Return the weight of every encoded label for `class_weight`, or None for ones."""
-    if class_weight is None:
-        return None
-    present = np.unique(codes)
-    weights: np.ndarray = np.ones(len(classes))
-    if isinstance(class_weight, dict):
-        weights = compute_class_weight(class_weight, classes=classes, y=classes)
-    else:
-        weights[present] = compute_class_weight(class_weight, classes=present, y=codes)
-    weights = weights[codes]
-    return weights
+def weights_by_class(class_weight: Mapping[Any, float], classes: np.ndarray) -> np.ndarray:
+    """Return the weight of each class, (K,), as a dict gives it; 1 for those it does not name.
 
-
-def log_odds(indicators: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    """Return the logarithm of how often each of K yes-or-no labels is yes to no, (K,).
-
-    One half is added to both counts, so that a label that is never or always there has odds.
+    Raises
+    ------
+    ValueError
+        If it names something that is no class, or a weight is negative or not finite.
     """
-    total = float(len(indicators)) if weights is None else float(weights.sum())
-    yes = np.average(indicators, axis=0, weights=weights) * total
-    return np.log((yes + 0.5) / (total - yes + 0.5))
+    weights = np.ones(len(classes))
+    for label, weight in class_weight.items():
+        place = np.flatnonzero(classes == label)
+        if len(place) == 0:
+            raise ValueError(
+                f"class_weight names {label!r}, which is not among the classes: "
+                f"{classes[:10].tolist()}"
+            )
+        if not (isinstance(weight, Real) and weight >= 0 and isfinite(weight)):
+            raise ValueError(
+                f"class_weight must hold finite weights of at least 0, got {weight!r} "
+                f"for the class {label!r}"
+            )
+        weights[place[0]] = weight
+    return weights

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_consistent_length
 
 from rnnkit.estimators.base import RecurrentEstimator, recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Numbers
-from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import FRACTION, POSITIVE, parameter, parameters
 from rnnkit.estimators.parameters.network import (
@@ -82,10 +81,6 @@ class NumberPrediction(RecurrentEstimator):
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         return Numbers(targets.reshape(len(targets), -1).shape[1], targets.ndim == 2)
 
-    def _check_targets(self, targets: np.ndarray, sequences: Sequences) -> None:
-        if self.loss == "poisson" and np.any(targets < 0):
-            raise ValueError(f"loss='poisson' needs y of at least 0, got {targets.min():.6g}")
-
     def _read_numbers(self, y: Any) -> np.ndarray:
         """Return targets (n,) or (n, K) as finite float64."""
         numbers: np.ndarray = check_array(
@@ -97,12 +92,6 @@ class NumberPrediction(RecurrentEstimator):
             estimator=self,
         )
         return numbers
-
-    def _output_bias(self, examples: Examples, codec: Codec) -> np.ndarray:
-        mean = np.average(examples.targets, axis=0, weights=examples.weights)
-        if self.loss == "poisson":
-            return np.log(np.maximum(mean, np.finfo(np.float64).tiny))
-        return mean
 
 
 @parameters

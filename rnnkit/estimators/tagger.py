@@ -21,7 +21,7 @@ from rnnkit.estimators.parameters.network import (
     RNNParameters,
 )
 from rnnkit.estimators.targets import flatten_steps
-from rnnkit.network import CRF, Bernoulli, Output, SoftmaxCrossEntropy
+from rnnkit.network import CRF, Output
 from rnnkit.sequences import Form, Sequences
 
 __all__ = [
@@ -123,19 +123,15 @@ class RecurrentSequenceTagger(LabelPrediction):
             logarithms = np.log(self._probabilities(sequences))
         return form.restore(logarithms, sequences.offsets)
 
+    def _output_type(self) -> type[Output] | None:
+        return CRF if self.output == "crf" else None
+
     def _make_output(self, codec: Codec) -> Output:
-        if self.output == "crf":
-            if isinstance(codec, Indicators):
-                raise ValueError("output='crf' needs one label per step, got several in y")
-            if self.class_weight is not None or self.label_smoothing:
-                raise ValueError(
-                    "output='crf' scores whole sequences and takes neither class_weight nor "
-                    f"label_smoothing, got {self.class_weight!r} and {self.label_smoothing!r}"
-                )
-            return CRF(codec.width)
+        if self.output != "crf":
+            return self._scored_by_row(codec)
         if isinstance(codec, Indicators):
-            return Bernoulli(codec.width)
-        return SoftmaxCrossEntropy(codec.width, self.label_smoothing)
+            raise ValueError("output='crf' needs one label per step, got several in y")
+        return CRF(codec.width)
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
         labels = flatten_steps(y, sequences, form)
@@ -145,7 +141,7 @@ class RecurrentSequenceTagger(LabelPrediction):
 
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         if targets.ndim == 2:
-            return Indicators(targets.shape[1], "step")
+            return Indicators.of(targets.shape[1], "step", classes)
         return Labels(find_classes(targets, self, classes))
 
 

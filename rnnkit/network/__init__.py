@@ -1,19 +1,22 @@
-"""Networks as data: parameters in one vector, a chain of layers, an output with its loss."""
+"""Networks as data: layers, outputs with their losses, and what binds them to a backend.
 
+What a network is and computes may enter; how it is trained, and what users hand over, may not.
+"""
+
+from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF
 from rnnkit.network.ctc import CTC
 from rnnkit.network.inputs import Inputs
+from rnnkit.network.labels import Bernoulli, SoftmaxCrossEntropy
 from rnnkit.network.losses import (
     AbsoluteError,
-    Bernoulli,
     HuberLoss,
-    Output,
     PoissonLoss,
     QuantileLoss,
-    SoftmaxCrossEntropy,
     SquaredError,
 )
-from rnnkit.network.network import BoundNetwork, Network, build_network
+from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
@@ -31,6 +34,7 @@ __all__ = [
     "Network",
     "NetworkStream",
     "Output",
+    "OutputContext",
     "ParameterVector",
     "PoissonLoss",
     "QuantileLoss",

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array, PackedPlan
+from rnnkit.network.labels import check_class_indices
+from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.packed_steps import PackedSteps
-from rnnkit.sequences import Plan
 
 __all__ = ["CRF", "CRFLoss", "crf_marginals", "crf_negative_log_likelihood", "crf_viterbi"]
 
@@ -34,7 +35,7 @@ class _Field:
     def __init__(
         self,
         scores: np.ndarray,
-        plan: Plan,
+        plan: PackedPlan,
         transitions: np.ndarray,
         start: np.ndarray,
         end: np.ndarray,
@@ -53,7 +54,8 @@ class _Field:
         Returns (K, n, K), first label first: a buffer that the next call overwrites.
         """
         pairs = self._pairs[:, : len(prefix)]
-        return np.add(prefix.T[:, :, None], self.transitions[:, None, :], out=pairs)
+        np.add(prefix.T[:, :, None], self.transitions[:, None, :], out=pairs)
+        return pairs
 
     def forward(self) -> np.ndarray:
         """Return ``log Σ exp`` of the scores of all labellings up to a row, (P, K).
@@ -70,7 +72,8 @@ class _Field:
     def final_scores(self, incoming: np.ndarray) -> np.ndarray:
         """Return the scores (n, K) at the last steps, whose ``log Σ exp`` is log Z."""
         last = self.packed.last_rows
-        return incoming[last] + self.scores[last] + self.end
+        final: np.ndarray = incoming[last] + self.scores[last] + self.end
+        return final
 
     def expectations(
         self, incoming: np.ndarray, weights: np.ndarray
@@ -100,7 +103,8 @@ class _Field:
         terms = self.scores[np.arange(len(labels)), labels]
         terms[:n] += self.start[labels[:n]]
         terms[n:] += self.transitions[labels[previous], labels[n:]]
-        return self.packed.sums(terms) + self.end[labels[self.packed.last_rows]]
+        totals: np.ndarray = self.packed.sums(terms) + self.end[labels[self.packed.last_rows]]
+        return totals
 
 
 def _log_sum_exp(x: np.ndarray, axis: int) -> np.ndarray:
@@ -108,13 +112,14 @@ def _log_sum_exp(x: np.ndarray, axis: int) -> np.ndarray:
     top = x.max(axis=axis, keepdims=True)
     x -= top
     np.exp(x, out=x)
-    return np.log(x.sum(axis=axis)) + top.squeeze(axis)
+    total: np.ndarray = np.log(x.sum(axis=axis)) + top.squeeze(axis)
+    return total
 
 
 def crf_negative_log_likelihood(
     scores: np.ndarray,
     labels: np.ndarray,
-    plan: Plan,
+    plan: PackedPlan,
     transitions: np.ndarray,
     start: np.ndarray,
     end: np.ndarray,
@@ -128,7 +133,7 @@ def crf_negative_log_likelihood(
         Raw score of each label at each packed row.
     labels : (P,) int array
         The true labels.
-    plan : Plan
+    plan : PackedPlan
         How the sequences lie in the rows.
     transitions : (K, K) float array
         ``transitions[i, j]`` scores label j right after label i.
@@ -169,7 +174,11 @@ def crf_negative_log_likelihood(
 
 
 def crf_marginals(
-    scores: np.ndarray, plan: Plan, transitions: np.ndarray, start: np.ndarray, end: np.ndarray
+    scores: np.ndarray,
+    plan: PackedPlan,
+    transitions: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
 ) -> np.ndarray:
     """Compute the probability of each label at each row, over all labellings.
 
@@ -189,7 +198,11 @@ def crf_marginals(
 
 
 def crf_viterbi(
-    scores: np.ndarray, plan: Plan, transitions: np.ndarray, start: np.ndarray, end: np.ndarray
+    scores: np.ndarray,
+    plan: PackedPlan,
+    transitions: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the best labelling of each sequence.
 
@@ -227,7 +240,7 @@ def crf_viterbi(
 
 
 @dataclass(frozen=True)
-class CRF:
+class CRF(Output):
     """Output object: labels per step, scored together by a linear-chain random field.
 
     Its parameters are "crf.transitions" (K, K), "crf.start" (K,) and "crf.end" (K,), zero at
@@ -241,12 +254,12 @@ class CRF:
         K, the number of labels.
     """
 
-    n_classes: int
-
-    targets_per_sequence: ClassVar[bool] = False
+    spoken_name: ClassVar[str] = "output='crf'"
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
     on_host: ClassVar[bool] = True
+
+    n_classes: int
 
     @property
     def width(self) -> int:
@@ -264,52 +277,46 @@ class CRF:
             parameters[name][...] = 0
 
     def loss(
-        self,
-        backend: Backend,
-        scores: Array,
-        targets: Array,
-        weights: Array | None,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
+        self, scores: Array, targets: Array, weights: Array | None, context: OutputContext
     ) -> tuple[float, Array]:
         """Return the weighted sum of the losses (nats) and its gradient by the scores (P, K)."""
+        backend = context.backend
         weights = None if weights is None else backend.download(weights)
         result = crf_negative_log_likelihood(
             backend.download(scores),
             backend.download(targets),
-            plan,
-            *self._host_parameters(parameters, backend),
+            context.plan,
+            *self._host_parameters(context),
             weights,
         )
         for name, addition in zip(self.parameter_shapes(), result[2:]):
-            gradient = gradients[name]
+            gradient = context.gradients[name]
             gradient += backend.upload(addition)
         losses = result.losses if weights is None else result.losses * weights
         return float(losses.sum()), backend.upload(result.dscores)
 
-    def decision(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
+    def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the labels (P,) of each sequence's best labelling."""
+        backend = context.backend
         labels, _ = crf_viterbi(
-            backend.download(scores), plan, *self._host_parameters(parameters, backend)
+            backend.download(scores), context.plan, *self._host_parameters(context)
         )
         return backend.upload(labels)
 
-    def probabilities(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
+    def probabilities(self, scores: Array, context: OutputContext) -> Array:
         """Return the probability (P, K) of each label at each step, over all labellings."""
+        backend = context.backend
         marginals = crf_marginals(
-            backend.download(scores), plan, *self._host_parameters(parameters, backend)
+            backend.download(scores), context.plan, *self._host_parameters(context)
         )
         return backend.upload(marginals)
 
-    def _host_parameters(
-        self, parameters: Mapping[str, Array], backend: Backend
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Raise ValueError unless the targets are class indices (n,)."""
+        check_class_indices(targets, self.n_classes, self.spoken_name)
+
+    def _host_parameters(self, context: OutputContext) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         transitions, start, end = (
-            backend.download(parameters[name]) for name in self.parameter_shapes()
+            context.backend.download(context.parameters[name]) for name in self.parameter_shapes()
         )
         return transitions, start, end

@@ -9,15 +9,16 @@ S = 2 U + 1 states of the longest target, W prefixes of a beam.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array, PackedPlan
+from rnnkit.network.labels import check_class_indices
+from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.packed_steps import PackedSteps
-from rnnkit.sequences import Plan
 
 __all__ = ["CTC", "CTCLoss", "check_alignable", "ctc_beam", "ctc_greedy", "ctc_loss"]
 
@@ -35,12 +36,14 @@ def _log_softmax(scores: np.ndarray) -> np.ndarray:
     """Return the log-probabilities (P, K + 1), float64, of raw scores."""
     scores = np.ascontiguousarray(scores, dtype=np.float64)
     shifted = scores - scores.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    normalized: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return normalized
 
 
 def _log_add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return ``log(exp a + exp b)``."""
-    return np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b)))
+    total: np.ndarray = np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b)))
+    return total
 
 
 def check_alignable(lengths: np.ndarray, labels: Sequence[np.ndarray]) -> None:
@@ -108,7 +111,7 @@ class _Lattice:
 def ctc_loss(
     scores: np.ndarray,
     labels: Sequence[np.ndarray],
-    plan: Plan,
+    plan: PackedPlan,
     weights: np.ndarray | None = None,
 ) -> CTCLoss:
     """Compute the negative log-probability of label sequences and its gradient.
@@ -119,7 +122,7 @@ def ctc_loss(
         Raw scores of the K labels and, last, of the blank.
     labels : B arrays of shape (U_b,), int in [0, K)
         The targets in packed order; they may be empty.
-    plan : Plan
+    plan : PackedPlan
         How the sequences lie in the rows.
     weights : (B,) float array, default=None
         Weight of each sequence in packed order; None means ones.
@@ -184,14 +187,14 @@ def ctc_loss(
     return CTCLoss(losses, dscores.astype(scores.dtype, copy=False))
 
 
-def ctc_greedy(scores: np.ndarray, plan: Plan) -> tuple[list[np.ndarray], np.ndarray]:
+def ctc_greedy(scores: np.ndarray, plan: PackedPlan) -> tuple[list[np.ndarray], np.ndarray]:
     """Read the labels off the single most probable path of each sequence.
 
     Parameters
     ----------
     scores : (P, K + 1) float array
         Raw scores of the K labels and, last, of the blank.
-    plan : Plan
+    plan : PackedPlan
         How the sequences lie in the rows.
 
     Returns
@@ -299,7 +302,7 @@ class _Beam:
 
 
 def ctc_beam(
-    scores: np.ndarray, plan: Plan, beam_width: int = 10
+    scores: np.ndarray, plan: PackedPlan, beam_width: int = 10
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Search the most probable labels of each sequence, summing over their paths.
 
@@ -307,7 +310,7 @@ def ctc_beam(
     ----------
     scores : (P, K + 1) float array
         Raw scores of the K labels and, last, of the blank.
-    plan : Plan
+    plan : PackedPlan
         How the sequences lie in the rows.
     beam_width : int, default=10
         W, the number of prefixes kept at each step; a beam that is never full finds the most
@@ -340,12 +343,12 @@ def ctc_beam(
 
 
 @dataclass(frozen=True)
-class CTC:
+class CTC(Output):
     """Output object: a sequence of labels, shorter than the input and not aligned with it.
 
     A row has K + 1 raw scores, the blank's last. Targets are B arrays of class indices in
-    packed order; check them by `check_alignable` before training. A weight belongs to a whole
-    sequence, (B,); the loss is in nats per sequence.
+    packed order; check them by `check`, with the lengths, before training. A weight belongs to
+    a whole sequence, (B,); the loss is in nats per sequence.
 
     Parameters
     ----------
@@ -355,48 +358,38 @@ class CTC:
         Number of prefixes kept by `decision`; None decodes greedily.
     """
 
-    n_classes: int
-    beam_width: int | None = None
-
+    spoken_name: ClassVar[str] = "a sequence labeller"
     targets_per_sequence: ClassVar[bool] = True
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
     on_host: ClassVar[bool] = True
+
+    n_classes: int
+    beam_width: int | None = None
 
     @property
     def width(self) -> int:
         """The number of raw scores in a row, K + 1."""
         return self.n_classes + 1
 
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return no names: the output has no parameters of its own."""
-        return {}
-
-    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
-        """Do nothing, having no parameters."""
-
     def loss(
         self,
-        backend: Backend,
         scores: Array,
         targets: Sequence[np.ndarray],
         weights: Array | None,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
+        context: OutputContext,
     ) -> tuple[float, Array]:
         """Return the weighted sum of the losses (nats) and its gradient by scores (P, K + 1)."""
+        backend = context.backend
         weights = None if weights is None else backend.download(weights)
-        losses, dscores = ctc_loss(backend.download(scores), targets, plan, weights)
+        losses, dscores = ctc_loss(backend.download(scores), targets, context.plan, weights)
         if weights is not None:
             losses = losses * weights
         return float(losses.sum()), backend.upload(dscores)
 
-    def decision(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> np.ndarray:
+    def decision(self, scores: Array, context: OutputContext) -> np.ndarray:
         """Return the labels of each sequence: an object array (B,) of arrays, packed order."""
-        scores = backend.download(scores)
+        scores, plan = context.backend.download(scores), context.plan
         if self.beam_width is None:
             labels, _ = ctc_greedy(scores, plan)
         else:
@@ -406,8 +399,13 @@ class CTC:
             decided[b] = sequence
         return decided
 
-    def probabilities(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
+    def probabilities(self, scores: Array, context: OutputContext) -> Array:
         """Return the probability (P, K + 1) of each label and, last, of the blank at each step."""
-        return backend.softmax(scores)
+        return context.backend.softmax(scores)
+
+    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Raise ValueError unless the targets are arrays of class indices that fit the lengths."""
+        for labels in targets:
+            check_class_indices(labels, self.n_classes, self.spoken_name)
+        if lengths is not None:
+            check_alignable(lengths, list(targets))

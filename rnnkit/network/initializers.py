@@ -31,7 +31,8 @@ def glorot_uniform(shape: tuple[int, int], rng: Any) -> np.ndarray:
     Keeps the variance of signals and gradients across the layer (Glorot & Bengio 2010).
     """
     limit = math.sqrt(6.0 / (shape[0] + shape[1]))
-    return rng.uniform(-limit, limit, shape)
+    drawn: np.ndarray = rng.uniform(-limit, limit, shape)
+    return drawn
 
 
 def orthogonal(size: int, rng: Any) -> np.ndarray:
@@ -53,7 +54,8 @@ def orthogonal(size: int, rng: Any) -> np.ndarray:
     with it keeps lengths, so that neither states nor gradients shrink or grow through it.
     """
     q, r = np.linalg.qr(rng.standard_normal((size, size)))
-    return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+    drawn: np.ndarray = q * np.where(np.diag(r) < 0, -1.0, 1.0)
+    return drawn
 
 
 def chrono_biases(spec: LayerSpec, longest: int, rng: Any) -> dict[str, np.ndarray]:

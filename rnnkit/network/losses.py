@@ -1,257 +1,62 @@
-"""Output objects: what the raw scores of a network mean, and the loss they are trained with."""
+"""Outputs for numbers: the losses of regression, each with the value that training starts from."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, Scalar
-from rnnkit.sequences import Plan
+from rnnkit.backends.interface import Array
+from rnnkit.network.outputs import ElementwiseOutput, OutputContext
 
 __all__ = [
     "AbsoluteError",
-    "Bernoulli",
     "HuberLoss",
-    "Output",
     "PoissonLoss",
     "QuantileLoss",
-    "RowOutput",
-    "SoftmaxCrossEntropy",
     "SquaredError",
+    "weighted_quantile",
 ]
 
 
-class Output(Protocol):
-    """The last part of a network: raw scores in, loss, predictions and probabilities out.
-
-    Score rows are the P packed rows of a minibatch when the network answers for every step,
-    its B sequences (in packed order) when it answers for every sequence. An output object is
-    plain data: it pickles, compares by value and holds no arrays of a fit; what it learns lives
-    in the network's parameters under the names of `parameter_shapes`.
-
-    Attributes
-    ----------
-    targets_per_sequence : bool
-        Whether targets are given one per sequence although scores come one per step (CTC).
-    weights_per_sequence : bool
-        Whether weights are given one per sequence although scores come one per step (CRF, CTC).
-        The trainer divides the loss by the sum of the weights.
-    whole_sequences : bool
-        Whether the loss needs all steps of a sequence at once, so that truncated
-        backpropagation is impossible (CRF, CTC).
-    on_host : bool
-        Whether the loss is computed on the host whatever the backend (CRF, CTC).
-    """
-
-    targets_per_sequence: ClassVar[bool]
-    weights_per_sequence: ClassVar[bool]
-    whole_sequences: ClassVar[bool]
-    on_host: ClassVar[bool]
-
-    @property
-    def width(self) -> int:
-        """K, the number of raw scores in a row."""
-        ...
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return the full names (as "crf.transitions") and shapes of its own parameters."""
-        ...
-
-    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
-        """Fill its own parameters; `rng` is a numpy RandomState."""
-        ...
-
-    def loss(
-        self,
-        backend: Backend,
-        scores: Array,
-        targets: Array,
-        weights: Array | None,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-    ) -> tuple[Scalar, Array]:
-        """Return the weighted sum of the losses and its gradient by the raw scores.
-
-        scores (P, K) or (B, K); targets and weights are arranged like the score rows (or like
-        the plan's sequences, see the attributes); weights None means ones. The gradient of its
-        own parameters is added to `gradients`. `parameters` and `gradients` hold the whole
-        network's arrays by full name.
-        """
-        ...
-
-    def decision(
-        self,
-        backend: Backend,
-        scores: Array,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-    ) -> Array:
-        """Return predictions, one per score row (class indices, or values)."""
-        ...
-
-    def probabilities(
-        self,
-        backend: Backend,
-        scores: Array,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-    ) -> Array:
-        """Return probabilities (P, K) or (B, K); AttributeError where there are none."""
-        ...
-
-
-class RowOutput(ABC):
-    """Base of the outputs whose loss is a sum over score rows; they have no parameters."""
-
-    targets_per_sequence: ClassVar[bool] = False
-    weights_per_sequence: ClassVar[bool] = False
-    whole_sequences: ClassVar[bool] = False
-    on_host: ClassVar[bool] = False
-
-    @property
-    @abstractmethod
-    def width(self) -> int:
-        """K, the number of raw scores in a row."""
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return no names: there are no parameters of its own."""
-        return {}
-
-    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
-        """Draw nothing: there are no parameters of its own."""
-        return None
-
-    @abstractmethod
-    def loss(
-        self,
-        backend: Backend,
-        scores: Array,
-        targets: Array,
-        weights: Array | None,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-    ) -> tuple[Scalar, Array]:
-        """Return the weighted sum of the losses and its gradient by the raw scores."""
-
-    @abstractmethod
-    def decision(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
-        """Return predictions, one per score row."""
-
-    def probabilities(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
-        """Raise AttributeError: there are no probabilities."""
-        raise AttributeError(f"{type(self).__name__} has no probabilities")
-
-
-@dataclass(frozen=True)
-class SoftmaxCrossEntropy(RowOutput):
-    """One of K classes; targets are class indices (intp), the loss is in nats.
+def weighted_quantile(
+    values: np.ndarray, quantile: float, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the quantile of each column of values, every row counting by its weight.
 
     Parameters
     ----------
-    n_classes : int
-        K.
-    label_smoothing : float, default=0.0
-        Share s of the target distribution that is spread over all classes, in [0, 1).
+    values : ndarray of shape (n, K)
+        Numbers.
+    quantile : float
+        q, in (0, 1).
+    weights : ndarray of shape (n,), default=None
+        At least 0, not all 0; None means ones.
 
-    Raises
-    ------
-    ValueError
-        If `label_smoothing` is out of range.
-
-    Notes
-    -----
-    ``loss = -sum_k t_k log softmax(scores)_k`` with ``t = (1 - s) onehot + s / K``.
+    Returns
+    -------
+    ndarray of shape (K,), float64
+        The number that has the share q of the weight at or below it: the smallest one, or the
+        middle between it and the next larger value where that has the very share too. Each
+        minimizes the pinball loss; without weights and with q = 1/2 it is `numpy.median`.
     """
-
-    n_classes: int
-    label_smoothing: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
-
-    @property
-    def width(self) -> int:
-        """K, the number of raw scores in a row."""
-        return self.n_classes
-
-    def loss(
-        self,
-        backend: Backend,
-        scores: Array,
-        targets: Array,
-        weights: Array | None,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-    ) -> tuple[Scalar, Array]:
-        """Return the weighted sum of the losses and its gradient by the raw scores."""
-        return backend.softmax_cross_entropy(scores, targets, weights, self.label_smoothing)
-
-    def decision(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
-        """Return the index of the largest score in each row."""
-        return scores.argmax(axis=1)
-
-    def probabilities(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
-        """Return the softmax of each row."""
-        return backend.softmax(scores)
+    n = len(values)
+    weights = np.ones(n) if weights is None else np.asarray(weights, np.float64)
+    quantiles = np.empty(values.shape[1])
+    for column, numbers in enumerate(values.T):
+        order = np.argsort(numbers, kind="stable")
+        below = np.cumsum(weights[order])
+        share = quantile * below[-1]
+        first, last = (
+            min(int(np.searchsorted(below, share, side)), n - 1) for side in ("left", "right")
+        )
+        quantiles[column] = 0.5 * numbers[order[first]] + 0.5 * numbers[order[last]]
+    return quantiles
 
 
 @dataclass(frozen=True)
-class _Elementwise(RowOutput):
-    """Base of the outputs that compare scores (·, K) with targets (·, K) entry by entry."""
-
-    n_outputs: int
-
-    @property
-    def width(self) -> int:
-        """K, the number of raw scores in a row."""
-        return self.n_outputs
-
-    def loss(
-        self,
-        backend: Backend,
-        scores: Array,
-        targets: Array,
-        weights: Array | None,
-        plan: Plan,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-    ) -> tuple[Scalar, Array]:
-        """Return the weighted sum of the losses and its gradient by the raw scores."""
-        losses, slopes = self.compare(scores, targets, backend.xp)
-        if weights is not None:
-            losses *= weights[:, None]
-            slopes *= weights[:, None]
-        return backend.scalar(losses.sum()), slopes
-
-    @abstractmethod
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
-        """Return the loss (·, K) of each entry and its derivative by the score, both new."""
-
-    def decision(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
-        """Return the predicted values."""
-        return scores
-
-
-@dataclass(frozen=True)
-class SquaredError(_Elementwise):
+class SquaredError(ElementwiseOutput):
     """Numbers; ``loss = mean over k of (score_k - y_k)² / 2``, as in scikit-learn's MLP.
 
     Parameters
@@ -259,6 +64,8 @@ class SquaredError(_Elementwise):
     n_outputs : int
         K.
     """
+
+    spoken_name: ClassVar[str] = "loss='squared'"
 
     def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
@@ -268,9 +75,13 @@ class SquaredError(_Elementwise):
         errors *= 0.5
         return errors, slopes
 
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the mean of the targets."""
+        return np.asarray(np.average(targets, axis=0, weights=weights))
+
 
 @dataclass(frozen=True)
-class AbsoluteError(_Elementwise):
+class AbsoluteError(ElementwiseOutput):
     """Numbers; ``loss = mean over k of |score_k - y_k|``: predicts medians.
 
     Parameters
@@ -279,14 +90,20 @@ class AbsoluteError(_Elementwise):
         K.
     """
 
+    spoken_name: ClassVar[str] = "loss='absolute'"
+
     def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
         errors = scores - targets
         return xp.abs(errors) / self.n_outputs, xp.sign(errors) / self.n_outputs
 
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the median of the targets."""
+        return weighted_quantile(targets, 0.5, weights)
+
 
 @dataclass(frozen=True)
-class HuberLoss(_Elementwise):
+class HuberLoss(ElementwiseOutput):
     """Numbers; squared error near the target, absolute error beyond `delta`.
 
     Parameters
@@ -307,6 +124,8 @@ class HuberLoss(_Elementwise):
     mean over k.
     """
 
+    spoken_name: ClassVar[str] = "loss='huber'"
+
     delta: float = 1.0
 
     def __post_init__(self) -> None:
@@ -320,9 +139,13 @@ class HuberLoss(_Elementwise):
         losses = slopes * (errors - 0.5 * slopes)
         return losses / self.n_outputs, slopes / self.n_outputs
 
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the median of the targets."""
+        return weighted_quantile(targets, 0.5, weights)
+
 
 @dataclass(frozen=True)
-class QuantileLoss(_Elementwise):
+class QuantileLoss(ElementwiseOutput):
     """Numbers; the pinball loss, whose minimum is a quantile.
 
     Parameters
@@ -342,6 +165,8 @@ class QuantileLoss(_Elementwise):
     ``q (y - score)`` if ``y > score`` else ``(1 - q) (score - y)``, mean over k.
     """
 
+    spoken_name: ClassVar[str] = "loss='quantile'"
+
     quantile: float = 0.5
 
     def __post_init__(self) -> None:
@@ -356,9 +181,13 @@ class QuantileLoss(_Elementwise):
         slopes = slopes.astype(errors.dtype)
         return errors * slopes, slopes
 
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the quantile of the targets."""
+        return weighted_quantile(targets, self.quantile, weights)
+
 
 @dataclass(frozen=True)
-class PoissonLoss(_Elementwise):
+class PoissonLoss(ElementwiseOutput):
     """Counts; the score is the logarithm of the predicted mean.
 
     Parameters
@@ -372,51 +201,24 @@ class PoissonLoss(_Elementwise):
     ``log y!``, which does not depend on the score.
     """
 
+    spoken_name: ClassVar[str] = "loss='poisson'"
+
     def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
         means = xp.exp(scores)
         return (means - targets * scores) / self.n_outputs, (means - targets) / self.n_outputs
 
-    def decision(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
+    def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the predicted means."""
-        return backend.xp.exp(scores)
+        return context.backend.xp.exp(scores)
 
+    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Raise ValueError unless the targets are finite numbers (n, K) of at least 0."""
+        super().check(targets)
+        if np.any(targets < 0):
+            raise ValueError(f"{self.spoken_name} needs y of at least 0, got {targets.min():.6g}")
 
-@dataclass(frozen=True)
-class Bernoulli(_Elementwise):
-    """K yes-or-no labels at once; targets are 0 and 1, the loss is in nats, summed over k.
-
-    Parameters
-    ----------
-    n_outputs : int
-        K.
-
-    Notes
-    -----
-    ``log(1 + exp(score)) - y score``; the probability of yes is ``1 / (1 + exp(-score))``.
-    """
-
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
-        """Return the loss (·, K) of each entry and its derivative by the score, both new."""
-        losses = xp.logaddexp(scores, xp.zeros_like(scores)) - targets * scores
-        return losses, _sigmoid(scores, xp) - targets
-
-    def decision(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
-        """Return 0 or 1 for every label."""
-        return (scores > 0).astype(scores.dtype)
-
-    def probabilities(
-        self, backend: Backend, scores: Array, plan: Plan, parameters: Mapping[str, Array]
-    ) -> Array:
-        """Return the probability of yes for every label."""
-        return _sigmoid(scores, backend.xp)
-
-
-def _sigmoid(scores: Array, xp: Any) -> Array:
-    """Return ``1 / (1 + exp(-scores))`` without overflow."""
-    e = xp.exp(-xp.abs(scores))
-    return xp.where(scores >= 0, xp.ones_like(e), e) / (1.0 + e)
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the logarithm of the mean of the targets."""
+        mean = np.average(targets, axis=0, weights=weights)
+        return np.asarray(np.log(np.maximum(mean, np.finfo(np.float64).tiny)))

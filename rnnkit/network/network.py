@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, Scalar
-from rnnkit.cells import LayerSpec, make_activation
+from rnnkit.network.chain import Chain
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import Dense, Dropout, InputNoise, Layer, Recurrent, State, Step
-from rnnkit.network.losses import Output
+from rnnkit.network.layers import Binding, Call, Layer, Rows, State, rows_at_the_end
+from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.parameters import ParameterVector, named_views
-from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.pooling import Pooling
+from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.tokens import TokenFeatures
-from rnnkit.sequences import Plan
+from rnnkit.sequences import Plan, pack
 
-__all__ = ["BoundNetwork", "Network", "build_network"]
+__all__ = ["BoundNetwork", "Network"]
 
 
 class Network:
@@ -39,20 +40,22 @@ class Network:
     ----------
     parameters : ParameterVector
         All parameters by name; zero until `initialize` is called.
-    per_step : bool
-        Whether there is one row of scores per step (else one per sequence).
+    takes_tokens : bool
+        Whether token ids are among the inputs.
 
     Raises
     ------
     ValueError
-        If two layers name the same parameter.
+        If two layers name the same parameter, or one takes other rows than it is given.
     """
 
     def __init__(self, layers: Sequence[Layer], output: Output, dtype: Any = "float64") -> None:
         self.layers = tuple(layers)
         self.output = output
+        self.takes_tokens = bool(self.layers) and isinstance(self.layers[0], TokenFeatures)
+        rows_at_the_end(self.layers)
         shapes: dict[str, tuple[int, ...]] = {}
-        parts: tuple[Any, ...] = (*self.layers, output)
+        parts: tuple[Layer | Output, ...] = (*self.layers, output)
         for part in parts:
             for name, shape in part.parameter_shapes().items():
                 if name in shapes:
@@ -68,7 +71,7 @@ class Network:
     @property
     def per_step(self) -> bool:
         """Whether there is one row of scores per step (else one per sequence)."""
-        return not any(layer.ends_steps for layer in self.layers)
+        return rows_at_the_end(self.layers) is Rows.STEPS
 
     @property
     def recurrent_layers(self) -> tuple[Recurrent, ...]:
@@ -79,11 +82,6 @@ class Network:
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
         return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
-
-    @property
-    def takes_tokens(self) -> bool:
-        """Whether token ids are among the inputs."""
-        return isinstance(self.layers[0], TokenFeatures)
 
     def entry(self, inputs: Inputs) -> Any:
         """Return what the first layer takes: all of the inputs, or their numbers alone."""
@@ -97,7 +95,7 @@ class Network:
         rng : numpy.random.RandomState or numpy.random.Generator
             What is drawn does not depend on the dtype.
         """
-        parts: tuple[Any, ...] = (*self.layers, self.output)
+        parts: tuple[Layer | Output, ...] = (*self.layers, self.output)
         for part in parts:
             part.initialize(self.parameters, rng)
 
@@ -156,23 +154,15 @@ class BoundNetwork:
             backend.xp.zeros_like(self.flat_parameters) if training else None
         )
         self.gradients = named_views(self.flat_gradient, shapes) if training else {}
-        self._operations = []
-        self._first_with_gradient = 0 if input_gradient else len(network.layers)
-        for position, layer in enumerate(network.layers):
-            needs_dx = input_gradient or self._first_with_gradient < position
-            self._operations.append(
-                layer.bind(backend, self.parameters, self.gradients, network.dtype, needs_dx)
-            )
-            if layer.parameter_shapes():
-                self._first_with_gradient = min(self._first_with_gradient, position)
-        self._backward_chain = [
-            operation.backward for operation in self._operations[self._first_with_gradient :]
-        ][::-1]
-        self._forward_chain = [operation.forward for operation in self._operations]
-        self._stateful = [
-            operation for operation in self._operations if hasattr(operation, "state")
-        ]
-        self._step = Step()
+        self._binding = Binding(
+            backend, self.parameters, self.gradients, network.dtype, training, input_gradient
+        )
+        self._chain = Chain(network.layers, self._binding)
+        self._enter = network.entry
+        self._on_host = backend.on_host
+        self._context = OutputContext(
+            backend, pack(np.zeros(0, np.intp)), self.parameters, self.gradients
+        )
 
     def forward(
         self,
@@ -206,67 +196,76 @@ class BoundNetwork:
         ValueError
             If states are given and a layer runs in reverse.
         """
-        step = self._step
-        step.plan = plan
-        step.training = self.training
-        step.noise = noise
-        if states is None:
-            for operation in self._stateful:
-                operation.state = None
-        else:
-            if not self.network.is_causal:
-                raise ValueError("states cannot be carried into a bidirectional network")
-            for operation, state in zip(self._stateful, states, strict=True):
-                operation.state = state
-        x = self.network.entry(inputs.on(self.backend))
-        for forward in self._forward_chain:
-            x = forward(x, step)
-        return x
+        if states is not None and not self.network.is_causal:
+            raise ValueError("states cannot be carried into a bidirectional network")
+        if not self._on_host:
+            inputs = inputs.on(self.backend)
+        return self._chain.forward(plan, self._enter(inputs), noise, states)
 
-    def backward(self, dscores: Array) -> Array | None:
+    def backward(
+        self, dscores: Array, dstates: Sequence[State | None] | None = None
+    ) -> Array | None:
         """Run back through the last forward call, once; add to the gradients.
 
         Parameters
         ----------
         dscores : array of shape (P, K) or (B, K)
             Gradient of the loss by the raw scores.
+        dstates : sequence of State or None, default=None
+            Gradient of the loss by `states`, one entry for each of them; an entry, or an array
+            in it, that is None means zeros. A pooling's entry must be None.
 
         Returns
         -------
         array of shape (P, I) or None
             Gradient by the inputs, if it was asked for in `bind`.
+
+        Raises
+        ------
+        ValueError
+            If there is a gradient for the state of a pooling.
         """
-        for backward in self._backward_chain:
-            dscores = backward(dscores)
-        return dscores
+        return self._chain.backward(dscores, dstates)
 
     @property
     def states(self) -> list[State]:
         """Where the sequences stand after the last forward call: arrays of B rows, copied.
 
         A `State` is a tuple of arrays (or None) whose first dimension are the sequences: the
-        hidden and cell state of a recurrent layer, what a pooling has gathered so far.
+        hidden and cell state of each direction of a recurrent layer, what a pooling has gathered
+        so far. There is one for each layer of the network that has `states`.
         """
-        return [
-            tuple(None if array is None else array.copy() for array in operation.state)
-            for operation in self._stateful
-        ]
+        return self._chain.states
+
+    @property
+    def state_gradients(self) -> list[State | None]:
+        """The gradients by the states that the last forward call began with.
+
+        As `states`, of the last call of `backward`, valid until the next; None for a pooling,
+        whose sums are carried over a cut but not learned through.
+        """
+        return self._chain.state_gradients
+
+    def context(self, plan: Plan) -> OutputContext:
+        """Return what an output object needs to know; one object, which the next call changes."""
+        self._context.plan = plan
+        return self._context
 
     def loss(
         self, plan: Plan, scores: Array, targets: Array, weights: Array | None
     ) -> tuple[Scalar, Array]:
         """Return the weighted loss sum and its gradient by the scores (see `Output.loss`)."""
-        return self.output.loss(
-            self.backend, scores, targets, weights, plan, self.parameters, self.gradients
-        )
+        context = self._context
+        context.plan = plan
+        return self.output.loss(scores, targets, weights, context)
 
     def decision(self, plan: Plan, scores: Array) -> Array:
         """Return the predictions that follow from raw scores, one per score row."""
-        return self.output.decision(self.backend, scores, plan, self.parameters)
+        return self.output.decision(scores, self.context(plan))
 
     def probabilities(self, plan: Plan, scores: Array) -> Array:
         """Return the probabilities that follow from raw scores, one row per score row."""
-        return self.output.probabilities(self.backend, scores, plan, self.parameters)
+        return self.output.probabilities(scores, self.context(plan))
 
     def hidden_states(self, plan: Plan, inputs: Inputs, layer: int = -1) -> Array:
         """Return the states (P, D·H) of a recurrent layer after each step.
@@ -278,8 +277,35 @@ class BoundNetwork:
         layer : int, default=-1
             Which recurrent layer, counted from 0; -1 is the last.
         """
+        return self._run_recurrent(plan, inputs, layer, training=False).y
+
+    def pooled_states(
+        self, plan: Plan, inputs: Inputs, layer: int = -1, kind: str = "last"
+    ) -> Array:
+        """Return the states of a recurrent layer, one row (B, D·H) for each sequence.
+
+        Parameters
+        ----------
+        plan, inputs
+            As in `forward`.
+        layer : int, default=-1
+            Which recurrent layer, counted from 0; -1 is the last.
+        kind : {"last", "mean", "max"}, default="last"
+            The state of each direction after its last step, or what `Pooling` makes of those
+            after every step.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer or `kind`.
+        """
+        pooling = None if kind == "last" else Pooling(kind).bind(self._binding)
         operation = self._run_recurrent(plan, inputs, layer, training=False)
-        return operation.y
+        if pooling is None:
+            return operation.last
+        call = Call()
+        call.plan, call.training, call.noise = plan, False, None
+        return pooling.forward(operation.y, call)
 
     def gate_activations(self, plan: Plan, inputs: Inputs, layer: int = 0) -> dict[str, Array]:
         """Return the activations (P, D·H) of every gate of a recurrent layer, by gate name.
@@ -291,8 +317,8 @@ class BoundNetwork:
         layer : int, default=0
             Which recurrent layer, counted from 0; -1 is the last.
         """
-        operation = self._run_recurrent(plan, inputs, layer, training=True)
-        return operation.gates()
+        gates: dict[str, Array] = self._run_recurrent(plan, inputs, layer, training=True).gates()
+        return gates
 
     @property
     def attention_weights(self) -> Array:
@@ -303,7 +329,7 @@ class BoundNetwork:
         AttributeError
             If the network has no attention pooling.
         """
-        for operation in self._operations:
+        for operation in self._chain.operations:
             if hasattr(operation, "weights"):
                 return operation.weights
         raise AttributeError("the network has no attention pooling")
@@ -321,168 +347,5 @@ class BoundNetwork:
             raise ValueError(
                 f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"
             )
-        step = self._step
-        step.plan, step.noise = plan, None
-        for operation in self._stateful:
-            operation.state = None
-        x = self.network.entry(inputs.on(self.backend))
-        for position in range(places[layer] + 1):
-            step.training = training and position == places[layer]
-            x = self._operations[position].forward(x, step)
-        return self._operations[places[layer]]
-
-
-def build_network(
-    cell: str,
-    n_inputs: int,
-    output: Output,
-    *,
-    per_step: bool,
-    hidden_size: int = 64,
-    n_layers: int = 1,
-    bidirectional: bool = False,
-    activation: Any = "tanh",
-    gate_activation: Any = "sigmoid",
-    output_activation: Any = None,
-    peephole: bool = False,
-    coupled_gates: bool = False,
-    cell_clip: float | None = None,
-    reset: str = "after",
-    layer_norm: bool = False,
-    zoneout: float = 0.0,
-    precision: str = "full",
-    forget_bias: float = 1.0,
-    gate_bias: str | Mapping[str, float] | None = None,
-    longest: int | None = None,
-    pooling: str = "last",
-    dropout: float = 0.0,
-    input_dropout: float = 0.0,
-    recurrent_dropout: float = 0.0,
-    input_noise: float = 0.0,
-    output_bias: Any = 0.0,
-    tokens: Sequence[Any] | None = None,
-    dtype: Any = "float64",
-) -> Network:
-    """Build the network of an estimator; its parameters are still zero.
-
-    Parameters
-    ----------
-    cell : {"rnn", "lstm", "gru"}
-        The recurrent cell.
-    n_inputs : int
-        I, the number of numeric features of a step; may be 0 beside `tokens`.
-    output : Output
-        The output object; its width is the head's K.
-    per_step : bool
-        Whether scores are wanted for every step; otherwise the sequence is pooled.
-    hidden_size, n_layers, bidirectional
-        H, L, and whether every layer also runs in reverse (D = 2).
-    activation, gate_activation, output_activation : str or Activation
-        As in `rnnkit.cells.make_activation`; output_activation None means `activation`.
-    peephole, coupled_gates, cell_clip, reset, layer_norm, zoneout, precision
-        As in `rnnkit.cells.LayerSpec`.
-    forget_bias : float, default=1.0
-        Initial bias of the LSTM's forget gate.
-    gate_bias : "chrono" or mapping of gate name to float, default=None
-        Initial gate biases in place of the default; "chrono" needs `longest`.
-    longest : int, default=None
-        Number of steps of the longest training sequence, for ``gate_bias="chrono"``.
-    pooling : {"last", "mean", "max", "attention"}, default="last"
-        How a sequence becomes one row when not `per_step`.
-    dropout : float, default=0.0
-        Rate between recurrent layers and before the head.
-    input_dropout : float, default=0.0
-        Rate at which the features of a step, embedded tokens included, become 0 while training.
-    recurrent_dropout : float, default=0.0
-        Rate on the recurrent connections, one mask per sequence, layer and direction.
-    input_noise : float, default=0.0
-        Standard deviation of Gaussian noise added to numeric features while training.
-    output_bias : float or array of shape (K,), default=0.0
-        Initial bias of the head.
-    tokens : sequence of Embedding or CharacterEncoder, default=None
-        How the integer columns of a step are embedded; None means numeric input only.
-    dtype : dtype, default="float64"
-        float32 or float64.
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    ValueError
-        If an option is unknown, out of range or does not fit the cell.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit.network import SoftmaxCrossEntropy, build_network
-    >>> network = build_network("gru", 3, SoftmaxCrossEntropy(2), per_step=False, hidden_size=4)
-    >>> network.initialize(np.random.RandomState(0))
-    >>> list(network.parameters)[:3]
-    ['rnn.weight_ih_l0', 'rnn.weight_hh_l0', 'rnn.bias_l0']
-    >>> network.parameters["head.weight"].shape
-    (2, 4)
-    """
-    if tokens is None and n_inputs < 1:
-        raise ValueError(f"n_inputs must be at least 1 without tokens, got {n_inputs!r}")
-    if n_layers < 1:
-        raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
-    layers: list[Layer] = []
-    width = n_inputs
-    if tokens is not None:
-        features = TokenFeatures(tokens, n_inputs, input_noise)
-        layers.append(features)
-        width = features.width
-    elif input_noise:
-        layers.append(InputNoise(input_noise))
-    if input_dropout:
-        layers.append(Dropout(input_dropout))
-
-    activation = make_activation(activation)
-    output_activation = activation if output_activation is None else output_activation
-    for layer in range(n_layers):
-        is_last = layer == n_layers - 1
-        if dropout and layer > 0:
-            layers.append(Dropout(dropout))
-        spec = LayerSpec(
-            cell,
-            width,
-            hidden_size,
-            activation=activation,
-            gate_activation=make_activation(gate_activation),
-            output_activation=make_activation(output_activation),
-            peephole=peephole,
-            coupled_gates=coupled_gates,
-            cell_clip=cell_clip,
-            reset=reset,
-            layer_norm=layer_norm,
-            zoneout=zoneout,
-            precision=precision,
-        )
-        recurrent = Recurrent(
-            spec,
-            layer,
-            bidirectional=bidirectional,
-            last_only=is_last and not per_step and pooling == "last",
-            recurrent_dropout=recurrent_dropout,
-            forget_bias=forget_bias,
-            gate_bias=gate_bias,
-            longest=longest,
-        )
-        layers.append(recurrent)
-        width = recurrent.width
-
-    if not per_step:
-        if pooling == "attention":
-            layers.append(AttentionPooling(width))
-        elif pooling in ("mean", "max"):
-            layers.append(Pooling(pooling))
-        elif pooling != "last":
-            raise ValueError(
-                f"pooling must be 'last', 'mean', 'max' or 'attention', got {pooling!r}"
-            )
-    if dropout:
-        layers.append(Dropout(dropout))
-    layers.append(Dense(width, output.width, output_bias))
-    return Network(layers, output, dtype)
+        x = self._enter(inputs.on(self.backend))
+        return self._chain.forward_to(places[layer], plan, x, training=training)

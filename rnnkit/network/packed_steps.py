@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnkit.sequences import Plan
+from rnnkit.backends.interface import PackedPlan
 
 __all__ = ["PackedSteps"]
 
@@ -19,7 +19,7 @@ class PackedSteps:
 
     Parameters
     ----------
-    plan : Plan
+    plan : PackedPlan
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class PackedSteps:
         For each step after the first: its rows, and the same sequences' rows one step earlier.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: PackedPlan) -> None:
         self.plan = plan
         self.n = int(np.count_nonzero(plan.lengths))
         self.last_rows = plan.step_offsets[plan.lengths[: self.n] - 1] + np.arange(self.n)
@@ -44,7 +44,8 @@ class PackedSteps:
         """Return the row one step earlier of each row after the first step, (P - n,)."""
         n_active = np.diff(self.plan.step_offsets)
         rows = np.arange(self.n, self.plan.n_rows)
-        return rows - np.repeat(n_active[:-1], n_active[1:])
+        rows -= np.repeat(n_active[:-1], n_active[1:])
+        return rows
 
     def sums(self, terms: np.ndarray) -> np.ndarray:
         """Sum terms (P,) over the steps of each sequence, in their order: (n,)."""

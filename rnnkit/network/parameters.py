@@ -82,7 +82,7 @@ class ParameterVector(Mapping[str, np.ndarray]):
                 f"got {flat.shape} and {flat.dtype}"
             )
         self.flat = flat
-        self._views = named_views(flat, self.shapes)
+        self._views: dict[str, np.ndarray] = named_views(flat, self.shapes)
 
     @property
     def dtype(self) -> np.dtype:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, PackedPlan
+from rnnkit.backends.interface import Array
 from rnnkit.network.initializers import glorot_uniform
-from rnnkit.network.layers import Layer, Operation, State, Step
+from rnnkit.network.layers import Binding, Call, Layer, Operation, Rows, State
 
 __all__ = ["AttentionPooling", "Pooling"]
 
@@ -32,36 +32,31 @@ class Pooling(Layer):
         If `kind` is unknown.
     """
 
-    ends_steps = True
+    rows_in = Rows.STEPS
+    rows_out = Rows.SEQUENCES
 
     def __init__(self, kind: str) -> None:
         if kind not in ("mean", "max"):
             raise ValueError(f"pooling kind must be 'mean' or 'max', got {kind!r}")
         self.kind = kind
+        self.states = ("total", "count") if kind == "mean" else ("largest",)
 
-    def bind(self, backend, parameters, gradients, dtype, input_gradient) -> Operation:
+    def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
-        operation = _MeanOperation if self.kind == "mean" else _MaxOperation
-        return operation(dtype, backend)
-
-
-def _sequence_of_row(plan: PackedPlan) -> np.ndarray:
-    """Return the sequence b of each packed row, (P,)."""
-    first_rows = plan.step_offsets[:-1]
-    return np.arange(plan.n_rows) - np.repeat(first_rows, np.diff(plan.step_offsets))
+        return _MeanOperation(binding) if self.kind == "mean" else _MaxOperation(binding)
 
 
 class _MeanOperation:
     """Adds step after step, so that a sequence's bits do not depend on the others."""
 
-    def __init__(self, dtype: np.dtype, backend: Backend) -> None:
-        self.dtype = dtype
-        self.backend = backend
-        self.xp = backend.xp
+    def __init__(self, binding: Binding) -> None:
+        self.dtype = binding.dtype
+        self.backend = binding.backend
+        self.xp = binding.backend.xp
         self.state: State | None = None  # sum so far (B, W), steps so far (B, 1)
 
-    def forward(self, x: Array, step: Step) -> Array:
-        plan = step.plan
+    def forward(self, x: Array, call: Call) -> Array:
+        plan = call.plan
         if self.state is None:
             total = self.xp.zeros((plan.n_sequences, x.shape[1]), self.dtype)
             count = self.xp.zeros((plan.n_sequences, 1), self.dtype)
@@ -75,26 +70,26 @@ class _MeanOperation:
         return total / self._divisor
 
     def backward(self, dy: Array) -> Array:
-        return (dy / self._divisor)[self.backend.upload(_sequence_of_row(self._plan))]
+        return (dy / self._divisor)[self.backend.upload(self._plan.sequence_of_row())]
 
 
 class _MaxOperation:
     """Follows the maximum and the packed row it was found in; the first of equals."""
 
-    def __init__(self, dtype: np.dtype, backend: Backend) -> None:
-        self.dtype = dtype
-        self.backend = backend
-        self.xp = backend.xp
+    def __init__(self, binding: Binding) -> None:
+        self.dtype = binding.dtype
+        self.backend = binding.backend
+        self.xp = binding.backend.xp
         self.state: State | None = None  # maximum so far (B, W), -inf before the first step
 
-    def forward(self, x: Array, step: Step) -> Array:
-        xp, plan = self.xp, step.plan
+    def forward(self, x: Array, call: Call) -> Array:
+        xp, plan = self.xp, call.plan
         shape = (plan.n_sequences, x.shape[1])
         largest = (
             xp.full(shape, -np.inf, self.dtype) if self.state is None else self.state[0].copy()
         )
         row = xp.full(shape, -1, np.intp)
-        self.backend.largest_of_steps(plan, x, largest, row if step.training else None)
+        self.backend.largest_of_steps(plan, x, largest, row if call.training else None)
         self.state = (largest,)
         self._row, self._n_rows = row, plan.n_rows
         return xp.where(xp.isneginf(largest), xp.zeros_like(largest), largest)
@@ -122,7 +117,9 @@ class AttentionPooling(Layer):
     "attention.query" q (1, W).
     """
 
-    ends_steps = True
+    rows_in = Rows.STEPS
+    rows_out = Rows.SEQUENCES
+    states = ("largest", "total", "weighted")
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -139,26 +136,26 @@ class AttentionPooling(Layer):
         parameters["attention.bias"][...] = 0.0
         parameters["attention.query"][...] = glorot_uniform((1, w), rng)
 
-    def bind(self, backend, parameters, gradients, dtype, input_gradient) -> Operation:
+    def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation; its `weights` are those of the last forward call."""
-        return _AttentionOperation(self, backend, parameters, gradients, dtype, input_gradient)
+        return _AttentionOperation(self, binding)
 
 
 class _AttentionOperation:
     """Softmax and weighted sum in one pass over the steps, rescaled as the maximum grows."""
 
-    def __init__(self, layer, backend, parameters, gradients, dtype, input_gradient) -> None:
-        self._backend = backend
-        self.xp = backend.xp
-        self.dtype = dtype
+    def __init__(self, layer: AttentionPooling, binding: Binding) -> None:
+        self._backend = binding.backend
+        self.xp = binding.backend.xp
+        self.dtype = binding.dtype
         self.state: State | None = None  # largest e (B, 1), sum of exp (B, 1), weighted sum (B, W)
-        self._dense = backend.dense(layer.width, layer.width, dtype)
-        self._parameters = parameters
-        self._gradients = gradients
-        self._input_gradient = input_gradient
+        self._dense = binding.backend.dense(layer.width, layer.width, binding.dtype)
+        self._parameters = binding.parameters
+        self._gradients = binding.gradients
+        self._input_gradient = binding.input_gradient
 
-    def forward(self, x: Array, step: Step) -> Array:
-        xp, plan = self.xp, step.plan
+    def forward(self, x: Array, call: Call) -> Array:
+        xp, plan = self.xp, call.plan
         p = self._parameters
         inner = xp.tanh(self._dense.forward(x, p["attention.weight"], p["attention.bias"]))
         energies = (inner * p["attention.query"]).sum(axis=1)[:, None]
@@ -178,20 +175,24 @@ class _AttentionOperation:
     @property
     def weights(self) -> Array:
         """The weight (P,) of each packed row in its sequence, of the last forward call."""
-        plan, _, _, energies = self._saved
+        return self._weights_of(self._backend.upload(self._saved[0].sequence_of_row()))
+
+    def _weights_of(self, rows: Array) -> Array:
+        """Return the weights; rows (P,) are the sequences of the packed rows."""
+        _, _, _, energies = self._saved
         assert self.state is not None
         largest, total, _ = self.state
-        rows = self._backend.upload(_sequence_of_row(plan))
         return (self.xp.exp(energies - largest[rows]) / total[rows])[:, 0]
 
     def backward(self, dy: Array) -> Array | None:
         plan, x, inner, _ = self._saved
         p, g = self._parameters, self._gradients
-        rows = self._backend.upload(_sequence_of_row(plan))
-        weights = self.weights[:, None]
+        rows = self._backend.upload(plan.sequence_of_row())
+        weights = self._weights_of(rows)[:, None]
         dpooled = dy[rows]
         denergies = weights * (dpooled * (x - self._pooled[rows])).sum(axis=1)[:, None]
-        g["attention.query"] += (denergies * inner).sum(axis=0)
+        dquery = g["attention.query"]
+        dquery += (denergies * inner).sum(axis=0)
         dinner = denergies * p["attention.query"] * (1.0 - inner * inner)
         dx = self._dense.backward(
             x,

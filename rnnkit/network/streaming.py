@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
+from rnnkit.network.chain import Chain
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import Recurrent, State, Step
+from rnnkit.network.layers import Binding, State
 from rnnkit.network.network import Network
+from rnnkit.network.outputs import OutputContext
 from rnnkit.network.parameters import named_views
 from rnnkit.sequences import pack
 
@@ -41,40 +42,31 @@ class NetworkStream:
             raise ValueError("a network that also reads backwards cannot be fed step by step")
         self._output = network.output
         self._backend = backend
-        self._parameters = named_views(
-            backend.xp.asarray(network.parameters.flat), network.parameters.shapes
-        )
-        operations: list[Any] = [
-            layer.bind_step(backend, self._parameters, network.dtype)
-            if isinstance(layer, Recurrent)
-            else layer.bind(backend, self._parameters, {}, network.dtype, False)
-            for layer in network.layers
-        ]
-        self._chain = [operation.forward for operation in operations]
         self._enter = network.entry
-        self._stateful = [operation for operation in operations if hasattr(operation, "state")]
+        flat = backend.xp.asarray(network.parameters.flat)
+        parameters = named_views(flat, network.parameters.shapes)
         self._plan = pack(np.ones(1, np.intp))
-        self._step = Step()
-        self._step.plan, self._step.training = self._plan, False
+        self._context = OutputContext(backend, self._plan, parameters)
+        binding = Binding(backend, parameters, {}, network.dtype)
+        self._chain = Chain(network.layers, binding, stepwise=True)
+        self._take = self._chain.step
+        self._on_host = backend.on_host
         self.reset()
 
     def reset(self) -> None:
         """Return to the state before the first step."""
-        for operation in self._stateful:
-            operation.state = None
+        self._chain.start_steps(self._plan)
 
     @property
     def states(self) -> list[State]:
         """What each stateful layer remembers: tuples of arrays (1, ·), or None, copied."""
-        return [
-            tuple(None if array is None else array.copy() for array in operation.state)
-            for operation in self._stateful
-        ]
+        return self._chain.states
 
     @states.setter
     def states(self, states: Sequence[State]) -> None:
-        for operation, state in zip(self._stateful, states, strict=True):
-            operation.state = tuple(None if array is None else array.copy() for array in state)
+        self._chain.states = [
+            tuple(None if array is None else array.copy() for array in state) for state in states
+        ]
 
     def step(self, inputs: Inputs) -> Array:
         """Take one step.
@@ -89,15 +81,14 @@ class NetworkStream:
         array of shape (1, K)
             The raw scores, valid until the next call.
         """
-        x = self._enter(inputs.on(self._backend))
-        for forward in self._chain:
-            x = forward(x, self._step)
-        return x
+        if not self._on_host:
+            inputs = inputs.on(self._backend)
+        return self._take(self._enter(inputs))
 
     def decision(self, scores: Array) -> Array:
         """Return the prediction (1, ...) that follows from raw scores."""
-        return self._output.decision(self._backend, scores, self._plan, self._parameters)
+        return self._output.decision(scores, self._context)
 
     def probabilities(self, scores: Array) -> Array:
         """Return the probabilities (1, K) that follow from raw scores."""
-        return self._output.probabilities(self._backend, scores, self._plan, self._parameters)
+        return self._output.probabilities(scores, self._context)

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array
 from rnnkit.cells import LayerSpec
+from rnnkit.network.dropout import InputNoise
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import (
-    InputNoise,
-    Layer,
-    Operation,
-    Recurrent,
-    RowBuffer,
-    Step,
-)
+from rnnkit.network.layers import Binding, Call, Layer, Operation, RowBuffer
+from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.sequences import pack
 
 __all__ = ["CharacterEncoder", "Embedding", "TokenFeatures", "unknown_rates"]
@@ -105,40 +101,27 @@ class Embedding(Layer):
         for name in self.names:
             _draw_table(parameters[name], rng)
 
-    def bind(
-        self,
-        backend: Backend,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-        dtype: np.dtype,
-        input_gradient: bool,
-    ) -> Operation:
+    def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
-        return _EmbeddingOperation(self, backend, parameters, gradients, dtype)
+        return _EmbeddingOperation(self, binding)
 
 
 class _EmbeddingOperation:
-    def __init__(
-        self,
-        layer: Embedding,
-        backend: Backend,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-        dtype: np.dtype,
-    ) -> None:
-        self._backend = backend
-        self._tables = [parameters[name] for name in layer.names]
+    def __init__(self, layer: Embedding, binding: Binding) -> None:
+        self._backend = binding.backend
+        self._tables = [binding.parameters[name] for name in layer.names]
+        gradients = binding.gradients
         self._gradients = [gradients[name] for name in layer.names if gradients]
         last = layer.first_column + len(layer.sizes)
         self._columns = slice(layer.first_column, last)
         self._unknown_rates = layer.unknown_rates
-        self._output = RowBuffer(layer.width, dtype, backend)
+        self._output = RowBuffer(layer.width, binding.dtype, binding.backend)
 
-    def forward(self, x: Tokens, step: Step) -> Array:
+    def forward(self, x: Tokens, call: Call) -> Array:
         ids = x[:, self._columns]
-        if self._unknown_rates is not None and step.training and step.noise is not None:
+        if self._unknown_rates is not None and call.training and call.noise is not None:
             rates = np.stack([rate[i] for rate, i in zip(self._unknown_rates, ids.T)], axis=1)
-            ids = np.where(step.noise.random(ids.shape, dtype=np.float32) < rates, 0, ids)
+            ids = np.where(call.noise.random(ids.shape, dtype=np.float32) < rates, 0, ids)
         self._ids = ids.T
         output = self._output.rows(len(ids))
         start = 0
@@ -216,8 +199,7 @@ class CharacterEncoder(Layer):
         self.dim = dim
         self.columns = tuple(columns)
         self.recurrent = Recurrent(
-            LayerSpec(cell, dim, hidden_size),
-            bidirectional=True,
+            both_directions(LayerSpec(cell, dim, hidden_size)),
             last_only=True,
             prefix="characters",
         )
@@ -239,43 +221,29 @@ class CharacterEncoder(Layer):
         _draw_table(parameters["characters.embedding"], rng)
         self.recurrent.initialize(parameters, rng)
 
-    def bind(
-        self,
-        backend: Backend,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-        dtype: np.dtype,
-        input_gradient: bool,
-    ) -> Operation:
+    def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
-        return _CharacterOperation(self, backend, parameters, gradients, dtype)
+        return _CharacterOperation(self, binding)
 
 
 class _CharacterOperation:
-    def __init__(
-        self,
-        layer: CharacterEncoder,
-        backend: Backend,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-        dtype: np.dtype,
-    ) -> None:
-        self._backend = backend
+    def __init__(self, layer: CharacterEncoder, binding: Binding) -> None:
+        self._backend = binding.backend
         self._columns = slice(*layer.columns)
-        self._table = parameters["characters.embedding"]
-        self._gradient = gradients.get("characters.embedding")
-        self._recurrent: Any = layer.recurrent.bind(backend, parameters, gradients, dtype, True)
-        self._output = RowBuffer(layer.width, dtype, backend)
-        self._step = Step()
+        self._table = binding.parameters["characters.embedding"]
+        self._gradient = binding.gradients.get("characters.embedding")
+        self._recurrent = layer.recurrent.bind(replace(binding, input_gradient=True))
+        self._output = RowBuffer(layer.width, binding.dtype, binding.backend)
+        self._call = Call()
 
-    def forward(self, x: Tokens, step: Step) -> Array:
+    def forward(self, x: Tokens, call: Call) -> Array:
         words, self._word_of_row = _different_words(x[:, self._columns])
         plan = pack(_word_lengths(words))
         starts = np.arange(len(words)) * words.shape[1]
         self._ids = words.ravel()[plan.rows(starts)]
         self._position = np.argsort(plan.order)  # of each word in packed order
-        inner = self._step
-        inner.plan, inner.training, inner.noise = plan, step.training, step.noise
+        inner = self._call
+        inner.plan, inner.training, inner.noise = plan, call.training, call.noise
         self._recurrent.state = None
         upload = self._backend.xp.asarray
         features = self._recurrent.forward(self._table[upload(self._ids)], inner)
@@ -303,7 +271,8 @@ def _different_words(characters: Tokens) -> tuple[np.ndarray, np.ndarray]:
 def _word_lengths(words: np.ndarray) -> np.ndarray:
     """Return the length (U,) of words (U, M): up to the last id that is not 0."""
     positions = np.arange(1, words.shape[1] + 1)
-    return (positions * (words != 0)).max(axis=1, initial=0)
+    lengths: np.ndarray = (positions * (words != 0)).max(axis=1, initial=0)
+    return lengths
 
 
 class TokenFeatures(Layer):
@@ -345,42 +314,27 @@ class TokenFeatures(Layer):
         for part in self.parts:
             part.initialize(parameters, rng)
 
-    def bind(
-        self,
-        backend: Backend,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-        dtype: np.dtype,
-        input_gradient: bool,
-    ) -> Operation:
+    def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
-        return _TokenFeaturesOperation(self, backend, parameters, gradients, dtype)
+        return _TokenFeaturesOperation(self, binding)
 
 
 class _TokenFeaturesOperation:
-    def __init__(
-        self,
-        layer: TokenFeatures,
-        backend: Backend,
-        parameters: Mapping[str, Array],
-        gradients: Mapping[str, Array],
-        dtype: np.dtype,
-    ) -> None:
-        bound = (backend, parameters, gradients, dtype, False)
-        self._parts = [(part.bind(*bound), part.width) for part in layer.parts]
-        self._noise = layer.noise.bind(*bound)
+    def __init__(self, layer: TokenFeatures, binding: Binding) -> None:
+        self._parts = [(part.bind(binding), part.width) for part in layer.parts]
+        self._noise = layer.noise.bind(binding)
         self._n_numeric = layer.n_numeric
-        self._output = RowBuffer(layer.width, dtype, backend)
+        self._output = RowBuffer(layer.width, binding.dtype, binding.backend)
 
-    def forward(self, x: Inputs, step: Step) -> Array:
+    def forward(self, x: Inputs, call: Call) -> Array:
         tokens = x.tokens
         output = self._output.rows(len(x))
         start = 0
         for part, width in self._parts:
-            output[:, start : start + width] = part.forward(tokens, step)
+            output[:, start : start + width] = part.forward(tokens, call)
             start += width
         if self._n_numeric:
-            output[:, start:] = self._noise.forward(x.numeric, step)
+            output[:, start:] = self._noise.forward(x.numeric, call)
         return output
 
     def backward(self, dy: Array) -> None:

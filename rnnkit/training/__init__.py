@@ -1,10 +1,16 @@
-"""Training: solvers, learning-rate schedules, stopping, callbacks and the loop itself."""
+"""Training: what changes a network's parameters by data, and what may watch, steer or resume it.
 
-from rnnkit.training.callbacks import Callback, PrintProgress
-from rnnkit.training.objective import TrainingData
+Solvers, schedules, stopping, callbacks, ranks and the loops themselves may enter; how y is read
+and what a user sees as fitted may not.
+"""
+
+from rnnkit.training.callbacks import Callback, Epoch, PrintProgress
+from rnnkit.training.communicator import Communicator
+from rnnkit.training.data import TrainingData
 from rnnkit.training.optimizers import (
     LBFGS,
     SGD,
+    SOLVERS,
     AdaDelta,
     AdaGrad,
     Adam,
@@ -15,6 +21,7 @@ from rnnkit.training.optimizers import (
     make_solver,
 )
 from rnnkit.training.schedules import (
+    SCHEDULES,
     Adaptive,
     Constant,
     Cosine,
@@ -23,19 +30,25 @@ from rnnkit.training.schedules import (
     Schedule,
     make_schedule,
 )
+from rnnkit.training.state import TrainingState
 from rnnkit.training.trainer import FitResult, Trainer
+from rnnkit.training.truncation import check_truncation
 
 __all__ = [
     "LBFGS",
+    "SCHEDULES",
     "SGD",
+    "SOLVERS",
     "AdaDelta",
     "AdaGrad",
     "Adam",
     "AdamW",
     "Adaptive",
     "Callback",
+    "Communicator",
     "Constant",
     "Cosine",
+    "Epoch",
     "FitResult",
     "InvScaling",
     "Linear",
@@ -46,6 +59,8 @@ __all__ = [
     "Solver",
     "Trainer",
     "TrainingData",
+    "TrainingState",
+    "check_truncation",
     "make_schedule",
     "make_solver",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rnnkit.backends.interface import Array, Backend
@@ -85,6 +86,31 @@ class SolverState:
         self._rule = solver.rule
         self._options = solver.options()
         self._update = backend.update
+        self._xp = backend.xp
+
+    def state(self, keep: Callable[[Array], Any]) -> dict[str, Any]:
+        """Return step, learning rate and vectors as a dict; `keep` copies an array."""
+        vectors = {name: keep(vector) for name, vector in self.vectors.items()}
+        return {"step": self.step, "learning_rate": self.learning_rate, "vectors": vectors}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state` gave, arrays on the host or on the backend.
+
+        Raises
+        ------
+        ValueError
+            If it is the state of another solver.
+        """
+        vectors = state["vectors"]
+        if set(vectors) != set(self.vectors):
+            raise ValueError(
+                f"the state is of another solver: it has the vectors {', '.join(vectors)}, "
+                f"this one has {', '.join(self.vectors)}"
+            )
+        for name, vector in self.vectors.items():
+            vector[...] = self._xp.asarray(vectors[name])
+        self.step = state["step"]
+        self.learning_rate = state["learning_rate"]
 
     def advance(self, learning_rate: float) -> None:
         """Count the next step and set its rate; `update` then takes it."""
@@ -326,7 +352,8 @@ class LBFGS(Options):
             )
 
 
-SOLVERS = {
+# The one list of names: what a parameter `solver` may be, documented and tested follows from it.
+SOLVERS: dict[str, type[Solver] | type[LBFGS]] = {
     "adam": Adam,
     "adamw": AdamW,
     "sgd": SGD,

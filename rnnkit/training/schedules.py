@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from rnnkit.training.options import Options
 
@@ -39,6 +41,15 @@ class Schedule(Options):
         """Answer stalled progress: True ends the training, False goes on."""
         return True
 
+    def state(self) -> dict[str, Any]:
+        """Return all attributes that are no parameters, as a dict of numbers."""
+        parameters = self._names()
+        return {name: value for name, value in vars(self).items() if name not in parameters}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a state that `state` gave."""
+        vars(self).update(state)
+
 
 class Constant(Schedule):
     """The same rate at every step."""
@@ -71,7 +82,7 @@ class InvScaling(Schedule):
         """Return the learning rate of minibatch number `step` of `n_steps`, from 0."""
         if not self._n_seen:
             return base_rate
-        return base_rate / (self._n_seen + 1) ** self.power_t
+        return base_rate / float((self._n_seen + 1) ** self.power_t)
 
     def epoch_end(self, n_seen: int) -> None:
         """Note the end of an epoch; `n_seen` sequences have been trained on so far."""
@@ -162,7 +173,8 @@ class Cosine(Schedule):
         return base_rate * (self.final + (1.0 - self.final) * share)
 
 
-SCHEDULES = {
+# The one list of names: what a parameter `learning_rate` may be follows from it.
+SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "invscaling": InvScaling,
     "adaptive": Adaptive,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import numpy as np
+from rnnkit.backends.interface import Array
 
 __all__ = ["Progress"]
 
@@ -23,7 +25,7 @@ class Progress:
     ----------
     best : float
         The largest value so far, -inf before the first.
-    best_weights : ndarray of shape (n_parameters,) or None
+    best_weights : array of shape (n_parameters,) or None
         Copy of the parameters at the largest value, if they were given.
     """
 
@@ -31,10 +33,10 @@ class Progress:
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.best = -math.inf
-        self.best_weights: np.ndarray | None = None
+        self.best_weights: Array | None = None
         self._n_without = 0
 
-    def update(self, value: float, weights: np.ndarray | None = None) -> bool:
+    def update(self, value: float, weights: Array | None = None) -> bool:
         """Note an epoch's value; return whether progress has stalled.
 
         `weights` are copied when the value is the best so far.
@@ -52,3 +54,15 @@ class Progress:
     def reset_patience(self) -> None:
         """Start counting epochs without progress anew."""
         self._n_without = 0
+
+    def state(self, keep: Callable[[Array], Any]) -> dict[str, Any]:
+        """Return what was followed so far as a dict; `keep` copies an array."""
+        weights = None if self.best_weights is None else keep(self.best_weights)
+        return {"best": self.best, "best_weights": weights, "n_without": self._n_without}
+
+    def restore(self, state: Mapping[str, Any], bring: Callable[[Any], Array]) -> None:
+        """Go back to a state that `state` gave; `bring` takes an array to the backend."""
+        weights = state["best_weights"]
+        self.best = state["best"]
+        self.best_weights = None if weights is None else bring(weights)
+        self._n_without = state["n_without"]

@@ -80,7 +80,7 @@ def test_first_line_is_one_sentence(name):
     assert first[0].isupper() or not first[0].isalpha()
 
 
-RETURNED = {"rnnkit.functional.RecurrentOutput"}  # made by a function alone, never by users
+RETURNED = {"rnnkit.functional.layers.RecurrentOutput"}  # made by a function alone, never by users
 
 
 def takes_arguments_by_name(item):

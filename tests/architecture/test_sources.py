@@ -64,11 +64,7 @@ LONG_WITH_A_REASON = {
 TO_BE_CUT = {
     "rnnkit/_core/recurrent.pyx",
     "rnnkit/_core/src/kernels.inl",
-    "rnnkit/backends/cuda.py",
     "rnnkit/backends/reference.py",
-    "rnnkit/functional.py",
-    "rnnkit/network/layers.py",
-    "rnnkit/network/network.py",
     "rnnkit/training/trainer.py",
 }
 LONG = {

@@ -124,7 +124,7 @@ def test_a_row_is_the_same_alone(cell, isa):
 def test_steps_have_the_bits_of_the_whole(cell, isa):
     problem = draw(cell, (6,), 33, False)
     with using_isa(isa):
-        stream = CPU.recurrent_step(problem.spec, np.dtype(np.float32), problem.weights)
+        stream = CPU.recurrent_stream(problem.spec, np.dtype(np.float32), problem.weights)
         stream.state = (problem.starts["h0"], problem.starts.get("c0"))
         steps = np.concatenate([stream.step(x).copy() for x in problem.x])
         _, whole = run_forward(CPU, problem)

@@ -8,6 +8,7 @@ from estimators.problems import CELLS, estimator, labels_of, ragged
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from tolerances import assert_close
 
+from rnnkit.backends.reference import ReferenceBackend
 from rnnkit.training import SGD, Cosine
 
 X = ragged(60)
@@ -273,6 +274,32 @@ def test_partial_fit_keeps_the_solver_going():
     np.testing.assert_array_equal(kept.predict_proba(X), whole.predict_proba(X))
 
 
+def test_partial_fit_that_fails_changes_nothing(monkeypatch):
+    """Weights, the solver's state and all that is counted are those of the call before."""
+    update, ends_at = ReferenceBackend.update, []
+
+    def limited(self, rule, parameters, gradient, state, pace, **options):
+        update(self, rule, parameters, gradient, state, pace, **options)
+        if pace.step in ends_at:
+            raise MemoryError("no bytes left")
+
+    monkeypatch.setattr(ReferenceBackend, "update", limited)
+    settings = dict(batch_size=8, dropout=0.2, device="reference")
+    failing, twin = (estimator("GRU", "Classifier", **settings) for _ in range(2))
+    for classifier in (failing, twin):
+        classifier.partial_fit(X, Y, classes=["up", "down"])
+    ends_at.append(2 * len(X) // 8)  # the last minibatch of the second epoch
+    with pytest.raises(MemoryError):
+        failing.partial_fit(X, Y)
+    ends_at.clear()
+    for _ in range(2):
+        np.testing.assert_array_equal(failing.predict_proba(X), twin.predict_proba(X))
+        assert (failing.t_, failing.loss_curve_) == (twin.t_, twin.loss_curve_)
+        failing.partial_fit(X, Y)
+        twin.partial_fit(X, Y)
+    np.testing.assert_array_equal(failing.predict_proba(X), twin.predict_proba(X))
+
+
 def test_partial_fit_is_refused_where_it_makes_no_sense():
     assert not hasattr(estimator("GRU", "Classifier", solver="lbfgs"), "partial_fit")
     with pytest.raises(ValueError, match="early_stopping"):
@@ -307,8 +334,8 @@ def test_exploding_loss_warns_and_leaves_finite_weights():
 def test_interrupt_leaves_a_usable_model(monkeypatch):
     from rnnkit.training import PrintProgress
 
-    def interrupt(self, epoch, logs):
-        if epoch == 3:
+    def interrupt(self, epoch):
+        if epoch.epoch == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(PrintProgress, "on_epoch_end", interrupt)

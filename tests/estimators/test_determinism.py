@@ -6,8 +6,8 @@ from estimators.problems import CELLS, estimator, labels_of, ragged, tags_of
 from sklearn import config_context
 
 from rnnkit.estimators import applying
+from rnnkit.network.memory import bytes_per_row
 from rnnkit.sequences import batch_of
-from rnnkit.training.objective import bytes_per_row
 
 X = ragged(150, n_features=3, longest=20)
 

@@ -107,6 +107,12 @@ def test_every_form_of_x_gives_the_same(cell):
     as_list = reference(ragged(x), weights, cell, **states)
     assert isinstance(as_list.y, list)
     found = as_list.backward(ragged(dy))
+    objects = np.empty(N, dtype=object)
+    objects[:] = ragged(x)
+    as_objects = reference(objects, weights, cell, **states)
+    assert as_objects.y.dtype == object
+    found_objects = as_objects.backward(as_objects.y)["x"]
+    assert found_objects.dtype == object
     container = Sequences.from_any(ragged(x), allow_empty=True)
     as_sequences = reference(container, weights, cell, **states)
     assert isinstance(as_sequences.y, Sequences)
@@ -114,6 +120,8 @@ def test_every_form_of_x_gives_the_same(cell):
     for n, length in enumerate(LENGTHS):
         np.testing.assert_array_equal(as_list.y[n], padded.y[n, :length])
         np.testing.assert_array_equal(as_sequences.y[n], padded.y[n, :length])
+        np.testing.assert_array_equal(as_objects.y[n], padded.y[n, :length])
+        assert found_objects[n].shape == x[n, :length].shape
         np.testing.assert_array_equal(found["x"][n], expected["x"][n, :length])
         np.testing.assert_array_equal(found_sequences["x"][n], expected["x"][n, :length])
     for name in set(expected) - {"x"}:

@@ -11,7 +11,7 @@ from gpu.cublas_stand_in import CublasStandIn
 from gpu.cupy_stand_in import standing_in
 from gpu.host_kernels import COMPILER
 
-from rnnkit.backends import cuda
+from rnnkit.backends.cuda import CudaBackend, products, why_no_gpu
 
 GPU_IS_REQUIRED = os.environ.get("RNNKIT_REQUIRE_GPU") == "1"
 
@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(config, items):
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if not on_gpu or GPU_IS_REQUIRED:
         return
-    reason = cuda.why_no_gpu()
+    reason = why_no_gpu()
     if reason is None:
         return
     first, *others = on_gpu
@@ -41,7 +41,7 @@ def host_gpu():
     """A backend on the GPU that is stood in for, with the package's own matrix product."""
     require_compiler()
     with standing_in():
-        backend = cuda.CudaBackend(cublas=False)
+        backend = CudaBackend(cublas=False)
         with backend.active():
             yield backend
 
@@ -49,7 +49,7 @@ def host_gpu():
 @pytest.fixture
 def nvidia():
     """A backend on a real GPU."""
-    backend = cuda.CudaBackend()
+    backend = CudaBackend()
     with backend.active(give_back=True):
         yield backend
 
@@ -64,5 +64,5 @@ def gpu(request):
 def cublas(monkeypatch):
     """The cuBLAS that the backends made in this test find."""
     library = CublasStandIn()
-    monkeypatch.setattr(cuda, "load_cublas", lambda: library)
+    monkeypatch.setattr(products, "load_cublas", lambda: library)
     return library

@@ -22,7 +22,10 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 from gpu import host_kernels
 
-from rnnkit.backends.kernels import kernel_parameters
+from rnnkit.backends.cuda.device import device_of, pool_of
+from rnnkit.backends.cuda.kernels.sources import kernel_parameters
+from rnnkit.backends.cuda.launching import general_kernels, layer_kernels
+from rnnkit.backends.cuda.products import cublas_of
 
 GUARD_BYTES, GUARD = 256, 0x5A
 SHARED_BYTES = 48 * 1024  # what a kernel gets without asking
@@ -665,10 +668,7 @@ CUPY = make_module()
 
 def forget_compiled():
     """Make the backend look at the machine anew."""
-    from rnnkit.backends import cuda
-
-    caches = (cuda._kernels, cuda._layer_kernels, cuda._device_of, cuda._pool_of, cuda._cublas_of)
-    for cached in caches:
+    for cached in (general_kernels, layer_kernels, device_of, pool_of, cublas_of):
         cached.cache_clear()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnnkit.backends.kernels import kernel_parameters
+from rnnkit.backends.cuda.kernels.sources import kernel_parameters
 
 HOST = Path(__file__).parent / "host"
 COMPILER = shutil.which(os.environ.get("CXX", "g++"))

@@ -7,15 +7,14 @@ import subprocess
 import numpy as np
 import pytest
 
-from rnnkit.backends.kernels import (
-    GENERAL_KERNELS,
-    Device,
-    choose_tiling,
-    kernel_source,
+from rnnkit.backends.cuda.device import Device
+from rnnkit.backends.cuda.kernels.sources import (
+    general_source,
     layer_options,
     real_option,
     recurrent_source,
 )
+from rnnkit.backends.cuda.tiling import choose_tiling
 from rnnkit.cells import CELLS, LayerSpec
 
 ARCHITECTURES = {80: 166912, 90: 232448, 100: 232448, 120: 101376}  # shared bytes of a block
@@ -121,7 +120,7 @@ def tilings(cell, architecture, dtype):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_general_kernels(dtype, architecture, compile_for, tmp_path):
-    source, options = kernel_source(*GENERAL_KERNELS), [real_option(dtype)]
+    source, options = general_source(), [real_option(dtype)]
     assert_within_bounds(compile_for(source, architecture, options, tmp_path), n_blocks=2)
 
 

@@ -1,6 +1,7 @@
 """Estimators with device="cuda": the CPU's answers, clear errors, pickles that need no GPU."""
 
 import copy
+import multiprocessing
 import pickle
 import pickletools
 import subprocess
@@ -19,7 +20,8 @@ from sklearn.model_selection import GridSearchCV
 
 import rnnkit
 from rnnkit import backends
-from rnnkit.backends import cuda, get_backend
+from rnnkit.backends import get_backend
+from rnnkit.backends.cuda.device import pool_of
 from rnnkit.exceptions import MissingExtraError
 
 pytestmark = needs_compiler
@@ -213,14 +215,14 @@ def test_grid_search(on_gpu):
 
 
 def test_memory_is_given_back_after_a_fit_and_no_more_taken_than_a_worker_may(on_gpu, monkeypatch):
-    pool = cuda._pool_of(0)
+    pool = pool_of(0)
     estimator("GRU", "Classifier", device="cuda", max_iter=1).fit(X, Y)
     assert pool.n_freed == 1
     assert MemoryPool.limit is pool.limit is None
-    cuda._pool_of.cache_clear()
-    monkeypatch.setattr(cuda.multiprocessing, "parent_process", lambda: "the first process")
+    pool_of.cache_clear()
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: "the first process")
     free, _ = on_gpu.cuda.runtime.memGetInfo()
-    assert cuda._pool_of(0).limit == free // 2
+    assert pool_of(0).limit == free // 2
 
 
 def test_show_config_tells_the_gpu(on_gpu):

@@ -17,9 +17,9 @@ from gpu.cupy_stand_in import (
 from gpu.host_kernels import needs_compiler
 from networks import NOISY
 
-from rnnkit.backends import graphs
-from rnnkit.backends.cublas import Cublas
-from rnnkit.backends.cuda import CudaBackend
+from rnnkit.backends.cuda import CudaBackend, graphs
+from rnnkit.backends.cuda.cublas import Cublas
+from rnnkit.backends.cuda.uploads import Uploads
 from rnnkit.network import (
     CRF,
     CTC,
@@ -33,8 +33,7 @@ from rnnkit.network import (
     build_network,
 )
 from rnnkit.network.layers import RowBuffer
-from rnnkit.training import Trainer, TrainingData
-from rnnkit.training.optimizers import SOLVERS
+from rnnkit.training import SOLVERS, Trainer, TrainingData
 
 EQUAL = np.full(20, 5)  # two full minibatches of 8 and one of 4 in an epoch
 ONE_RAGGED = np.array([7, 3, 5, 5, 1, 2, 7])  # all of them in one minibatch, whatever the order
@@ -348,10 +347,10 @@ def test_an_estimator_has_the_same_weights(cell, cublas, steps, monkeypatch):
 
 
 BAKED = {
-    "the rows of a minibatch": "Objective._gather.",
-    "its targets": "Objective._target_places",
-    "its weights": "Objective._back.",
-    "the sum of its weights": "Objective.finish.",
+    "the rows of a minibatch": "BoundData._rows",
+    "its targets": "BoundData._target_places",
+    "its weights": "BoundData._weights_held",
+    "the sum of its weights": "Updater._share_of_one",
     "the learning rate and the bias corrections": "CudaBackend.update.",
     "the masks of dropout": "dropout_mask.",
     "the masks of zoneout": "_Direction._zoneout_mask.",
@@ -399,7 +398,7 @@ class TestPlantedBugs:
             fit(host_gpu, data_of(lengths), network=network, shuffle=False)
 
     def test_a_plan_that_was_uploaded_before(self, host_gpu, monkeypatch):
-        monkeypatch.setattr(CudaBackend, "_taking_from", taking_from_but_keeping_the_plan)
+        monkeypatch.setattr(Uploads, "taken_from", taking_from_but_keeping_the_plan)
         with pytest.raises(RuntimeError, match="does not take the same arrays from the host"):
             fit(host_gpu, data_of(np.array([2] * 8 + [4] * 8)), shuffle=False)
 
@@ -464,13 +463,13 @@ def rows_of_one_buffer(buffer, n):
 
 
 @contextlib.contextmanager
-def taking_from_but_keeping_the_plan(backend, arrays):
-    before = backend._host_arrays
-    backend._host_arrays = arrays
+def taking_from_but_keeping_the_plan(uploads, arrays):
+    before = uploads._arrays
+    uploads._arrays = arrays
     try:
         yield
     finally:
-        backend._host_arrays = before
+        uploads._arrays = before
 
 
 @needs_compiler
@@ -507,7 +506,7 @@ class TestStandIn:
         backend = CudaBackend(cublas=False)
         a, sums = cupy.asarray(np.ones((2, 3))), cupy.zeros(3)
         stream.begin_capture()
-        backend.add_column_sums(a, sums)
+        backend.products.add_column_sums(a, sums)
         graph = stream.end_capture()
         for n in (0, 2, 4):
             assert backend.download(sums).tolist() == [n] * 3

@@ -26,8 +26,7 @@ from rnnkit.network import (
     build_network,
 )
 from rnnkit.sequences import pack
-from rnnkit.training import Trainer, TrainingData, make_solver
-from rnnkit.training.optimizers import SOLVERS
+from rnnkit.training import SOLVERS, Trainer, TrainingData, make_solver
 
 REFERENCE = get_backend("reference")
 OUTPUTS = {

@@ -17,7 +17,7 @@ from estimators.problems import estimator, labels_of, ragged
 from gpu.arrays import FIRST_LOSSES, ONE_BATCH
 from sklearn.model_selection import GridSearchCV
 
-from rnnkit.backends import cuda
+from rnnkit.backends.cuda.device import pool_of
 from rnnkit.cells import LayerSpec
 from rnnkit.sequences import pack
 
@@ -115,10 +115,10 @@ def test_fifty_fits_take_no_more_memory_than_one():
     """From the third epoch on a step is a graph."""
     model = estimator("LSTM", "Classifier", device="cuda", max_iter=3)
     model.fit(X, Y)
-    used = cuda._pool_of(0).total_bytes()
+    used = pool_of(0).total_bytes()
     for _ in range(50):
         model.fit(X, Y)
-    assert cuda._pool_of(0).total_bytes() <= used
+    assert pool_of(0).total_bytes() <= used
 
 
 def test_a_layer_larger_than_the_gpu_says_how_large(nvidia):

@@ -1,5 +1,6 @@
 """The GPU's other operations, run on the host, against the reference; and what they refuse."""
 
+import inspect
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,6 +12,10 @@ from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
+from rnnkit.backends.cuda.kernels.sources import defined_number, kernel_parameters, kernel_source
+from rnnkit.backends.cuda.launching import general_kernels
+from rnnkit.backends.reference import UPDATES
+from rnnkit.backends.rules import UPDATE_RULES
 
 REFERENCE = get_backend("reference")
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -35,7 +40,7 @@ def multiplying(request):
     if machine == "nvidia":
         request.getfixturevalue("nvidia")
         backend = CudaBackend(cublas=product == "cublas")
-        assert (backend._cublas is not None) == (product == "cublas")
+        assert (backend.products.cublas is not None) == (product == "cublas")
         yield backend
         return
     library = request.getfixturevalue("cublas")
@@ -56,12 +61,12 @@ def test_product(m, k, n, transpose_b, transpose_a, dtype, multiplying):
     arrays = [xp.asarray((x.T if t else x).copy()) for x, t in ((a, transpose_a), (b, transpose_b))]
     transposed = {"transpose_a": transpose_a, "transpose_b": transpose_b}
     found = xp.asarray(out)
-    multiplying.product(*arrays, found, accumulate=True, **transposed)
+    multiplying.products.multiply(*arrays, found, accumulate=True, **transposed)
     expected = a.astype(np.float64) @ b
     assert_close(multiplying.download(found), expected + out, dtype, k + 1)
-    multiplying.product(*arrays, found, bias=xp.asarray(bias), **transposed)
+    multiplying.products.multiply(*arrays, found, bias=xp.asarray(bias), **transposed)
     assert_close(multiplying.download(found), expected + bias, dtype, k + 1)
-    multiplying.product(*arrays, found, **transposed)
+    multiplying.products.multiply(*arrays, found, **transposed)
     assert_close(multiplying.download(found), expected, dtype, k)
 
 
@@ -69,7 +74,7 @@ def test_product_of_part_of_the_columns(multiplying):
     a, b = normal(9, 12, dtype=np.float32), normal(9, 5, dtype=np.float32, seed=1)
     out = multiplying.xp.empty((8, 5), np.float32)
     part = multiplying.xp.asarray(a)[:, :8]
-    multiplying.product(part, multiplying.xp.asarray(b), out, transpose_a=True)
+    multiplying.products.multiply(part, multiplying.xp.asarray(b), out, transpose_a=True)
     assert_close(multiplying.download(out), a[:, :8].astype(np.float64).T @ b, np.float32, 9)
 
 
@@ -89,7 +94,9 @@ def test_dense(n_rows, n_inputs, n_outputs, dtype, multiplying):
     for want, got in zip(*outputs):
         assert_close(multiplying.download(got), want, dtype, n_rows + n_inputs + n_outputs)
     if n_rows == 0:  # the fixture wants to see a product
-        multiplying.product(weight, weight, multiplying.xp.empty((2, 2), dtype), transpose_b=True)
+        multiplying.products.multiply(
+            weight, weight, multiplying.xp.empty((2, 2), dtype), transpose_b=True
+        )
 
 
 @every_dtype
@@ -165,6 +172,20 @@ def test_update(rule, dtype, gpu):
         assert_close(gpu.download(got), want, dtype, 16)
 
 
+def test_the_kernels_have_the_rules_of_the_reference():
+    kernels = kernel_parameters(kernel_source("updates"))
+    assert list(kernels) == list(UPDATE_RULES)
+    for rule, parameters in kernels.items():
+        names = {parameter.name for parameter in parameters} - {"n"}
+        assert names == set(inspect.signature(UPDATES[rule]).parameters), rule
+
+
+def test_a_number_that_the_kernels_do_not_define():
+    assert defined_number("#define RK_SIZE 12 /* threads */", "RK_SIZE") == 12
+    with pytest.raises(ValueError, match="define no number RK_SIZE"):
+        defined_number("#define RK_SIZES 12", "RK_SIZE")
+
+
 def test_an_unknown_rule_is_refused(gpu):
     with pytest.raises(ValueError, match="unknown update rule 'newton'; allowed are sgd, "):
         gpu.update("newton", None, None, {}, None)
@@ -195,14 +216,6 @@ def test_an_array_comes_to_the_host(gpu):
     np.testing.assert_array_equal(gpu.download(on_gpu), array)
     assert COUNTS.waits == waits + 1
     np.testing.assert_array_equal(gpu.download(row), row)  # what was computed on the host
-
-
-@pytest.mark.parametrize("name", ["reference", "cpu"])
-def test_on_the_host_nothing_is_copied(name):
-    backend, array = get_backend(name), normal(3)
-    assert backend.on_host
-    assert backend.upload(array) is array
-    assert backend.download(array) is array
 
 
 def test_an_array_of_another_dtype_is_refused(gpu):
@@ -262,9 +275,7 @@ class TestStandIn:
 
     @pytest.fixture
     def kernel(self, gpu):
-        from rnnkit.backends.cuda import _kernels
-
-        return _kernels(np.dtype(np.float32)).column_sums.kernel
+        return general_kernels(np.dtype(np.float32)).column_sums.kernel
 
     def launch(self, kernel, *arguments):
         kernel((1,), (256,), arguments, shared_mem=1024)

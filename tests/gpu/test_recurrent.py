@@ -13,7 +13,9 @@ from tolerances import tolerance
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
-from rnnkit.backends.kernels import ALGORITHMS, Device, choose_tiling, recurrent_source
+from rnnkit.backends.cuda.device import Device
+from rnnkit.backends.cuda.kernels.sources import recurrent_source
+from rnnkit.backends.cuda.tiling import ALGORITHMS, choose_tiling
 from rnnkit.cells import LayerSpec
 
 REFERENCE = get_backend("reference")

@@ -8,6 +8,7 @@ import pytest
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
+from rnnkit.network import OutputContext
 from rnnkit.network.crf import CRF, crf_marginals, crf_negative_log_likelihood, crf_viterbi
 from rnnkit.sequences import pack
 
@@ -177,9 +178,8 @@ class TestOutputObject:
         output = CRF(3)
         parameters = dict(zip(output.parameter_shapes(), arrays, strict=True))
         gradients = {name: np.ones_like(array) for name, array in parameters.items()}
-        loss, dscores = output.loss(
-            self.backend, scores, labels, weights, plan, parameters, gradients
-        )
+        context = OutputContext(self.backend, plan, parameters, gradients)
+        loss, dscores = output.loss(scores, labels, weights, context)
         return output, plan, scores, labels, parameters, gradients, loss, dscores
 
     def test_loss_is_the_weighted_sum_and_gradients_are_added(self):
@@ -200,25 +200,19 @@ class TestOutputObject:
 
     def test_decision_is_viterbi_and_probabilities_are_marginals(self):
         output, plan, scores, _, parameters, *_ = self.bound()
-        decided = output.decision(self.backend, scores, plan, parameters)
+        decided = output.decision(scores, OutputContext(self.backend, plan, parameters))
         assert (decided == crf_viterbi(scores, plan, *parameters.values())[0]).all()
-        probabilities = output.probabilities(self.backend, scores, plan, parameters)
+        probabilities = output.probabilities(scores, OutputContext(self.backend, plan, parameters))
         assert (probabilities == crf_marginals(scores, plan, *parameters.values())).all()
 
     def test_a_fresh_field_is_a_softmax_at_each_step(self):
         output, plan, scores, labels, parameters, *_ = self.bound()
         output.initialize(parameters, np.random.RandomState(0))
-        probabilities = output.probabilities(self.backend, scores, plan, parameters)
+        probabilities = output.probabilities(scores, OutputContext(self.backend, plan, parameters))
         assert_close(probabilities, self.backend.softmax(scores), np.float64, 10)
-        loss, _ = output.loss(
-            self.backend,
-            scores,
-            labels,
-            None,
-            plan,
-            parameters,
-            {name: np.zeros_like(array) for name, array in parameters.items()},
-        )
+        gradients = {name: np.zeros_like(array) for name, array in parameters.items()}
+        context = OutputContext(self.backend, plan, parameters, gradients)
+        loss, _ = output.loss(scores, labels, None, context)
         expected, _ = self.backend.softmax_cross_entropy(scores, labels, None)
         assert_close(loss, expected, np.float64, plan.n_rows)
 

@@ -8,6 +8,7 @@ import pytest
 from tolerances import assert_close, tolerance
 
 from rnnkit.backends import get_backend
+from rnnkit.network import OutputContext
 from rnnkit.network.ctc import CTC, check_alignable, ctc_beam, ctc_greedy, ctc_loss
 from rnnkit.sequences import pack
 
@@ -267,25 +268,26 @@ class TestOutputObject:
         for b, target in enumerate(targets_of(TARGETS)):
             targets[b] = target
         weights = np.array([0.5, 2.0, 0.0, 1.5, 1.0, 3.0])
-        loss, dscores = CTC(2).loss(self.backend, scores, targets, weights, plan, {}, {})
+        context = OutputContext(self.backend, plan)
+        loss, dscores = CTC(2).loss(scores, targets, weights, context)
         expected = ctc_loss(scores, targets, plan, weights)
         assert_close(loss, expected.losses @ weights, np.float64, len(weights))
         assert (dscores == expected.dscores).all()
-        unweighted, _ = CTC(2).loss(self.backend, scores, targets, None, plan, {}, {})
+        unweighted, _ = CTC(2).loss(scores, targets, None, context)
         assert_close(unweighted, expected.losses.sum(), np.float64, len(weights))
 
     def test_decision_decodes_greedily_or_by_beam(self):
         plan, scores = problem([2, 2], 1)
         scores[:] = np.log([0.4, 0.6])
-        greedy = CTC(1).decision(self.backend, scores, plan, {})
-        beam = CTC(1, beam_width=5).decision(self.backend, scores, plan, {})
+        greedy = CTC(1).decision(scores, OutputContext(self.backend, plan))
+        beam = CTC(1, beam_width=5).decision(scores, OutputContext(self.backend, plan))
         assert greedy.shape == beam.shape == (2,)
         assert [x.tolist() for x in greedy] == [[], []]
         assert [x.tolist() for x in beam] == [[0], [0]]
 
     def test_probabilities_are_the_softmax_with_the_blank_last(self):
         plan, scores = problem([3, 1], 2)
-        probabilities = CTC(2).probabilities(self.backend, scores, plan, {})
+        probabilities = CTC(2).probabilities(scores, OutputContext(self.backend, plan))
         assert (probabilities == self.backend.softmax(scores)).all()
 
     def test_is_plain_data(self):

@@ -9,6 +9,7 @@ from gradcheck import assert_gradient, assert_gradients
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
+from rnnkit.cells import make_spec
 from rnnkit.network import (
     CRF,
     CTC,
@@ -202,7 +203,7 @@ def test_a_word_has_the_same_features_wherever_it_stands():
     problem = token_problem(0)
     bound = problem.network.bind(BACKEND)
     tokens = problem.inputs.tokens
-    encoder = bound._operations[0]._parts[1][0]
+    encoder = bound._chain.operations[0]._parts[1][0]
     bound.forward(problem.plan, problem.inputs)
     features = encoder._output.rows(len(tokens)).copy()
     bound.forward(pack(np.array([1])), Inputs(tokens=tokens[2:3]))
@@ -288,6 +289,30 @@ def test_hidden_states_and_gates_of_a_layer():
         bound.hidden_states(problem.plan, problem.inputs, layer=2)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("name", ["reference", "cpu"])
+def test_pooled_states_are_those_of_the_steps_pooled(name, bidirectional):
+    options = {"n_layers": 2, "bidirectional": bidirectional, "pooling": "attention"}
+    problem = Problem(SquaredError(1), False, **options)
+    bound = problem.network.bind(get_backend(name))
+    plan, inputs = problem.plan, problem.inputs
+    sequence = plan.sequence_of_row()
+    for layer in (0, 1, -1):
+        hidden = bound.hidden_states(plan, inputs, layer).copy()
+        last = hidden[plan.last_rows()]
+        last[:, 3:] = hidden[: plan.n_sequences, 3:]
+        np.testing.assert_array_equal(bound.pooled_states(plan, inputs, layer), last)
+        each = [hidden[sequence == b] for b in range(plan.n_sequences)]
+        means = np.stack([sum(rows[1:], rows[0]) / len(rows) for rows in each])
+        largest = np.stack([rows.max(axis=0) for rows in each])
+        np.testing.assert_array_equal(bound.pooled_states(plan, inputs, layer, "mean"), means)
+        np.testing.assert_array_equal(bound.pooled_states(plan, inputs, layer, "max"), largest)
+    with pytest.raises(ValueError, match="layer must lie between -2 and 1"):
+        bound.pooled_states(plan, inputs, 2)
+    with pytest.raises(ValueError, match=r"pooling kind must be .* got 'sum'"):
+        bound.pooled_states(plan, inputs, kind="sum")
+
+
 def test_attention_weights_sum_to_one_in_each_sequence():
     problem = Problem(SquaredError(1), False, pooling="attention")
     problem.bound.forward(problem.plan, problem.inputs)
@@ -345,3 +370,12 @@ def test_wrong_options_are_named(options, message):
     options = {"cell": "lstm", "n_inputs": 2, **options}
     with pytest.raises(ValueError, match=message):
         build_network(output=SquaredError(1), per_step=False, **options)
+
+
+def test_cell_options_reach_every_layer_by_name():
+    options = {"activation": "relu", "coupled_gates": True, "cell_clip": 2.0, "zoneout": 0.1}
+    network = build_network("lstm", 2, SquaredError(1), per_step=True, n_layers=2, **options)
+    for layer, width in zip(network.recurrent_layers, (2, 64), strict=True):
+        assert layer.specs == (make_spec("lstm", width, 64, **options),)
+    with pytest.raises(TypeError, match="unknown cell option 'peepholes'; allowed are activation"):
+        build_network("lstm", 2, SquaredError(1), per_step=True, peepholes=True)

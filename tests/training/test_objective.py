@@ -8,9 +8,11 @@ from training.toy import everything, select, toy_data, toy_network
 
 from rnnkit.backends import get_backend
 from rnnkit.network import CRF, CTC
-from rnnkit.sequences import windows
+from rnnkit.sequences import batch_of, windows
 from rnnkit.training import TrainingData
-from rnnkit.training.objective import Objective, bytes_per_row
+from rnnkit.training.communicator import Alone
+from rnnkit.training.objective import Objective
+from rnnkit.training.updater import Updater
 
 BACKEND = get_backend("reference")
 
@@ -24,15 +26,17 @@ class Case:
 
     def __init__(self, network, data, alpha=0.0, l1=0.0, max_rows=10**9):
         self.bound = network.bind(BACKEND, training=True)
-        self.objective = Objective(self.bound, data, alpha, l1, max_rows)
+        self.objective = Objective(self.bound, data, max_rows)
+        self.updater = Updater(
+            self.bound, None, Alone(), alpha=alpha, l1=l1, clip_norm=np.inf, clip_value=None
+        )
         self.batch = everything(data)
 
     def mean_loss(self):
         """Return the mean loss with penalties; the gradient is left in `bound`."""
         self.bound.flat_gradient.fill(0)
-        weight = self.objective.choose(self.batch)
-        loss = self.objective.add(noise())
-        return (loss + self.objective.finish()) / weight
+        self.updater.weight_sum = weight = self.objective.choose(self.batch)
+        return self.updater.finish(self.objective.add(noise())) / weight
 
     def gradient(self):
         self.mean_loss()
@@ -104,7 +108,8 @@ def test_one_window_over_everything_is_the_whole_gradient(per_step, pooling):
     gradient = case.bound.flat_gradient.copy()
     case.bound.flat_gradient.fill(0)
     ((loss, weight),) = case.objective.add_windows(case.batch, 100, noise())
-    case.objective.finish()
+    case.updater.weight_sum = weight
+    case.updater.finish(loss)
     assert_close(loss / weight, expected, np.float64, 100)
     assert_close(case.bound.flat_gradient, gradient, np.float64, 100)
 
@@ -124,7 +129,8 @@ def test_windows_in_which_no_sequence_ends_have_no_loss():
     data = toy_data(40)
     longest = np.flatnonzero(np.diff(data.offsets) == 6)
     case = Case(toy_network(), select(data, longest))
-    ((_, weight),) = case.objective.add_windows(case.batch, 2, noise())
+    first, second, (_, weight) = case.objective.add_windows(case.batch, 2, noise())
+    assert first == second == (0, 0)
     assert weight == len(longest)
 
 
@@ -136,8 +142,9 @@ def test_gradients_end_at_the_cut():
     network = toy_network()
     case = Case(network, data)
     batch = case.batch
-    ((_, weight),) = case.objective.add_windows(batch, 2, noise())
+    nothing, (_, weight) = case.objective.add_windows(batch, 2, noise())
     computed = {name: array.copy() for name, array in case.bound.gradients.items()}
+    assert nothing == (0, 0)
     assert weight == 3
 
     (first, a, b, _), (second, c, d, _) = windows(batch.plan, 2)
@@ -152,8 +159,10 @@ def test_gradients_end_at_the_cut():
     assert_gradients(computed, loss, dict(network.parameters))
 
 
-def test_activation_memory_grows_with_the_network():
-    small = bytes_per_row(toy_network(hidden_size=4))
-    assert bytes_per_row(toy_network(hidden_size=8)) > 1.5 * small
-    assert bytes_per_row(toy_network(hidden_size=4, n_layers=2)) > 1.8 * small
-    assert 2 * bytes_per_row(toy_network(hidden_size=4, dtype="float32")) == small
+def test_an_empty_minibatch_adds_nothing():
+    data = toy_data(3, weighted=True)
+    case = Case(toy_network(), data)
+    assert case.objective.choose(batch_of(data.offsets, [])) == 0
+    assert case.objective.add(noise()) == 0
+    assert not case.bound.flat_gradient.any()
+    assert list(case.objective.add_windows(batch_of(data.offsets, []), 2, noise())) == []

@@ -1,14 +1,15 @@
 """The training loop: it learns, stops, restores, goes on, and says why it ended."""
 
+import pickle
+
 import numpy as np
 import pytest
 from tolerances import assert_close, tolerance
 from training.toy import select, toy_data, toy_network
 
 from rnnkit.backends import get_backend
-from rnnkit.network import CRF, CTC, SquaredError
-from rnnkit.training import LBFGS, SGD, Adam, Linear, Trainer, TrainingData
-from rnnkit.training.optimizers import SOLVERS
+from rnnkit.network import CRF, Embedding, Inputs, SquaredError
+from rnnkit.training import LBFGS, SGD, SOLVERS, Adam, Linear, Trainer, TrainingData
 
 BACKEND = get_backend("reference")
 RATES = {"sgd": 0.3, "nesterov": 0.3, "adadelta": 3.0, "adagrad": 0.1}
@@ -30,13 +31,13 @@ class Recorder:
         self.logs = []
         self.weights = []
 
-    def on_epoch_end(self, epoch, logs):
-        self.epochs.append(epoch)
-        self.logs.append(dict(logs))
+    def on_epoch_end(self, epoch):
+        self.epochs.append(epoch.epoch)
+        self.logs.append(dict(epoch.logs))
         self.weights.append(self.network.parameters.flat.copy())
-        if epoch == self.interrupt_after:
+        if epoch.epoch == self.interrupt_after:
             raise KeyboardInterrupt
-        return epoch == self.end_after
+        return epoch.epoch == self.end_after
 
 
 class RecordingBackend:
@@ -219,6 +220,84 @@ def test_an_interrupt_restores_the_best_weights_of_validation():
     np.testing.assert_array_equal(network.parameters.flat, recorder.weights[1])
 
 
+class FailingBackend(RecordingBackend):
+    """The reference backend, whose memory ends with an update."""
+
+    def __init__(self, n_updates):
+        super().__init__()
+        self.n_updates = n_updates
+
+    def update(self, *arguments, **options):
+        super().update(*arguments, **options)
+        if len(self.rates) > self.n_updates:
+            raise MemoryError("no bytes left")
+
+
+class FailingCallback:
+    """A callback that raises at the end of an epoch."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def on_epoch_end(self, epoch):
+        if epoch.epoch == self.number:
+            raise OSError("disk full")
+
+
+def with_a_token_too_many(data):
+    """The same data with an id of the last sequences that no table has."""
+    ids = np.zeros((len(data.inputs), 1), np.intp)
+    ids[-1] = 99
+    return TrainingData(Inputs(data.inputs.numeric, ids), data.offsets, data.targets)
+
+
+def failing_validation(n_epochs):
+    scores = iter([0.5] * n_epochs)
+    return lambda: next(scores)
+
+
+# what fails -> the trainer's backend and options, the data and validation of the second call of
+# fit, the error
+FAILURES = {
+    "callback": (BACKEND, {"callbacks": [FailingCallback(4)]}, lambda data: data, None, OSError),
+    "data": (BACKEND, {"shuffle": False}, with_a_token_too_many, None, IndexError),
+    "memory": (FailingBackend(8), {}, lambda data: data, None, MemoryError),
+    "validation": (BACKEND, {}, lambda data: data, failing_validation(1), StopIteration),
+    "windows": (FailingBackend(20), {"bptt_steps": 2}, lambda data: data, None, MemoryError),
+    "lbfgs": (
+        BACKEND,
+        {"solver": "lbfgs", "callbacks": [FailingCallback(4)]},
+        lambda data: data,
+        None,
+        OSError,
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_a_call_of_fit_that_fails_changes_nothing(failure):
+    backend, options, spoil, validate, error = failure
+    options = {"schedule": "invscaling", "batch_size": 8, "learning_rate_init": 0.02, **options}
+    network = toy_network(dropout=0.2, tokens=[Embedding([3], [2])])
+    data = toy_data()
+    data = TrainingData(
+        Inputs(data.inputs.numeric, np.ones((len(data.inputs), 1), np.intp)),
+        data.offsets,
+        data.targets,
+    )
+    rng = np.random.RandomState(0)
+    trainer = Trainer(network, backend, random_state=rng, **options)
+    trainer.fit(data, 2, lambda: 0.25)
+    before = pickle.dumps(trainer.state())
+    weights, drawn = network.parameters.flat.copy(), rng.get_state()[1].copy()
+    with pytest.raises(error):
+        trainer.fit(spoil(data), 3, validate)
+    np.testing.assert_array_equal(network.parameters.flat, weights)
+    np.testing.assert_array_equal(rng.get_state()[1], drawn)
+    assert pickle.dumps(trainer.state()) == before
+    assert (trainer.n_epochs, trainer.n_seen) == (2, 48)
+
+
 def exploding(solver, **options):
     data = toy_data()
     targets = data.inputs.numeric[data.offsets[:-1], :1]
@@ -286,19 +365,13 @@ def test_truncated_backpropagation_learns(pooling):
     assert result.loss_curve[-1] < 0.75 * result.loss_curve[0]
 
 
-@pytest.mark.parametrize(
-    "output, options, solver, message",
-    [
-        (None, {"bidirectional": True}, "adam", "bidirectional layers"),
-        (CRF(2), {}, "adam", "CRF, whose loss needs whole sequences"),
-        (CTC(2), {}, "adam", "CTC, whose loss needs whole sequences"),
-        (None, {}, "lbfgs", "LBFGS, which takes all steps at once"),
-    ],
-)
-def test_truncation_is_refused_where_it_is_impossible(output, options, solver, message):
-    network = toy_network(output, per_step=True, **options)
-    with pytest.raises(ValueError, match=f"bptt_steps cannot be used with {message}"):
-        make_trainer(network, solver, bptt_steps=2)
+def test_truncation_is_refused_where_it_is_impossible():
+    with pytest.raises(ValueError, match="bptt_steps cannot be used with bidirectional=True"):
+        make_trainer(toy_network(bidirectional=True), bptt_steps=2)
+    with pytest.raises(ValueError, match="bptt_steps cannot be used with output='crf'"):
+        make_trainer(toy_network(CRF(2), per_step=True), bptt_steps=2)
+    with pytest.raises(ValueError, match="bptt_steps cannot be used with solver='lbfgs'"):
+        make_trainer(toy_network(), LBFGS(), bptt_steps=2)
 
 
 def test_a_batch_too_large_for_memory_is_trained_in_parts():

@@ -28,14 +28,15 @@ def toy_network(output=None, per_step=False, seed=0, **options):
     return network
 
 
-def select(data, indices, weights=None):
+def select(data, indices):
     """Return the chosen sequences as data of their own, in that order."""
-    pieces = [np.arange(data.offsets[i], data.offsets[i + 1]) for i in indices]
-    offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
-    rows = np.concatenate(pieces)
-    per_step = len(data.targets) != len(data.offsets) - 1
-    targets = data.targets[rows if per_step else np.asarray(indices)]
-    return TrainingData(data.inputs.take(rows), offsets, targets, weights)
+    indices = np.asarray(indices, np.intp)
+    batch = [np.arange(data.offsets[i], data.offsets[i + 1]) for i in indices]
+    offsets = np.concatenate([[0], np.cumsum([len(rows) for rows in batch], dtype=np.intp)])
+    rows = np.concatenate([np.empty(0, np.intp), *batch])
+    places = rows if len(data.targets) != len(data.offsets) - 1 else indices
+    weights = None if data.weights is None else data.weights[places]
+    return TrainingData(data.inputs.take(rows), offsets, data.targets[places], weights)
 
 
 def everything(data):

@@ -13,6 +13,8 @@ from sklearn.utils._param_validation import (
 
 from rnnkit.cells import CELLS, make_activation
 from rnnkit.estimators.parameters.field import entries_of
+from rnnkit.network import Output
+from rnnkit.training import check_truncation
 
 __all__ = ["check_parameters", "read_activation"]
 
@@ -53,10 +55,18 @@ def check_parameters(estimator: Any) -> None:
         if parameter in parameters:
             read_activation(parameters[parameter], parameter)
     _check_gate_bias(parameters.get("gate_bias"), CELLS[estimator._cell].gates)
-    if parameters["bptt_steps"] is not None and parameters["bidirectional"]:
+    output = estimator._output_type()
+    if parameters["bptt_steps"] is not None:
+        _check_truncation(name, parameters, output)
+    by_row = {"class_weight": None, "label_smoothing": 0.0}
+    if output is not None and any(
+        parameters.get(option, usual) != usual for option, usual in by_row.items()
+    ):
         raise InvalidParameterError(
-            f"The 'bptt_steps' parameter of {name} must be None with bidirectional=True: a "
-            f"reverse layer needs the whole sequence. Got {parameters['bptt_steps']!r} instead."
+            f"The 'output' parameter of {name} must be 'softmax' with class_weight or "
+            f"label_smoothing: {output.spoken_name} scores whole sequences. Got "
+            f"class_weight={parameters['class_weight']!r} and "
+            f"label_smoothing={parameters['label_smoothing']!r} instead."
         )
     if parameters["spelling_columns"] and parameters["embedding_dim"] is None:
         raise InvalidParameterError(
@@ -75,6 +85,18 @@ def check_parameters(estimator: Any) -> None:
             f"The 'layer_norm' parameter of {name} must be False with reset='before'. "
             "Got True instead."
         )
+
+
+def _check_truncation(name: str, parameters: dict[str, Any], output: type[Output] | None) -> None:
+    try:
+        check_truncation(
+            parameters["solver"], bidirectional=parameters["bidirectional"], output=output
+        )
+    except ValueError as error:
+        raise InvalidParameterError(
+            f"The 'bptt_steps' parameter of {name} must be None here. Got "
+            f"{parameters['bptt_steps']!r} instead: {error}."
+        ) from error
 
 
 def _check_usual_cell(name: str, parameters: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from rnnkit.cells import ACTIVATIONS, PRECISIONS
@@ -79,7 +78,7 @@ class NetworkParameters:
     )
     categorical_features: Any = parameter(
         None,
-        [tuple, list, np.ndarray, None],
+        [tuple, list, None],
         "tuple of int or None",
         "Which columns of a step hold token ids, by position; the others are numbers beside "
         "them. None: all of them. Only used with `embedding_dim`.",

@@ -1,0 +1,129 @@
+"""Recurrent layers over one sequence of plain arrays that is fed step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rnnkit.backends.interface import Array
+from rnnkit.cells import Activation
+from rnnkit.functional.layers import host_backend
+from rnnkit.functional.options import read_options
+from rnnkit.functional.weights import read_layers
+from rnnkit.network.layers import State
+
+__all__ = ["RecurrentStream"]
+
+
+class RecurrentStream:
+    """Recurrent layers over one sequence that is fed step by step.
+
+    The states have the very bits that `recurrent` gives for the whole sequence. Not to be
+    shared between threads.
+
+    Parameters
+    ----------
+    weights : dict of str to array-like
+        As in `recurrent`, of one direction; copied. Their dtype is the dtype of the steps:
+        float32 if all of them are, else float64.
+    cell, n_layers, activation, gate_activation, output_activation, activation_params
+        As in `recurrent`.
+    coupled_gates, cell_clip, reset, backend
+        As in `recurrent`.
+
+    Attributes
+    ----------
+    state : list of tuple (h, c)
+        What each layer remembers, arrays of shape (1, H), copied; c is None but for lstm. May
+        be set to what was got earlier.
+
+    Raises
+    ------
+    ValueError
+        As `recurrent` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.functional import RecurrentStream
+    >>> weights = {"weight_ih_l0": np.ones((3, 2)), "weight_hh_l0": np.eye(3)}
+    >>> stream = RecurrentStream(weights, "rnn", activation="relu")
+    >>> for x in np.ones((4, 2)):
+    ...     h = stream.step(x)
+    >>> h
+    array([[8., 8., 8.]])
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, Any],
+        cell: str = "lstm",
+        *,
+        n_layers: int = 1,
+        activation: str | Activation = "tanh",
+        gate_activation: str | Activation = "sigmoid",
+        output_activation: str | Activation | None = None,
+        activation_params: Mapping[str, tuple[Any, ...]] | None = None,
+        coupled_gates: bool = False,
+        cell_clip: float | None = None,
+        reset: str = "after",
+        backend: str = "cpu",
+    ) -> None:
+        options = read_options(
+            [False],
+            cell,
+            n_layers,
+            activation,
+            gate_activation,
+            output_activation,
+            activation_params,
+            cell_options={"coupled_gates": coupled_gates, "cell_clip": cell_clip, "reset": reset},
+        )
+        dtypes = {np.asarray(weight).dtype for weight in weights.values()}
+        dtype = np.dtype(np.float32 if dtypes == {np.dtype(np.float32)} else np.float64)
+        n_inputs = np.shape(weights["weight_ih_l0"])[-1] if "weight_ih_l0" in weights else 0
+        layers = read_layers(weights, cell, n_layers, n_inputs, dtype, options)
+        binding = layers.binding(host_backend(backend), {})
+        self._operations = [layer.bind_steps(binding) for layer in layers.layers]
+        self._steps = [operation.step for operation in self._operations]
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to the state before the first step, zeros."""
+        for operation in self._operations:
+            operation.state = None
+
+    @property
+    def state(self) -> list[State]:
+        """What each layer remembers."""
+        return [operation.state for operation in self._operations]
+
+    @state.setter
+    def state(self, state: Sequence[State]) -> None:
+        for operation, of_layer in zip(self._operations, state, strict=True):
+            operation.state = of_layer
+
+    def step(self, x: Array) -> Array:
+        """Take one step.
+
+        Parameters
+        ----------
+        x : ndarray of shape (I,)
+            The step, contiguous and of the weights' dtype: nothing is converted here, and what
+            is not finite is not looked for.
+
+        Returns
+        -------
+        ndarray of shape (1, H)
+            The last layer's state h; valid until the next call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If x has another dtype or shape.
+        """
+        for step in self._steps:
+            x = step(x)
+        return x

@@ -1,0 +1,147 @@
+"""From options to a network: which layers an estimator's choices ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rnnkit.cells import make_spec
+from rnnkit.network.dropout import Dropout, InputNoise
+from rnnkit.network.layers import Dense, Layer
+from rnnkit.network.network import Network
+from rnnkit.network.outputs import Output
+from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.recurrent import Recurrent, both_directions
+from rnnkit.network.tokens import TokenFeatures
+
+__all__ = ["build_network"]
+
+
+def build_network(
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    per_step: bool,
+    hidden_size: int = 64,
+    n_layers: int = 1,
+    bidirectional: bool = False,
+    forget_bias: float = 1.0,
+    gate_bias: str | Mapping[str, float] | None = None,
+    longest: int | None = None,
+    pooling: str = "last",
+    dropout: float = 0.0,
+    input_dropout: float = 0.0,
+    recurrent_dropout: float = 0.0,
+    input_noise: float = 0.0,
+    output_bias: Any = 0.0,
+    tokens: Sequence[Any] | None = None,
+    dtype: Any = "float64",
+    **cell_options: Any,
+) -> Network:
+    """Build the network of an estimator; its parameters are still zero.
+
+    Parameters
+    ----------
+    cell : {"rnn", "lstm", "gru"}
+        The recurrent cell.
+    n_inputs : int
+        I, the number of numeric features of a step; may be 0 beside `tokens`.
+    output : Output
+        The output object; its width is the head's K.
+    per_step : bool
+        Whether scores are wanted for every step; otherwise the sequence is pooled.
+    hidden_size, n_layers, bidirectional
+        H, L, and whether every layer also runs in reverse (D = 2).
+    forget_bias : float, default=1.0
+        Initial bias of the LSTM's forget gate.
+    gate_bias : "chrono" or mapping of gate name to float, default=None
+        Initial gate biases in place of the default; "chrono" needs `longest`.
+    longest : int, default=None
+        Number of steps of the longest training sequence, for ``gate_bias="chrono"``.
+    pooling : {"last", "mean", "max", "attention"}, default="last"
+        How a sequence becomes one row when not `per_step`.
+    dropout : float, default=0.0
+        Rate between recurrent layers and before the head.
+    input_dropout : float, default=0.0
+        Rate at which the features of a step, embedded tokens included, become 0 while training.
+    recurrent_dropout : float, default=0.0
+        Rate on the recurrent connections, one mask per sequence, layer and direction.
+    input_noise : float, default=0.0
+        Standard deviation of Gaussian noise added to numeric features while training.
+    output_bias : float or array of shape (K,), default=0.0
+        Initial bias of the head.
+    tokens : sequence of Embedding or CharacterEncoder, default=None
+        How the integer columns of a step are embedded; None means numeric input only.
+    dtype : dtype, default="float64"
+        float32 or float64.
+    **cell_options : dict
+        The options of the cell by name, as `rnnkit.cells.make_spec` takes them.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    TypeError
+        If a cell option is unknown.
+    ValueError
+        If an option is out of range or does not fit the cell.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.network import SoftmaxCrossEntropy, build_network
+    >>> network = build_network("gru", 3, SoftmaxCrossEntropy(2), per_step=False, hidden_size=4)
+    >>> network.initialize(np.random.RandomState(0))
+    >>> list(network.parameters)[:3]
+    ['rnn.weight_ih_l0', 'rnn.weight_hh_l0', 'rnn.bias_l0']
+    >>> network.parameters["head.weight"].shape
+    (2, 4)
+    """
+    if tokens is None and n_inputs < 1:
+        raise ValueError(f"n_inputs must be at least 1 without tokens, got {n_inputs!r}")
+    if n_layers < 1:
+        raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
+    layers: list[Layer] = []
+    width = n_inputs
+    if tokens is not None:
+        features = TokenFeatures(tokens, n_inputs, input_noise)
+        layers.append(features)
+        width = features.width
+    elif input_noise:
+        layers.append(InputNoise(input_noise))
+    if input_dropout:
+        layers.append(Dropout(input_dropout))
+
+    for layer in range(n_layers):
+        is_last = layer == n_layers - 1
+        if dropout and layer > 0:
+            layers.append(Dropout(dropout))
+        spec = make_spec(cell, width, hidden_size, **cell_options)
+        recurrent = Recurrent(
+            both_directions(spec) if bidirectional else (spec,),
+            layer,
+            last_only=is_last and not per_step and pooling == "last",
+            recurrent_dropout=recurrent_dropout,
+            forget_bias=forget_bias,
+            gate_bias=gate_bias,
+            longest=longest,
+        )
+        layers.append(recurrent)
+        width = recurrent.width
+
+    if not per_step:
+        if pooling == "attention":
+            layers.append(AttentionPooling(width))
+        elif pooling in ("mean", "max"):
+            layers.append(Pooling(pooling))
+        elif pooling != "last":
+            raise ValueError(
+                f"pooling must be 'last', 'mean', 'max' or 'attention', got {pooling!r}"
+            )
+    if dropout:
+        layers.append(Dropout(dropout))
+    layers.append(Dense(width, output.width, output_bias))
+    return Network(layers, output, dtype)

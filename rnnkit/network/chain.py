@@ -1,0 +1,192 @@
+"""A chain of layers bound to a backend: forward, back again, and the states they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rnnkit.backends.interface import Array, PackedPlan
+from rnnkit.network.layers import Binding, Call, Layer, Operation, State
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """Layers bound to a backend, each fed with what the one before it gives.
+
+    Never shared between threads.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        In the order they are applied.
+    binding : Binding
+        What they are bound to; `input_gradient` asks for the gradient by the input of the first.
+    stepwise : bool, default=False
+        Whether the rows of one sequence come one at a time, by `step`; nothing runs back then.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+    operations : list of Operation
+        One for each layer.
+    """
+
+    def __init__(
+        self, layers: Sequence[Layer], binding: Binding, *, stepwise: bool = False
+    ) -> None:
+        self.layers = tuple(layers)
+        self.operations: list[Operation] = []
+        first_with_gradient = 0 if binding.input_gradient else len(self.layers)
+        after_parameters = replace(binding, input_gradient=True)
+        for position, layer in enumerate(self.layers):
+            bound_to = after_parameters if first_with_gradient < position else binding
+            self.operations.append(layer.bind_steps(bound_to) if stepwise else layer.bind(bound_to))
+            if layer.parameter_shapes():
+                first_with_gradient = min(first_with_gradient, position)
+        self._forward = [operation.forward for operation in self.operations]
+        self._backward = [
+            operation.backward for operation in reversed(self.operations[first_with_gradient:])
+        ]
+        self._stateful: list[Any] = [
+            operation for layer, operation in zip(self.layers, self.operations) if layer.states
+        ]
+        self._training = binding.training
+        self._call = Call()
+
+    def forward(
+        self,
+        plan: PackedPlan,
+        x: Any,
+        noise: np.random.Generator | None = None,
+        states: Sequence[State | None] | None = None,
+    ) -> Array:
+        """Run all layers over a minibatch.
+
+        Parameters
+        ----------
+        plan : PackedPlan
+            How the sequences lie in the packed rows.
+        x : array of shape (P, I), or what else the first layer takes
+            On the backend.
+        noise : numpy.random.Generator, default=None
+            Where noise and masks are drawn from while training; None: nothing is drawn.
+        states : sequence of State or None, default=None
+            Where each layer that has `states` begins; None means zeros.
+
+        Returns
+        -------
+        array of shape (P, ·) or (B, ·)
+            Valid until the next call.
+        """
+        call = self._call
+        call.plan = plan
+        call.noise = noise
+        call.training = self._training
+        if states is None:
+            for operation in self._stateful:
+                operation.state = None
+        else:
+            self.states = states
+        for forward in self._forward:
+            x = forward(x, call)
+        return x
+
+    def forward_to(
+        self, position: int, plan: PackedPlan, x: Any, *, training: bool = False
+    ) -> Operation:
+        """Run the layers up to and including one, from zeros and without noise.
+
+        Parameters
+        ----------
+        position : int
+            Which layer is the last that runs.
+        plan, x
+            As in `forward`.
+        training : bool, default=False
+            Whether that layer keeps what its gradients and gates need.
+
+        Returns
+        -------
+        Operation
+            Of that layer.
+        """
+        call = self._call
+        call.plan, call.noise = plan, None
+        for operation in self._stateful:
+            operation.state = None
+        for place in range(position + 1):
+            call.training = training and place == position
+            x = self.operations[place].forward(x, call)
+        return self.operations[position]
+
+    def start_steps(self, plan: PackedPlan) -> None:
+        """Make ready for `step`: what is carried becomes zeros; plan is that of one step."""
+        call = self._call
+        call.plan, call.noise, call.training = plan, None, False
+        for operation in self._stateful:
+            operation.state = None
+
+    def step(self, x: Any) -> Array:
+        """Take a step, from where the last one ended; return the row (1, ·) of the last layer."""
+        call = self._call
+        for forward in self._forward:
+            x = forward(x, call)
+        return x
+
+    def backward(
+        self, dy: Array | None, dstates: Sequence[State | None] | None = None
+    ) -> Array | None:
+        """Run back through the last forward call, once; add to the gradients.
+
+        Parameters
+        ----------
+        dy : array of the shape that `forward` returned, or None
+            Gradient by what it returned; a recurrent layer at the end takes None for zeros.
+        dstates : sequence of State or None, default=None
+            Gradient by `states`; None means zeros, and is all that a pooling takes.
+
+        Returns
+        -------
+        array of shape (P, I) or None
+            Gradient by the input, if it is wanted.
+
+        Raises
+        ------
+        ValueError
+            If there is a gradient for a state that nothing is learned through.
+        """
+        if dstates is not None:
+            for operation, dstate in zip(self._stateful, dstates, strict=True):
+                if dstate is None:
+                    continue
+                if not hasattr(operation, "end_gradient"):
+                    raise ValueError("a pooling takes no gradient by what it has gathered")
+                operation.end_gradient = dstate
+        for backward in self._backward:
+            dy = backward(dy)
+        return dy
+
+    @property
+    def states(self) -> list[State]:
+        """What each layer with `states` carries after the last call, copied; may be set."""
+        return [
+            tuple(None if array is None else array.copy() for array in operation.state)
+            for operation in self._stateful
+        ]
+
+    @states.setter
+    def states(self, states: Sequence[State | None]) -> None:
+        for operation, state in zip(self._stateful, states, strict=True):
+            operation.state = state
+
+    @property
+    def state_gradients(self) -> list[State | None]:
+        """The gradient by what each layer with `states` began with, of the last `backward`.
+
+        None for a pooling. The arrays are valid until the next call.
+        """
+        return [getattr(operation, "start_gradient", None) for operation in self._stateful]

@@ -1,0 +1,216 @@
+"""Outputs for labels: one of K classes, or K yes-or-no labels at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnnkit.backends.interface import Array, Scalar
+from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext
+
+__all__ = ["Bernoulli", "SoftmaxCrossEntropy", "check_class_indices"]
+
+
+def check_class_indices(targets: np.ndarray, n_classes: int, spoken_name: str) -> None:
+    """Raise ValueError unless targets (n,) are integers in [0, K)."""
+    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        raise ValueError(
+            f"{spoken_name} needs one class index for every target, got an array of shape "
+            f"{targets.shape} and dtype {targets.dtype}"
+        )
+    wrong = (targets < 0) | (targets >= n_classes)
+    if wrong.any():
+        raise ValueError(
+            f"{spoken_name} needs class indices from 0 to {n_classes - 1}, got {targets[wrong][0]}"
+        )
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Output):
+    """One of K classes; targets are class indices (intp), the loss is in nats.
+
+    Parameters
+    ----------
+    n_classes : int
+        K.
+    label_smoothing : float, default=0.0
+        Share s of the target distribution that is spread over all classes, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        If `label_smoothing` is out of range.
+
+    Notes
+    -----
+    ``loss = -sum_k t_k log softmax(scores)_k`` with ``t = (1 - s) onehot + s / K``.
+    """
+
+    spoken_name: ClassVar[str] = "a classifier of one label"
+
+    n_classes: int
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
+
+    @property
+    def width(self) -> int:
+        """K, the number of raw scores in a row."""
+        return self.n_classes
+
+    def loss(
+        self, scores: Array, targets: Array, weights: Array | None, context: OutputContext
+    ) -> tuple[Scalar, Array]:
+        """Return the weighted sum of the losses and its gradient by the raw scores."""
+        return context.backend.softmax_cross_entropy(scores, targets, weights, self.label_smoothing)
+
+    def decision(self, scores: Array, context: OutputContext) -> Array:
+        """Return the index of the largest score in each row."""
+        return scores.argmax(axis=1)
+
+    def probabilities(self, scores: Array, context: OutputContext) -> Array:
+        """Return the softmax of each row."""
+        return context.backend.softmax(scores)
+
+    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Raise ValueError unless the targets are class indices (n,)."""
+        check_class_indices(targets, self.n_classes, self.spoken_name)
+
+    def class_weights(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
+        """Return the weight of each target's class.
+
+        "balanced" weighs a class by ``n / (classes among the targets × targets of the class)``,
+        as scikit-learn does.
+        """
+        if class_weight is None:
+            return None
+        if not isinstance(class_weight, str):
+            by_class = np.asarray(class_weight, np.float64)
+            if by_class.shape != (self.n_classes,):
+                raise ValueError(
+                    f"class_weight must have a weight for each of {self.n_classes} classes, "
+                    f"got shape {by_class.shape}"
+                )
+        elif class_weight == "balanced":
+            counts = np.bincount(targets, minlength=self.n_classes).astype(np.float64)
+            present = counts > 0
+            by_class = np.ones(self.n_classes)
+            by_class[present] = counts.sum() / (np.count_nonzero(present) * counts[present])
+        else:
+            raise ValueError(
+                "class_weight must be None, 'balanced' or a weight for each class, "
+                f"got {class_weight!r}"
+            )
+        return by_class.take(targets)
+
+    def with_smoothing(self, label_smoothing: float) -> SoftmaxCrossEntropy:
+        """Return the output with another `label_smoothing`."""
+        return replace(self, label_smoothing=label_smoothing)
+
+
+@dataclass(frozen=True)
+class Bernoulli(ElementwiseOutput):
+    """K yes-or-no labels at once; targets are 0 and 1, the loss is in nats, summed over k.
+
+    Parameters
+    ----------
+    n_outputs : int
+        K.
+    label_smoothing : float, default=0.0
+        Share s of every label's target that is spread over no and yes, in [0, 1).
+    answer_weights : tuple of K pairs of float, default=None
+        For each label the weights of the answers no and yes in the loss; None means ones.
+
+    Raises
+    ------
+    ValueError
+        If `label_smoothing` is out of range.
+
+    Notes
+    -----
+    ``log(1 + exp(score)) - t score`` with ``t = (1 - s) y + s / 2``; the probability of yes is
+    ``1 / (1 + exp(-score))``.
+    """
+
+    spoken_name: ClassVar[str] = "a classifier of several labels at once"
+
+    label_smoothing: float = 0.0
+    answer_weights: tuple[tuple[float, float], ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
+
+    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+        """Return the loss (·, K) of each entry and its derivative by the score, both new."""
+        answers = targets
+        if self.label_smoothing:
+            targets = (1.0 - self.label_smoothing) * targets + 0.5 * self.label_smoothing
+        losses = xp.logaddexp(scores, xp.zeros_like(scores)) - targets * scores
+        slopes = _sigmoid(scores, xp) - targets
+        if self.answer_weights is not None:
+            no, yes = xp.asarray(self.answer_weights, dtype=scores.dtype).T
+            weights = xp.where(answers > 0, yes, no)
+            losses *= weights
+            slopes *= weights
+        return losses, slopes
+
+    def decision(self, scores: Array, context: OutputContext) -> Array:
+        """Return 0 or 1 for every label."""
+        return (scores > 0).astype(scores.dtype)
+
+    def probabilities(self, scores: Array, context: OutputContext) -> Array:
+        """Return the probability of yes for every label."""
+        return _sigmoid(scores, context.backend.xp)
+
+    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Raise ValueError unless the targets are 0 and 1, (n, K)."""
+        super().check(targets)
+        wrong = (targets != 0) & (targets != 1)
+        if wrong.any():
+            raise ValueError(f"{self.spoken_name} needs y of 0 and 1, got {targets[wrong][0]:.6g}")
+
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the logarithm of how often each label is yes to no.
+
+        One half is added to both counts, so that a label that is never or always there has odds.
+        """
+        total = float(len(targets)) if weights is None else float(weights.sum())
+        yes = np.average(targets, axis=0, weights=weights) * total
+        odds = (yes + 0.5) / (total - yes + 0.5)
+        if self.answer_weights is not None:
+            weight_of_no, weight_of_yes = np.array(self.answer_weights).T
+            odds *= np.maximum(weight_of_yes, 1e-300) / np.maximum(weight_of_no, 1e-300)
+        return np.asarray(np.log(odds))
+
+    def weighed(self, class_weight: Any, targets: np.ndarray) -> Bernoulli:
+        """Return the output with `answer_weights`.
+
+        Parameters
+        ----------
+        class_weight : "balanced" or ndarray of shape (2,)
+            "balanced": no and yes of every label count alike, each answer with
+            ``n / (2 × targets that give it)``. An array: the weights of no and yes.
+        targets : ndarray of shape (n, K)
+            Encoded targets of the training data.
+        """
+        if isinstance(class_weight, str):
+            counts = np.stack([(targets == 0).sum(axis=0), (targets != 0).sum(axis=0)], axis=1)
+            pairs = np.where(counts > 0, len(targets) / (2.0 * np.maximum(counts, 1)), 1.0)
+        else:
+            pairs = np.tile(np.asarray(class_weight, np.float64), (self.n_outputs, 1))
+        return replace(self, answer_weights=tuple(map(tuple, pairs.tolist())))
+
+    def with_smoothing(self, label_smoothing: float) -> Bernoulli:
+        """Return the output with another `label_smoothing`."""
+        return replace(self, label_smoothing=label_smoothing)
+
+
+def _sigmoid(scores: Array, xp: Any) -> Array:
+    """Return ``1 / (1 + exp(-scores))`` without overflow."""
+    e = xp.exp(-xp.abs(scores))
+    return xp.where(scores >= 0, xp.ones_like(e), e) / (1.0 + e)

@@ -1,0 +1,217 @@
+"""What every output object has in common: raw scores in; loss, decisions and probabilities out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnnkit.backends.interface import Array, Backend, PackedPlan, Scalar
+
+__all__ = ["ElementwiseOutput", "Output", "OutputContext"]
+
+
+@dataclass(slots=True)
+class OutputContext:
+    """Where and about what an output object computes.
+
+    Parameters
+    ----------
+    backend : Backend
+        What computes.
+    plan : PackedPlan
+        How the sequences of the minibatch lie in the packed rows.
+    parameters : mapping of str to array, default={}
+        Every parameter of the network by its full name, on the backend.
+    gradients : mapping of str to array, default={}
+        The gradient of each, to which `Output.loss` adds; empty where nothing is trained.
+    """
+
+    backend: Backend
+    plan: PackedPlan
+    parameters: Mapping[str, Array] = field(default_factory=dict)
+    gradients: Mapping[str, Array] = field(default_factory=dict)
+
+
+class Output(ABC):
+    """The last part of a network: raw scores in, loss, predictions and probabilities out.
+
+    Score rows are the P packed rows of a minibatch when the network answers for every step,
+    its B sequences (in packed order) when it answers for every sequence. An output object is
+    plain data: it pickles, compares by value and holds no arrays of a fit; what it learns lives
+    in the network's parameters under the names of `parameter_shapes`.
+
+    Attributes
+    ----------
+    spoken_name : str
+        What a message calls it: the option that chose it, as a user writes it.
+    targets_per_sequence : bool
+        Whether targets are given one per sequence although scores come one per step (CTC).
+    weights_per_sequence : bool
+        Whether weights are given one per sequence although scores come one per step (CRF, CTC).
+        The trainer divides the loss by the sum of the weights.
+    whole_sequences : bool
+        Whether the loss needs all steps of a sequence at once, so that truncated
+        backpropagation is impossible (CRF, CTC).
+    on_host : bool
+        Whether the loss is computed on the host whatever the backend (CRF, CTC).
+    """
+
+    spoken_name: ClassVar[str]
+    targets_per_sequence: ClassVar[bool] = False
+    weights_per_sequence: ClassVar[bool] = False
+    whole_sequences: ClassVar[bool] = False
+    on_host: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """K, the number of raw scores in a row."""
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the full names (as "crf.transitions") and shapes of its own parameters."""
+        return {}
+
+    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
+        """Fill its own parameters; `rng` is a numpy RandomState."""
+        return None
+
+    @abstractmethod
+    def loss(
+        self, scores: Array, targets: Any, weights: Array | None, context: OutputContext
+    ) -> tuple[Scalar, Array]:
+        """Return the weighted sum of the losses and its gradient by the raw scores.
+
+        Parameters
+        ----------
+        scores : array of shape (P, K) or (B, K)
+            The raw scores.
+        targets, weights : array of shape (P, ...) or (B, ...)
+            Arranged like the score rows, or like the plan's sequences (see the attributes);
+            weights None means ones.
+        context : OutputContext
+            The gradient of its own parameters is added to `context.gradients`.
+
+        Returns
+        -------
+        loss : Scalar
+        dscores : array of the shape of `scores`
+        """
+
+    @abstractmethod
+    def decision(self, scores: Array, context: OutputContext) -> Array:
+        """Return predictions, one per score row (class indices, or values)."""
+
+    def probabilities(self, scores: Array, context: OutputContext) -> Array:
+        """Return probabilities (P, K) or (B, K); AttributeError where there are none."""
+        raise AttributeError(f"{type(self).__name__} has no probabilities")
+
+    @abstractmethod
+    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Raise ValueError, in one sentence, if encoded targets are none for this output.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, ...)
+            Encoded targets, on the host.
+        lengths : ndarray of shape (n,), intp, default=None
+            Steps of each sequence, for targets that must fit into them (CTC).
+        """
+
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the raw scores that a network begins from, before it has learned anything.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, ...)
+            Encoded targets of the training data, on the host.
+        weights : ndarray of shape (n,), default=None
+            Weight of each target; None means ones.
+
+        Returns
+        -------
+        ndarray of shape (K,), float64
+        """
+        return np.zeros(self.width)
+
+    def class_weights(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
+        """Return the weight of each target that follows from the weights of its class.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, ...)
+            Encoded targets of the training data, on the host.
+        class_weight : None, "balanced" or ndarray of shape (K,)
+            None: no weights. "balanced": every class of the targets counts alike.
+            An array: the weight of each class, by its index.
+
+        Returns
+        -------
+        ndarray of shape (n,), float64; or None, which means ones
+
+        Raises
+        ------
+        ValueError
+            If weights are given and the output has no classes that exclude each other.
+        """
+        if class_weight is not None:
+            raise ValueError(f"{self.spoken_name} takes no class_weight, got {class_weight!r}")
+        return None
+
+    def with_smoothing(self, label_smoothing: float) -> Output:
+        """Return the output whose targets are spread over all classes by this share.
+
+        Raises
+        ------
+        ValueError
+            If the share is not 0 and the output does not smooth.
+        """
+        if label_smoothing:
+            raise ValueError(
+                f"{self.spoken_name} takes no label_smoothing, got {label_smoothing!r}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class ElementwiseOutput(Output):
+    """Base of the outputs that compare scores (·, K) with targets (·, K) entry by entry."""
+
+    n_outputs: int
+
+    @property
+    def width(self) -> int:
+        """K, the number of raw scores in a row."""
+        return self.n_outputs
+
+    def loss(
+        self, scores: Array, targets: Array, weights: Array | None, context: OutputContext
+    ) -> tuple[Scalar, Array]:
+        """Return the weighted sum of the losses and its gradient by the raw scores."""
+        backend = context.backend
+        losses, slopes = self.compare(scores, targets, backend.xp)
+        if weights is not None:
+            losses *= weights[:, None]
+            slopes *= weights[:, None]
+        return backend.scalar(losses.sum()), slopes
+
+    @abstractmethod
+    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+        """Return the loss (·, K) of each entry and its derivative by the score, both new."""
+
+    def decision(self, scores: Array, context: OutputContext) -> Array:
+        """Return the predicted values."""
+        return scores
+
+    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Raise ValueError unless the targets are finite numbers (n, K)."""
+        if targets.ndim != 2 or targets.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"{self.spoken_name} needs y of shape (n, {self.n_outputs}), got {targets.shape}"
+            )
+        if not np.isfinite(targets).all():
+            wrong = targets[~np.isfinite(targets)][0]
+            raise ValueError(f"{self.spoken_name} needs y of finite numbers, got {wrong}")

@@ -1,0 +1,346 @@
+"""Recurrent layers: one direction or both, over whole sequences or step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rnnkit.backends.interface import Array, StreamOperation
+from rnnkit.cells import LayerSpec, weight_name
+from rnnkit.network.dropout import check_rate, dropout_mask
+from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
+from rnnkit.network.layers import Binding, Call, Layer, RowBuffer, Rows, State
+
+__all__ = ["Recurrent", "RecurrentLayerOperation", "StepwiseOperation", "both_directions"]
+
+
+def both_directions(spec: LayerSpec) -> tuple[LayerSpec, LayerSpec]:
+    """Return the specs of a layer that also runs in the direction opposite to the spec's."""
+    return spec, replace(spec, reverse=not spec.reverse)
+
+
+class Recurrent(Layer):
+    """One recurrent layer, in one direction or in both.
+
+    Its state has two arrays (B, H), h and c, for each direction; c is None but for lstm.
+
+    Parameters
+    ----------
+    specs : sequence of LayerSpec
+        The layer in each of its directions, of equal cell and widths; their outputs are
+        concatenated. See `both_directions`.
+    layer : int
+        Number of the layer, for the names of its parameters.
+    last_only : bool, default=False
+        Give the states (B, D·H) after each direction's last step, not those of all steps.
+    recurrent_dropout : float, default=0.0
+        Rate on the state before the recurrent product; one mask per sequence and direction.
+    forget_bias : float, default=1.0
+        Initial bias of the LSTM's forget gate.
+    gate_bias : "chrono" or mapping of gate name to float, default=None
+        Initial gate biases in place of the default.
+    longest : int, default=None
+        Number of steps of the longest sequence, for ``gate_bias="chrono"``.
+    prefix : str, default="rnn"
+        First part of the parameters' names.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range or does not fit the cell.
+    """
+
+    rows_in = Rows.STEPS
+
+    def __init__(
+        self,
+        specs: Sequence[LayerSpec],
+        layer: int = 0,
+        *,
+        last_only: bool = False,
+        recurrent_dropout: float = 0.0,
+        forget_bias: float = 1.0,
+        gate_bias: str | Mapping[str, float] | None = None,
+        longest: int | None = None,
+        prefix: str = "rnn",
+    ) -> None:
+        spec = specs[0]
+        check_rate("recurrent_dropout", recurrent_dropout)
+        check_rate("zoneout", spec.zoneout)
+        if recurrent_dropout and spec.precision == "bf16":
+            raise ValueError("recurrent_dropout must be 0 with precision='bf16'")
+        _check_gate_bias(spec, gate_bias, longest)
+        self.specs = tuple(specs)
+        self.last_only = last_only
+        self.rows_out = Rows.SEQUENCES if last_only else Rows.STEPS
+        self.states = ("h", "c", "h_reverse", "c_reverse")[: 2 * len(self.specs)]
+        self.recurrent_dropout = recurrent_dropout
+        self.forget_bias = forget_bias
+        self.gate_bias = gate_bias
+        self.longest = longest
+        self._names = tuple(
+            {
+                name: f"{prefix}.{weight_name(name, layer, spec.reverse)}"
+                for name in spec.parameter_shapes()
+            }
+            for spec in self.specs
+        )
+
+    @property
+    def width(self) -> int:
+        """D·H, the width of its output."""
+        return len(self.specs) * self.specs[0].hidden_size
+
+    def names(self, direction: int) -> dict[str, str]:
+        """Map the spec's parameter names of a direction to the full names."""
+        return self._names[direction]
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the full name and shape of each parameter, in storage order."""
+        return {
+            names[name]: shape
+            for names, spec in zip(self._names, self.specs)
+            for name, shape in spec.parameter_shapes().items()
+        }
+
+    def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
+        """Draw W from Glorot's uniform and U orthogonal, gate by gate; set the gate biases."""
+        for direction, spec in enumerate(self.specs):
+            weights = {short: parameters[full] for short, full in self.names(direction).items()}
+            _initialize_direction(self, spec, weights, rng)
+
+    def bind(self, binding: Binding) -> RecurrentLayerOperation:
+        """Return the layer's operation."""
+        return RecurrentLayerOperation(self, binding)
+
+    def bind_steps(self, binding: Binding) -> StepwiseOperation:
+        """Return the layer's operation for one sequence step by step; one direction only."""
+        weights = {short: binding.parameters[full] for short, full in self.names(0).items()}
+        return StepwiseOperation(
+            binding.backend.recurrent_stream(self.specs[0], binding.dtype, weights)
+        )
+
+
+def _check_gate_bias(spec: LayerSpec, gate_bias: Any, longest: int | None) -> None:
+    if gate_bias is None:
+        return
+    if isinstance(gate_bias, str):
+        if gate_bias != "chrono":
+            raise ValueError(
+                f"gate_bias must be None, 'chrono' or a mapping of gate to value, got {gate_bias!r}"
+            )
+        if spec.cell == "rnn":
+            raise ValueError("gate_bias='chrono' needs a cell with gates, lstm or gru, got 'rnn'")
+        if longest is None:
+            raise ValueError("gate_bias='chrono' needs longest, the steps of the longest sequence")
+        return
+    for gate in gate_bias:
+        if gate not in spec.gates:
+            raise ValueError(
+                f"gate_bias names the gate {gate!r}; the {spec.cell} cell has "
+                f"{', '.join(spec.gates)}"
+            )
+
+
+def _initialize_direction(
+    layer: Recurrent, spec: LayerSpec, weights: dict[str, np.ndarray], rng: Any
+) -> None:
+    h = spec.hidden_size
+    for block in range(len(spec.gates)):
+        rows = slice(block * h, (block + 1) * h)
+        weights["weight_ih"][rows] = glorot_uniform((h, spec.n_inputs), rng)
+        weights["weight_hh"][rows] = orthogonal(h, rng)
+    for name, array in weights.items():
+        if name not in ("weight_ih", "weight_hh"):
+            array[...] = 1.0 if name in ("norm_ih", "norm_hh", "norm_c") else 0.0
+    biases = gate_biases(spec, layer.forget_bias, layer.gate_bias, layer.longest, rng)
+    for gate, value in biases.items():
+        block = spec.gates.index(gate)
+        weights["bias"][block * h : (block + 1) * h] = value
+
+
+class _Direction:
+    """One direction of a recurrent layer: the backend's operation with its weights."""
+
+    def __init__(self, layer: Recurrent, direction: int, binding: Binding) -> None:
+        names = layer.names(direction)
+        gradients = binding.gradients
+        self.spec = layer.specs[direction]
+        self.operation = binding.backend.recurrent(self.spec, binding.dtype)
+        self.weights = {short: binding.parameters[full] for short, full in names.items()}
+        self.gradients = {short: gradients[full] for short, full in names.items() if gradients}
+        self._dropout = layer.recurrent_dropout
+        self._dtype = binding.dtype
+        self._backend = binding.backend
+
+    def masks(self, call: Call) -> dict[str, Any]:
+        """Draw the masks of a training call; without noise zoneout takes its expected value."""
+        masks: dict[str, Any] = {}
+        plan, spec = call.plan, self.spec
+        if self._dropout and call.noise is not None:
+            shape = (plan.n_sequences, spec.hidden_size)
+            masks["recurrent_mask"] = dropout_mask(
+                call.noise, shape, self._dropout, self._dtype, self._backend
+            )
+        if spec.zoneout:
+            shape = (plan.n_rows, spec.hidden_size)
+            h_mask = self._zoneout_mask(shape, call)
+            c_mask = self._zoneout_mask(shape, call) if spec.has_cell_state else None
+            masks["zoneout_masks"] = (h_mask, c_mask)
+        return masks
+
+    def _zoneout_mask(self, shape: tuple[int, int], call: Call) -> Array:
+        noise, rate = call.noise, self.spec.zoneout
+        if noise is None:
+            return self._backend.xp.full(shape, rate, self._dtype)
+
+        def draw() -> np.ndarray:
+            mask: np.ndarray = noise.random(shape, dtype=np.float32) < rate
+            return mask.astype(self._dtype)
+
+        return self._backend.from_host(draw)
+
+
+class RecurrentLayerOperation:
+    """All directions of a layer; see `rnnkit.network.layers.StatefulOperation`.
+
+    Attributes
+    ----------
+    state : State or None
+        The states h and c (B, H) of each direction.
+    end_gradient, start_gradient : State or None
+        The gradients by the states that the last forward call ended with and began with.
+    """
+
+    def __init__(self, layer: Recurrent, binding: Binding) -> None:
+        self.directions = [
+            _Direction(layer, direction, binding) for direction in range(len(layer.specs))
+        ]
+        self.state: State | None = None
+        self.end_gradient: State | None = None
+        self.start_gradient: State | None = None
+        self._no_state: State = (None,) * len(layer.states)
+        self._last_only = layer.last_only
+        self._both = len(layer.specs) > 1
+        self._draws_masks = bool(layer.recurrent_dropout or layer.specs[0].zoneout)
+        self._input_gradient = binding.input_gradient
+        self._hidden_size = layer.specs[0].hidden_size
+        self._steps: Sequence[Array] = ()
+        self._last: Sequence[Array] = ()
+        self._joined = RowBuffer(layer.width, binding.dtype, binding.backend)
+        self._joined_dx = RowBuffer(layer.specs[0].n_inputs, binding.dtype, binding.backend)
+
+    def forward(self, x: Array, call: Call) -> Array:
+        begin = self.state or self._no_state
+        masks: dict[str, Any] = {}
+        results = []
+        training = call.training
+        for number, direction in enumerate(self.directions):
+            if self._draws_masks and training:
+                masks = direction.masks(call)
+            results.append(
+                direction.operation.forward(
+                    call.plan,
+                    x,
+                    direction.weights,
+                    begin[2 * number],
+                    begin[2 * number + 1],
+                    training=training,
+                    **masks,
+                )
+            )
+        self._steps, self._last, _ = zip(*results)
+        self.state = results[0][1:]
+        if self._both:
+            self.state += results[1][1:]
+        return self._join(self._last if self._last_only else self._steps)
+
+    @property
+    def y(self) -> Array:
+        """The states (P, D·H) after each step of the last forward call."""
+        return self._join(self._steps)
+
+    @property
+    def last(self) -> Array:
+        """The states (B, D·H) after each direction's last step of the last forward call."""
+        return self._join(self._last)
+
+    def gates(self) -> dict[str, Array]:
+        """Return the activations (P, D·H) of every gate of the last training forward call."""
+        return {
+            gate: self._join([d.operation.gate(gate) for d in self.directions]).copy()
+            for gate in self.directions[0].spec.gates
+        }
+
+    def backward(self, dy: Array | None) -> Array | None:
+        """Run back through all directions; dy None means zeros."""
+        h = self._hidden_size
+        end, self.end_gradient = self.end_gradient or self._no_state, None
+        start: State = ()
+        dx = None
+        for number, direction in enumerate(self.directions):
+            part, dh_n = dy, end[2 * number]
+            if self._both and dy is not None:
+                part = dy[:, number * h : (number + 1) * h].copy()
+            if self._last_only and part is not None:
+                dh_n, part = part if dh_n is None else part + dh_n, None
+            dpart, dh0, dc0 = direction.operation.backward(
+                part,
+                direction.gradients,
+                dh_n,
+                end[2 * number + 1],
+                input_gradient=self._input_gradient,
+            )
+            start += (dh0, dc0)
+            if self._input_gradient:
+                dx = dpart if dx is None else self._add(dx, dpart)
+        self.start_gradient = start
+        return dx
+
+    def _join(self, parts: Sequence[Array]) -> Array:
+        if not self._both:
+            return parts[0]
+        h = self._hidden_size
+        joined = self._joined.rows(len(parts[0]))
+        for number, part in enumerate(parts):
+            joined[:, number * h : (number + 1) * h] = part
+        return joined
+
+    def _add(self, a: Array, b: Array) -> Array:
+        total = self._joined_dx.rows(len(a))
+        total[...] = a
+        total += b
+        return total
+
+
+class StepwiseOperation:
+    """A recurrent layer over one sequence, step by step; the backend holds the state.
+
+    Attributes
+    ----------
+    step : callable
+        Takes the numbers (I,) or (1, I) of a step and returns the state h (1, H).
+    """
+
+    def __init__(self, operation: StreamOperation) -> None:
+        self._operation = operation
+        self.step = operation.step
+
+    def forward(self, x: Array, call: Call) -> Array:
+        return self.step(x)
+
+    def backward(self, dy: Array) -> Array | None:
+        """Raise TypeError: steps are taken forward alone."""
+        raise TypeError("a network that is fed step by step has no backward pass")
+
+    @property
+    def state(self) -> State:
+        """The states h and c, (1, H); c for lstm only."""
+        return self._operation.state
+
+    @state.setter
+    def state(self, state: State | None) -> None:
+        self._operation.state = state

@@ -1,0 +1,187 @@
+"""The epoch loop: minibatches, one update after the other."""
+
+from __future__ import annotations
+
+import math
+from itertools import chain, repeat
+
+import numpy as np
+
+from rnnkit.backends.interface import Backend, Repeated, Scalar
+from rnnkit.sequences import Batch, batch_of, minibatches
+from rnnkit.training.communicator import Communicator
+from rnnkit.training.data import TrainingData
+from rnnkit.training.objective import Objective
+from rnnkit.training.state import Run
+from rnnkit.training.updater import Updater
+from rnnkit.training.watch import Ending, NotFiniteError, Watch
+
+__all__ = ["EpochLoop"]
+
+
+class EpochLoop:
+    """Epochs of minibatches over the data of one call of fit.
+
+    Parameters
+    ----------
+    run : Run
+        Changed in place.
+    communicator : Communicator
+    data : TrainingData
+        The sequences of this rank.
+    objective : Objective
+        Of these data.
+    updater : Updater
+    learning_rate_init, batch_size, shuffle, bptt_steps
+        As in `Trainer`.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        communicator: Communicator,
+        data: TrainingData,
+        objective: Objective,
+        updater: Updater,
+        *,
+        learning_rate_init: float,
+        batch_size: int,
+        shuffle: bool,
+        bptt_steps: int | None,
+    ) -> None:
+        assert run.solver is not None
+        self._run = run
+        self._solver = run.solver
+        self._communicator = communicator
+        self._offsets = data.offsets
+        self._objective = objective
+        self._updater = updater
+        self._base_rate = learning_rate_init
+        self._batch_size = batch_size
+        self._shuffling = run.random_state if shuffle else None
+        self._bptt_steps = bptt_steps
+        self._n_sequences = int(communicator.total(data.n_sequences))
+        n_own = -(-data.n_sequences // batch_size)
+        self._n_batches = communicator.largest(n_own)
+        nothing = batch_of(data.offsets, np.empty(0, np.intp))
+        self._missing_batches = [nothing] * (self._n_batches - n_own)
+
+    def train(self, watch: Watch, n_epochs: int, schedule_epochs: int) -> Ending:
+        """Run epochs until something ends them; the schedule spans `schedule_epochs`."""
+        run, step = self._run, self._step_repeated()
+        for _ in range(n_epochs):
+            loss, rate = self._epoch(step, schedule_epochs)
+            stalled, ending = watch.end_epoch(loss, rate, self._n_sequences)
+            run.schedule.epoch_end(run.n_seen)
+            if ending is not None:
+                return ending
+            if stalled:
+                if run.schedule.plateau(self._base_rate):
+                    return watch.stalled()
+                run.loss_progress.reset_patience()
+                run.score_progress.reset_patience()
+        return Ending(
+            "max_iter",
+            f"Maximum number of epochs ({n_epochs}) reached and the optimization has not "
+            "converged yet.",
+        )
+
+    def _epoch(self, step: Repeated, schedule_epochs: int) -> tuple[float, float]:
+        """Run one epoch; return its mean loss and the last learning rate."""
+        run = self._run
+        first = run.n_epochs * self._n_batches
+        n_steps = schedule_epochs * self._n_batches
+        updates = _Updates(run.bound.backend, run.n_epochs + 1)
+        rate = self._base_rate
+        own = minibatches(self._offsets, self._batch_size, self._shuffling)
+        for number, batch in enumerate(chain(own, self._missing_batches)):
+            rate = run.schedule.rate(first + number, n_steps, self._base_rate)
+            updates.batch = number + 1
+            if self._bptt_steps is None:
+                self._learn(step, batch, rate, updates)
+            else:
+                self._learn_windows(batch, self._bptt_steps, rate, updates)
+        return updates.mean_loss(), rate
+
+    def _learn(self, step: Repeated, batch: Batch, rate: float, updates: _Updates) -> None:
+        """Make the update of a whole minibatch."""
+        objective = self._objective
+        weight = self._communicator.total(objective.choose(batch))
+        if weight > 0:
+            self._updater.weight_sum = weight
+            self._solver.advance(rate)
+            loss, norm = step(objective.repeatable_plan)
+            updates.add(loss, norm, weight)
+        else:
+            objective.add(self._run.noise)  # which is drawn whether anything is learned or not
+
+    def _step_repeated(self) -> Repeated:
+        """Return `_step` as the backend repeats it, if the communicator can be repeated too.
+
+        It is handed from call to call: kept here, it would hold on to its memory in a circle.
+        """
+        if self._communicator.is_repeatable:
+            return self._run.bound.backend.repeated(self._step)
+        return lambda plan: self._step()
+
+    def _step(self) -> tuple[Scalar, Scalar]:
+        """Update by the whole gradient of the minibatch chosen."""
+        self._run.bound.flat_gradient.fill(0)
+        return self._updater.update(self._objective.add(self._run.noise))
+
+    def _learn_windows(self, batch: Batch, n_steps: int, rate: float, updates: _Updates) -> None:
+        """Make the updates of a minibatch's windows, as many as the longest of a rank has."""
+        gradient = self._run.bound.flat_gradient
+        own = self._objective.add_windows(batch, n_steps, self._run.noise)
+        n_own = -(-batch.plan.n_steps // n_steps)
+        n_missing = self._communicator.largest(n_own) - n_own
+        gradient.fill(0)
+        for loss, own_weight in chain(own, repeat((0.0, 0.0), n_missing)):
+            weight = self._communicator.total(own_weight)
+            if weight > 0:
+                self._updater.weight_sum = weight
+                self._solver.advance(rate)
+                loss, norm = self._updater.update(loss)
+                updates.add(loss, norm, weight)
+            gradient.fill(0)
+
+
+class _Updates:
+    """Losses and gradient norms of an epoch's updates.
+
+    Floats are checked as they come. What lies on a GPU is asked for once, at the epoch's end: the
+    weights are those of the epoch before, whichever update was the first that was not finite.
+    `batch` is the number of the minibatch whose updates are added, from 1.
+    """
+
+    def __init__(self, backend: Backend, epoch: int) -> None:
+        self._backend = backend
+        self._epoch = epoch
+        self.batch = 0
+        self._batches: list[int] = []
+        self._losses: list[Scalar] = []
+        self._norms: list[Scalar] = []
+        self._weight_sum = 0.0
+
+    def add(self, loss: Scalar, norm: Scalar, weight: float) -> None:
+        """Note an update's loss sum, gradient norm and sum of weights."""
+        self._batches.append(self.batch)
+        self._losses.append(loss)
+        self._norms.append(norm)
+        self._weight_sum += weight
+        if isinstance(norm, float) and isinstance(loss, float):
+            self._require_finite(self.batch, loss, norm)
+
+    def mean_loss(self) -> float:
+        """Return the mean loss of the epoch."""
+        figures = self._backend.to_floats(self._losses + self._norms)
+        losses, norms = figures[: len(self._losses)], figures[len(self._losses) :]
+        loss_sum = 0.0
+        for batch, loss, norm in zip(self._batches, losses, norms):
+            self._require_finite(batch, loss, norm)
+            loss_sum += loss
+        return loss_sum / self._weight_sum
+
+    def _require_finite(self, batch: int, loss: float, norm: float) -> None:
+        if not (math.isfinite(norm) and math.isfinite(loss)):
+            raise NotFiniteError(self._epoch, batch)
