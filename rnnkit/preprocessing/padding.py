@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -140,6 +140,8 @@ class Padder(TransformerMixin, BaseEstimator):
             raise TypeError(f"length must be an integer or None, got {self.length!r}")
         if self.length is not None and self.length < 1:
             raise ValueError(f"length must be at least 1, got {self.length!r}")
+        if isinstance(self.fill, bool) or not isinstance(self.fill, Real):
+            raise TypeError(f"fill must be a real number, got {self.fill!r}")
         for name, allowed in (("side", ("end", "start")), ("overlong", ("error", "cut"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")

@@ -336,10 +336,15 @@ class Sequences(FlatSequences):
         -------
         X : ndarray of shape (n, T, F)
         lengths : ndarray of shape (n,), intp
+
+        Raises
+        ------
+        ValueError
+            If the values' dtype cannot hold `fill`.
         """
         lengths = self.lengths
         n_steps = int(lengths.max(initial=0))
-        X = np.full((len(self), n_steps, self.n_features), fill, dtype=self.values.dtype)
+        X = np.full((len(self), n_steps, self.n_features), _as_dtype(fill, self.dtype))
         X[np.arange(n_steps) < lengths[:, None]] = self.values
         return X, lengths
 
@@ -351,6 +356,16 @@ class Sequences(FlatSequences):
             f"Sequences(n={len(self)}, steps={len(self.values)}, "
             f"n_features={self.n_features}, dtype={self.values.dtype})"
         )
+
+
+def _as_dtype(fill: float, dtype: np.dtype) -> np.ndarray:
+    """Return what fills padding, in the values' dtype; of integers exactly."""
+    number = convert_values(np.asarray(fill), "fill", dtype if dtype.kind == "f" else None)
+    with np.errstate(invalid="ignore"):
+        converted = number.astype(dtype)
+    if dtype.kind != "f" and converted != number:
+        raise ValueError(f"fill={fill!r} is no value of dtype {dtype}")
+    return converted
 
 
 def _index_array(key: Any) -> np.ndarray:
