@@ -1,4 +1,4 @@
-"""Build the compiled core: the C sources as a plain list, OpenMP where the compiler has it."""
+"""Build the compiled core: every C source of src/, OpenMP where the compiler has it."""
 
 import logging
 import os
@@ -12,17 +12,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 CORE = Path("rnnkit/_core")
-C_SOURCES = [
-    str(CORE / "src" / name)
-    for name in (
-        "isa_scalar.c",
-        "isa_avx2.c",
-        "isa_avx512.c",
-        "isa_avx512bf16.c",
-        "dispatch.c",
-        "parallel.c",
-    )
-]
+C_SOURCES = sorted(str(path) for path in (CORE / "src").glob("*.c"))
 C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src").glob(pattern)]
 # -ffp-contract=off keeps fused multiply-adds where they are written, so that every build of
 # one instruction set rounds alike; -g0 keeps a wheel small.
@@ -98,7 +88,9 @@ setup(
         [
             extension("threads", C_SOURCES),
             extension("memory"),
+            extension("parameters"),
             extension("recurrent"),
+            extension("step"),
             extension("heads"),
             extension("updates"),
         ],

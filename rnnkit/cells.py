@@ -223,6 +223,20 @@ class LayerSpec:
         return replace(self, precision="full", output_activation=output_activation) == usual
 
     @property
+    def options(self) -> dict[str, float]:
+        """The options of the equations as numbers, 0 where off, as a compiled cell takes them."""
+        return {
+            "peephole": self.peephole,
+            "coupled_gates": self.coupled_gates,
+            "reset_before": self.cell == "gru" and self.reset == "before",
+            "has_clip": self.cell_clip is not None,
+            "clip": self.cell_clip or 0.0,
+            "layer_norm": self.layer_norm,
+            "norm_epsilon": LAYER_NORM_EPSILON if self.layer_norm else 0.0,
+            "zoneout": self.zoneout,
+        }
+
+    @property
     def gates(self) -> tuple[str, ...]:
         """The names of the gates in weight order."""
         return CELLS[self.cell].gates

@@ -1,22 +1,37 @@
-"""The C interface of src/kernels.h."""
+"""The C interface of src/kernels.h and src/tuning.h."""
+
+cdef extern from "src/tuning.h" nogil:
+    double RK_OPERATIONS_WORTH_A_THREAD
+    double RK_OPERATIONS_WORTH_A_MEETING
+    double RK_SEQUENCES_WORTH_A_TILE
 
 cdef extern from "src/kernels.h" nogil:
+    enum:
+        RK_RNN
+        RK_LSTM
+        RK_GRU
+    enum:
+        RK_FLOAT32
+        RK_FLOAT64
+        RK_BFLOAT16
+
     ctypedef struct rk_activation:
         int kind
         double alpha
         double beta
 
-    ctypedef struct rk_layer:
+    ctypedef struct rk_layer_spec:
         int cell, reverse
-        int peephole, coupled_gates, reset_before, layer_norm
-        int has_clip
-        double clip, zoneout
+        int reset_before, layer_norm, peephole
         rk_activation activation, gate_activation, output_activation
         ptrdiff_t inputs, hidden
         ptrdiff_t slots, input_slots, recurrent_slots
 
+    int rk_set_option(rk_layer_spec *layer, const char *option, double value)
+    int rk_activation_named(const char *name)
+
     ctypedef struct rk_call:
-        rk_layer layer
+        rk_layer_spec layer
         int training
         ptrdiff_t batch, steps, rows
         const ptrdiff_t *step_offsets
@@ -71,6 +86,7 @@ cdef extern from "src/kernels.h" nogil:
 
     ctypedef struct rk_kernels:
         ptrdiff_t lanes
+        int pairs_by_instruction
         void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                      ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels)
         void (*pack_operand)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
@@ -87,12 +103,13 @@ cdef extern from "src/kernels.h" nogil:
                            const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
                            void *padded_bias)
         int (*largest_team)(const rk_call *call)
-        size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows)
+        size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
 
-    int rk_isa_available(int isa)
-    int rk_has_bfloat16(int isa)
-    const rk_kernels *rk_kernels_of(int isa, int dtype)
+    int rk_isa_count()
+    const char *rk_isa_name(int row)
+    int rk_isa_available(int row)
+    const rk_kernels *rk_kernels_of(const char *isa, int dtype)
     void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                     int threads, char *scratch, size_t scratch_stride)
     void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)

@@ -1,6 +1,9 @@
-"""Aligned memory that grows and is reused."""
+"""Aligned memory that grows and is reused; arrays used where they lie."""
 
 cdef bint lies_ready(array, int number_type, tuple shape)
+cdef object checked_array(str name, array, dtype, tuple shape)
+cdef void *address(array) noexcept
+cdef const ptrdiff_t *indices(str name, array, ptrdiff_t n) except? NULL
 
 cdef class Buffer:
     cdef void *data

@@ -39,6 +39,30 @@ cdef bint lies_ready(array, int number_type, tuple shape):
     return True
 
 
+cdef object checked_array(str name, array, dtype, tuple shape):
+    """Return the array, contiguous, if it has the dtype and shape."""
+    if lies_ready(array, (<cnp.dtype>dtype).type_num, shape):
+        return array
+    if not isinstance(array, np.ndarray) or array.dtype != dtype:
+        raise TypeError(f"{name} must be an array of {dtype}, got {array!r:.60}")
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
+    return np.ascontiguousarray(array)
+
+
+cdef void *address(array) noexcept:
+    """The first byte of a contiguous array; NULL for None."""
+    return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef const ptrdiff_t *indices(str name, array, ptrdiff_t n) except? NULL:
+    """The entries of a contiguous array of n indices."""
+    if (type(array) is not np.ndarray or cnp.PyArray_TYPE(array) != cnp.NPY_INTP
+            or not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_SIZE(array) != n):
+        raise ValueError(f"{name} must be a contiguous array of {n} indices, got {array!r:.60}")
+    return <const ptrdiff_t *>cnp.PyArray_DATA(array)
+
+
 cdef class Buffer:
     """A piece of 64-byte aligned memory; its content is lost when it grows."""
 

@@ -5,6 +5,10 @@ import os
 import numpy as np
 
 from rnnkit._core.kernels cimport (
+    RK_BFLOAT16,
+    RK_FLOAT32,
+    RK_FLOAT64,
+    RK_OPERATIONS_WORTH_A_THREAD,
     rk_backward,
     rk_busy_threads,
     rk_call,
@@ -12,9 +16,10 @@ from rnnkit._core.kernels cimport (
     rk_dense,
     rk_dense_gradient,
     rk_forward,
-    rk_has_bfloat16,
     rk_has_openmp,
     rk_isa_available,
+    rk_isa_count,
+    rk_isa_name,
     rk_kernels,
     rk_kernels_of,
     rk_max_threads,
@@ -22,25 +27,20 @@ from rnnkit._core.kernels cimport (
     rk_watch_forks,
 )
 
-# Below this many floating-point operations a second thread costs more than it brings:
-# waking it takes some microseconds (benchmarks/bench_recurrent.py).
-cdef double OPERATIONS_WORTH_A_THREAD = 4e5
-
-ISA_NAMES = ("scalar", "avx2", "avx512")
-
 cdef int forced_threads = 0  # 0: the rule of max_threads
 cdef int physical_cores = 0  # 0: not asked yet
-cdef int isa_in_use = 0
+cdef bytes isa_in_use = b""  # not chosen yet
 
 
 def available_isas():
     """Return the names of the instruction sets this machine can run, slowest first."""
-    return tuple(name for i, name in enumerate(ISA_NAMES) if rk_isa_available(i))
+    rows = [row for row in range(rk_isa_count()) if rk_isa_available(row)]
+    return tuple(dict.fromkeys(rk_isa_name(row).decode() for row in rows))
 
 
 def current_isa():
     """Return the name of the instruction set in use."""
-    return ISA_NAMES[isa_in_use]
+    return isa_in_use.decode()
 
 
 def set_isa(name):
@@ -51,13 +51,13 @@ def set_isa(name):
             f"RNNKIT_ISA must be one of {', '.join(available_isas())} on this machine, got {name!r}"
         )
     before = current_isa()
-    isa_in_use = ISA_NAMES.index(name)
+    isa_in_use = name.encode()
     return before
 
 
 def multiplies_bfloat16():
     """Return whether the instruction set in use has a bfloat16 product of this machine's own."""
-    return bool(rk_has_bfloat16(isa_in_use))
+    return bool(rk_kernels_of(isa_in_use, RK_BFLOAT16).pairs_by_instruction)
 
 
 def compiler():
@@ -103,7 +103,7 @@ def force_threads(int n):
 cdef int thread_count(double operations):
     if forced_threads:
         return forced_threads
-    if operations < OPERATIONS_WORTH_A_THREAD:
+    if operations < RK_OPERATIONS_WORTH_A_THREAD:
         return 1
     return max_threads()
 
@@ -116,11 +116,11 @@ def busy_threads():
 cdef const rk_kernels *current_kernels(object dtype) except NULL:
     cdef const rk_kernels *kernels
     if dtype == np.float32:
-        kernels = rk_kernels_of(isa_in_use, 0)
+        kernels = rk_kernels_of(isa_in_use, RK_FLOAT32)
     elif dtype == np.float64:
-        kernels = rk_kernels_of(isa_in_use, 1)
+        kernels = rk_kernels_of(isa_in_use, RK_FLOAT64)
     elif dtype == "bfloat16":
-        kernels = rk_kernels_of(isa_in_use, 2)
+        kernels = rk_kernels_of(isa_in_use, RK_BFLOAT16)
     else:
         raise TypeError(f"dtype must be float32 or float64, got {dtype}")
     return kernels

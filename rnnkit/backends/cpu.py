@@ -13,7 +13,8 @@ import rnnkit._core.heads as heads
 import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
-from rnnkit._core.recurrent import RecurrentLayer, RecurrentStep
+from rnnkit._core.recurrent import RecurrentLayer
+from rnnkit._core.step import RecurrentStep
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import (
     DenseOperation,

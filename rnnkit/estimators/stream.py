@@ -74,14 +74,14 @@ class Stream:
 
         May be set to what was got earlier, from this stream or another of the same network.
         """
-        return self._bound.states if self._started else None
+        return self._bound.state if self._started else None
 
     @state.setter
     def state(self, states: list[tuple[np.ndarray | None, ...]] | None) -> None:
         if states is None:
             self.reset()
         else:
-            self._bound.states = states
+            self._bound.state = states
             self._started = True
 
     def step(self, x: Any) -> Any:

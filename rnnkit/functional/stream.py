@@ -87,7 +87,7 @@ class RecurrentStream:
         n_inputs = np.shape(weights["weight_ih_l0"])[-1] if "weight_ih_l0" in weights else 0
         layers = read_layers(weights, cell, n_layers, n_inputs, dtype, options)
         binding = layers.binding(host_backend(backend), {})
-        self._operations = [layer.bind_steps(binding) for layer in layers.layers]
+        self._operations = [layer.bind_stream(binding) for layer in layers.layers]
         self._steps = [operation.step for operation in self._operations]
         self.reset()
 

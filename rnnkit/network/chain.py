@@ -25,7 +25,7 @@ class Chain:
         In the order they are applied.
     binding : Binding
         What they are bound to; `input_gradient` asks for the gradient by the input of the first.
-    stepwise : bool, default=False
+    stream : bool, default=False
         Whether the rows of one sequence come one at a time, by `step`; nothing runs back then.
 
     Attributes
@@ -35,16 +35,14 @@ class Chain:
         One for each layer.
     """
 
-    def __init__(
-        self, layers: Sequence[Layer], binding: Binding, *, stepwise: bool = False
-    ) -> None:
+    def __init__(self, layers: Sequence[Layer], binding: Binding, *, stream: bool = False) -> None:
         self.layers = tuple(layers)
         self.operations: list[Operation] = []
         first_with_gradient = 0 if binding.input_gradient else len(self.layers)
         after_parameters = replace(binding, input_gradient=True)
         for position, layer in enumerate(self.layers):
             bound_to = after_parameters if first_with_gradient < position else binding
-            self.operations.append(layer.bind_steps(bound_to) if stepwise else layer.bind(bound_to))
+            self.operations.append(layer.bind_stream(bound_to) if stream else layer.bind(bound_to))
             if layer.parameter_shapes():
                 first_with_gradient = min(first_with_gradient, position)
         self._forward = [operation.forward for operation in self.operations]
@@ -123,7 +121,7 @@ class Chain:
             x = self.operations[place].forward(x, call)
         return self.operations[position]
 
-    def start_steps(self, plan: PackedPlan) -> None:
+    def start_stream(self, plan: PackedPlan) -> None:
         """Make ready for `step`: what is carried becomes zeros; plan is that of one step."""
         call = self._call
         call.plan, call.noise, call.training = plan, None, False
@@ -160,12 +158,13 @@ class Chain:
             If there is a gradient for a state that nothing is learned through.
         """
         if dstates is not None:
-            for operation, dstate in zip(self._stateful, dstates, strict=True):
-                if dstate is None:
-                    continue
-                if not hasattr(operation, "end_gradient"):
+            pairs = list(zip(self._stateful, dstates, strict=True))
+            for operation, dstate in pairs:
+                if dstate is not None and not hasattr(operation, "end_gradient"):
                     raise ValueError("a pooling takes no gradient by what it has gathered")
-                operation.end_gradient = dstate
+            for operation, dstate in pairs:
+                if dstate is not None:
+                    operation.end_gradient = dstate
         for backward in self._backward:
             dy = backward(dy)
         return dy

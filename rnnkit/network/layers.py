@@ -140,7 +140,7 @@ class Layer(ABC):
     def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
 
-    def bind_steps(self, binding: Binding) -> Operation:
+    def bind_stream(self, binding: Binding) -> Operation:
         """Return the layer's operation for one sequence that comes step by step."""
         return self.bind(binding)
 

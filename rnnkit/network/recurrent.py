@@ -14,7 +14,7 @@ from rnnkit.network.dropout import check_rate, dropout_mask
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
 from rnnkit.network.layers import Binding, Call, Layer, RowBuffer, Rows, State
 
-__all__ = ["Recurrent", "RecurrentLayerOperation", "StepwiseOperation", "both_directions"]
+__all__ = ["Recurrent", "RecurrentLayerOperation", "RecurrentStreamOperation", "both_directions"]
 
 
 def both_directions(spec: LayerSpec) -> tuple[LayerSpec, LayerSpec]:
@@ -116,10 +116,10 @@ class Recurrent(Layer):
         """Return the layer's operation."""
         return RecurrentLayerOperation(self, binding)
 
-    def bind_steps(self, binding: Binding) -> StepwiseOperation:
+    def bind_stream(self, binding: Binding) -> RecurrentStreamOperation:
         """Return the layer's operation for one sequence step by step; one direction only."""
         weights = {short: binding.parameters[full] for short, full in self.names(0).items()}
-        return StepwiseOperation(
+        return RecurrentStreamOperation(
             binding.backend.recurrent_stream(self.specs[0], binding.dtype, weights)
         )
 
@@ -316,7 +316,7 @@ class RecurrentLayerOperation:
         return total
 
 
-class StepwiseOperation:
+class RecurrentStreamOperation:
     """A recurrent layer over one sequence, step by step; the backend holds the state.
 
     Attributes

@@ -48,24 +48,25 @@ class NetworkStream:
         self._plan = pack(np.ones(1, np.intp))
         self._context = OutputContext(backend, self._plan, parameters)
         binding = Binding(backend, parameters, {}, network.dtype)
-        self._chain = Chain(network.layers, binding, stepwise=True)
+        self._chain = Chain(network.layers, binding, stream=True)
         self._take = self._chain.step
         self._on_host = backend.on_host
         self.reset()
 
     def reset(self) -> None:
         """Return to the state before the first step."""
-        self._chain.start_steps(self._plan)
+        self._chain.start_stream(self._plan)
 
     @property
-    def states(self) -> list[State]:
-        """What each stateful layer remembers: tuples of arrays (1, ·), or None, copied."""
+    def state(self) -> list[State]:
+        """What each layer with `states` remembers: tuples of arrays (1, ·), or None, copied."""
         return self._chain.states
 
-    @states.setter
-    def states(self, states: Sequence[State]) -> None:
+    @state.setter
+    def state(self, state: Sequence[State]) -> None:
         self._chain.states = [
-            tuple(None if array is None else array.copy() for array in state) for state in states
+            tuple(None if array is None else array.copy() for array in of_layer)
+            for of_layer in state
         ]
 
     def step(self, inputs: Inputs) -> Array:

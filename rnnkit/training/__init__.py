@@ -20,6 +20,7 @@ from rnnkit.training.optimizers import (
     Solver,
     make_solver,
 )
+from rnnkit.training.result import FitResult
 from rnnkit.training.schedules import (
     SCHEDULES,
     Adaptive,
@@ -31,8 +32,9 @@ from rnnkit.training.schedules import (
     make_schedule,
 )
 from rnnkit.training.state import TrainingState
-from rnnkit.training.trainer import FitResult, Trainer
+from rnnkit.training.trainer import Trainer
 from rnnkit.training.truncation import check_truncation
+from rnnkit.training.watch import Validation
 
 __all__ = [
     "LBFGS",
@@ -60,6 +62,7 @@ __all__ = [
     "Trainer",
     "TrainingData",
     "TrainingState",
+    "Validation",
     "check_truncation",
     "make_schedule",
     "make_solver",

@@ -31,7 +31,7 @@ class Epoch:
         The number of the epoch since the trainer was made, from 1.
     logs : mapping of str to float
         "loss" (mean training loss), "learning_rate" (of the last step), "seconds" (duration of the
-        epoch) and, with validation, "validation_score".
+        epoch) and, where validation gives them, "validation_loss" and "validation_score".
     """
 
     def __init__(
@@ -80,11 +80,13 @@ class PrintProgress:
         self.every = every
 
     def on_epoch_end(self, epoch: Epoch) -> None:
-        """Print the epoch's loss, validation score if any, learning rate and duration."""
+        """Print the epoch's loss, what validation gave, learning rate and duration."""
         if epoch.epoch % self.every:
             return
         logs = epoch.logs
         line = f"Iteration {epoch.epoch}, loss = {logs['loss']:.8f}"
+        if "validation_loss" in logs:
+            line += f", validation loss = {logs['validation_loss']:.8f}"
         if "validation_score" in logs:
             line += f", validation score = {logs['validation_score']:.6f}"
         print(f"{line}, learning rate = {logs['learning_rate']:.3g}, {logs['seconds']:.2f} s")

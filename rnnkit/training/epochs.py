@@ -7,14 +7,15 @@ from itertools import chain, repeat
 
 import numpy as np
 
-from rnnkit.backends.interface import Backend, Repeated, Scalar
+from rnnkit.backends.interface import Array, Backend, Repeated, Scalar
 from rnnkit.sequences import Batch, batch_of, minibatches
 from rnnkit.training.communicator import Communicator
 from rnnkit.training.data import TrainingData
 from rnnkit.training.objective import Objective
+from rnnkit.training.result import Ending
 from rnnkit.training.state import Run
 from rnnkit.training.updater import Updater
-from rnnkit.training.watch import Ending, NotFiniteError, Watch
+from rnnkit.training.watch import NotFiniteError, Watch
 
 __all__ = ["EpochLoop"]
 
@@ -79,7 +80,7 @@ class EpochLoop:
                 if run.schedule.plateau(self._base_rate):
                     return watch.stalled()
                 run.loss_progress.reset_patience()
-                run.score_progress.reset_patience()
+                run.validation_progress.reset_patience()
         return Ending(
             "max_iter",
             f"Maximum number of epochs ({n_epochs}) reached and the optimization has not "
@@ -101,7 +102,7 @@ class EpochLoop:
                 self._learn(step, batch, rate, updates)
             else:
                 self._learn_windows(batch, self._bptt_steps, rate, updates)
-        return updates.mean_loss(), rate
+        return updates.mean_loss(run.bound.flat_parameters), rate
 
     def _learn(self, step: Repeated, batch: Batch, rate: float, updates: _Updates) -> None:
         """Make the update of a whole minibatch."""
@@ -172,16 +173,25 @@ class _Updates:
         if isinstance(norm, float) and isinstance(loss, float):
             self._require_finite(self.batch, loss, norm)
 
-    def mean_loss(self) -> float:
-        """Return the mean loss of the epoch."""
-        figures = self._backend.to_floats(self._losses + self._norms)
+    def mean_loss(self, parameters: Array) -> float:
+        """Return the mean loss of the epoch, which ends with these parameters."""
+        backend = self._backend
+        finite = backend.scalar(backend.xp.isfinite(parameters).sum())
+        *figures, n_finite = backend.to_floats([*self._losses, *self._norms, finite])
         losses, norms = figures[: len(self._losses)], figures[len(self._losses) :]
         loss_sum = 0.0
         for batch, loss, norm in zip(self._batches, losses, norms):
             self._require_finite(batch, loss, norm)
             loss_sum += loss
+        if n_finite < len(parameters):
+            raise NotFiniteError(
+                f"Weights are not finite at the end of epoch {self._epoch}", from_the_start=False
+            )
         return loss_sum / self._weight_sum
 
     def _require_finite(self, batch: int, loss: float, norm: float) -> None:
         if not (math.isfinite(norm) and math.isfinite(loss)):
-            raise NotFiniteError(self._epoch, batch)
+            raise NotFiniteError(
+                f"Loss or gradient is not finite in epoch {self._epoch}, minibatch {batch}",
+                from_the_start=batch == self._batches[0],
+            )

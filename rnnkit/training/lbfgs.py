@@ -13,9 +13,10 @@ from rnnkit.training.data import TrainingData
 from rnnkit.training.objective import Objective
 from rnnkit.training.optimizers import LBFGS
 from rnnkit.training.ordered_sums import ordered_sums
+from rnnkit.training.result import Ending
 from rnnkit.training.state import Run, philox
 from rnnkit.training.updater import Updater
-from rnnkit.training.watch import Ending, NotFiniteError, Watch
+from rnnkit.training.watch import NotFiniteError, Watch
 
 __all__ = ["minimize"]
 
@@ -81,7 +82,9 @@ def minimize(
             },
         )
     if not (math.isfinite(result.fun) and np.isfinite(result.x).all()):
-        raise NotFiniteError(run.n_epochs + 1, 1)
+        raise NotFiniteError(
+            f"Loss or gradient is not finite in epoch {run.n_epochs + 1}", from_the_start=False
+        )
     parameters[...] = upload(result.x)
     if endings:
         return endings[0]

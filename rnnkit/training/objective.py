@@ -13,6 +13,10 @@ from rnnkit.training.data import BoundData, TrainingData
 
 __all__ = ["Objective"]
 
+# Whether all is finite at the end of a fit is seen from so few, which take no time.
+_FEW_SEQUENCES = 8
+_FEW_STEPS = 64
+
 
 class Objective:
     """Adds the gradients of minibatches to a bound network's flat gradient.
@@ -103,6 +107,24 @@ class Objective:
                     continue
                 weight = data.leave_out(n_left)
             yield self._back(scores), weight
+
+    def is_finite(self) -> bool:
+        """Whether scores and loss of a few steps are finite with the weights as they are.
+
+        The first steps of the first sequences, without noise. What they add to the gradient is of
+        no use.
+        """
+        bound, data = self._bound, self._data
+        few = batch_of(data.offsets, np.arange(min(_FEW_SEQUENCES, len(data.offsets) - 1)))
+        for plan, first, last, n_active in windows(few.plan, _FEW_STEPS):
+            data.hold(Batch(plan, few.sequences[:n_active], few.rows[first:last]))
+            with np.errstate(all="ignore"):
+                scores = bound.forward(plan, data.inputs())
+                figures = [bound.backend.scalar(scores.sum())]
+                if not bound.output.targets_per_sequence:  # which would not fit into the steps
+                    figures.append(bound.loss(plan, scores, *data.targets())[0])
+            return bool(np.isfinite(bound.backend.to_floats(figures)).all())
+        return True
 
     def _back(self, scores: Array) -> Scalar:
         """Add the gradient of what is held, whose raw scores are given; return its loss sum."""

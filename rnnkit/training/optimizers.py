@@ -352,7 +352,7 @@ class LBFGS(Options):
             )
 
 
-# The one list of names: what a parameter `solver` may be, documented and tested follows from it.
+# The one table of names, from which follow what `solver` may be, its documentation and its tests.
 SOLVERS: dict[str, type[Solver] | type[LBFGS]] = {
     "adam": Adam,
     "adamw": AdamW,

@@ -173,7 +173,7 @@ class Cosine(Schedule):
         return base_rate * (self.final + (1.0 - self.final) * share)
 
 
-# The one list of names: what a parameter `learning_rate` may be follows from it.
+# The one table of names, from which follow what `learning_rate` may be and its documentation.
 SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
     "invscaling": InvScaling,

@@ -33,8 +33,9 @@ class TrainingState:
         which remembers nothing between calls of fit.
     schedule : dict
         What the learning-rate schedule noted.
-    loss_progress, score_progress : dict
-        "best", "best_weights" (None without validation) and "n_without", epochs without progress.
+    loss_progress, validation_progress : dict
+        "best" value, "best_epoch", "best_weights" (None without validation) and "n_without", the
+        epochs without progress.
     random_state : dict
         Of the generator that shuffles, as `numpy.random.RandomState.get_state` gives it.
     noise_seed : int
@@ -49,7 +50,7 @@ class TrainingState:
     solver: dict[str, Any] | None
     schedule: dict[str, Any]
     loss_progress: dict[str, Any]
-    score_progress: dict[str, Any]
+    validation_progress: dict[str, Any]
     random_state: dict[str, Any]
     noise_seed: int
     noise: dict[str, Any]
@@ -88,8 +89,8 @@ class Run:
         What dropout and noise are drawn from.
     noise_seed : int
         What it was seeded with.
-    loss_progress, score_progress : Progress
-        Of the negative training loss and the validation score.
+    loss_progress, validation_progress : Progress
+        Of the negative training loss, and of what validation gives.
     n_epochs, n_seen : int
         Epochs completed and sequences trained on.
     """
@@ -112,7 +113,7 @@ class Run:
         self.noise_seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.noise = philox(self.noise_seed)
         self.loss_progress = Progress(tol, n_iter_no_change)
-        self.score_progress = Progress(tol, n_iter_no_change)
+        self.validation_progress = Progress(tol, n_iter_no_change)
         self.n_epochs = 0
         self.n_seen = 0
 
@@ -151,7 +152,7 @@ class Run:
         bound.flat_parameters[...] = bring(state.weights)
         self.schedule.restore(state.schedule)
         self.loss_progress.restore(state.loss_progress, bring)
-        self.score_progress.restore(state.score_progress, bring)
+        self.validation_progress.restore(state.validation_progress, bring)
         self.random_state.set_state(state.random_state)
         self.noise_seed = state.noise_seed
         self.noise.bit_generator.state = state.noise
@@ -165,7 +166,7 @@ class Run:
             solver=None if self.solver is None else self.solver.state(keep),
             schedule=self.schedule.state(),
             loss_progress=self.loss_progress.state(keep),
-            score_progress=self.score_progress.state(keep),
+            validation_progress=self.validation_progress.state(keep),
             random_state=dict(self.random_state.get_state(legacy=False)),
             noise_seed=self.noise_seed,
             noise=dict(self.noise.bit_generator.state),

@@ -25,6 +25,8 @@ class Progress:
     ----------
     best : float
         The largest value so far, -inf before the first.
+    best_epoch : int or None
+        The epoch of the largest value; None before the first.
     best_weights : array of shape (n_parameters,) or None
         Copy of the parameters at the largest value, if they were given.
     """
@@ -33,10 +35,11 @@ class Progress:
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.best = -math.inf
+        self.best_epoch: int | None = None
         self.best_weights: Array | None = None
         self._n_without = 0
 
-    def update(self, value: float, weights: Array | None = None) -> bool:
+    def update(self, value: float, epoch: int, weights: Array | None = None) -> bool:
         """Note an epoch's value; return whether progress has stalled.
 
         `weights` are copied when the value is the best so far.
@@ -47,6 +50,7 @@ class Progress:
             self._n_without = 0
         if value > self.best:
             self.best = value
+            self.best_epoch = epoch
             if weights is not None:
                 self.best_weights = weights.copy()
         return self._n_without > self.n_iter_no_change
@@ -58,11 +62,17 @@ class Progress:
     def state(self, keep: Callable[[Array], Any]) -> dict[str, Any]:
         """Return what was followed so far as a dict; `keep` copies an array."""
         weights = None if self.best_weights is None else keep(self.best_weights)
-        return {"best": self.best, "best_weights": weights, "n_without": self._n_without}
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "best_weights": weights,
+            "n_without": self._n_without,
+        }
 
     def restore(self, state: Mapping[str, Any], bring: Callable[[Any], Array]) -> None:
         """Go back to a state that `state` gave; `bring` takes an array to the backend."""
         weights = state["best_weights"]
         self.best = state["best"]
+        self.best_epoch = state["best_epoch"]
         self.best_weights = None if weights is None else bring(weights)
         self._n_without = state["n_without"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,46 +19,14 @@ from rnnkit.training.epochs import EpochLoop
 from rnnkit.training.lbfgs import minimize
 from rnnkit.training.objective import Objective
 from rnnkit.training.optimizers import LBFGS, Solver, make_solver
+from rnnkit.training.result import Ending, FitResult
 from rnnkit.training.schedules import Schedule, make_schedule
 from rnnkit.training.state import Run, TrainingState
 from rnnkit.training.truncation import check_truncation
 from rnnkit.training.updater import Updater
-from rnnkit.training.watch import Ending, NotFiniteError, Watch
+from rnnkit.training.watch import NotFiniteError, Validation, Watch
 
-__all__ = ["FitResult", "Trainer"]
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a call of `Trainer.fit` did.
-
-    Parameters
-    ----------
-    n_epochs : int
-        Epochs completed in this call.
-    reason : str
-        "max_iter": all epochs were run; "converged": progress stalled; "callback": a callback
-        asked for the end; "interrupted": KeyboardInterrupt; "non_finite": a loss or gradient
-        was not finite, and the weights are those of the last finite epoch.
-    message : str
-        One sentence that says so with the figures.
-    loss_curve : list of float
-        Mean training loss of each completed epoch, penalties included.
-    best_loss : float
-        Smallest training loss since the trainer was made.
-    validation_scores : list of float or None
-        Score after each completed epoch; None without validation.
-    best_validation_score : float or None
-        Largest of the scores since the trainer was made; its weights were restored.
-    """
-
-    n_epochs: int
-    reason: str
-    message: str
-    loss_curve: list[float]
-    best_loss: float
-    validation_scores: list[float] | None
-    best_validation_score: float | None
+__all__ = ["Trainer"]
 
 
 class Trainer:
@@ -97,6 +64,8 @@ class Trainer:
         Window of truncated backpropagation: sequences are cut into windows of so many steps,
         states are carried over a cut, gradients are not, and every window that has a loss makes
         an update.
+    monitor : {"score", "loss"}, default="score"
+        What decides of what validation gives: a score, larger is better, or a loss.
     tol : float, default=1e-4
         Smallest change of the loss or validation score that counts as progress.
     n_iter_no_change : int, default=10
@@ -137,6 +106,7 @@ class Trainer:
         clip_norm: float | None = 1.0,
         clip_value: float | None = None,
         bptt_steps: int | None = None,
+        monitor: str = "score",
         tol: float = 1e-4,
         n_iter_no_change: int = 10,
         random_state: np.random.RandomState | None = None,
@@ -154,6 +124,8 @@ class Trainer:
         ):
             if value is not None:
                 _check_positive(name, value)
+        if monitor not in ("score", "loss"):
+            raise ValueError(f"monitor must be 'score' or 'loss', got {monitor!r}")
         self.network = network
         self.backend = backend
         self._solver = make_solver(solver)
@@ -168,6 +140,7 @@ class Trainer:
         self._batch_size = batch_size
         self._shuffle = shuffle
         self._bptt_steps = bptt_steps
+        self._monitor = monitor
         self._callbacks = tuple(callbacks)
         self._max_rows = max(1, max_activation_bytes // bytes_per_row(network))
         self._communicator: Communicator = Alone() if communicator is None else communicator
@@ -211,7 +184,7 @@ class Trainer:
         self,
         data: TrainingData,
         n_epochs: int,
-        validate: Callable[[], float] | None = None,
+        validate: Callable[[], float | Validation] | None = None,
         *,
         schedule_epochs: int | None = None,
         fitted: Callable[[], Any] | None = None,
@@ -225,10 +198,11 @@ class Trainer:
         n_epochs : int
             Largest number of epochs of this call.
         validate : callable, default=None
-            Called without arguments after every epoch; returns a score, larger is better, of
-            the network as it then is. With it, stalled progress is judged by the score and the
-            weights of the best score are restored at the end; otherwise by the training loss.
-            It must return the same on all ranks.
+            Called without arguments after every epoch; returns what the network is worth as it
+            then is: a score, larger is better, or a `Validation` of score and loss. With it,
+            stalled progress is judged by the one that is monitored and the weights of its best
+            value are restored at the end; otherwise by the training loss. It must return the
+            same on all ranks.
         schedule_epochs : int, default=None
             Number of epochs that the schedule spans, counted from the trainer's first; None
             means those before this call and `n_epochs`.
@@ -244,17 +218,26 @@ class Trainer:
         Raises
         ------
         ValueError
-            If no weight is positive.
+            If no weight is positive, or `validate` does not return what is monitored.
         Exception
             Whatever the data, the backend, `validate` or a callback raises. Network and trainer
             are then as they were before the call.
         """
-        weight = 1.0 if data.weights is None else float(data.weights.sum())
+        weight = data.n_sequences if data.weights is None else float(data.weights.sum())
         if not self._communicator.total(weight) > 0:
             raise ValueError("weights must have a positive sum")
         before = self._run.state_on_backend()
+        watch = Watch(
+            self._run,
+            before.weights,
+            self._communicator,
+            self._callbacks,
+            validate,
+            self._monitor,
+            fitted,
+        )
         try:
-            return self._fit(data, n_epochs, validate, schedule_epochs, fitted)
+            return self._fit(data, watch, n_epochs, schedule_epochs, before)
         except BaseException:
             self._run.restore(before)
             raise
@@ -262,41 +245,42 @@ class Trainer:
     def _fit(
         self,
         data: TrainingData,
+        watch: Watch,
         n_epochs: int,
-        validate: Callable[[], float] | None,
         schedule_epochs: int | None,
-        fitted: Callable[[], Any] | None,
+        before: TrainingState,
     ) -> FitResult:
         run = self._run
         parameters = run.bound.flat_parameters
-        watch = Watch(run, self._communicator, self._callbacks, validate, fitted)
+        objective = Objective(run.bound, data, self._max_rows)
+        is_lbfgs = isinstance(self._solver, LBFGS)
         try:
-            ending = self._train(data, watch, n_epochs, schedule_epochs)
-        except KeyboardInterrupt:
-            ending = Ending("interrupted", "Training interrupted by user.")
-            if isinstance(self._solver, LBFGS):  # which may have stood somewhere on a line search
-                parameters[...] = watch.last_finite
+            try:
+                ending = self._train(data, objective, watch, n_epochs, schedule_epochs)
+            except KeyboardInterrupt:
+                ending = Ending("interrupted", "Training interrupted by user.")
+                if is_lbfgs:  # which may have stood somewhere on a line search
+                    parameters[...] = watch.latest
+            if not is_lbfgs:  # which has seen the loss of the weights that it ends with
+                self._require_finite(objective)
         except NotFiniteError as error:
-            ending = Ending("non_finite", str(error))
-            parameters[...] = watch.last_finite
-        if watch.validates and run.score_progress.best_weights is not None:
-            parameters[...] = run.score_progress.best_weights
+            ending = watch.give_back_finite(error)
+            if run.solver is not None and before.solver is not None:
+                run.solver.restore(before.solver)
+        if watch.validates and run.validation_progress.best_weights is not None:
+            parameters[...] = run.validation_progress.best_weights
         run.bound.download()
-        return FitResult(
-            n_epochs=len(watch.losses),
-            reason=ending.reason,
-            message=ending.message,
-            loss_curve=watch.losses,
-            best_loss=-run.loss_progress.best,
-            validation_scores=watch.scores if watch.validates else None,
-            best_validation_score=run.score_progress.best if watch.validates else None,
-        )
+        return watch.result(ending)
 
     def _train(
-        self, data: TrainingData, watch: Watch, n_epochs: int, schedule_epochs: int | None
+        self,
+        data: TrainingData,
+        objective: Objective,
+        watch: Watch,
+        n_epochs: int,
+        schedule_epochs: int | None,
     ) -> Ending:
         run, others = self._run, self._communicator
-        objective = Objective(run.bound, data, self._max_rows)
         if isinstance(self._solver, LBFGS):
             solver, updater = self._solver, self._updater
             return minimize(solver, run, others, data, objective, updater, watch, n_epochs)
@@ -313,6 +297,13 @@ class Trainer:
         )
         span = run.n_epochs + n_epochs if schedule_epochs is None else schedule_epochs
         return loop.train(watch, n_epochs, span)
+
+    def _require_finite(self, objective: Objective) -> None:
+        """Raise NotFiniteError if the network has no finite answer on one of the ranks."""
+        if self._communicator.largest(not objective.is_finite()):
+            raise NotFiniteError(
+                f"Scores or loss are not finite after epoch {self.n_epochs}", from_the_start=True
+            )
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -6,28 +6,37 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from rnnkit.backends.interface import Array
 from rnnkit.training.callbacks import Callback, Epoch
 from rnnkit.training.communicator import Communicator
+from rnnkit.training.result import Ending, FitResult
 from rnnkit.training.state import Run
 
-__all__ = ["Ending", "NotFiniteError", "Watch"]
+__all__ = ["NotFiniteError", "Validation", "Watch"]
 
 
-class Ending(NamedTuple):
-    """Why a training has ended: `FitResult.reason` and a sentence with the figures."""
+class Validation(NamedTuple):
+    """What a network is worth on data it is not trained on; None where that is not known."""
 
-    reason: str
-    message: str
+    score: float | None = None
+    loss: float | None = None
 
 
 class NotFiniteError(ArithmeticError):
-    """A loss or gradient is infinite or not a number."""
+    """What is computed is infinite or not a number.
 
-    def __init__(self, epoch: int, batch: int) -> None:
-        super().__init__(
-            f"Loss or gradient is not finite in epoch {epoch}, minibatch {batch}; the weights of "
-            "the last finite epoch are kept. Try a smaller learning rate or scaled inputs."
-        )
+    Parameters
+    ----------
+    where : str
+        What was found, and when: the beginning of a sentence.
+    from_the_start : bool
+        Whether nothing finite was computed since the last epoch's end, so that the weights it
+        ended with are to blame.
+    """
+
+    def __init__(self, where: str, *, from_the_start: bool) -> None:
+        super().__init__(where)
+        self.from_the_start = from_the_start
 
 
 class Watch:
@@ -37,37 +46,46 @@ class Watch:
     ----------
     run : Run
         Told of each epoch.
+    start : array of shape (n_parameters,)
+        A copy of the parameters as they are; left as it is.
     communicator : Communicator
         A callback's wish to end the training is one of all ranks.
     callbacks : sequence of Callback
     validate : callable or None
         As in `Trainer.fit`.
+    monitor : {"score", "loss"}
+        As in `Trainer`.
     fitted : callable or None
         As in `Trainer.fit`.
 
     Attributes
     ----------
-    losses, scores : list of float
-        Mean training loss and validation score of each epoch.
-    last_finite : array of shape (n_parameters,)
-        The parameters at the end of the last epoch, on the backend.
+    losses, validation_losses, validation_scores : list of float
+        Mean training loss, and what validation gave, of each epoch.
+    latest : array of shape (n_parameters,)
+        The parameters at the end of the last epoch, on the backend; at first, those it began with.
     """
 
     def __init__(
         self,
         run: Run,
+        start: Array,
         communicator: Communicator,
         callbacks: Sequence[Callback],
-        validate: Callable[[], float] | None,
+        validate: Callable[[], float | Validation] | None,
+        monitor: str,
         fitted: Callable[[], Any] | None,
     ) -> None:
         self.losses: list[float] = []
-        self.scores: list[float] = []
-        self.last_finite = run.bound.flat_parameters.copy()
+        self.validation_losses: list[float] = []
+        self.validation_scores: list[float] = []
+        self.latest = self._start = start
+        self._finite = start  # the latest from which something finite was computed
         self._run = run
         self._communicator = communicator
         self._callbacks = callbacks
         self._validate = validate
+        self._monitor = monitor
         self._fitted = fitted
         self._started = time.perf_counter()
 
@@ -80,16 +98,14 @@ class Watch:
         parameters = run.bound.flat_parameters
         run.n_epochs += 1
         run.n_seen += n_sequences
-        self.last_finite[...] = parameters
+        self._keep(parameters)
         self.losses.append(loss)
         logs = {"loss": loss, "learning_rate": rate}
-        stalled = run.loss_progress.update(-loss)
+        stalled = run.loss_progress.update(-loss, run.n_epochs)
         if self._validate is not None:
             run.bound.download()
-            score = float(self._validate())
-            self.scores.append(score)
-            logs["validation_score"] = score
-            stalled = run.score_progress.update(score, parameters)
+            value = self._note(self._validate(), logs)
+            stalled = run.validation_progress.update(value, run.n_epochs, parameters)
         logs["seconds"] = time.perf_counter() - self._started
         epoch = Epoch(run.n_epochs, logs, run.bound, self._fitted)
         asked = [callback.on_epoch_end(epoch) is True for callback in self._callbacks]
@@ -99,17 +115,73 @@ class Watch:
         self._started = time.perf_counter()
         return stalled, ending
 
+    def _note(self, found: float | Validation, logs: dict[str, float]) -> float:
+        """Note what validation gave; return what is monitored of it, larger is better."""
+        if not isinstance(found, Validation):
+            found = Validation(score=float(found))
+        if found.loss is not None:
+            self.validation_losses.append(found.loss)
+            logs["validation_loss"] = found.loss
+        if found.score is not None:
+            self.validation_scores.append(found.score)
+            logs["validation_score"] = found.score
+        if self._monitor == "loss" and found.loss is not None:
+            return -found.loss
+        if self._monitor == "score" and found.score is not None:
+            return found.score
+        raise ValueError(f"validate must return a {self._monitor} to monitor, got {found}")
+
+    def give_back_finite(self, error: NotFiniteError) -> Ending:
+        """Give the network the latest weights that are known to be good; say so."""
+        kept = self._finite if error.from_the_start else self.latest
+        self._run.bound.flat_parameters[...] = kept
+        if kept is self._start:
+            words = "no epoch of this call ended with finite weights, those from before it are kept"
+        else:
+            words = "the weights of the last finite epoch are kept"
+        advice = "Try a smaller learning rate or scaled inputs."
+        return Ending("non_finite", f"{error}; {words}. {advice}")
+
+    def _keep(self, parameters: Array) -> None:
+        """Make the parameters the latest, by which those before are known to be good."""
+        spare, self._finite = self._finite, self.latest
+        if spare is self._start:
+            self.latest = parameters.copy()
+        else:
+            spare[...] = parameters
+            self.latest = spare
+
     @property
     def validates(self) -> bool:
-        """Whether progress is that of a validation score."""
+        """Whether progress is that of what validation gives."""
         return self._validate is not None
 
     def stalled(self) -> Ending:
         """Return the ending of a training without progress."""
         progress = self._run.loss_progress
-        what = "Training loss" if self._validate is None else "Validation score"
+        what = "Training loss" if self._validate is None else f"Validation {self._monitor}"
         return Ending(
             "converged",
             f"{what} did not improve more than tol={progress.tol:f} for "
             f"{progress.n_iter_no_change} consecutive epochs.",
+        )
+
+    def result(self, ending: Ending) -> FitResult:
+        """Return what the call of fit did."""
+        run = self._run
+        by_loss = self.validates and self._monitor == "loss"
+        by_score = self.validates and self._monitor == "score"
+        progress = run.validation_progress if self.validates else run.loss_progress
+        losses, scores = self.validation_losses, self.validation_scores
+        return FitResult(
+            n_epochs=len(self.losses),
+            reason=ending.reason,
+            message=ending.message,
+            loss_curve=self.losses,
+            best_loss=-run.loss_progress.best,
+            validation_losses=losses if losses or by_loss else None,
+            validation_scores=scores if scores or by_score else None,
+            best_epoch=progress.best_epoch,
+            best_validation_loss=-progress.best if by_loss else None,
+            best_validation_score=progress.best if by_score else None,
         )

@@ -62,10 +62,7 @@ LONG_WITH_A_REASON = {
     )
 }
 TO_BE_CUT = {
-    "rnnkit/_core/recurrent.pyx",
-    "rnnkit/_core/src/kernels.inl",
     "rnnkit/backends/reference.py",
-    "rnnkit/training/trainer.py",
 }
 LONG = {
     relative(path)

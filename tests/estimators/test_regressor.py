@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from estimators.problems import CELLS, estimator, ragged
-from sklearn.exceptions import DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
 from sklearn.metrics import r2_score
 from tolerances import assert_close
 
@@ -36,6 +36,20 @@ def test_quantile_is_exceeded_as_often_as_asked():
     regressor = estimator("RNN", "Regressor", loss="quantile", quantile=0.8, **settings)
     share = np.mean(regressor.fit(flat, noise).predict(flat) > noise)
     assert share == pytest.approx(0.8, abs=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("max_iter", [1, 5])
+@pytest.mark.parametrize("options", [{}, {"solver": "sgd", "clip_norm": None}], ids=str)
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_rate_that_is_too_large_leaves_finite_predictions_and_warns(options, max_iter, dtype):
+    typed = [x.astype(dtype) for x in X]
+    regressor = estimator(
+        "LSTM", "Regressor", learning_rate_init=1e200, max_iter=max_iter, **options
+    )
+    with pytest.warns(ConvergenceWarning, match="no epoch of this call ended with finite"):
+        regressor.fit(typed, Y)
+    assert np.isfinite(regressor.predict(typed)).all()
 
 
 def test_huber_delta_matters():

@@ -633,6 +633,7 @@ def make_module():
         "maximum",
         "logaddexp",
         "where",
+        "isfinite",
         "isneginf",
         "stack",
     ]:

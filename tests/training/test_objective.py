@@ -54,18 +54,6 @@ def test_gradient_of_the_mean_with_penalties(per_step, weighted):
     assert_gradients(computed, case.mean_loss, dict(network.parameters))
 
 
-def test_penalties_are_of_matrices_over_the_weight_sum():
-    data = toy_data(8, weighted=True)
-    network = toy_network()
-    plain = Case(network, data)
-    penalized = Case(network, data, alpha=0.5, l1=0.25)
-    matrices = {n: p for n, p in network.parameters.items() if p.ndim == 2}
-    assert set(matrices) == {"rnn.weight_ih_l0", "rnn.weight_hh_l0", "head.weight"}
-    penalty = sum(0.25 * (p**2).sum() + 0.25 * np.abs(p).sum() for p in matrices.values())
-    expected = plain.mean_loss() + penalty / data.weights.sum()
-    assert_close(penalized.mean_loss(), expected, np.float64, 200)
-
-
 @pytest.mark.parametrize("output", [None, CRF(2), CTC(2)], ids=["softmax", "crf", "ctc"])
 @pytest.mark.parametrize("max_rows", [1, 17])
 def test_parts_add_up_to_the_whole(output, max_rows):

@@ -5,11 +5,12 @@ import pickle
 import numpy as np
 import pytest
 from tolerances import assert_close, tolerance
-from training.toy import select, toy_data, toy_network
+from training.toy import everything, select, toy_data, toy_network
 
 from rnnkit.backends import get_backend
 from rnnkit.network import CRF, Embedding, Inputs, SquaredError
-from rnnkit.training import LBFGS, SGD, SOLVERS, Adam, Linear, Trainer, TrainingData
+from rnnkit.training import LBFGS, SGD, SOLVERS, Adam, Linear, Trainer, TrainingData, Validation
+from rnnkit.training.objective import Objective
 
 BACKEND = get_backend("reference")
 RATES = {"sgd": 0.3, "nesterov": 0.3, "adadelta": 3.0, "adagrad": 0.1}
@@ -183,6 +184,52 @@ def test_validation_restores_the_weights_of_the_best_score(solver):
     assert recorder.logs[1]["validation_score"] == 0.5
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("monitor, best_epoch, n_epochs", [("loss", 3, 6), ("score", 2, 5)])
+def test_what_is_monitored_decides(monitor, best_epoch, n_epochs, solver):
+    losses = [0.9, 0.5, 0.4, 0.6, 0.7, 0.8, 0.9]
+    scores = [0.1, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+    found = map(Validation, scores, losses)
+    recorder = Recorder(network := toy_network())
+    options = {"monitor": monitor, "callbacks": [recorder], "n_iter_no_change": 2}
+    result = make_trainer(network, solver, **options).fit(toy_data(), 50, lambda: next(found))
+    assert (result.reason, result.n_epochs) == ("converged", n_epochs)
+    assert result.message.startswith(f"Validation {monitor} did not improve")
+    assert result.validation_losses == losses[:n_epochs]
+    assert result.validation_scores == scores[:n_epochs]
+    assert result.best_epoch == best_epoch
+    best = {"loss": (0.4, None), "score": (None, 0.8)}[monitor]
+    assert (result.best_validation_loss, result.best_validation_score) == best
+    np.testing.assert_array_equal(network.parameters.flat, recorder.weights[best_epoch - 1])
+    assert recorder.logs[1]["validation_loss"] == 0.5
+    assert recorder.logs[1]["validation_score"] == 0.8
+
+
+def test_a_loss_alone_can_be_monitored():
+    result = make_trainer(toy_network(), monitor="loss").fit(
+        toy_data(), 2, lambda: Validation(loss=0.5)
+    )
+    assert (result.validation_losses, result.validation_scores) == ([0.5, 0.5], None)
+
+
+@pytest.mark.parametrize(
+    "monitor, found", [("loss", 0.5), ("loss", Validation(0.5)), ("score", Validation(loss=0.5))]
+)
+def test_validation_must_give_what_is_monitored(monitor, found):
+    with pytest.raises(ValueError, match=f"validate must return a {monitor} to monitor, got"):
+        make_trainer(toy_network(), monitor=monitor).fit(toy_data(), 2, lambda: found)
+    with pytest.raises(ValueError, match="monitor must be 'score' or 'loss', got 'accuracy'"):
+        make_trainer(toy_network(), monitor="accuracy")
+
+
+def test_the_best_epoch_is_counted_from_the_first_and_is_of_the_training_loss_without_validation():
+    trainer = make_trainer(toy_network())
+    first = trainer.fit(toy_data(), 3)
+    assert first.best_epoch == 1 + int(np.argmin(first.loss_curve))
+    scores = iter([0.1, 0.9, 0.2])
+    assert trainer.fit(toy_data(), 3, lambda: next(scores)).best_epoch == 5
+
+
 def test_validation_sees_the_network_of_the_epoch():
     network = toy_network()
     seen = []
@@ -298,24 +345,73 @@ def test_a_call_of_fit_that_fails_changes_nothing(failure):
     assert (trainer.n_epochs, trainer.n_seen) == (2, 48)
 
 
-def exploding(solver, **options):
-    data = toy_data()
-    targets = data.inputs.numeric[data.offsets[:-1], :1]
-    network = toy_network(SquaredError(1))
+def numbers_data(dtype=np.float64):
+    data = toy_data(dtype=dtype)
+    return TrainingData(data.inputs, data.offsets, data.inputs.numeric[data.offsets[:-1], :1])
+
+
+def exploding(solver, n_epochs=50, dtype="float64", **options):
+    network = toy_network(SquaredError(1), dtype=dtype)
     recorder = Recorder(network)
     trainer = make_trainer(network, solver, callbacks=[recorder], **options)
     start = network.parameters.flat.copy()
     with np.errstate(all="ignore"):
-        result = trainer.fit(TrainingData(data.inputs, data.offsets, targets), 50)
+        result = trainer.fit(numbers_data(dtype), n_epochs)
     return network, [start, *recorder.weights], result
 
 
-def test_a_loss_that_is_not_finite_ends_with_the_last_finite_weights():
+def loss_of(network):
+    with np.errstate(all="ignore"):
+        objective = Objective(network.bind(BACKEND, training=True), numbers_data(), 10**6)
+        objective.choose(everything(numbers_data()))
+        return objective.add(None)
+
+
+def test_a_loss_that_is_not_finite_ends_with_the_last_weights_whose_loss_is():
     network, weights, result = exploding(SGD(momentum=0.0), learning_rate_init=1e30, clip_norm=None)
     assert result.reason == "non_finite"
-    assert f"epoch {result.n_epochs + 1}, minibatch" in result.message
-    assert np.isfinite(network.parameters.flat).all()
-    np.testing.assert_array_equal(network.parameters.flat, weights[-1])
+    assert f"epoch {result.n_epochs + 1}, minibatch 1; " in result.message
+    assert "the weights of the last finite epoch are kept" in result.message
+    np.testing.assert_array_equal(network.parameters.flat, weights[-2])
+    assert np.isfinite(loss_of(network))
+    network.parameters.flat[:] = weights[-1]
+    assert not np.isfinite(loss_of(network))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch_size", [8, 24])
+@pytest.mark.parametrize("n_epochs", [1, 5])
+@pytest.mark.parametrize("solver", ["adam", SGD()], ids=str)
+def test_a_training_that_never_was_finite_says_so(solver, n_epochs, batch_size, dtype):
+    options = {"learning_rate_init": 1e200, "clip_norm": None, "batch_size": batch_size}
+    network, (start, *_), result = exploding(solver, n_epochs, dtype, **options)
+    assert result.reason == "non_finite"
+    assert "no epoch of this call ended with finite weights, those from before it" in result.message
+    np.testing.assert_array_equal(network.parameters.flat, start)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_inputs_that_are_not_finite_leave_everything_but_counts_as_it_was(solver):
+    data = numbers_data()
+    spoilt = TrainingData(
+        Inputs(np.full_like(data.inputs.numeric, np.inf)), data.offsets, data.targets
+    )
+    networks = [toy_network(SquaredError(1)) for _ in range(2)]
+    for network, calls in zip(networks, ([data, spoilt, data], [data, data])):
+        trainer = make_trainer(network, solver, shuffle=False)
+        with np.errstate(all="ignore"):
+            reasons = [trainer.fit(each, 1).reason for each in calls]
+        assert ("non_finite" in reasons) == (len(calls) == 3)
+    np.testing.assert_array_equal(networks[0].parameters.flat, networks[1].parameters.flat)
+
+
+def test_the_end_of_a_fit_is_looked_at_though_no_epoch_follows():
+    _, weights, result = exploding(
+        SGD(momentum=0.0), n_epochs=1, learning_rate_init=1e160, clip_norm=None, batch_size=24
+    )
+    assert result.n_epochs == 1
+    assert np.isfinite(weights[1]).all()
+    assert result.message.startswith("Scores or loss are not finite after epoch 1; ")
 
 
 def test_clipping_keeps_the_same_training_finite():

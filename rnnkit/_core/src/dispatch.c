@@ -1,42 +1,53 @@
-/* Which instruction sets this machine has, and their kernel tables. */
+/* The instruction sets: their names, what a machine needs for them, and their kernels. */
 #include "kernels.h"
 
-int rk_isa_available(int isa) {
-    switch (isa) {
-    case RK_ISA_SCALAR:
-        return 1;
+/* Slowest first: name, isa_<file>.c, what the machine needs (the file's RK_TARGET). A row that
+ * repeats a name stands for machines that have more: the kernels that it has serve in place of
+ * those before it. */
 #ifdef __x86_64__
-    case RK_ISA_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case RK_ISA_AVX512:
-        return rk_isa_available(RK_ISA_AVX2) && __builtin_cpu_supports("avx512f") &&
-               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-               __builtin_cpu_supports("avx512vl");
-#endif
-    default:
-        return 0;
-    }
-}
-
-int rk_has_bfloat16(int isa) {
-#ifdef __x86_64__
-    return isa == RK_ISA_AVX512 && rk_isa_available(isa) && __builtin_cpu_supports("avx512bf16");
+#define RK_HAS(feature) (__builtin_cpu_supports(feature) != 0)
+#define RK_HAS_AVX2 (RK_HAS("avx2") && RK_HAS("fma"))
+#define RK_HAS_AVX512                                                                              \
+    (RK_HAS_AVX2 && RK_HAS("avx512f") && RK_HAS("avx512bw") && RK_HAS("avx512dq") &&               \
+     RK_HAS("avx512vl"))
+#define RK_ISAS(ROW)                                                                               \
+    ROW("scalar", scalar, 1)                                                                       \
+    ROW("avx2", avx2, RK_HAS_AVX2)                                                                 \
+    ROW("avx512", avx512, RK_HAS_AVX512)                                                           \
+    ROW("avx512", avx512bf16, RK_HAS_AVX512 && RK_HAS("avx512bf16"))
 #else
-    (void)isa;
-    return 0;
+#define RK_ISAS(ROW) ROW("scalar", scalar, 1)
 #endif
+
+#define RK_DECLARE(name, file, needs)                                                              \
+    extern const rk_kernels *const rk_kernels_##file[RK_DTYPE_COUNT];                              \
+    static int machine_has_##file(void) {                                                          \
+        return needs;                                                                              \
+    }
+RK_ISAS(RK_DECLARE)
+
+#define RK_ROW(name, file, needs) {name, machine_has_##file, rk_kernels_##file},
+static const struct {
+    const char *name;
+    int (*available)(void);
+    const rk_kernels *const *kernels; /* for each dtype, or NULL */
+} isas[] = {RK_ISAS(RK_ROW)};
+
+int rk_isa_count(void) {
+    return (int)(sizeof isas / sizeof *isas);
 }
 
-const rk_kernels *rk_kernels_of(int isa, int dtype) {
-    if (!rk_isa_available(isa))
-        return NULL;
-#ifdef __x86_64__
-    if (dtype == RK_BFLOAT16 && rk_has_bfloat16(isa))
-        return rk_kernels_avx512bf16[0];
-    if (isa == RK_ISA_AVX512)
-        return rk_kernels_avx512[dtype];
-    if (isa == RK_ISA_AVX2)
-        return rk_kernels_avx2[dtype];
-#endif
-    return rk_kernels_scalar[dtype];
+const char *rk_isa_name(int row) {
+    return isas[row].name;
+}
+
+int rk_isa_available(int row) {
+    return isas[row].available();
+}
+
+const rk_kernels *rk_kernels_of(const char *isa, int dtype) {
+    for (int row = rk_isa_count() - 1; row >= 0; row--)
+        if (strcmp(isas[row].name, isa) == 0 && isas[row].kernels[dtype] && rk_isa_available(row))
+            return isas[row].kernels[dtype];
+    return NULL;
 }

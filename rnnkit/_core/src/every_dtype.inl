@@ -1,31 +1,40 @@
-/* Every kernel for float, for double and for float with pairs, and the table of the set. */
+/* Every kernel for float, for double and for float with pairs, compiled for one instruction set.
+ *
+ * Before including, isa_<name>.c defines RK_ISA, its name in dispatch.c; RK_ISA_HEADER, its
+ * vectors; and, where they apply, RK_TARGET, a string of what the compiler may use beyond the
+ * machine's base; RK_PAIRS_ALONE, for the kernels of pairs and no others; RK_PAIRS_BY_INSTRUCTION.
+ */
+#ifdef RK_TARGET
+#define RK_PRAGMA(words) _Pragma(#words)
+#define RK_FOR_TARGET(words) RK_PRAGMA(words)
+#ifdef __clang__
+RK_FOR_TARGET(clang attribute push(__attribute__((target(RK_TARGET))), apply_to = function))
+#else
+RK_FOR_TARGET(GCC target(RK_TARGET))
+#endif
+#endif
+
 #include <math.h>
 #include <string.h>
 #include "kernels.h"
+#include "tuning.h"
 
 #define RK_INLINE static inline __attribute__((always_inline, unused))
 #define RK_PASTE(name, suffix) name##_##suffix
 #define RK_PASTE_EXPANDED(name, suffix) RK_PASTE(name, suffix)
 #define RK_NAME(name) RK_PASTE_EXPANDED(name, RK_SUFFIX)
+#define FN(name) RK_NAME(name)
 
 #ifndef RK_PAIRS_ALONE
 #define RK_PAIRS 0
 #define RK_DOUBLE 0
 #define RK_SUFFIX f32
-#include RK_ISA_HEADER
-#include "vec.h"
-#include "vec_math.h"
-#include "panels.inl"
 #include "kernels.inl"
 #undef RK_DOUBLE
 #undef RK_SUFFIX
 
 #define RK_DOUBLE 1
 #define RK_SUFFIX f64
-#include RK_ISA_HEADER
-#include "vec.h"
-#include "vec_math.h"
-#include "panels.inl"
 #include "kernels.inl"
 #undef RK_PAIRS
 #undef RK_DOUBLE
@@ -35,15 +44,16 @@
 #define RK_PAIRS 1
 #define RK_DOUBLE 0
 #define RK_SUFFIX bf16
-#include RK_ISA_HEADER
-#include "vec.h"
-#include "vec_math.h"
-#include "pairs.inl"
-#include "panels.inl"
 #include "kernels.inl"
 
-#ifdef RK_PAIRS_ALONE
-const rk_kernels *const RK_TABLE[] = {&table_bf16};
-#else
-const rk_kernels *const RK_TABLE[] = {&table_f32, &table_f64, &table_bf16};
+const rk_kernels *const RK_PASTE_EXPANDED(rk_kernels, RK_ISA)[RK_DTYPE_COUNT] = {
+#ifndef RK_PAIRS_ALONE
+    [RK_FLOAT32] = &table_f32,
+    [RK_FLOAT64] = &table_f64,
+#endif
+    [RK_BFLOAT16] = &table_bf16,
+};
+
+#if defined(RK_TARGET) && defined(__clang__)
+#pragma clang attribute pop
 #endif

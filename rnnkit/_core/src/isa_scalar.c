@@ -1,4 +1,4 @@
 /* The kernels for any machine. */
+#define RK_ISA scalar
 #define RK_ISA_HEADER "vec_scalar.h"
-#define RK_TABLE rk_kernels_scalar
 #include "every_dtype.inl"

@@ -35,47 +35,83 @@
 #define RK_KERNELS_H
 
 #include <stddef.h>
+#include <string.h>
 
 enum { RK_RNN, RK_LSTM, RK_GRU };
-enum { RK_ISA_SCALAR, RK_ISA_AVX2, RK_ISA_AVX512, RK_ISA_COUNT };
 enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
 enum { RK_MOST_TILE_ROWS = 8 }; /* the highest register tile of all instruction sets */
 enum { RK_MOST_TILE_SUMS = 24 }; /* the largest one, in vectors */
 
-enum rk_activation_kind {
-    RK_TANH,
-    RK_SIGMOID,
-    RK_SOFTSIGN,
-    RK_RELU,
-    RK_HARD_SIGMOID,
-    RK_LINEAR,
-    RK_LEAKY_RELU,
-    RK_SCALED_TANH
-};
+/* The activations, with the names of rnnkit/cells.py. */
+#define RK_ACTIVATIONS(KIND)                                                                       \
+    KIND(RK_TANH, "tanh")                                                                          \
+    KIND(RK_SIGMOID, "sigmoid")                                                                    \
+    KIND(RK_SOFTSIGN, "softsign")                                                                  \
+    KIND(RK_RELU, "relu")                                                                          \
+    KIND(RK_HARD_SIGMOID, "hard_sigmoid")                                                          \
+    KIND(RK_LINEAR, "linear")                                                                      \
+    KIND(RK_LEAKY_RELU, "leaky_relu")                                                              \
+    KIND(RK_SCALED_TANH, "scaled_tanh")
+
+#define RK_KIND(kind, name) kind,
+enum rk_activation_kind { RK_ACTIVATIONS(RK_KIND) RK_ACTIVATION_COUNT };
+#undef RK_KIND
 
 typedef struct {
     int kind; /* enum rk_activation_kind */
     double alpha, beta;
 } rk_activation;
 
+/* The options of a cell, 0 where off, with the names of LayerSpec.options in rnnkit/cells.py. */
+#define RK_OPTIONS(OPTION)                                                                         \
+    OPTION(int, peephole)                                                                          \
+    OPTION(int, coupled_gates)                                                                     \
+    OPTION(int, reset_before)                                                                      \
+    OPTION(int, layer_norm)                                                                        \
+    OPTION(int, has_clip)                                                                          \
+    OPTION(double, clip)    /* limit of the activations' inputs, if has_clip */                    \
+    OPTION(double, zoneout) /* expected share of the old state, outside training */                \
+    OPTION(double, norm_epsilon) /* added to the variance, with layer_norm */
+
 /* One layer in one direction; constant over a call. rnnkit/cells.py has the equations. */
 typedef struct {
     int cell;
     int reverse;
-    int peephole, coupled_gates, reset_before, layer_norm;
-    int has_clip;
-    double clip;    /* limit of the activations' inputs, if has_clip */
-    double zoneout; /* expected share of the old state, outside training */
+#define RK_FIELD(type, name) type name;
+    RK_OPTIONS(RK_FIELD)
+#undef RK_FIELD
     rk_activation activation, gate_activation, output_activation;
     ptrdiff_t inputs, hidden;
     ptrdiff_t slots, input_slots, recurrent_slots; /* recurrent ones are the last */
-} rk_layer;
+} rk_layer_spec;
+
+/* Set an option; -1 if none has that name. */
+static inline int rk_set_option(rk_layer_spec *layer, const char *option, double value) {
+#define RK_SET(type, name)                                                                         \
+    if (strcmp(option, #name) == 0) {                                                              \
+        layer->name = (type)value;                                                                 \
+        return 0;                                                                                  \
+    }
+    RK_OPTIONS(RK_SET)
+#undef RK_SET
+    return -1;
+}
+
+/* The activation of that name, -1 if there is none. */
+static inline int rk_activation_named(const char *name) {
+#define RK_NAMED(kind, its_name)                                                                   \
+    if (strcmp(name, its_name) == 0)                                                               \
+        return kind;
+    RK_ACTIVATIONS(RK_NAMED)
+#undef RK_NAMED
+    return -1;
+}
 
 /* One pass of a layer over a packed minibatch. Pointers to real unless typed; NULL where absent.
  * Nothing aliases, except that backward overwrites gates, dh and dc in place. */
 typedef struct {
-    rk_layer layer;
+    rk_layer_spec layer;
     int training;
     ptrdiff_t batch, steps, rows;  /* B, T, P */
     const ptrdiff_t *step_offsets; /* (T + 1) */
@@ -116,14 +152,14 @@ typedef struct {
     void *dc;       /* (B, Hp), in: dc_n, out: dc0; lstm */
     void *dx;       /* (P, I) */
     void *dgates_ih, *dgates_hh; /* gradients of W x and U h; equal to gates without layer_norm */
-    void *d_out, *dc_normed, *dc_state; /* (P, Hp): gradients of o's factor, of the normed and of the
-                                           raw cell state; lstm with layer_norm */
+    void *d_out, *dc_normed, *dc_state; /* (P, Hp): gradients of o's factor, of the normed and of
+                                           the raw cell state; lstm with layer_norm */
     void *dweight_ih, *dweight_hh, *dbias, *dpeephole; /* packed as the weights, set here */
     void *dnorm_ih, *dnorm_hh, *dnorm_c, *dnorm_c_bias;
 } rk_call;
 
-/* The threads that run all sequences together, each a share of the hidden units, and meet once a
- * step. A call on its own has none: NULL. */
+/* A team: threads that run all sequences together, each a share of the hidden units, and meet once
+ * a step. A call on its own has none: NULL. */
 typedef struct {
     int arrived, rounds;
 } rk_meeting;
@@ -131,11 +167,12 @@ typedef struct {
 typedef struct {
     int rank, size;
     rk_meeting *meeting;
-} rk_team;
+} rk_member;
 
 /* The kernels of one instruction set and dtype; those for pairs are the recurrent ones alone. */
 typedef struct {
     ptrdiff_t lanes; /* VL */
+    int pairs_by_instruction; /* whether an instruction of its own multiplies pairs */
 
     /* The gates of w (G * H, columns) named in `gates` into the slots from first_slot on of
      * panels (NP, columns, slots, VL), zeros beyond H. */
@@ -166,7 +203,7 @@ typedef struct {
                        void *padded_bias);
 
     /* Bytes of scratch that `forward` and `backward` need for a tile of that many sequences. */
-    size_t (*scratch_bytes)(const rk_layer *layer, ptrdiff_t tile_rows);
+    size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows);
 
     /* How many threads can share the hidden units of a call; 1 if its options need whole rows. */
     int (*largest_team)(const rk_call *call);
@@ -174,11 +211,11 @@ typedef struct {
     /* Run sequences first .. last (packed positions) through all steps. Writes y, c and what is
      * kept. scratch: scratch_bytes(...), 64-byte aligned, each thread its own. */
     void (*forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
-                    const rk_team *team);
+                    const rk_member *member);
 
     /* The same backwards: gates become gradients; dh and dc end as dh0 and dc0. */
     void (*backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
-                     const rk_team *team);
+                     const rk_member *member);
 
     /* dx for the packed rows first .. last, after backward. */
     void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last);
@@ -202,18 +239,13 @@ typedef struct {
     void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n);
 } rk_kernels;
 
-/* dispatch.c */
-int rk_isa_available(int isa);
-int rk_has_bfloat16(int isa); /* whether it multiplies pairs by an instruction of its own */
-const rk_kernels *rk_kernels_of(int isa, int dtype); /* NULL if the machine lacks it */
+/* dispatch.c: the instruction sets, slowest first. Names may repeat. */
+int rk_isa_count(void);
+const char *rk_isa_name(int row);
+int rk_isa_available(int row); /* whether this machine has it */
+const rk_kernels *rk_kernels_of(const char *isa, int dtype); /* NULL if the machine lacks it */
 
-/* isa_*.c: one table for each dtype; absent where the compiler does not target the machine. */
-extern const rk_kernels *const rk_kernels_scalar[RK_DTYPE_COUNT];
-extern const rk_kernels *const rk_kernels_avx2[RK_DTYPE_COUNT];
-extern const rk_kernels *const rk_kernels_avx512[RK_DTYPE_COUNT];
-extern const rk_kernels *const rk_kernels_avx512bf16[1]; /* pairs by one instruction */
-
-void rk_meet(const rk_team *team); /* wait until all of the team are here; NULL passes */
+void rk_meet(const rk_member *member); /* wait until all of the team are here; NULL passes */
 
 /* parallel.c: whole-layer drivers, one parallel region each. `scratch` holds `threads` pieces of
  * `scratch_stride` bytes. n_tiles 0: the threads run all sequences as a team. */

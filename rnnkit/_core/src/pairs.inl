@@ -4,8 +4,6 @@
  * in a float, so a pair adds two terms to a sum, each rounded once: the second half's, then the
  * first's, as the instruction of AVX-512 does.
  */
-#undef FN
-#define FN(name) RK_NAME(name)
 #define v_dot RK_NAME(v_dot)
 #define v_round_pairs RK_NAME(v_round_pairs)
 #define v_pair RK_NAME(v_pair)

@@ -1,18 +1,14 @@
 /* Weights between their plain row-major form and the packed forms of kernels.h. */
-#undef FN
-#define FN(name) RK_NAME(name)
-
-enum { FN(pack_columns) = 32 }; /* of a panel at a time: they stay in the first-level cache */
 
 RK_INLINE ptrdiff_t FN(block_end)(ptrdiff_t first, ptrdiff_t columns) {
-    return first + FN(pack_columns) < columns ? first + FN(pack_columns) : columns;
+    return first + RK_PACK_COLUMNS < columns ? first + RK_PACK_COLUMNS : columns;
 }
 
 static void FN(pack)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                      ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels) {
     const ptrdiff_t n_panels = (hidden + VL - 1) / VL;
     for (ptrdiff_t p = 0; p < n_panels; p++)
-        for (ptrdiff_t first = 0; first < columns; first += FN(pack_columns))
+        for (ptrdiff_t first = 0; first < columns; first += RK_PACK_COLUMNS)
             for (ptrdiff_t g = 0; g < n_gates; g++)
                 for (ptrdiff_t l = 0; l < VL; l++) {
                     const ptrdiff_t unit = p * VL + l, last = FN(block_end)(first, columns);
@@ -52,7 +48,7 @@ static void FN(unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t colum
                            ptrdiff_t slots, void *w_all) {
     const ptrdiff_t n_panels = (hidden + VL - 1) / VL;
     for (ptrdiff_t p = 0; p < n_panels; p++)
-        for (ptrdiff_t first = 0; first < columns; first += FN(pack_columns))
+        for (ptrdiff_t first = 0; first < columns; first += RK_PACK_COLUMNS)
             for (ptrdiff_t g = 0; g < n_gates; g++)
                 for (ptrdiff_t l = 0; l < VL && p * VL + l < hidden; l++) {
                     const ptrdiff_t unit = p * VL + l, last = FN(block_end)(first, columns);

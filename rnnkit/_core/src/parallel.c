@@ -2,17 +2,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include "kernels.h"
+#include "tuning.h"
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 #ifdef __x86_64__
 #include <immintrin.h>
 #endif
-
-enum { INPUT_GRADIENT_ROWS = 96, DENSE_ROWS = 96 }; /* packed rows in one piece of work */
-enum { PAIRED_ROWS = 256 };          /* packed rows whose inputs are paired in one piece of work */
-enum { DENSE_GRADIENT_OUTPUTS = 6 }; /* one register tile */
-enum { MOST_PANELS = 4 };            /* whose parameter gradients are summed in one piece of work */
 
 static int regions_entered = 0; /* whether this process has had a parallel region */
 static int serial_child = 0;    /* set in a forked child, where the OpenMP runtime would hang */
@@ -93,14 +89,12 @@ static void restore_mode(unsigned mode) {
 #endif
 }
 
-enum { SPINS = 4000 }; /* some microseconds; whoever is waited for longer may need this core */
-
-void rk_meet(const rk_team *team) {
-    if (!team)
+void rk_meet(const rk_member *member) {
+    if (!member)
         return;
-    rk_meeting *meeting = team->meeting;
+    rk_meeting *meeting = member->meeting;
     const int round = __atomic_load_n(&meeting->rounds, __ATOMIC_ACQUIRE);
-    if (__atomic_add_fetch(&meeting->arrived, 1, __ATOMIC_ACQ_REL) == team->size) {
+    if (__atomic_add_fetch(&meeting->arrived, 1, __ATOMIC_ACQ_REL) == member->size) {
         __atomic_store_n(&meeting->arrived, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&meeting->rounds, round + 1, __ATOMIC_RELEASE);
         return;
@@ -109,48 +103,49 @@ void rk_meet(const rk_team *team) {
 #ifdef __x86_64__
         _mm_pause();
 #endif
-        if (spins >= SPINS)
+        if (spins >= RK_SPINS)
             sched_yield();
     }
 }
 
 /* This thread's place among at most `largest`; one whose rank reaches the size stands by. */
-static rk_team team_of(rk_meeting *meeting, int largest) {
-    rk_team team = {0, 1, meeting};
+static rk_member member_of(rk_meeting *meeting, int largest) {
+    rk_member member = {0, 1, meeting};
 #ifdef _OPENMP
-    team.rank = omp_get_thread_num();
-    team.size = omp_get_num_threads();
+    member.rank = omp_get_thread_num();
+    member.size = omp_get_num_threads();
 #endif
-    if (team.size > largest)
-        team.size = largest;
-    return team;
+    if (member.size > largest)
+        member.size = largest;
+    return member;
 }
 
-/* The inputs of PAIRED_ROWS packed rows as operand of the products. */
+/* The inputs of RK_PAIRED_ROWS packed rows as operand of the products. */
 static void pair_inputs(const rk_kernels *k, const rk_call *call, ptrdiff_t first) {
     const ptrdiff_t left = call->rows - first, inputs = call->layer.inputs;
     const ptrdiff_t n_pairs = (inputs + 1) / 2;
-    k->pair_columns((const float *)call->x + first * inputs, left < PAIRED_ROWS ? left : PAIRED_ROWS,
-                    inputs, (float *)call->x_pairs + first * n_pairs, n_pairs);
+    const ptrdiff_t n = left < RK_PAIRED_ROWS ? left : RK_PAIRED_ROWS;
+    k->pair_columns((const float *)call->x + first * inputs, n, inputs,
+                    (float *)call->x_pairs + first * n_pairs, n_pairs);
 }
 
 void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                 int threads, char *scratch, size_t scratch_stride) {
-    const ptrdiff_t pieces = (call->rows + PAIRED_ROWS - 1) / PAIRED_ROWS;
+    const ptrdiff_t pieces = (call->rows + RK_PAIRED_ROWS - 1) / RK_PAIRED_ROWS;
     rk_meeting meeting = {0, 0};
     threads = enter(threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
-        const rk_team team = team_of(&meeting, k->largest_team(call));
-        char *mine = scratch + (size_t)team.rank * scratch_stride;
+        const rk_member member = member_of(&meeting, k->largest_team(call));
+        char *mine = scratch + (size_t)member.rank * scratch_stride;
         if (k->pair_columns) {
 #pragma omp for schedule(static)
             for (ptrdiff_t i = 0; i < pieces; i++)
-                pair_inputs(k, call, i * PAIRED_ROWS);
+                pair_inputs(k, call, i * RK_PAIRED_ROWS);
         }
-        if (n_tiles == 0 && team.rank < team.size)
-            k->forward(call, 0, call->batch, mine, &team);
+        if (n_tiles == 0 && member.rank < member.size)
+            k->forward(call, 0, call->batch, mine, &member);
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < n_tiles; i++)
             k->forward(call, tiles[i], tiles[i + 1], mine, NULL);
@@ -168,24 +163,24 @@ void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
 /* How many panels a thread takes at once for the parameter gradients. */
 static ptrdiff_t panels_together(ptrdiff_t panels, int threads) {
     const ptrdiff_t most = panels / threads < 1 ? 1 : panels / threads;
-    return most < MOST_PANELS ? most : MOST_PANELS;
+    return most < RK_PANELS_TOGETHER ? most : RK_PANELS_TOGETHER;
 }
 
 void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                  int threads, char *scratch, size_t scratch_stride) {
     const ptrdiff_t panels = (call->layer.hidden + k->lanes - 1) / k->lanes;
     const ptrdiff_t pieces =
-        call->dx ? (call->rows + INPUT_GRADIENT_ROWS - 1) / INPUT_GRADIENT_ROWS : 0;
+        call->dx ? (call->rows + RK_INPUT_GRADIENT_ROWS - 1) / RK_INPUT_GRADIENT_ROWS : 0;
     rk_meeting meeting = {0, 0};
     threads = enter(threads);
     const ptrdiff_t together = panels_together(panels, threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
-        const rk_team team = team_of(&meeting, k->largest_team(call));
-        char *mine = scratch + (size_t)team.rank * scratch_stride;
-        if (n_tiles == 0 && team.rank < team.size)
-            k->backward(call, 0, call->batch, mine, &team);
+        const rk_member member = member_of(&meeting, k->largest_team(call));
+        char *mine = scratch + (size_t)member.rank * scratch_stride;
+        if (n_tiles == 0 && member.rank < member.size)
+            k->backward(call, 0, call->batch, mine, &member);
 #pragma omp for schedule(dynamic, 1)
         for (int i = 0; i < n_tiles; i++)
             k->backward(call, tiles[i], tiles[i + 1], mine, NULL);
@@ -194,7 +189,8 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
             k->parameter_gradient(call, i, i + together < panels ? i + together : panels, mine);
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t i = 0; i < pieces; i++) {
-            const ptrdiff_t first = i * INPUT_GRADIENT_ROWS, last = first + INPUT_GRADIENT_ROWS;
+            const ptrdiff_t first = i * RK_INPUT_GRADIENT_ROWS;
+            const ptrdiff_t last = first + RK_INPUT_GRADIENT_ROWS;
             k->input_gradient(call, first, last < call->rows ? last : call->rows);
         }
         restore_mode(mode);
@@ -204,14 +200,14 @@ void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tile
 
 void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
               ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads) {
-    const ptrdiff_t pieces = (rows + DENSE_ROWS - 1) / DENSE_ROWS;
+    const ptrdiff_t pieces = (rows + RK_DENSE_ROWS - 1) / RK_DENSE_ROWS;
     threads = enter(threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
 #pragma omp for schedule(static)
         for (ptrdiff_t i = 0; i < pieces; i++) {
-            const ptrdiff_t first = i * DENSE_ROWS, last = first + DENSE_ROWS;
+            const ptrdiff_t first = i * RK_DENSE_ROWS, last = first + RK_DENSE_ROWS;
             k->dense(x, weight, bias, y, inputs, outputs, first, last < rows ? last : rows);
         }
         restore_mode(mode);
@@ -221,15 +217,15 @@ void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void
 
 void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                        ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads) {
-    const ptrdiff_t pieces = (outputs + DENSE_GRADIENT_OUTPUTS - 1) / DENSE_GRADIENT_OUTPUTS;
+    const ptrdiff_t pieces = (outputs + RK_DENSE_GRADIENT_OUTPUTS - 1) / RK_DENSE_GRADIENT_OUTPUTS;
     threads = enter(threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         const unsigned mode = flush_denormals();
 #pragma omp for schedule(static)
         for (ptrdiff_t i = 0; i < pieces; i++) {
-            const ptrdiff_t first = i * DENSE_GRADIENT_OUTPUTS;
-            const ptrdiff_t last = first + DENSE_GRADIENT_OUTPUTS;
+            const ptrdiff_t first = i * RK_DENSE_GRADIENT_OUTPUTS;
+            const ptrdiff_t last = first + RK_DENSE_GRADIENT_OUTPUTS;
             k->dense_gradient(x, dy, dw, rows, inputs, outputs, first,
                               last < outputs ? last : outputs);
         }

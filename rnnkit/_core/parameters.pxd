@@ -1,0 +1,36 @@
+"""The parameters of a recurrent layer as the kernels want them."""
+from rnnkit._core.kernels cimport rk_call, rk_kernels
+from rnnkit._core.memory cimport Buffer
+
+cdef class Parameter:
+    cdef str name
+    cdef tuple shape
+    cdef const int *gates            # of the plain array, in the order of their slots
+    cdef ptrdiff_t n_gates, columns  # the plain array is (n_gates * H, columns)
+    cdef ptrdiff_t first_slot, slots
+    cdef const void **packed         # where the kernels look for the panels
+    cdef void **gradient             # and for those of the gradient
+    cdef size_t n_bytes              # of the panels; 0: they are those of a parameter before
+    cdef object array                # the plain one that was packed last
+    cdef Buffer panels, transposed
+
+cdef class LayerParameters:
+    cdef readonly dict shapes
+    cdef rk_call *call
+    cdef const rk_kernels *kernels
+    cdef object dtype
+    cdef ptrdiff_t padded
+    cdef list table
+    cdef Buffer gradients
+    cdef int fill(self) except -1
+    cdef int add(self, str name, const int *gates, ptrdiff_t first_slot, ptrdiff_t slots,
+                 const void **packed, void **gradient) except -1
+    cdef int pack(self, dict weights) except -1
+    cdef int pack_transposed(self, Parameter parameter, const void **groups) except -1
+    cdef int pack_for_backward(self, bint input_gradient) except -1
+    cdef int check_gradients(self, dict gradients) except -1
+    cdef int reserve_gradients(self) except -1
+    cdef int add_gradients(self, dict gradients) except -1
+    cdef ptrdiff_t slot_of(self, ptrdiff_t gate)
+
+cdef LayerParameters parameters_of(spec, dtype, rk_call *call, const rk_kernels *kernels)

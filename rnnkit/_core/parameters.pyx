@@ -1,0 +1,162 @@
+# cython: wraparound=False
+"""The parameters of a recurrent layer as the kernels want them: one table, all else follows.
+
+The table says of each parameter in which panels it lies and where in them: its gates, in the order
+of the slots that they fill, and the first of those slots. src/kernels.h has the layouts.
+"""
+
+import numpy as np
+
+from rnnkit._core.kernels cimport RK_GRU, rk_call, rk_kernels
+from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes
+
+cdef int[4] AS_STORED = [0, 1, 2, 3]
+cdef int[3] N_FIRST = [2, 0, 1]  # the slots n r z of a gru, stored r z n
+
+cdef class Parameter:
+    """One row of the table."""
+
+
+cdef class LayerParameters:
+    """The parameters of one call structure: packed for it, and their gradients unpacked from it."""
+
+    cdef int fill(self) except -1:
+        """Write the table; a parameter that the layer lacks has no row."""
+        cdef rk_call *call = self.call
+        cdef ptrdiff_t slots = call.layer.slots, inner = slots - call.layer.recurrent_slots
+        cdef const int *gates = AS_STORED
+        if call.layer.cell == RK_GRU:
+            gates = N_FIRST
+        #        name           gates      slot   of how many                packed, gradient
+        self.add("weight_ih", gates, 0, call.layer.input_slots, &call.weight_ih, &call.dweight_ih)
+        self.add("weight_hh", AS_STORED, 0, call.layer.recurrent_slots, &call.weight_hh,
+                 &call.dweight_hh)
+        self.add("bias", gates, 0, slots, &call.bias, &call.dbias)
+        self.add("bias_hn", AS_STORED, 3, slots, &call.bias, &call.dbias)
+        self.add("peephole", AS_STORED, 0, 3, &call.peephole, &call.dpeephole)
+        self.add("norm_ih", gates, 0, slots, &call.norm_ih, &call.dnorm_ih)
+        self.add("norm_hh", AS_STORED, inner, slots, &call.norm_hh, &call.dnorm_hh)
+        self.add("norm_c", AS_STORED, 0, 1, &call.norm_c, &call.dnorm_c)
+        self.add("norm_c_bias", AS_STORED, 0, 1, &call.norm_c_bias, &call.dnorm_c_bias)
+        if len(self.table) != len(self.shapes):
+            raise ValueError(f"the core does not know all of {', '.join(self.shapes)}")
+        return 0
+
+    cdef int add(self, str name, const int *gates, ptrdiff_t first_slot, ptrdiff_t slots,
+                 const void **packed, void **gradient) except -1:
+        cdef Parameter parameter, before
+        if name not in self.shapes:
+            return 0
+        parameter = Parameter()
+        parameter.name = name
+        parameter.shape = self.shapes[name]
+        parameter.gates = gates
+        parameter.n_gates = parameter.shape[0] // self.call.layer.hidden
+        parameter.columns = parameter.shape[1] if len(parameter.shape) == 2 else 1
+        parameter.first_slot = first_slot
+        parameter.slots = slots
+        parameter.packed = packed
+        parameter.gradient = gradient
+        parameter.n_bytes = checked_bytes(
+            self.dtype.itemsize, (self.padded, slots, parameter.columns))
+        parameter.panels = Buffer()
+        parameter.transposed = Buffer()
+        for before in self.table:
+            if before.packed == packed:
+                parameter.n_bytes = 0
+        self.table.append(parameter)
+        return 0
+
+    cdef int pack(self, dict weights) except -1:
+        """Pack the plain arrays of all names into panels."""
+        cdef Parameter parameter
+        cdef ptrdiff_t hidden = self.call.layer.hidden
+        for parameter in self.table:
+            if parameter.name not in weights:
+                raise ValueError(f"the weight {parameter.name!r} is missing; got "
+                                 f"{', '.join(sorted(weights))}")
+            parameter.array = checked_array(parameter.name, weights[parameter.name], self.dtype,
+                                            parameter.shape)
+        for parameter in self.table:
+            if len(parameter.shape) == 2:
+                parameter.packed[0] = parameter.panels.reserve(parameter.n_bytes)
+                self.kernels.pack_operand(address(parameter.array), hidden, parameter.columns,
+                                          parameter.gates, parameter.n_gates, 0, parameter.slots,
+                                          <void *>parameter.packed[0])
+                continue
+            if parameter.n_bytes:
+                parameter.packed[0] = parameter.panels.reserve_zeros(parameter.n_bytes)
+            self.kernels.pack(address(parameter.array), hidden, 1, parameter.gates,
+                              parameter.n_gates, parameter.first_slot, parameter.slots,
+                              <void *>parameter.packed[0])
+        return 0
+
+    cdef int pack_transposed(self, Parameter parameter, const void **groups) except -1:
+        cdef ptrdiff_t lanes = self.kernels.lanes, columns = parameter.columns
+        cdef ptrdiff_t padded = (columns + lanes - 1) // lanes * lanes
+        groups[0] = parameter.transposed.reserve(
+            checked_bytes(self.dtype.itemsize, (self.padded, parameter.n_gates, padded)))
+        self.kernels.pack_transposed(address(parameter.array), self.call.layer.hidden, columns,
+                                     parameter.gates, parameter.n_gates, <void *>groups[0])
+        return 0
+
+    cdef int pack_for_backward(self, bint input_gradient) except -1:
+        """Pack the matrices as right operands of the dh and dx products."""
+        self.pack_transposed(self.table[1], &self.call.weight_hh_t)
+        if input_gradient:
+            self.pack_transposed(self.table[0], &self.call.weight_ih_t)
+        return 0
+
+    cdef int check_gradients(self, dict gradients) except -1:
+        """Refuse arrays that cannot be added to where they lie."""
+        for name, shape in self.shapes.items():
+            target = gradients[name]
+            if target.shape != shape or target.dtype != self.dtype or not target.flags.c_contiguous:
+                raise ValueError(f"gradients[{name!r}] must be a contiguous {self.dtype} {shape}")
+        return 0
+
+    cdef int reserve_gradients(self) except -1:
+        """Zeroed panels for the gradient of every parameter."""
+        cdef Parameter parameter
+        cdef size_t total = 0
+        cdef char *room
+        for parameter in self.table:
+            total += parameter.n_bytes
+        room = <char *>self.gradients.reserve_zeros(total)
+        for parameter in self.table:
+            if parameter.n_bytes:
+                parameter.gradient[0] = room
+                room += parameter.n_bytes
+        return 0
+
+    cdef int add_gradients(self, dict gradients) except -1:
+        """Add the panels to the plain arrays."""
+        cdef Parameter parameter
+        for parameter in self.table:
+            self.kernels.unpack_add(parameter.gradient[0], self.call.layer.hidden,
+                                    parameter.columns, parameter.gates, parameter.n_gates,
+                                    parameter.first_slot, parameter.slots,
+                                    address(gradients[parameter.name]))
+        return 0
+
+    cdef ptrdiff_t slot_of(self, ptrdiff_t gate):
+        """The slot that holds the activations of a gate."""
+        cdef Parameter bias = self.table[2]
+        cdef ptrdiff_t slot = 0
+        while bias.gates[slot] != gate:
+            slot += 1
+        return slot
+
+
+cdef LayerParameters parameters_of(spec, dtype, rk_call *call, const rk_kernels *kernels):
+    """The parameters of a layer in a call structure that lives as long and has its layer set."""
+    parameters = LayerParameters()
+    parameters.shapes = spec.parameter_shapes()
+    parameters.call = call
+    parameters.kernels = kernels
+    parameters.dtype = np.dtype(dtype)
+    parameters.padded = (call.layer.hidden + kernels.lanes - 1) // kernels.lanes * kernels.lanes
+    parameters.table = []
+    parameters.gradients = Buffer()
+    parameters.fill()
+    return parameters

@@ -1,0 +1,36 @@
+"""A recurrent layer in one direction, for what is composed of it."""
+cimport numpy as cnp
+
+from rnnkit._core.kernels cimport rk_call, rk_kernels
+from rnnkit._core.memory cimport Buffer
+from rnnkit._core.parameters cimport LayerParameters
+
+cdef class RecurrentLayer:
+    cdef readonly object spec, dtype
+    cdef const rk_kernels *kernels
+    cdef rk_call call
+    cdef LayerParameters parameters
+    cdef size_t itemsize
+    cdef ptrdiff_t panels, padded
+    cdef bint ready_for_backward, with_pairs
+    cdef object x, h0, mask, zoneout_h, zoneout_c  # held while pointers to them are
+    cdef object offsets, lengths
+    cdef cnp.ndarray y_store
+    cdef Buffer tiles, gates, cells, kept, previous, state, scratch, carried, normed, pairs
+
+    cdef double operations(self, ptrdiff_t rows)
+    cdef int forward_tiles(self, int threads) except -1
+    cdef int backward_tiles(self, int threads) except -1
+    cdef int tile_count(self, int threads)
+    cdef const ptrdiff_t *cut_evenly(self, int n_tiles) except NULL
+    cdef size_t scratch_stride(self, const ptrdiff_t *tiles, int n_tiles) except? 0
+    cdef object checked_or_none(self, str name, array, tuple shape)
+    cdef int bind_masks(self, recurrent_mask, zoneout_masks) except -1
+    cdef int reserve_pairs(self, bint training) except -1
+    cdef object room_for_y(self)
+    cdef int load_state(self, c0) except -1
+    cdef void copy_rows(self, const void *source, ptrdiff_t source_width, void *target,
+                        ptrdiff_t target_width, ptrdiff_t rows) noexcept
+    cdef int keep_for_backward(self) except -1
+    cdef int note_previous(self) except -1
+    cdef void gather_last(self, void *h_n) noexcept

@@ -1,0 +1,78 @@
+/* Dense layers, and the activations by themselves. */
+
+RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
+                               const real *bias, real *y, ptrdiff_t inputs, ptrdiff_t outputs,
+                               ptrdiff_t column, ptrdiff_t done) {
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            acc[r][v] = v_load(bias + column + v * VL);
+    FN(accumulate)(1, R, V, acc, 0, x + done * inputs, inputs, inputs, w + column * inputs, V * VL);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            v_store_n(y + (done + r) * outputs + column + v * VL, acc[r][v],
+                      outputs - column - v * VL);
+}
+
+static void FN(dense)(const void *x_all, const void *weight, const void *bias, void *y_all,
+                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last) {
+    const real *x = (const real *)x_all + first * inputs;
+    real *y = (real *)y_all + first * outputs;
+    const ptrdiff_t rows = last - first, vectors = (outputs + VL - 1) / VL;
+    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
+#define RK_DENSE_TILE(R, V)                                                                        \
+    FN(dense_chunk)(R, V, x, weight, bias, y, inputs, outputs, v * VL, done)
+        RK_TILES(rows, vectors - v, RK_DENSE_TILE)
+    }
+}
+
+/* The outputs k .. k + R and V vectors of inputs from `column` on. */
+RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x, const real *dy,
+                                        real *dw, ptrdiff_t rows, ptrdiff_t inputs,
+                                        ptrdiff_t outputs, ptrdiff_t column, ptrdiff_t k) {
+    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
+    const ptrdiff_t left = inputs - column;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            acc[r][v] = v_load_n(dw + (k + r) * inputs + column + v * VL, left - v * VL);
+    for (ptrdiff_t row = 0; row < rows; row++) {
+        vec d[RK_GROUP_VECTORS];
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            d[v] = v_load_n(x + row * inputs + column + v * VL, left - v * VL);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) {
+            const vec factor = v_set1(dy[row * outputs + k + r]);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++)
+                acc[r][v] = v_fma(factor, d[v], acc[r][v]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++)
+            v_store_n(dw + (k + r) * inputs + column + v * VL, acc[r][v], left - v * VL);
+}
+
+static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
+                               ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
+                               ptrdiff_t last) {
+    const ptrdiff_t vectors = (inputs + VL - 1) / VL;
+    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
+#define RK_DENSE_GRADIENT_TILE(R, V)                                                               \
+    FN(dense_gradient_chunk)(R, V, x, dy, dw, rows, inputs, outputs, v * VL, first + done)
+        RK_TILES(last - first, vectors - v, RK_DENSE_GRADIENT_TILE)
+    }
+}
+
+static void FN(activate)(rk_activation f, const void *x, void *y, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i += VL)
+        v_store_n((real *)y + i, v_activate(f, v_load_n((const real *)x + i, n - i)), n - i);
+}

@@ -1,0 +1,176 @@
+/* The products of a step: the inputs of the gates, and the way of their gradients back to h. */
+
+/* A row operand and the packed weights it meets; absent if a is NULL. */
+typedef struct {
+    const real *a;
+    ptrdiff_t a_stride, n;
+    const real *w;
+    ptrdiff_t w_stride;
+} FN(factor);
+
+/* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
+ * of the gates of P panels, R rows of each; q and r run as one index, q * R + r. Sums of one gate,
+ * or of one row, are too few to keep the multipliers busy: such meet several panels at once.
+ * start may be NULL for zeros. */
+RK_INLINE void FN(gate_chunk)(const int P, const int R, const int slots, const int x_slots,
+                              const int h_slots, FN(factor) x, FN(factor) h, const real *start,
+                              real *out, ptrdiff_t out_panel, ptrdiff_t done) {
+    vec acc[RK_MOST_TILE_SUMS][RK_GROUP_VECTORS];
+#pragma GCC unroll 32
+    for (int qr = 0; qr < P * R; qr++)
+#pragma GCC unroll 4
+        for (int s = 0; s < slots; s++)
+            acc[qr][s] = start ? v_load(start + (qr / R * slots + s) * VL) : v_zero();
+    if (x.a)
+        FN(accumulate)(P, R, x_slots, acc, 0, x.a + done * x.a_stride, x.a_stride, x.n, x.w,
+                       x.w_stride);
+    if (h.a)
+        FN(accumulate)(P, R, h_slots, acc, slots - h_slots, h.a + done * h.a_stride, h.a_stride,
+                       h.n, h.w, h.w_stride);
+#pragma GCC unroll 32
+    for (int qr = 0; qr < P * R; qr++)
+#pragma GCC unroll 4
+        for (int s = 0; s < slots; s++)
+            v_store(out + qr / R * out_panel + ((done + qr % R) * slots + s) * VL, acc[qr][s]);
+}
+
+/* The same for any number of rows. */
+RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, const int h_slots,
+                               ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start,
+                               real *out, ptrdiff_t out_panel) {
+#define RK_GATE_TILE(R, V)                                                                         \
+    FN(gate_chunk)(P, R, slots, x_slots, h_slots, x, h, start, out, out_panel, done)
+    RK_CHUNKS(rows, P * slots, RK_GATE_TILE)
+}
+
+#define RK_GATE_ROWS(name, P, slots, x_slots, h_slots)                                             \
+    static void FN(name)(ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start, real *out, \
+                         ptrdiff_t out_panel) {                                                    \
+        FN(gate_chunks)(P, slots, x_slots, h_slots, rows, x, h, start, out, out_panel);            \
+    }
+RK_GATE_ROWS(lstm_gate_rows, 1, 4, 4, 4)
+RK_GATE_ROWS(lstm_gate_rows_2, 2, 4, 4, 4)
+RK_GATE_ROWS(gru_gate_rows, 1, 4, 3, 3)
+RK_GATE_ROWS(gru_gate_rows_2, 2, 4, 3, 3)
+RK_GATE_ROWS(rnn_gate_rows, 1, 1, 1, 1)
+RK_GATE_ROWS(rnn_gate_rows_2, 2, 1, 1, 1)
+RK_GATE_ROWS(rnn_gate_rows_4, 4, 1, 1, 1)
+
+/* P panels: 1, 2 or, of an rnn, 4. */
+RK_INLINE void FN(gate_rows)(const int cell, int P, ptrdiff_t rows, FN(factor) x, FN(factor) h,
+                             const real *start, real *out, ptrdiff_t out_panel) {
+    if (cell == RK_LSTM && P == 2)
+        FN(lstm_gate_rows_2)(rows, x, h, start, out, out_panel);
+    else if (cell == RK_LSTM)
+        FN(lstm_gate_rows)(rows, x, h, start, out, out_panel);
+    else if (cell == RK_GRU && P == 2)
+        FN(gru_gate_rows_2)(rows, x, h, start, out, out_panel);
+    else if (cell == RK_GRU)
+        FN(gru_gate_rows)(rows, x, h, start, out, out_panel);
+    else if (P == 4)
+        FN(rnn_gate_rows_4)(rows, x, h, start, out, out_panel);
+    else if (P == 2)
+        FN(rnn_gate_rows_2)(rows, x, h, start, out, out_panel);
+    else
+        FN(rnn_gate_rows)(rows, x, h, start, out, out_panel);
+}
+
+/* out[r][s] += sum of a w over `slots` neighbouring slots of each of `rows` rows of one panel;
+ * for the products that feed part of the slots only (gru, reset before). */
+static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out,
+                              ptrdiff_t out_stride) {
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        vec acc[1][RK_GROUP_VECTORS];
+        for (int s = 0; s < slots; s++)
+            acc[0][s] = v_load(out + r * out_stride + s * VL);
+        if (slots == 2)
+            FN(accumulate)(1, 1, 2, acc, 0, f.a + r * f.a_stride, 0, f.n, f.w, f.w_stride);
+        else
+            FN(accumulate)(1, 1, 1, acc, 0, f.a + r * f.a_stride, 0, f.n, f.w, f.w_stride);
+        for (int s = 0; s < slots; s++)
+            v_store(out + r * out_stride + s * VL, acc[0][s]);
+    }
+}
+
+RK_INLINE FN(factor) FN(input_factor)(const rk_call *call, const FN(run) *run, ptrdiff_t panel) {
+    const ptrdiff_t n = FN(operand_length)(call->layer.inputs);
+    const ptrdiff_t stride = call->layer.input_slots * VL;
+    const real *x = RK_PAIRS ? call->x_pairs : call->x;
+    return (FN(factor)){x + run->row * n, n, n, (const real *)call->weight_ih + panel * n * stride,
+                        stride};
+}
+
+/* The factor h of the recurrent product: h_prev, or what the dropout mask left of it. */
+RK_INLINE FN(factor) FN(recurrent_factor)(const rk_call *call, const FN(run) *run,
+                                          FN(rows_of_run) at, ptrdiff_t panel) {
+    const ptrdiff_t hidden = call->layer.hidden, stride = call->layer.recurrent_slots * VL;
+    const ptrdiff_t n = FN(operand_length)(hidden);
+    const real *w = (const real *)call->weight_hh + panel * n * stride;
+    if (RK_PAIRS)
+        return (FN(factor)){run->h_pairs, FN(panels_of)(&call->layer) * VL / 2, n, w, stride};
+    if (at.h_used)
+        return (FN(factor)){at.h_used, FN(panels_of)(&call->layer) * VL, hidden, w, stride};
+    return (FN(factor)){run->h_prev, hidden, hidden, w, stride};
+}
+
+/* h_used = mask * h_prev, rows padded with zeros. */
+static void FN(mask_rows)(const rk_call *call, const FN(run) *run, real *h_used) {
+    const ptrdiff_t hidden = call->layer.hidden, padded = FN(panels_of)(&call->layer) * VL;
+    const real *mask = (const real *)call->recurrent_mask + run->b * hidden;
+    for (ptrdiff_t r = 0; r < run->n; r++)
+        for (ptrdiff_t u = 0; u < padded; u++)
+            h_used[r * padded + u] = u < hidden && run->h_prev
+                                         ? mask[r * hidden + u] * run->h_prev[r * hidden + u]
+                                         : 0;
+}
+
+/* Panels whose products are formed at once: enough sums to keep the multipliers busy, but not so
+ * many that a panel does not wait in the first-level cache for the next step. */
+RK_INLINE int FN(panels_at_once)(const rk_layer_spec *layer, ptrdiff_t rows) {
+    const ptrdiff_t bytes = (layer->inputs * layer->input_slots +
+                             layer->hidden * layer->recurrent_slots) * RK_VECTOR_BYTES;
+    if (layer->slots == 1)
+        return 4;
+    if (!FN(are_few)(rows) || 2 * rows > RK_TILE_ROWS)
+        return 1;
+    return bytes <= RK_CACHE_BYTES && 2 * bytes > RK_CACHE_BYTES ? 1 : 2;
+}
+
+/* The gate inputs of a share of the panels. */
+RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *run,
+                            FN(rows_of_run) at, FN(share) panels) {
+    const rk_layer_spec *layer = &call->layer;
+    int P = FN(panels_at_once)(layer, run->n);
+    for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= P) {
+        while (P > left)
+            P /= 2;
+        const ptrdiff_t p = run->t % 2 ? panels.first + left - P : panels.last - left;
+        FN(gate_rows)(cell, P, run->n, FN(input_factor)(call, run, p),
+                      FN(recurrent_factor)(call, run, at, p),
+                      (const real *)call->bias + p * layer->slots * VL,
+                      at.gates + p * at.gates_panel, at.gates_panel);
+    }
+}
+
+/* out += gate gradients of the `slots` recurrent slots from `skip` on, times W_hh. */
+RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, ptrdiff_t rows,
+                                     const real *gates, ptrdiff_t skip, ptrdiff_t slots,
+                                     real *out, FN(share) groups) {
+    const rk_layer_spec *layer = &call->layer;
+    const ptrdiff_t panels = FN(panels_of)(layer);
+    const ptrdiff_t slot = layer->slots - layer->recurrent_slots + skip;
+    const ptrdiff_t per_vector = FN(operand_length)(VL);
+    const FN(column_product) product = {gates + slot * per_vector,
+                                        layer->slots * per_vector,
+                                        at.gates_panel * per_vector / VL,
+                                        panels,
+                                        slots * per_vector,
+                                        call->weight_hh_t,
+                                        layer->recurrent_slots * per_vector,
+                                        skip * per_vector,
+                                        out,
+                                        panels * VL,
+                                        panels * VL,
+                                        1};
+    FN(column_rows)(&product, rows, groups);
+}

@@ -1,0 +1,73 @@
+/* Constants chosen by measuring: what each bounds, and the command in benchmarks/ that shows it.
+ *
+ * They cut work, order it and lay it out; no result depends on them. What follows from the machine
+ * alone (RK_VECTOR_BYTES, RK_TILE_ROWS) stands with its instruction set in vec_*.h.
+ */
+#ifndef RK_TUNING_H
+#define RK_TUNING_H
+
+/* Bytes of a first-level data cache. Bounds the panels whose products are formed at once for one or
+ * two rows: a panel that just fits waits there for the next step.
+ *     bench_recurrent.py --wide, forward of the shapes with B = 1 and B = 2 */
+enum { RK_CACHE_BYTES = 32768 };
+
+/* Rows so few that all panels' products come before all panels' cells, whose chains of dependent
+ * operations then run side by side. Bounds the gate buffer outside training: this many rows of all
+ * panels.
+ *     bench_speed.py --only streaming */
+enum { RK_FEW_ROWS = 2 };
+
+/* Rows that go through the first half of a cell, then through the second. Bounds the states that
+ * are kept meanwhile, on the stack.
+ *     bench_recurrent.py --cells lstm gru, forward of the shapes with B >= 32 */
+enum { RK_SIDE_BY_SIDE = 8 };
+
+/* Packed rows whose operands and gate gradients are brought into form together and then stay in the
+ * first-level cache while all panels of a thread meet them; even, for pairs. Bounds the scratch of
+ * the weight gradients.
+ *     bench_recurrent.py, train; bench_speed.py --only bf16 */
+enum { RK_BLOCK_ROWS = 64 };
+
+/* Panels whose parameter gradients one piece of work sums, for which a block is brought into form
+ * once. Bounds the parallelism: fewer where threads would get none.
+ *     bench_recurrent.py --threads 1 2, train of the shapes with H >= 256 */
+enum { RK_PANELS_TOGETHER = 4 };
+
+/* Bytes of an operand row from which on a block's rows are copied apart: wider ones lie in a few
+ * sets of the first-level cache. Bounds the copying, which narrow rows do not repay.
+ *     bench_recurrent.py --wide, train of the shapes with H >= 512 */
+enum { RK_WIDE_ROW_BYTES = 2048 };
+
+/* Columns of a panel that are packed at a time: their lines stay in the first-level cache until all
+ * gates and lanes have been written.
+ *     bench_recurrent.py --wide, forward of the shapes with few rows and H >= 512 */
+enum { RK_PACK_COLUMNS = 32 };
+
+/* Packed rows of one piece of work between threads: long enough to outweigh taking it, short enough
+ * that the last one leaves nobody waiting.
+ *     input gradients and dense products: bench_speed.py --only epoch
+ *     pairing of the inputs: bench_speed.py --only bf16 */
+enum { RK_INPUT_GRADIENT_ROWS = 96, RK_DENSE_ROWS = 96, RK_PAIRED_ROWS = 256 };
+
+/* Outputs of a dense layer whose gradients one piece of work sums: one register tile of AVX-512.
+ *     bench_speed.py --only epoch */
+enum { RK_DENSE_GRADIENT_OUTPUTS = 6 };
+
+/* Looks at the counter, some microseconds of them, before a thread that waits for its team offers
+ * its core to others: whoever is waited for longer may need it.
+ *     bench_recurrent.py --wide --threads 2, the shapes with B = 1 and H = 1024 */
+enum { RK_SPINS = 4000 };
+
+/* Floating-point operations below which a second thread costs more than it brings: waking it takes
+ * some microseconds.
+ *     bench_recurrent.py --wide --threads 1 2, the shapes of few rows; bench_speed.py --only
+ *     second-thread */
+#define RK_OPERATIONS_WORTH_A_THREAD 4e5
+
+/* With at most this many sequences a thread the threads share the hidden units instead, if a step
+ * has enough operations for each of them to pay for the meeting at its end.
+ *     bench_recurrent.py --wide --threads 2, the shapes with B <= 8 */
+enum { RK_SEQUENCES_WORTH_A_TILE = 4 };
+#define RK_OPERATIONS_WORTH_A_MEETING 4e4
+
+#endif
