@@ -17,7 +17,8 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
     """Cut long series into windows of equal length, with the values that follow as targets.
 
     Window k of a series covers its steps ``k * step`` to ``k * step + window - 1``. Windows
-    never cross from one series into the next; a series too short for one gives none.
+    never cross from one series into the next; a series too short for one gives none. The
+    columns of a frame are the features of one series.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (T,) or (T, F), or list or Sequences of such series
+        X : array-like, series or frame of shape (T,) or (T, F), or list or Sequences of such
 
         Returns
         -------
@@ -95,8 +96,8 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (T,) or (T, F), or list or Sequences of such series
-        y : array-like of shape (T,) or (T, K), or list or Sequences, default=None
+        X : array-like, series or frame of shape (T,) or (T, F), or list or Sequences of such
+        y : array-like, series or frame of shape (T,) or (T, K), list or Sequences, default=None
             The series to predict, step by step beside X; None: X itself.
 
         Returns
@@ -129,7 +130,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (T,) or (T, F), or list or Sequences of such series
+        X : array-like, series or frame of shape (T,) or (T, F), or list or Sequences of such
         pairs : bool, default=True
             Whether for the windows of `pairs`, or else for those of `transform`.
 

@@ -102,7 +102,8 @@ class Sequences(FlatSequences):
         ----------
         X : array-like, frame, list or Sequences
             A 3-D array (n, T, F); a 2-D array or frame (n, T * step_features); a list, tuple
-            or 1-D object array of arrays (T_i, F) or (T_i,); or `Sequences`.
+            or 1-D object array of arrays (T_i, F) or (T_i,); or `Sequences`. Columns of a
+            frame hold numbers, of whatever dtype.
         lengths : array-like of shape (n,), integer, default=None
             Steps of each sequence of a padded array; what lies beyond is never looked at.
         step_features : int, default=1
@@ -115,7 +116,7 @@ class Sequences(FlatSequences):
         allow_empty : bool, default=False
             Whether a sequence may have no steps.
         allow_nan : bool, default=False
-            Whether a value may be NaN.
+            Whether a value may be NaN; `pandas.NA` then becomes NaN.
 
         Returns
         -------
@@ -127,8 +128,8 @@ class Sequences(FlatSequences):
         TypeError
             If the type of `X`, of an object in it, or of `lengths` is not accepted.
         ValueError
-            If there is no sequence, one is empty, shapes do not fit, or a value is not a
-            finite real number that the dtype can hold.
+            If there is no sequence, one is empty, shapes do not fit, a value is not a finite
+            real number that the dtype can hold, or a column holds dates, text or categories.
         """
         if not isinstance(X, Sequences):
             return cls(*read(X, lengths, step_features, name, dtype, allow_empty, allow_nan))

@@ -227,21 +227,27 @@ def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
     TypeError
         If they are not integers.
     ValueError
-        If their number or one of them is wrong.
+        If their number or one of them is wrong, or one is masked.
     """
+    refuse_masked(lengths, "lengths")
     given = np.asarray(lengths)
     if given.shape != (n_sequences,):
         raise ValueError(f"lengths must have shape ({n_sequences},), got {given.shape}")
-    is_whole = given.dtype.kind in "iu" or (
-        given.dtype.kind == "f" and bool(np.all(np.isfinite(given) & (given == np.floor(given))))
-    )
-    if not is_whole:
+    if not _are_whole(given):
         raise TypeError(f"lengths must be integers, got dtype {given.dtype}")
     wrong = (given < 0) | (given > n_steps)
     if wrong.any():
         i = int(np.argmax(wrong))
         raise ValueError(f"lengths[{i}] must be between 0 and {n_steps}, got {given[i]}")
     return given.astype(np.intp)
+
+
+def _are_whole(numbers: np.ndarray) -> bool:
+    if numbers.dtype == object:
+        return all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers.flat)
+    if numbers.dtype.kind == "f":
+        return bool(np.all(np.isfinite(numbers) & (numbers == np.floor(numbers))))
+    return numbers.dtype.kind in "iu"
 
 
 def _arrays_of_list(

@@ -386,6 +386,20 @@ def test_whole_float_lengths_are_accepted():
     assert check_lengths(np.array([2.0, 3.0]), 2, 3).dtype == np.intp
 
 
+def test_lengths_of_objects_are_accepted_where_they_are_integers():
+    assert check_lengths(np.array([2, np.int8(3)], dtype=object), 2, 3).tolist() == [2, 3]
+    for lengths in ([2, True], [2, 1.5], [2, None]):
+        with pytest.raises(TypeError, match="lengths must be integers"):
+            check_lengths(np.array(lengths, dtype=object), 2, 3)
+    with pytest.raises(ValueError, match=r"lengths\[1\] must be between 0 and 3"):
+        check_lengths(np.array([2, 2**70], dtype=object), 2, 3)
+
+
+def test_masked_lengths_are_refused():
+    with pytest.raises(ValueError, match="lengths is a masked array with masked entries"):
+        check_lengths(np.ma.masked_equal([2, 3], 3), 2, 3)
+
+
 @pytest.mark.parametrize("X", [[[1.0], [2.0]], Sequences(np.ones(2), [0, 2])])
 def test_lengths_belong_to_padded_arrays(X):
     with pytest.raises(ValueError, match="lengths belongs to a padded array"):
