@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.sequences.columns import column_names
 from rnnkit.sequences.numbers import convert_values
+from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["TokenEncoder"]
 
@@ -275,6 +276,7 @@ def _sequences(X: Any) -> list[Sequence[str]]:
     """Return the sequences of tokens, checked."""
     if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
         raise TypeError(f"X must be a list of strings or of lists of words, got {type(X).__name__}")
+    refuse_masked(X, "X")
     columns = column_names(X)
     if columns and len(X.shape) == 2:
         raise TypeError(
