@@ -36,14 +36,6 @@ cdef extern from "src/kernels.h" nogil:
         ptrdiff_t batch, steps, rows
         const ptrdiff_t *step_offsets
         const ptrdiff_t *previous
-        const void *weight_ih
-        const void *weight_hh
-        const void *bias
-        const void *peephole
-        const void *norm_ih
-        const void *norm_hh
-        const void *norm_c
-        const void *norm_c_bias
         const void *weight_ih_t
         const void *weight_hh_t
         const void *x
@@ -75,14 +67,8 @@ cdef extern from "src/kernels.h" nogil:
         void *d_out
         void *dc_normed
         void *dc_state
-        void *dweight_ih
-        void *dweight_hh
-        void *dbias
-        void *dpeephole
-        void *dnorm_ih
-        void *dnorm_hh
-        void *dnorm_c
-        void *dnorm_c_bias
+
+    int rk_panels_named(rk_call *call, const char *name, const void ***packed, void ***gradient)
 
     ctypedef struct rk_kernels:
         ptrdiff_t lanes

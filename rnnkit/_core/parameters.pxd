@@ -23,8 +23,8 @@ cdef class LayerParameters:
     cdef list table
     cdef Buffer gradients
     cdef int fill(self) except -1
-    cdef int add(self, str name, const int *gates, ptrdiff_t first_slot, ptrdiff_t slots,
-                 const void **packed, void **gradient) except -1
+    cdef int add(self, str name, str panels, const int *gates, ptrdiff_t first_slot,
+                 ptrdiff_t slots) except -1
     cdef int pack(self, dict weights) except -1
     cdef int pack_transposed(self, Parameter parameter, const void **groups) except -1
     cdef int pack_for_backward(self, bint input_gradient) except -1

@@ -7,7 +7,7 @@ of the slots that they fill, and the first of those slots. src/kernels.h has the
 
 import numpy as np
 
-from rnnkit._core.kernels cimport RK_GRU, rk_call, rk_kernels
+from rnnkit._core.kernels cimport RK_GRU, rk_call, rk_kernels, rk_panels_named
 from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes
 
 cdef int[4] AS_STORED = [0, 1, 2, 3]
@@ -27,23 +27,22 @@ cdef class LayerParameters:
         cdef const int *gates = AS_STORED
         if call.layer.cell == RK_GRU:
             gates = N_FIRST
-        #        name           gates      slot   of how many                packed, gradient
-        self.add("weight_ih", gates, 0, call.layer.input_slots, &call.weight_ih, &call.dweight_ih)
-        self.add("weight_hh", AS_STORED, 0, call.layer.recurrent_slots, &call.weight_hh,
-                 &call.dweight_hh)
-        self.add("bias", gates, 0, slots, &call.bias, &call.dbias)
-        self.add("bias_hn", AS_STORED, 3, slots, &call.bias, &call.dbias)
-        self.add("peephole", AS_STORED, 0, 3, &call.peephole, &call.dpeephole)
-        self.add("norm_ih", gates, 0, slots, &call.norm_ih, &call.dnorm_ih)
-        self.add("norm_hh", AS_STORED, inner, slots, &call.norm_hh, &call.dnorm_hh)
-        self.add("norm_c", AS_STORED, 0, 1, &call.norm_c, &call.dnorm_c)
-        self.add("norm_c_bias", AS_STORED, 0, 1, &call.norm_c_bias, &call.dnorm_c_bias)
+        # its name, its panels, its gates in the order of their slots, the first slot, of how many
+        self.add("weight_ih", "weight_ih", gates, 0, call.layer.input_slots)
+        self.add("weight_hh", "weight_hh", AS_STORED, 0, call.layer.recurrent_slots)
+        self.add("bias", "bias", gates, 0, slots)
+        self.add("bias_hn", "bias", AS_STORED, 3, slots)
+        self.add("peephole", "peephole", AS_STORED, 0, 3)
+        self.add("norm_ih", "norm_ih", gates, 0, slots)
+        self.add("norm_hh", "norm_hh", AS_STORED, inner, slots)
+        self.add("norm_c", "norm_c", AS_STORED, 0, 1)
+        self.add("norm_c_bias", "norm_c_bias", AS_STORED, 0, 1)
         if len(self.table) != len(self.shapes):
             raise ValueError(f"the core does not know all of {', '.join(self.shapes)}")
         return 0
 
-    cdef int add(self, str name, const int *gates, ptrdiff_t first_slot, ptrdiff_t slots,
-                 const void **packed, void **gradient) except -1:
+    cdef int add(self, str name, str panels, const int *gates, ptrdiff_t first_slot,
+                 ptrdiff_t slots) except -1:
         cdef Parameter parameter, before
         if name not in self.shapes:
             return 0
@@ -55,14 +54,14 @@ cdef class LayerParameters:
         parameter.columns = parameter.shape[1] if len(parameter.shape) == 2 else 1
         parameter.first_slot = first_slot
         parameter.slots = slots
-        parameter.packed = packed
-        parameter.gradient = gradient
+        if rk_panels_named(self.call, panels.encode(), &parameter.packed, &parameter.gradient) < 0:
+            raise ValueError(f"the core has no panels called {panels!r}")
         parameter.n_bytes = checked_bytes(
             self.dtype.itemsize, (self.padded, slots, parameter.columns))
         parameter.panels = Buffer()
         parameter.transposed = Buffer()
         for before in self.table:
-            if before.packed == packed:
+            if before.packed == parameter.packed:
                 parameter.n_bytes = 0
         self.table.append(parameter)
         return 0

@@ -238,7 +238,7 @@ def test_no_memory_is_kept_after_a_fit(host_gpu, monkeypatch):
     try:
         before = set(Memory.everywhere)
         fit(host_gpu, data_of(EQUAL), network=NOISY)
-        host_gpu._plan = None  # the backend keeps the last plan it was given, whoever gave it
+        host_gpu._uploads._last = None  # the last plan is kept, whoever gave it
         assert set(Memory.everywhere) == before
     finally:
         gc.enable()

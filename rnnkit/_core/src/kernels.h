@@ -108,6 +108,17 @@ static inline int rk_activation_named(const char *name) {
     return -1;
 }
 
+/* The packed parameters; parameters.pyx says what lies in them. */
+#define RK_PANELS(PANELS)                                                                          \
+    PANELS(weight_ih)                                                                              \
+    PANELS(weight_hh)                                                                              \
+    PANELS(bias)                                                                                   \
+    PANELS(peephole)                                                                               \
+    PANELS(norm_ih)                                                                                \
+    PANELS(norm_hh)                                                                                \
+    PANELS(norm_c)                                                                                 \
+    PANELS(norm_c_bias)
+
 /* One pass of a layer over a packed minibatch. Pointers to real unless typed; NULL where absent.
  * Nothing aliases, except that backward overwrites gates, dh and dc in place. */
 typedef struct {
@@ -117,8 +128,9 @@ typedef struct {
     const ptrdiff_t *step_offsets; /* (T + 1) */
     const ptrdiff_t *previous;     /* (P), packed row of h_prev, or -1 - b for h0 of b */
 
-    const void *weight_ih, *weight_hh, *bias, *peephole;
-    const void *norm_ih, *norm_hh, *norm_c, *norm_c_bias;
+#define RK_FIELD(name) const void *name;
+    RK_PANELS(RK_FIELD)
+#undef RK_FIELD
     const void *weight_ih_t, *weight_hh_t;
 
     const void *x;              /* (P, I) */
@@ -154,9 +166,24 @@ typedef struct {
     void *dgates_ih, *dgates_hh; /* gradients of W x and U h; equal to gates without layer_norm */
     void *d_out, *dc_normed, *dc_state; /* (P, Hp): gradients of o's factor, of the normed and of
                                            the raw cell state; lstm with layer_norm */
-    void *dweight_ih, *dweight_hh, *dbias, *dpeephole; /* packed as the weights, set here */
-    void *dnorm_ih, *dnorm_hh, *dnorm_c, *dnorm_c_bias;
+#define RK_FIELD(name) void *d##name; /* packed as the weights, set here */
+    RK_PANELS(RK_FIELD)
+#undef RK_FIELD
 } rk_call;
+
+/* Point to the panels of that name and to those of their gradient; -1 if there are none. */
+static inline int rk_panels_named(rk_call *call, const char *its_name, const void ***packed,
+                                  void ***gradient) {
+#define RK_NAMED(name)                                                                             \
+    if (strcmp(its_name, #name) == 0) {                                                            \
+        *packed = &call->name;                                                                     \
+        *gradient = &call->d##name;                                                                \
+        return 0;                                                                                  \
+    }
+    RK_PANELS(RK_NAMED)
+#undef RK_NAMED
+    return -1;
+}
 
 /* A team: threads that run all sequences together, each a share of the hidden units, and meet once
  * a step. A call on its own has none: NULL. */
