@@ -101,8 +101,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         """Return the kind of output that the parameters alone decide, or None."""
         return None
 
-    def _fit_output(self, output: Output, examples: Examples) -> Output:
-        """Return the output object with what it takes from the training data."""
+    def _fit_output(self, output: Output, examples: Examples, last: Output | None) -> Output:
+        """Return the output object with what it takes from the training data.
+
+        `last` is the one of the last fit, if training goes on from there.
+        """
         return output
 
     def _class_weights(
@@ -269,13 +272,14 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             reader, codec = self._reader, self._codec
             output = self._make_output(codec)
             examples = self._read_examples(reader, codec, output, X, y, sample_weight, lengths)
-            return reader, codec, self._fit_output(output, examples), examples
+            output = self._fit_output(output, examples, self.network_.output)
+            return reader, codec, output, examples
         reader, sequences, form = Reader.learn(self, X, lengths, per_step=self._per_step)
         targets = self._read_targets(y, sequences, form)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)
-        return reader, codec, self._fit_output(output, examples), examples
+        return reader, codec, self._fit_output(output, examples, None), examples
 
     def _read_validation(
         self, reader: Reader, codec: Codec, output: Output, validation_data: Any

@@ -80,7 +80,7 @@ def training_data(
         weights = class_weights if weights is None else weights * class_weights
     if weights is not None:
         weights = weights.astype(network.dtype)
-    targets = examples.targets
+    targets = network.output.to_scores(examples.targets)
     if targets.dtype.kind == "f":
         targets = targets.astype(network.dtype, copy=False)
     inputs = reader.inputs(examples.sequences)

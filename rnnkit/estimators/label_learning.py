@@ -107,7 +107,7 @@ class LabelPrediction(LabelLearning):
             return SoftmaxCrossEntropy(codec.width, self.label_smoothing)
         return Bernoulli(codec.width, self.label_smoothing)
 
-    def _fit_output(self, output: Output, examples: Examples) -> Output:
+    def _fit_output(self, output: Output, examples: Examples, last: Output | None) -> Output:
         class_weight = self.class_weight
         if not isinstance(output, Bernoulli) or class_weight is None:
             return output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from rnnkit.estimators.base import RecurrentEstimator, recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Numbers
+from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import FRACTION, POSITIVE, parameter, parameters
 from rnnkit.estimators.parameters.network import (
@@ -29,6 +31,7 @@ from rnnkit.network import (
     QuantileLoss,
     SquaredError,
 )
+from rnnkit.network.losses import StandardizedOutput
 from rnnkit.sequences import Form, Sequences
 
 __all__ = [
@@ -78,6 +81,14 @@ class NumberPrediction(RecurrentEstimator):
         options = {"huber": (self.huber_delta,), "quantile": (self.quantile,)}
         return LOSSES[loss](codec.width, *options.get(loss, ()))
 
+    def _fit_output(self, output: Output, examples: Examples, last: Output | None) -> Output:
+        if not isinstance(output, StandardizedOutput):
+            return output
+        if isinstance(last, StandardizedOutput):  # weights that were trained in its unit go on
+            return replace(output, center=last.center, scale=last.scale)
+        standardized: Output = output.standardized(examples.targets, examples.weights)
+        return standardized
+
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         return Numbers(targets.reshape(len(targets), -1).shape[1], targets.ndim == 2)
 
@@ -101,8 +112,10 @@ class RecurrentRegressor(RegressorMixin, PoolingParameters, NumberPrediction):
     _text: ClassVar[TaskText] = TaskText(
         notes=(
             "the prediction is an affine function of the pooled states that starts from the "
-            "mean of y. The squared loss is half the squared error, averaged over the "
-            "outputs."
+            "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
+            "is standardized, so that fitting a y + b gives a times the prediction plus b; "
+            "losses are told in the unit of y. The squared loss is half the squared error, "
+            "averaged over the outputs."
         ),
         example="""
 >>> import numpy as np

@@ -43,8 +43,10 @@ class RecurrentSequenceRegressor(NumberPrediction):
             "Trained to predict the next step, it also forecasts in closed loop: see `forecast`."
         ),
         notes=(
-            "the prediction of a step is an affine function of its state that starts from "
-            "the mean of y. The loss is a mean over real steps."
+            "the prediction of a step is an affine function of its state that starts from the "
+            "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
+            "is standardized, so that fitting a y + b gives a times the prediction plus b; "
+            "losses are told in the unit of y, as means over real steps."
         ),
         example="""
 >>> import numpy as np

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Scalar
+from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext
 
 __all__ = ["Bernoulli", "SoftmaxCrossEntropy", "check_class_indices"]
@@ -145,15 +145,15 @@ class Bernoulli(ElementwiseOutput):
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
 
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+    def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
-        answers = targets
+        xp, answers = backend.xp, targets
         if self.label_smoothing:
             targets = (1.0 - self.label_smoothing) * targets + 0.5 * self.label_smoothing
         losses = xp.logaddexp(scores, xp.zeros_like(scores)) - targets * scores
         slopes = _sigmoid(scores, xp) - targets
         if self.answer_weights is not None:
-            no, yes = xp.asarray(self.answer_weights, dtype=scores.dtype).T
+            no, yes = backend.upload(np.array(self.answer_weights, scores.dtype).T.copy())
             weights = xp.where(answers > 0, yes, no)
             losses *= weights
             slopes *= weights

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from rnnkit.backends.interface import Array
+from rnnkit.backends.interface import Array, Backend
 from rnnkit.network.outputs import ElementwiseOutput, OutputContext
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "PoissonLoss",
     "QuantileLoss",
     "SquaredError",
+    "StandardizedOutput",
     "weighted_quantile",
 ]
 
@@ -56,18 +58,120 @@ def weighted_quantile(
 
 
 @dataclass(frozen=True)
-class SquaredError(ElementwiseOutput):
+class StandardizedOutput(ElementwiseOutput):
+    """Base of the outputs whose raw scores are numbers in the targets' own unit.
+
+    Training does not depend on where the targets lie and how far they spread: fitted on
+    ``a y + b`` with a > 0, a network predicts ``a`` times as much plus ``b``, up to rounding.
+
+    Parameters
+    ----------
+    n_outputs : int
+        K.
+    center, scale : tuple of K float, default=None
+        A raw score s stands for the number ``center + scale s``; None: for s itself.
+    """
+
+    center: tuple[float, ...] | None = field(default=None, kw_only=True)
+    scale: tuple[float, ...] | None = field(default=None, kw_only=True)
+
+    _power: ClassVar[int] = 1  # of the scale in the unit of the loss
+
+    def standardized(self, targets: np.ndarray, weights: np.ndarray | None = None) -> Any:
+        """Return the output with the center and scale of its training data.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, K)
+        weights : ndarray of shape (n,), default=None
+            Weight of each target; None means ones.
+
+        Returns
+        -------
+        StandardizedOutput
+            Where all targets of an output are one number, its scale is that number's size.
+        """
+        center, scale = self._spread(targets, weights)
+        constant = np.where(center != 0, np.abs(center), 1.0)
+        usable = (scale > 0) & np.isfinite(scale)
+        scale = np.where(usable, scale, constant)
+        return replace(self, center=tuple(center.tolist()), scale=tuple(scale.tolist()))
+
+    def _spread(
+        self, targets: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return center and scale (K,): median and the middle half, which outliers cannot move.
+
+        Where half of the targets are equal, the middle half grows until it spreads.
+        """
+        center = weighted_quantile(targets, 0.5, weights)
+        scale = np.zeros(len(center))
+        for tail, normal in _TAILS:
+            low, high = (weighted_quantile(targets, q, weights) for q in (tail, 1.0 - tail))
+            scale = np.where(scale > 0, scale, (high - low) / normal)
+        return center, np.where(scale > 0, scale, _deviation(targets, weights))
+
+    def to_scores(self, targets: np.ndarray) -> np.ndarray:
+        """Return targets (n, K) in the unit of raw scores."""
+        if self.scale is None:
+            return targets
+        return np.asarray((targets - np.array(self.center)) / np.array(self.scale))
+
+    def decision(self, scores: Array, context: OutputContext) -> Array:
+        """Return the predicted values."""
+        if self.scale is None:
+            return scores
+        scale, center = (
+            context.backend.upload(np.array(numbers, scores.dtype))
+            for numbers in (self.scale, self.center)
+        )
+        return scores * scale + center
+
+    @property
+    def loss_unit(self) -> float:
+        """The power of the scale that the loss has, its mean over the outputs."""
+        if self.scale is None:
+            return 1.0
+        return float(np.mean(np.array(self.scale) ** self._power))
+
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the raw scores of the constant that has the smallest loss."""
+        return self.to_scores(self._best_constant(targets, weights))
+
+    @abstractmethod
+    def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        """Return the constant (K,) that has the smallest loss."""
+
+
+# Shares of the targets on each side of a middle part, and how far the middle part of a standard
+# normal distribution reaches.
+_TAILS = ((0.25, 1.3490), (0.1, 2.5631), (0.02, 4.1075))
+
+
+def _deviation(targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return the standard deviation of each column, (K,); 0 where it is of rounding alone."""
+    mean = np.average(targets, axis=0, weights=weights)
+    deviation = np.sqrt(np.average((targets - mean) ** 2, axis=0, weights=weights))
+    return np.where(np.ptp(targets, axis=0) > 0, deviation, 0.0)
+
+
+@dataclass(frozen=True)
+class SquaredError(StandardizedOutput):
     """Numbers; ``loss = mean over k of (score_k - y_k)² / 2``, as in scikit-learn's MLP.
 
     Parameters
     ----------
     n_outputs : int
         K.
+    center, scale : tuple of K float, default=None
+        A raw score s stands for the number ``center + scale s``; None: for s itself.
     """
+
+    _power: ClassVar[int] = 2
 
     spoken_name: ClassVar[str] = "loss='squared'"
 
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+    def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
         errors = scores - targets
         slopes = errors / self.n_outputs
@@ -75,35 +179,42 @@ class SquaredError(ElementwiseOutput):
         errors *= 0.5
         return errors, slopes
 
-    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """Return the mean of the targets."""
+    def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return np.asarray(np.average(targets, axis=0, weights=weights))
+
+    def _spread(
+        self, targets: np.ndarray, weights: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation (K,)."""
+        return self._best_constant(targets, weights), _deviation(targets, weights)
 
 
 @dataclass(frozen=True)
-class AbsoluteError(ElementwiseOutput):
+class AbsoluteError(StandardizedOutput):
     """Numbers; ``loss = mean over k of |score_k - y_k|``: predicts medians.
 
     Parameters
     ----------
     n_outputs : int
         K.
+    center, scale : tuple of K float, default=None
+        A raw score s stands for the number ``center + scale s``; None: for s itself.
     """
 
     spoken_name: ClassVar[str] = "loss='absolute'"
 
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+    def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
         errors = scores - targets
+        xp = backend.xp
         return xp.abs(errors) / self.n_outputs, xp.sign(errors) / self.n_outputs
 
-    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """Return the median of the targets."""
+    def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, 0.5, weights)
 
 
 @dataclass(frozen=True)
-class HuberLoss(ElementwiseOutput):
+class HuberLoss(StandardizedOutput):
     """Numbers; squared error near the target, absolute error beyond `delta`.
 
     Parameters
@@ -112,6 +223,8 @@ class HuberLoss(ElementwiseOutput):
         K.
     delta : float, default=1.0
         Where the one becomes the other, above 0, in the targets' unit.
+    center, scale : tuple of K float, default=None
+        A raw score s stands for the number ``center + scale s``; None: for s itself.
 
     Raises
     ------
@@ -125,6 +238,7 @@ class HuberLoss(ElementwiseOutput):
     """
 
     spoken_name: ClassVar[str] = "loss='huber'"
+    _power: ClassVar[int] = 2
 
     delta: float = 1.0
 
@@ -132,20 +246,22 @@ class HuberLoss(ElementwiseOutput):
         if not self.delta > 0:
             raise ValueError(f"delta of HuberLoss must be positive, got {self.delta!r}")
 
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+    def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
         errors = scores - targets
-        slopes = xp.clip(errors, -self.delta, self.delta)
+        limit: Any = self.delta
+        if self.scale is not None:  # the limit is in the targets' unit, the errors are not
+            limit = backend.upload(np.array(self.delta / np.array(self.scale), scores.dtype))
+        slopes = backend.xp.clip(errors, -limit, limit)
         losses = slopes * (errors - 0.5 * slopes)
         return losses / self.n_outputs, slopes / self.n_outputs
 
-    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """Return the median of the targets."""
+    def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, 0.5, weights)
 
 
 @dataclass(frozen=True)
-class QuantileLoss(ElementwiseOutput):
+class QuantileLoss(StandardizedOutput):
     """Numbers; the pinball loss, whose minimum is a quantile.
 
     Parameters
@@ -154,6 +270,8 @@ class QuantileLoss(ElementwiseOutput):
         K.
     quantile : float, default=0.5
         Which quantile q, in (0, 1).
+    center, scale : tuple of K float, default=None
+        A raw score s stands for the number ``center + scale s``; None: for s itself.
 
     Raises
     ------
@@ -173,16 +291,16 @@ class QuantileLoss(ElementwiseOutput):
         if not 0 < self.quantile < 1:
             raise ValueError(f"quantile of QuantileLoss must lie in (0, 1), got {self.quantile!r}")
 
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+    def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
         errors = scores - targets
         above, below = (1.0 - self.quantile) / self.n_outputs, -self.quantile / self.n_outputs
+        xp = backend.xp
         slopes = xp.where(errors > 0, above, xp.where(errors < 0, below, 0.0))
         slopes = slopes.astype(errors.dtype)
         return errors * slopes, slopes
 
-    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """Return the quantile of the targets."""
+    def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, self.quantile, weights)
 
 
@@ -203,9 +321,9 @@ class PoissonLoss(ElementwiseOutput):
 
     spoken_name: ClassVar[str] = "loss='poisson'"
 
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+    def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
-        means = xp.exp(scores)
+        means = backend.xp.exp(scores)
         return (means - targets * scores) / self.n_outputs, (means - targets) / self.n_outputs
 
     def decision(self, scores: Array, context: OutputContext) -> Array:

@@ -121,6 +121,15 @@ class Output(ABC):
             Steps of each sequence, for targets that must fit into them (CTC).
         """
 
+    @property
+    def loss_unit(self) -> float:
+        """What the loss of raw scores is multiplied with to be in the unit of the user's y."""
+        return 1.0
+
+    def to_scores(self, targets: np.ndarray) -> np.ndarray:
+        """Return encoded targets in the unit of raw scores, in which `loss` compares them."""
+        return targets
+
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the raw scores that a network begins from, before it has learned anything.
 
@@ -192,14 +201,14 @@ class ElementwiseOutput(Output):
     ) -> tuple[Scalar, Array]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
         backend = context.backend
-        losses, slopes = self.compare(scores, targets, backend.xp)
+        losses, slopes = self.compare(scores, targets, backend)
         if weights is not None:
             losses *= weights[:, None]
             slopes *= weights[:, None]
         return backend.scalar(losses.sum()), slopes
 
     @abstractmethod
-    def compare(self, scores: Array, targets: Array, xp: Any) -> tuple[Array, Array]:
+    def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
 
     def decision(self, scores: Array, context: OutputContext) -> Array:

@@ -82,6 +82,7 @@ class Watch:
         self.latest = self._start = start
         self._finite = start  # the latest from which something finite was computed
         self._run = run
+        self._unit = run.bound.output.loss_unit  # of the losses that are told
         self._communicator = communicator
         self._callbacks = callbacks
         self._validate = validate
@@ -99,8 +100,8 @@ class Watch:
         run.n_epochs += 1
         run.n_seen += n_sequences
         self._keep(parameters)
-        self.losses.append(loss)
-        logs = {"loss": loss, "learning_rate": rate}
+        self.losses.append(loss * self._unit)
+        logs = {"loss": loss * self._unit, "learning_rate": rate}
         stalled = run.loss_progress.update(-loss, run.n_epochs)
         if self._validate is not None:
             run.bound.download()
@@ -120,8 +121,8 @@ class Watch:
         if not isinstance(found, Validation):
             found = Validation(score=float(found))
         if found.loss is not None:
-            self.validation_losses.append(found.loss)
-            logs["validation_loss"] = found.loss
+            self.validation_losses.append(found.loss * self._unit)
+            logs["validation_loss"] = found.loss * self._unit
         if found.score is not None:
             self.validation_scores.append(found.score)
             logs["validation_score"] = found.score
@@ -178,10 +179,10 @@ class Watch:
             reason=ending.reason,
             message=ending.message,
             loss_curve=self.losses,
-            best_loss=-run.loss_progress.best,
+            best_loss=-run.loss_progress.best * self._unit,
             validation_losses=losses if losses or by_loss else None,
             validation_scores=scores if scores or by_score else None,
             best_epoch=progress.best_epoch,
-            best_validation_loss=-progress.best if by_loss else None,
+            best_validation_loss=-progress.best * self._unit if by_loss else None,
             best_validation_score=progress.best if by_score else None,
         )

@@ -1,0 +1,71 @@
+"""Regressors do not depend on where y lies and how far it spreads."""
+
+import numpy as np
+import pytest
+from estimators.problems import estimator, numbers_of, ragged
+from tolerances import assert_close
+
+X = ragged(30)
+TASKS = {
+    "Regressor": np.array([x[-1].sum() for x in X]),
+    "SequenceRegressor": numbers_of(X),
+}
+LOSSES = ("squared", "absolute", "quantile", "huber")
+UNITS = [(1e-3, 0.0), (1e4, 0.0), (1.0, 1e4), (3.0, -5.0)]
+
+
+def moved(y, a, b):
+    return [a * part + b for part in y] if isinstance(y, list) else a * y + b
+
+
+def flat(prediction):
+    return np.concatenate(list(prediction)) if prediction.dtype == object else prediction
+
+
+@pytest.mark.parametrize("a, b", UNITS)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("task", TASKS)
+def test_the_unit_of_y_changes_nothing(task, loss, a, b):
+    y = TASKS[task]
+    delta = 0.5 * a if loss == "huber" else 1.0
+    plain = estimator("GRU", task, loss=loss, huber_delta=0.5, max_iter=8).fit(X, y)
+    other = estimator("GRU", task, loss=loss, huber_delta=delta, max_iter=8)
+    other.fit(X, moved(y, a, b))
+    error = (flat(other.predict(X)) - b) / a - flat(plain.predict(X))
+    # Standardized targets differ by the rounding of a y + b, which eight epochs of GRU carry on.
+    allowed = 1e6 * np.finfo(np.float64).eps * (1 + abs(b) / a)
+    assert np.abs(error).max() < allowed
+    power = 2 if loss in ("squared", "huber") else 1
+    np.testing.assert_allclose(
+        np.array(other.loss_curve_) / a**power, plain.loss_curve_, rtol=1e-9 * (1 + abs(b) / a)
+    )
+
+
+def test_every_output_has_its_own_scale():
+    y = np.stack([x[-1] for x in X])
+    plain = estimator("LSTM", "Regressor", max_iter=8).fit(X, y)
+    other = estimator("LSTM", "Regressor", max_iter=8).fit(X, y * [1024.0, 1.0] + [0.0, 0.0])
+    assert_close(other.predict(X) / [1024.0, 1.0], plain.predict(X), np.float64, 100)
+
+
+def test_a_constant_is_predicted():
+    for c in (0.0, 7.0, -1e-6):
+        fitted = estimator("LSTM", "Regressor").fit(X, np.full(len(X), c))
+        assert np.abs(fitted.predict(X) - c).max() <= 0.1 * (abs(c) or 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_streams_forecasts_and_resumed_fits_speak_the_unit_of_y(dtype):
+    waves = np.sin(np.arange(240) / 5).reshape(6, 40).astype(dtype)
+    y = 1e3 * waves[:, 1:] + 500
+    series = 1e3 * waves + 500
+    model = estimator("GRU", "SequenceRegressor", hidden_size=16).fit(series[:, :-1], y)
+    last = model.predict(series[:1])[0, -1]
+    stream = model.stream()
+    for value in series[0]:
+        step = stream.step([value])
+    np.testing.assert_array_equal(step, last)
+    assert abs(model.forecast(series, 1)[0, 0] - last) <= 1e-3 * abs(last)
+    before = model.predict(series)
+    model.set_params(warm_start=True, max_iter=1, learning_rate_init=1e-30)
+    np.testing.assert_array_equal(model.fit(series[:, :-1], 2 * y).predict(series), before)
