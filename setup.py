@@ -33,11 +33,21 @@ def extension(name, extra_sources=()):
     )
 
 
+PROGRAM = "int main(void) {\n    return 0; }\n"
+OPENMP_PROGRAM = "#include <omp.h>\nint main(void) { return omp_get_thread_num(); }\n"
+
+
 class BuildCore(build_ext):
     """Builds with OpenMP if a two-line program compiles and links with it, serially otherwise."""
 
     def build_extensions(self):
-        """Add the OpenMP flags, or say that the build is serial."""
+        """Stop without a compiler; add the OpenMP flags, or say that the build is serial."""
+        error = self.compile_error(PROGRAM)
+        if error is not None:
+            raise SystemExit(
+                "rnnkit needs a C compiler, gcc or clang, and a program of two lines did not "
+                f"compile here ({error}); install one of them or name it in the variable CC"
+            )
         if os.environ.get("RNNKIT_OPENMP") != "0" and self.links_with("-fopenmp"):
             for module in self.extensions:
                 module.extra_compile_args.append("-fopenmp")
@@ -50,19 +60,24 @@ class BuildCore(build_ext):
 
     def links_with(self, flag):
         """Try the flag on a program that asks for its thread number."""
-        program = "#include <omp.h>\nint main(void) { return omp_get_thread_num(); }\n"
+        error = self.compile_error(OPENMP_PROGRAM, flag)
+        if error is not None:
+            self.announce(f"rnnkit: {flag} does not work here ({error})", level=logging.INFO)
+        return error is None
+
+    def compile_error(self, program, *flags):
+        """Compile and link a program; return what went wrong, or None."""
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.c")
             source.write_text(program)
             try:
-                objects = self.compiler.compile([str(source)], folder, extra_postargs=[flag])
+                objects = self.compiler.compile([str(source)], folder, extra_postargs=[*flags])
                 self.compiler.link_executable(
-                    objects, str(Path(folder, "probe")), extra_postargs=[flag]
+                    objects, str(Path(folder, "probe")), extra_postargs=[*flags]
                 )
             except Exception as error:  # whatever a compiler may raise: the answer is no
-                self.announce(f"rnnkit: {flag} does not work here ({error})", level=logging.INFO)
-                return False
-        return True
+                return error
+        return None
 
 
 if platform.system() == "Windows":

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score, make_scorer
 
+from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.reading import refuse_masked
+
 __all__ = [
     "edit_distance",
     "entity_f1",
@@ -305,6 +308,9 @@ def _label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
     """Return each sequence's labels (T_i,), cut to `lengths` where given."""
     if y is None or isinstance(y, (str, bytes, dict)) or not hasattr(y, "__len__"):
         raise TypeError(f"{name} must be an array or a list of label sequences, got {y!r}")
+    refuse_masked(y, name)
+    if column_names(y) and len(y.shape) == 2:
+        y = np.asarray(y)  # a frame's rows are the sequences, where its columns would be listed
     sequences = [np.asarray(labels) for labels in (y if isinstance(y, list) else list(y))]
     if not sequences:
         raise ValueError(f"{name} must hold at least one sequence, got none")
@@ -351,6 +357,7 @@ def _aligned(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], 
 
 
 def _sequence_weights(sample_weight: Any, n: int) -> np.ndarray:
+    refuse_masked(sample_weight, "sample_weight")
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (n,):
         raise ValueError(f"sample_weight must have shape ({n},), got {weights.shape}")

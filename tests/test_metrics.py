@@ -255,3 +255,24 @@ def test_scorers_choose_the_right_model_in_a_search(name):
     best = 0.0 if "error" in name else 1.0
     assert (cross_val_score(SignTagger(), X, y, scoring=scorer, cv=3) == best).all()
     assert pickle.loads(pickle.dumps(scorer))(SignTagger().fit(X, y), X, y) == best
+
+
+def test_rows_of_a_frame_are_sequences_of_labels():
+    pandas = pytest.importorskip("pandas")
+    true, pred = np.array([[0, 1], [1, 1], [0, 0]]), np.array([[0, 1], [1, 0], [1, 0]])
+    frame = pandas.DataFrame(true, columns=["ab", "cd"])
+    assert token_accuracy(frame, pred) == token_accuracy(true, pred)
+    assert token_accuracy(pandas.DataFrame(pred), frame) == token_accuracy(pred, true)
+
+
+def test_masked_labels_and_weights_are_refused():
+    labels = np.array([[0, 1], [1, 1]])
+    masked = np.ma.masked_array(labels, mask=[[0, 1], [0, 0]])
+    for y in (masked, list(masked)):
+        with pytest.raises(ValueError, match=r"y_true.* is a masked array with masked entries"):
+            token_accuracy(y, labels)
+    with pytest.raises(ValueError, match=r"sample_weight.* is a masked array with masked entries"):
+        token_accuracy(labels, labels, sample_weight=masked)
+    weights = np.ma.masked_array([1.0, 2.0], mask=[0, 1])
+    with pytest.raises(ValueError, match=r"sample_weight.* is a masked array with masked entries"):
+        token_accuracy(labels, labels, sample_weight=weights)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 from rnnkit.network import Inputs
 from rnnkit.sequences import Form, Sequences
-from rnnkit.sequences.reading import convert_values
+from rnnkit.sequences.numbers import convert_values
 
 __all__ = ["Reader", "one_for_each"]
 

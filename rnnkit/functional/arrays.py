@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Array
+from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["finite_array", "of_shape"]
 
 
 def finite_array(value: Any, name: str, dtype: np.dtype) -> Array:
     """Return real numbers as a contiguous array of the compute dtype."""
+    refuse_masked(value, name)
     given = np.asarray(value)
     if given.dtype.kind not in "biuf":
         raise ValueError(f"{name} must hold real numbers, got dtype {given.dtype}")

@@ -11,7 +11,7 @@ from rnnkit.backends.interface import Array
 from rnnkit.cells import Activation
 from rnnkit.functional.layers import host_backend
 from rnnkit.functional.options import read_options
-from rnnkit.functional.weights import read_layers
+from rnnkit.functional.weights import read_layers, refuse_unnamed
 from rnnkit.network.layers import State
 
 __all__ = ["RecurrentStream"]
@@ -81,6 +81,7 @@ class RecurrentStream:
             activation_params,
             cell_options={"coupled_gates": coupled_gates, "cell_clip": cell_clip, "reset": reset},
         )
+        refuse_unnamed(weights)
         dtypes = {np.asarray(weight).dtype for weight in weights.values()}
         dtype = np.dtype(np.float32 if dtypes == {np.dtype(np.float32)} else np.float64)
         n_inputs = np.shape(weights["weight_ih_l0"])[-1] if "weight_ih_l0" in weights else 0

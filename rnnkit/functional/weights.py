@@ -14,7 +14,7 @@ from rnnkit.functional.arrays import finite_array, of_shape
 from rnnkit.network.layers import Binding
 from rnnkit.network.recurrent import Recurrent
 
-__all__ = ["GivenLayers", "read_layers"]
+__all__ = ["GivenLayers", "read_layers", "refuse_unnamed"]
 
 _BIASES = ("bias_ih", "bias_hh")
 _OPTIONAL_WEIGHTS = ("peephole", "norm_ih", "norm_hh", "norm_c", "norm_c_bias")
@@ -90,6 +90,7 @@ def read_layers(
     options: list[dict[str, Any]],
 ) -> GivenLayers:
     """Build every layer and direction; each weight must have its place."""
+    refuse_unnamed(weights)
     arrays = {name: finite_array(weight, name, dtype) for name, weight in weights.items()}
     if "weight_hh_l0" not in arrays or arrays["weight_hh_l0"].ndim != 2:
         raise ValueError("weights must have a 'weight_hh_l0' of shape (G·H, H)")
@@ -116,6 +117,17 @@ def read_layers(
             f"weights has {unknown}, which no layer uses; check n_layers, bidirectional, cell"
         )
     return GivenLayers(layers, parameters, given, dtype)
+
+
+def refuse_unnamed(weights: Any) -> None:
+    """Raise TypeError if weights have no names, as in the list that Keras gives."""
+    if not isinstance(weights, Mapping):
+        raise TypeError(
+            "weights must be a dict of arrays with names such as 'weight_ih_l0', got a "
+            f"{type(weights).__name__}; the kernels in the list of Keras' get_weights() are "
+            "transposed, weight_ih_l0 = kernel.T and weight_hh_l0 = recurrent_kernel.T, and a "
+            "GRU's first two gates are swapped"
+        )
 
 
 def _read_direction(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.numbers import convert_values
 
 __all__ = ["Padder"]
 
@@ -123,7 +124,8 @@ class Padder(TransformerMixin, BaseEstimator):
                 f"X: sequence {i} has {lengths[i]} steps, more than the length {self.length_}; "
                 'overlong="cut" drops the rest'
             )
-        padded = np.full((len(steps), self.length_, steps.n_features), self.fill, steps.dtype)
+        fill = convert_values(np.asarray(self.fill), "fill", steps.dtype)
+        padded = np.full((len(steps), self.length_, steps.n_features), fill)
         for row, x in zip(padded, steps):
             if self.side == "end":
                 row[: len(x)] = x[: self.length_]
@@ -138,6 +140,8 @@ class Padder(TransformerMixin, BaseEstimator):
             raise TypeError(f"length must be an integer or None, got {self.length!r}")
         if self.length is not None and self.length < 1:
             raise ValueError(f"length must be at least 1, got {self.length!r}")
+        if isinstance(self.fill, bool) or not isinstance(self.fill, Real):
+            raise TypeError(f"fill must be a real number, got {self.fill!r}")
         for name, allowed in (("side", ("end", "start")), ("overlong", ("error", "cut"))):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")

@@ -87,6 +87,29 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         self.scaler_ = scaler.fit(_read_only(steps.values))
         return self
 
+    def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
+        """Fit the transformer on all real steps, and transform them.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            Any of the four forms of input.
+        y : ignored
+        lengths : array-like of shape (n,), integer, default=None
+            Real steps of each sequence where X is a padded array; the rest becomes 0.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            In the form of X.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not accepted.
+        """
+        return self.fit(X, y, lengths).transform(X, lengths)
+
     def transform(self, X: Any, lengths: Any = None) -> Any:
         """Transform every real step.
 
@@ -181,11 +204,9 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         """Return the steps of X; set or check its number of features."""
         allow_nan = get_tags(self).input_tags.allow_nan
         on_rows = Form.of(X).kind == "rows"  # whose columns scikit-learn checks
-        if on_rows and (reset or self._fitted_on_rows):
-            finite = False if lengths is not None else "allow-nan" if allow_nan else True
-            dtypes = (np.float64, np.float32)
-            X = validate_data(self, X, reset=reset, dtype=dtypes, ensure_all_finite=finite)
         steps = Sequences.from_any(X, lengths, self.step_features, allow_nan=allow_nan)
+        if on_rows and (reset or self._fitted_on_rows):
+            validate_data(self, X, reset=reset, skip_check_array=True)
         if reset:
             self._fitted_on_rows = on_rows
             if not on_rows:

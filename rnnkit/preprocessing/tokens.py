@@ -11,6 +11,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.numbers import convert_values
+from rnnkit.sequences.reading import refuse_masked
+
 __all__ = ["TokenEncoder"]
 
 FEATURES = ("word", "shape", "affixes", "chars", "spelling")
@@ -195,7 +199,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         words = [unknown, *self.vocabularies_[column]]
         sequences = []
         for i, ids in enumerate(X):
-            ids = np.asarray(ids, dtype=np.intp)
+            ids = convert_values(np.asarray(ids), f"X: sequence {i}", "tokens")
             ids = ids[:, column] if ids.ndim == 2 else ids
             if ids.size and not 0 <= ids.min() <= ids.max() < len(words):
                 raise ValueError(f"X: sequence {i} holds an id beyond 0 to {len(words) - 1}")
@@ -272,6 +276,13 @@ def _sequences(X: Any) -> list[Sequence[str]]:
     """Return the sequences of tokens, checked."""
     if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
         raise TypeError(f"X must be a list of strings or of lists of words, got {type(X).__name__}")
+    refuse_masked(X, "X")
+    columns = column_names(X)
+    if columns and len(X.shape) == 2:
+        raise TypeError(
+            f"X must be a list of strings or of lists of words, got a {type(X).__name__} with the "
+            f"columns {list(columns)}; give one of them, such as X[{columns[0]!r}]"
+        )
     sequences = list(X)
     if not sequences:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required for X")

@@ -17,7 +17,8 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
     """Cut long series into windows of equal length, with the values that follow as targets.
 
     Window k of a series covers its steps ``k * step`` to ``k * step + window - 1``. Windows
-    never cross from one series into the next; a series too short for one gives none.
+    never cross from one series into the next; a series too short for one gives none. The
+    columns of a frame are the features of one series.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (T,) or (T, F), or list or Sequences of such series
+        X : array-like, series or frame of shape (T,) or (T, F), or list or Sequences of such
 
         Returns
         -------
@@ -95,8 +96,8 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (T,) or (T, F), or list or Sequences of such series
-        y : array-like of shape (T,) or (T, K), or list or Sequences, default=None
+        X : array-like, series or frame of shape (T,) or (T, F), or list or Sequences of such
+        y : array-like, series or frame of shape (T,) or (T, K), list or Sequences, default=None
             The series to predict, step by step beside X; None: X itself.
 
         Returns
@@ -129,7 +130,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (T,) or (T, F), or list or Sequences of such series
+        X : array-like, series or frame of shape (T,) or (T, F), or list or Sequences of such
         pairs : bool, default=True
             Whether for the windows of `pairs`, or else for those of `transform`.
 
@@ -166,19 +167,29 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
 
 def _series(X: Any, name: str) -> list[np.ndarray]:
-    """Return the series (T_i, F): one for an array of one or two dimensions, else each."""
+    """Return the series (T_i, F): one for anything of one or two dimensions, else each."""
     if _is_one_series(X):
-        X = [np.asarray(X)]
+        X = [np.asarray(X) if isinstance(X, (list, tuple)) else X]
     return Sequences.from_any(X, name=name).to_list()
 
 
 def _is_one_series(X: Any) -> bool:
+    """Whether X is a table of steps, whatever its dtype, or a row of entries that are no series."""
     if isinstance(X, (list, tuple)):
-        return len(X) > 0 and np.isscalar(X[0])
+        return len(X) > 0 and not _is_series(X[0])
     if isinstance(X, Sequences) or not hasattr(X, "__array__"):
         return False
-    array = np.asarray(X)
-    return array.ndim in (1, 2) and array.dtype != object
+    array = X if isinstance(getattr(X, "shape", None), tuple) else np.asarray(X)
+    if len(array.shape) == 1:
+        items = np.asarray(X)
+        return items.dtype != object or len(items) == 0 or not _is_series(items[0])
+    return len(array.shape) == 2
+
+
+def _is_series(entry: Any) -> bool:
+    """Whether an entry of a list or object array is a series of its own."""
+    is_text = isinstance(entry, (str, bytes))
+    return hasattr(entry, "__len__") and not is_text and getattr(entry, "ndim", 1) > 0
 
 
 def _check_equal_lengths(series: list[np.ndarray], targets: list[np.ndarray]) -> None:

@@ -2,7 +2,7 @@
 
 from rnnkit.sequences.batching import Batch, batch_of, minibatches
 from rnnkit.sequences.container import Sequences
-from rnnkit.sequences.forms import Form, split_steps
+from rnnkit.sequences.forms import Form, looks_channel_first, split_steps
 from rnnkit.sequences.packing import Plan, pack, windows
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Plan",
     "Sequences",
     "batch_of",
+    "looks_channel_first",
     "minibatches",
     "pack",
     "split_steps",

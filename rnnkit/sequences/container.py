@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences.columns import Places
 from rnnkit.sequences.forms import FlatSequences
-from rnnkit.sequences.reading import check_finite, convert_values, read, refuse_empty
+from rnnkit.sequences.numbers import check_finite, convert_values
+from rnnkit.sequences.reading import as_array, read, refuse_empty
 
 __all__ = ["Sequences"]
 
@@ -27,7 +29,8 @@ class Sequences(FlatSequences):
     ----------
     values : array-like of shape (ΣT, F) or (ΣT,)
         The steps of all sequences, one sequence after the other; real numbers of any dtype.
-        Kept without a copy if C-contiguous. One dimension is read as F = 1.
+        Kept without a copy if C-contiguous; objects become float64. One dimension is read as
+        F = 1.
     offsets : array-like of shape (n + 1,), integer
         Where each sequence starts, then ΣT; starts with 0 and never decreases.
 
@@ -52,11 +55,13 @@ class Sequences(FlatSequences):
     __slots__ = ()
 
     def __init__(self, values: Any, offsets: Any) -> None:
-        values = np.asarray(values)
+        values = as_array(values, "values")
         if values.ndim == 1:
             values = values[:, None]
         if values.ndim != 2:
             raise ValueError(f"values must have shape (steps, features), got {values.shape}")
+        if values.dtype == object:
+            values = convert_values(values, "values", allow_nan=True)
         if values.dtype.kind not in "biuf":
             raise ValueError(f"values must hold real numbers, got dtype {values.dtype}")
         offsets = np.asarray(offsets)
@@ -97,7 +102,8 @@ class Sequences(FlatSequences):
         ----------
         X : array-like, frame, list or Sequences
             A 3-D array (n, T, F); a 2-D array or frame (n, T * step_features); a list, tuple
-            or 1-D object array of arrays (T_i, F) or (T_i,); or `Sequences`.
+            or 1-D object array of arrays (T_i, F) or (T_i,); or `Sequences`. Columns of a
+            frame hold numbers, of whatever dtype.
         lengths : array-like of shape (n,), integer, default=None
             Steps of each sequence of a padded array; what lies beyond is never looked at.
         step_features : int, default=1
@@ -110,7 +116,7 @@ class Sequences(FlatSequences):
         allow_empty : bool, default=False
             Whether a sequence may have no steps.
         allow_nan : bool, default=False
-            Whether a value may be NaN.
+            Whether a value may be NaN; `pandas.NA` then becomes NaN.
 
         Returns
         -------
@@ -122,8 +128,8 @@ class Sequences(FlatSequences):
         TypeError
             If the type of `X`, of an object in it, or of `lengths` is not accepted.
         ValueError
-            If there is no sequence, one is empty, shapes do not fit, or a value is not a
-            finite real number that the dtype can hold.
+            If there is no sequence, one is empty, shapes do not fit, a value is not a finite
+            real number that the dtype can hold, or a column holds dates, text or categories.
         """
         if not isinstance(X, Sequences):
             return cls(*read(X, lengths, step_features, name, dtype, allow_empty, allow_nan))
@@ -135,8 +141,9 @@ class Sequences(FlatSequences):
                 f"while a minimum of 1 is required for {name}."
             )
         refuse_empty(X.lengths, name, allow_empty)
-        values = convert_values(X.values, name, dtype)
-        check_finite(values, X.offsets, name, allow_nan)
+        place = Places(X.offsets, X.n_features)
+        values = convert_values(X.values, name, dtype, place=place)
+        check_finite(values, name, place, allow_nan)
         return X if values is X.values else cls(values, X.offsets)
 
     @classmethod
@@ -240,8 +247,12 @@ class Sequences(FlatSequences):
         keys = [_ranks(frame, column) for column in reversed(sorts)]
         order = np.lexsort((*keys, codes))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(codes))])
-        values = frame.select(list(columns)).to_numpy()[order]
-        return cls.from_any(cls(convert_values(values, "df"), offsets), name="df")
+        values = as_array(frame.select(list(columns)).to_native(), "df")[order]
+        place = Places(offsets, len(columns), tuple(columns))
+        values = convert_values(values, "df", place=place)
+        check_finite(values, "df", place)
+        refuse_empty(np.diff(offsets), "df", allow_empty=False)
+        return cls(values, offsets)
 
     @property
     def shape(self) -> tuple[int]:
@@ -326,10 +337,15 @@ class Sequences(FlatSequences):
         -------
         X : ndarray of shape (n, T, F)
         lengths : ndarray of shape (n,), intp
+
+        Raises
+        ------
+        ValueError
+            If the values' dtype cannot hold `fill`.
         """
         lengths = self.lengths
         n_steps = int(lengths.max(initial=0))
-        X = np.full((len(self), n_steps, self.n_features), fill, dtype=self.values.dtype)
+        X = np.full((len(self), n_steps, self.n_features), _as_dtype(fill, self.dtype))
         X[np.arange(n_steps) < lengths[:, None]] = self.values
         return X, lengths
 
@@ -341,6 +357,16 @@ class Sequences(FlatSequences):
             f"Sequences(n={len(self)}, steps={len(self.values)}, "
             f"n_features={self.n_features}, dtype={self.values.dtype})"
         )
+
+
+def _as_dtype(fill: float, dtype: np.dtype) -> np.ndarray:
+    """Return what fills padding, in the values' dtype; of integers exactly."""
+    number = convert_values(np.asarray(fill), "fill", dtype if dtype.kind == "f" else None)
+    with np.errstate(invalid="ignore"):
+        converted = number.astype(dtype)
+    if dtype.kind != "f" and converted != number:
+        raise ValueError(f"fill={fill!r} is no value of dtype {dtype}")
+    return converted
 
 
 def _index_array(key: Any) -> np.ndarray:

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FlatSequences", "Form", "split_steps"]
+__all__ = ["FlatSequences", "Form", "looks_channel_first", "split_steps"]
+
+CHANNEL_FIRST_RATIO = 10  # a last axis so much longer than the middle one is rarely features
 
 
 class FlatSequences:
@@ -157,8 +159,34 @@ def split_steps(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     return pieces
 
 
+def looks_channel_first(X: Any) -> bool:
+    """Whether the axes of X look like (n, channels, steps) rather than (n, steps, features).
+
+    Only the shape is looked at: three axes, the last at least ten times the middle one. A few
+    steps of many features, such as embeddings, look alike: this gives reason to warn, not to
+    refuse.
+
+    Parameters
+    ----------
+    X : array-like, frame, list or Sequences
+        Only an array of three axes can look so.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.sequences import looks_channel_first
+    >>> looks_channel_first(np.zeros((60, 3, 200))), looks_channel_first(np.zeros((60, 200, 3)))
+    (True, False)
+    """
+    shape = getattr(X, "shape", ())
+    if not isinstance(shape, tuple) or len(shape) != 3:
+        return False
+    return int(shape[2]) >= CHANNEL_FIRST_RATIO * max(int(shape[1]), 1)
+
+
 def _is_flat(sequence: Any) -> bool:
     """Whether a sequence of a list is given as numbers (T,), not as steps (T, F)."""
     if isinstance(sequence, (list, tuple)):
         return len(sequence) == 0 or np.ndim(sequence[0]) == 0
-    return np.ndim(sequence) == 1
+    shape = getattr(sequence, "shape", None)  # of a frame, which need not become an array
+    return len(shape) == 1 if isinstance(shape, tuple) else np.ndim(sequence) == 1

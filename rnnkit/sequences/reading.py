@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from rnnkit.sequences.columns import (
+    Places,
+    column_names,
+    refuse_columns,
+    shared_columns,
+)
 from rnnkit.sequences.forms import Form
+from rnnkit.sequences.numbers import check_finite, convert_values, is_float32
 
 __all__ = [
-    "check_finite",
+    "as_array",
     "check_lengths",
-    "convert_values",
     "read",
     "refuse_empty",
+    "refuse_masked",
 ]
-
-LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 
 
 def read(
@@ -44,8 +50,8 @@ def read(
     _refuse_other_types(X, name)
     form = Form.of(X)
     if form.is_dense:
-        values, steps = _rows_of_array(_as_array(X, name), lengths, step_features, name)
-        values = convert_values(values, name, dtype)
+        values, steps = _rows_of_array(as_array(X, name), lengths, step_features, name)
+        arrays, columns = [values], column_names(X)
     elif lengths is not None:
         raise ValueError(
             f"lengths belongs to a padded array; {name} is a {type(X).__name__}, "
@@ -53,12 +59,37 @@ def read(
         )
     else:
         items = X if form.kind == "list" else list(np.asarray(X))
-        values, steps = _rows_of_list(items, step_features, name, dtype)
+        arrays, steps = _arrays_of_list(items, step_features, name)
+        columns = shared_columns(items)
     refuse_empty(steps, name, allow_empty)
     offsets = np.zeros(len(steps) + 1, dtype=np.intp)
     np.cumsum(steps, out=offsets[1:])
-    check_finite(values, offsets, name, allow_nan)
+    place = Places(offsets, arrays[0].shape[1], columns, form.kind == "rows")
+    values = _converted(arrays, name, dtype, allow_nan, place)
+    check_finite(values, name, place, allow_nan)
     return values, offsets
+
+
+def _converted(
+    arrays: list[np.ndarray], name: str, dtype: Any, allow_nan: bool, place: Places
+) -> np.ndarray:
+    """Return the rows of all sequences, converted; those of one dtype all at once."""
+    filled = [array for array in arrays if len(array)] or arrays[:1]
+    if len({array.dtype for array in filled}) == 1:
+        values = np.concatenate(filled) if len(arrays) > 1 else filled[0]
+        return convert_values(values, name, dtype, allow_nan=allow_nan, place=place)
+    if dtype is None:
+        dtype = np.float32 if all(is_float32(array.dtype) for array in filled) else np.float64
+    converted, start = [], 0
+    for array in filled:
+        shifted = partial(_shifted_place, place, start)
+        converted.append(convert_values(array, name, dtype, allow_nan=allow_nan, place=shifted))
+        start += array.size
+    return np.concatenate(converted)
+
+
+def _shifted_place(place: Places, start: int, entry: int) -> str:
+    return place(start + entry)
 
 
 def refuse_empty(steps: np.ndarray, name: str, allow_empty: bool) -> None:
@@ -97,11 +128,41 @@ def _refuse_other_types(X: Any, name: str) -> None:
     )
 
 
-def _as_array(X: Any, name: str) -> np.ndarray:
-    """Return X as a plain ndarray without copying one; masked entries are refused."""
-    if np.ma.is_masked(X):
-        raise ValueError(f"{name} is a masked array with masked entries; fill or drop them first")
+def as_array(X: Any, name: str) -> np.ndarray:
+    """Return X as a plain ndarray without copying one.
+
+    Raises
+    ------
+    ValueError
+        If an entry is masked, or a frame has a column that holds no numbers.
+    """
+    refuse_masked(X, name)
+    refuse_columns(X, name)
     return np.asarray(X)
+
+
+def refuse_masked(X: Any, name: str) -> None:
+    """Raise if X, or an entry of the list X, is a masked array with masked entries.
+
+    NumPy drops the mask on the way to a plain array and shows what lies beneath it.
+
+    Parameters
+    ----------
+    X : array, list or anything else
+    name : str
+        The argument's name, for error texts.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument.
+    """
+    if isinstance(X, (list, tuple)):
+        for i, item in enumerate(X):
+            if isinstance(item, np.ma.MaskedArray):
+                refuse_masked(item, f"{name}[{i}]")
+    elif np.ma.is_masked(X):
+        raise ValueError(f"{name} is a masked array with masked entries; fill or drop them first")
 
 
 def _rows_of_array(
@@ -166,15 +227,13 @@ def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
     TypeError
         If they are not integers.
     ValueError
-        If their number or one of them is wrong.
+        If their number or one of them is wrong, or one is masked.
     """
+    refuse_masked(lengths, "lengths")
     given = np.asarray(lengths)
     if given.shape != (n_sequences,):
         raise ValueError(f"lengths must have shape ({n_sequences},), got {given.shape}")
-    is_whole = given.dtype.kind in "iu" or (
-        given.dtype.kind == "f" and bool(np.all(np.isfinite(given) & (given == np.floor(given))))
-    )
-    if not is_whole:
+    if not _are_whole(given):
         raise TypeError(f"lengths must be integers, got dtype {given.dtype}")
     wrong = (given < 0) | (given > n_steps)
     if wrong.any():
@@ -183,13 +242,21 @@ def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
     return given.astype(np.intp)
 
 
-def _rows_of_list(
-    items: Iterable[Any], step_features: int, name: str, dtype: Any
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows (ΣT, F) of a list of sequences and the steps (n,) of each."""
+def _are_whole(numbers: np.ndarray) -> bool:
+    if numbers.dtype == object:
+        return all(isinstance(n, Integral) and not isinstance(n, bool) for n in numbers.flat)
+    if numbers.dtype.kind == "f":
+        return bool(np.all(np.isfinite(numbers) & (numbers == np.floor(numbers))))
+    return numbers.dtype.kind in "iu"
+
+
+def _arrays_of_list(
+    items: Iterable[Any], step_features: int, name: str
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the rows (T_i, F) of each sequence of a list and the steps (n,) of each."""
     arrays = list(_arrays_of_items(items, step_features, name))
     if not arrays:
-        return np.empty((0, 1)), np.empty(0, dtype=np.intp)
+        return [np.empty((0, 1))], np.empty(0, dtype=np.intp)
     widths = np.array([array.shape[1] if array.ndim == 2 else -1 for array in arrays])
     known = widths[widths >= 0]
     n_features = int(known[0]) if len(known) else step_features
@@ -203,13 +270,7 @@ def _rows_of_list(
         i = int(np.argmax(wrong))
         raise ValueError(f"{name}: sequence {i} has {widths[i]} features, expected {n_features}")
     arrays = [array if array.ndim == 2 else array.reshape(0, n_features) for array in arrays]
-    steps = np.array([len(array) for array in arrays], dtype=np.intp)
-    filled = [array for array in arrays if len(array)] or arrays[:1]
-    if len({array.dtype for array in filled}) == 1:
-        return convert_values(np.concatenate(filled), name, dtype), steps
-    if dtype is None:
-        dtype = np.float32 if all(_is_float32(array.dtype) for array in filled) else np.float64
-    return np.concatenate([convert_values(array, name, dtype) for array in filled]), steps
+    return arrays, np.array([len(array) for array in arrays], dtype=np.intp)
 
 
 def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Iterator[np.ndarray]:
@@ -247,140 +308,10 @@ def _array_of_item(item: Any, i: int, name: str) -> np.ndarray:
     if not np.isscalar(item):
         _refuse_other_types(item, f"{name}: sequence {i}")
     try:
-        return _as_array(item, f"{name}: sequence {i}")
+        return as_array(item, f"{name}: sequence {i}")
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(
             f"{name}: the steps of sequence {i} differ in their number of features"
         ) from error
-
-
-def _is_float32(dtype: np.dtype) -> bool:
-    return dtype.kind == "f" and dtype.itemsize == 4
-
-
-def convert_values(array: np.ndarray, name: str, dtype: Any = None) -> np.ndarray:
-    """Convert values to the compute dtype, exactly where they are integers.
-
-    Parameters
-    ----------
-    array : ndarray of any shape
-    name : str
-        The argument's name, for error texts.
-    dtype : None, float32, float64 or "tokens"
-        None keeps float32 and turns everything else into float64; "tokens" gives intp.
-
-    Returns
-    -------
-    ndarray of the same shape
-        C-contiguous, aligned, in native byte order; `array` itself where it is so already.
-
-    Raises
-    ------
-    TypeError
-        If an object is no number.
-    ValueError
-        If the values are not real numbers or do not fit the dtype.
-    """
-    kind = array.dtype.kind
-    if kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
-    if kind == "O":
-        array = _numbers_of_objects(array, name)
-    elif kind not in "biuf":
-        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
-    if isinstance(dtype, str) and dtype == "tokens":
-        return _tokens(array, name)
-    if dtype is None:
-        dtype = np.float32 if _is_float32(array.dtype) else np.float64
-    if array.dtype.kind in "iu" and array.dtype.itemsize == 8:
-        _refuse_inexact_integers(array, name)
-    with np.errstate(over="ignore"):
-        converted = np.require(array, np.dtype(dtype), ["C", "A"])
-    if array.dtype.kind == "f" and array.dtype.itemsize > converted.dtype.itemsize:
-        too_large = np.isinf(converted) & np.isfinite(array)
-        if too_large.any():
-            value = array[too_large][0]
-            raise ValueError(
-                f"Input {name} contains {value}, which is too large for dtype {converted.dtype}"
-            )
-    return converted
-
-
-def _numbers_of_objects(array: np.ndarray, name: str) -> np.ndarray:
-    """Convert an object array of numbers to float64."""
-    for value in array.flat:
-        if isinstance(value, (str, bytes)):
-            raise ValueError(f"{name} must hold real numbers, got the string {value!r}")
-        if isinstance(value, (complex, np.complexfloating)):
-            raise ValueError(f"Complex data not supported: {name} holds {value!r}")
-    try:
-        converted = array.astype(np.float64)
-    except TypeError as error:
-        raise TypeError(f"{name} must hold real numbers: {error}") from error
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name} must hold real numbers: {error}") from error
-    large = np.abs(converted) >= LARGEST_EXACT_INTEGER
-    if large.any():
-        _refuse_rounded((v for v in array[large] if isinstance(v, Integral)), name)
-    return converted
-
-
-def _refuse_inexact_integers(array: np.ndarray, name: str) -> None:
-    """Raise if an integer changes when it becomes float64."""
-    large = array > LARGEST_EXACT_INTEGER
-    if array.dtype.kind == "i":
-        large |= array < -LARGEST_EXACT_INTEGER
-    if large.any():
-        _refuse_rounded(array[large].tolist(), name)
-
-
-def _refuse_rounded(integers: Iterable[Any], name: str) -> None:
-    for value in integers:
-        if int(float(value)) != value:
-            raise ValueError(f"{name} holds the integer {value}, which float64 cannot hold exactly")
-
-
-def _tokens(array: np.ndarray, name: str) -> np.ndarray:
-    """Convert whole, non-negative numbers to intp."""
-    if array.dtype.kind == "f":
-        whole = np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < 2.0**62)
-        if not whole.all():
-            raise ValueError(f"{name} must hold integer token ids, got {array[~whole][0]}")
-    if array.size and array.min() < 0:
-        raise ValueError(f"{name} must hold token ids of at least 0, got {array.min()}")
-    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.intp).max:
-        raise ValueError(f"{name} must hold token ids below 2**63, got {array.max()}")
-    return np.require(array, np.intp, ["C", "A"])
-
-
-def check_finite(
-    values: np.ndarray, offsets: np.ndarray, name: str, allow_nan: bool = False
-) -> None:
-    """Raise ValueError if a value is NaN or infinite, naming its sequence, step and feature.
-
-    Parameters
-    ----------
-    values : ndarray of shape (ΣT, F)
-    offsets : ndarray of shape (n + 1,), intp
-    name : str
-        The argument's name, for error texts.
-    allow_nan : bool, default=False
-        Whether NaN is accepted.
-    """
-    if values.dtype.kind != "f":
-        return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):
-            return
-    finite = ~np.isinf(values) if allow_nan else np.isfinite(values)
-    if finite.all():
-        return
-    row, feature = divmod(int(np.argmin(finite)), values.shape[1])
-    sequence = int(np.searchsorted(offsets, row, side="right")) - 1
-    what = "NaN" if np.isnan(values[row, feature]) else "infinity"
-    raise ValueError(
-        f"Input {name} contains {what}: "
-        f"sequence {sequence}, step {row - offsets[sequence]}, feature {feature}"
-    )

@@ -6,7 +6,7 @@ from gradcheck import assert_gradients_along_a_direction
 from tolerances import assert_close, tolerance
 
 from rnnkit.cells import make_activation
-from rnnkit.functional import recurrent
+from rnnkit.functional import RecurrentStream, recurrent
 from rnnkit.sequences import Sequences
 
 N_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -387,3 +387,17 @@ def test_wrong_ragged_gradient_names_the_sequence():
     dy[1] = np.zeros((1, H))
     with pytest.raises(ValueError, match=r"dy\[1\] must have shape \(4, 3\), got \(1, 3\)"):
         result.backward(dy)
+
+
+def test_the_list_of_weights_that_keras_gives_is_refused_with_a_remedy():
+    weights = [np.ones((3, 8)), np.ones((2, 8)), np.ones(8)]
+    with pytest.raises(TypeError, match=r"must be a dict .* got a list; .*kernel\.T"):
+        recurrent(np.ones((1, 4, 3)), weights, "lstm")
+    with pytest.raises(TypeError, match=r"must be a dict .* got a list; .*kernel\.T"):
+        RecurrentStream(weights, "lstm")
+
+
+def test_masked_weights_are_refused():
+    weights = {"weight_ih_l0": np.ma.masked_equal(np.eye(2), 0), "weight_hh_l0": np.eye(2)}
+    with pytest.raises(ValueError, match="weight_ih_l0 is a masked array with masked entries"):
+        recurrent(np.ones((1, 4, 2)), weights, "rnn")

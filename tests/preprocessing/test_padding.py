@@ -67,3 +67,13 @@ def test_not_fitted():
 def test_wrong_parameters(options, error, message):
     with pytest.raises(error, match=message):
         Padder(**options).fit(X)
+
+
+def test_a_fill_is_a_number_that_the_dtype_can_hold():
+    X = [np.ones((2, 1), np.float32), np.ones((1, 1), np.float32)]
+    with pytest.raises(ValueError, match=r"Input fill contains .*too large for float32"):
+        Padder(fill=1e39).fit_transform(X)
+    for fill in (None, "0", True):
+        with pytest.raises(TypeError, match="fill must be a real number"):
+            Padder(fill=fill).fit(X)
+    assert np.isnan(Padder(fill=np.nan).fit_transform(X)[1, 1, 0])

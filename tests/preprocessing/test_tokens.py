@@ -238,3 +238,15 @@ def test_wrong_sentences(X, error, message):
 def test_wrong_parameters(options, error, message):
     with pytest.raises(error, match=message):
         TokenEncoder(**options).fit(SENTENCES)
+
+
+def test_ids_that_are_no_whole_numbers_are_not_cut():
+    encoder = TokenEncoder().fit([["a", "b"]])
+    assert encoder.inverse_transform([np.array([1.0, 2.0])]) == [["a", "b"]]
+    with pytest.raises(ValueError, match=r"X: sequence 1 must hold integer token ids, got 1.5"):
+        encoder.inverse_transform([[1], [1.5]])
+
+
+def test_masked_tokens_are_refused():
+    with pytest.raises(ValueError, match="X is a masked array with masked entries"):
+        TokenEncoder().fit(np.ma.masked_array(["a b", "c"], mask=[0, 1]))

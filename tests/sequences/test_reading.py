@@ -336,7 +336,7 @@ def test_the_argument_is_named(X):
 def test_float64_beyond_float32_is_refused():
     X = np.full((1, 2, 1), 1e39)
     for form in (X, list(X), Sequences(X.reshape(2, 1), [0, 2])):
-        with pytest.raises(ValueError, match="1e\\+39, which is too large for dtype float32"):
+        with pytest.raises(ValueError, match="1e\\+39, which is too large for float32"):
             read(form, dtype=np.float32)
     assert read(X / 10, dtype=np.float32).values.dtype == np.float32
 
@@ -345,7 +345,7 @@ def test_longdouble_beyond_float64_is_refused():
     largest = np.finfo(np.longdouble).max
     if largest <= np.finfo(np.float64).max:
         pytest.skip("longdouble is float64 here")
-    with pytest.raises(ValueError, match="too large for dtype float64"):
+    with pytest.raises(ValueError, match="too large for float64"):
         read(np.full((1, 2), largest))
 
 
@@ -384,6 +384,20 @@ def test_wrong_lengths(lengths, error, message):
 
 def test_whole_float_lengths_are_accepted():
     assert check_lengths(np.array([2.0, 3.0]), 2, 3).dtype == np.intp
+
+
+def test_lengths_of_objects_are_accepted_where_they_are_integers():
+    assert check_lengths(np.array([2, np.int8(3)], dtype=object), 2, 3).tolist() == [2, 3]
+    for lengths in ([2, True], [2, 1.5], [2, None]):
+        with pytest.raises(TypeError, match="lengths must be integers"):
+            check_lengths(np.array(lengths, dtype=object), 2, 3)
+    with pytest.raises(ValueError, match=r"lengths\[1\] must be between 0 and 3"):
+        check_lengths(np.array([2, 2**70], dtype=object), 2, 3)
+
+
+def test_masked_lengths_are_refused():
+    with pytest.raises(ValueError, match="lengths is a masked array with masked entries"):
+        check_lengths(np.ma.masked_equal([2, 3], 3), 2, 3)
 
 
 @pytest.mark.parametrize("X", [[[1.0], [2.0]], Sequences(np.ones(2), [0, 2])])

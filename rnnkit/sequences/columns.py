@@ -1,0 +1,152 @@
+"""Columns of frames: which hold no numbers, and where an entry of a frame or array stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Places", "column_names", "place_of", "refuse_columns", "shared_columns"]
+
+# What a dtype's name, in lower case, begins with; what such a column holds; what to do with it.
+# The names are those of pandas, pandas over Arrow, polars and pyarrow.
+NO_NUMBERS = (
+    (
+        re.compile(r"categor|dictionary|enum"),
+        "is categorical",
+        "give one-hot columns instead, or integer codes to use as ids",
+    ),
+    (
+        re.compile(r"datetime|timestamp|timedelta|date|time|duration|period|interval|month_"),
+        "holds dates or times",
+        "turn it into numbers, such as hours since the start, or leave it out",
+    ),
+    (
+        re.compile(r"str(ing)?(\W|_|$)|large_string|utf8|object_string"),
+        "holds text",
+        "encode it as numbers or leave it out",
+    ),
+    (
+        re.compile(r"(large_|fixed_size_)?(list|binary)|array|struct|map<"),
+        "holds no single numbers",
+        "give a list of arrays, one per sequence, or leave it out",
+    ),
+)
+
+
+def refuse_columns(X: Any, name: str) -> None:
+    """Raise if a column of a frame, or a series, has a dtype that is none of numbers.
+
+    NumPy reads some of them as numbers all the same: dates as counts of nanoseconds, categories
+    as their names. Columns of objects pass; their entries are looked at one by one later.
+
+    Parameters
+    ----------
+    X : frame, series or anything else
+        Only frames and series are looked at.
+    name : str
+        The argument's name, for error texts.
+
+    Raises
+    ------
+    ValueError
+        Naming the first such column and what to do with it.
+    """
+    dtypes = _column_dtypes(X)
+    reasons = {dtype: _no_numbers(dtype) for dtype in set(dtypes)}
+    if not any(reasons.values()):
+        return
+    i, reason = next((i, reasons[d]) for i, d in enumerate(dtypes) if reasons[d])
+    names = column_names(X)
+    what, remedy = reason or ("", "")
+    column = f"its column {names[i]!r}" if names else "it"
+    raise ValueError(f"{name} must hold real numbers, but {column} {what} ({dtypes[i]}); {remedy}")
+
+
+def column_names(X: Any) -> tuple[Any, ...]:
+    """Return the names of the columns of a frame, or of a series that has one; else none."""
+    if hasattr(X, "column_names") and hasattr(X, "schema"):  # pyarrow
+        return tuple(X.column_names)
+    if hasattr(X, "columns") and (hasattr(X, "dtypes") or hasattr(X, "schema")):
+        return tuple(X.columns)
+    if not isinstance(X, np.ndarray) and hasattr(X, "dtype"):
+        series = getattr(X, "name", None)
+        return () if series in (None, "") else (series,)
+    return ()
+
+
+def _column_dtypes(X: Any) -> list[Any]:
+    """Return the dtypes of a frame's columns, or of a series; none for anything else."""
+    if isinstance(X, (np.ndarray, list, tuple)):
+        return []
+    if hasattr(X, "columns"):
+        if hasattr(X, "dtypes"):  # pandas, polars
+            return list(X.dtypes)
+        if hasattr(X, "schema"):
+            schema = X.schema  # of pyarrow, or a mapping as narwhals has it
+            return list(schema.types if hasattr(schema, "types") else schema.values())
+    dtype = getattr(X, "dtype", getattr(X, "type", None))  # a series; Arrow's have a type
+    return [] if dtype is None or callable(dtype) else [dtype]
+
+
+def _no_numbers(dtype: Any) -> tuple[str, str] | None:
+    """Return what a column of this dtype holds and what to do, or None if it may hold numbers."""
+    text = str(dtype).lower()
+    return next(((what, do) for names, what, do in NO_NUMBERS if names.match(text)), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where entries of flat values stand in what the user gave, for error texts.
+
+    Parameters
+    ----------
+    offsets : ndarray of shape (n + 1,), intp
+        Where each sequence starts in the rows of the flat values.
+    n_features : int
+        Features of a step, F.
+    columns : tuple, default=()
+        Names of the columns, where there are any.
+    columns_hold_steps : bool, default=False
+        Whether a sequence is a row of the frame, so that each step has columns of its own.
+    """
+
+    offsets: np.ndarray
+    n_features: int
+    columns: tuple[Any, ...] = ()
+    columns_hold_steps: bool = False
+
+    def __call__(self, entry: int) -> str:
+        """Name the place of an entry of the raveled values."""
+        row, feature = divmod(entry, self.n_features)
+        sequence = int(np.searchsorted(self.offsets, row, side="right")) - 1
+        step = row - int(self.offsets[sequence])
+        place = f"sequence {sequence}, step {step}, feature {feature}"
+        column = step * self.n_features + feature if self.columns_hold_steps else feature
+        if column < len(self.columns):
+            place += f" (column {self.columns[column]!r})"
+        return place
+
+
+def shared_columns(frames: Iterable[Any]) -> tuple[Any, ...]:
+    """Return the column names that all the frames of a list have, or none."""
+    names = None
+    for frame in frames:
+        if isinstance(frame, (np.ndarray, list, tuple)):
+            return ()
+        found = column_names(frame)
+        if names is not None and found != names:
+            return ()
+        names = found
+    return names or ()
+
+
+def place_of(entry: int, shape: tuple[int, ...], place: Callable[[int], str] | None) -> str:
+    """Name the place of an entry of a raveled array: as `place` does, or by its index."""
+    if place is not None:
+        return place(entry)
+    index = tuple(int(i) for i in np.unravel_index(entry, shape))
+    return f"index {index[0] if len(index) == 1 else index}"
