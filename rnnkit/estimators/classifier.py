@@ -25,6 +25,7 @@ from rnnkit.estimators.parameters.network import (
 )
 from rnnkit.network import Output
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
 
@@ -104,6 +105,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
         return self._scored_by_row(codec)
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+        refuse_masked(y, "y")
         labels: np.ndarray = check_array(
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y", estimator=self
         )

@@ -59,13 +59,17 @@ class RecurrentFeatures(
         self.pooling = pooling
         self.layer = layer
 
-    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> RecurrentFeatures:
+    def fit(
+        self, X: Any, y: Any = None, lengths: Any = None, **fit_params: Any
+    ) -> RecurrentFeatures:
         """Fit a clone of the estimator.
 
         Parameters
         ----------
         X, y
             As the estimator's `fit` takes them.
+        lengths : array-like of shape (N,), default=None
+            Steps of every sequence of a dense X.
         **fit_params : dict
             Handed on to it.
 
@@ -82,8 +86,30 @@ class RecurrentFeatures(
             raise ValueError(
                 f"pooling must be one of {', '.join(map(repr, POOLINGS))}, got {self.pooling!r}"
             )
+        if lengths is not None:
+            fit_params = {**fit_params, "lengths": lengths}
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
         return self
+
+    def fit_transform(
+        self, X: Any, y: Any = None, lengths: Any = None, **fit_params: Any
+    ) -> np.ndarray:
+        """Fit a clone of the estimator and return the pooled states.
+
+        Parameters
+        ----------
+        X, y
+            As the estimator's `fit` takes them.
+        lengths : array-like of shape (N,), default=None
+            Steps of every sequence of a dense X.
+        **fit_params : dict
+            Handed on to the estimator's `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, D·H)
+        """
+        return self.fit(X, y, lengths, **fit_params).transform(X, lengths)
 
     def transform(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the pooled states.

@@ -14,6 +14,7 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network
+from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
     LBFGS,
     Cosine,
@@ -79,10 +80,10 @@ def training_data(
     if class_weights is not None:
         weights = class_weights if weights is None else weights * class_weights
     if weights is not None:
-        weights = weights.astype(network.dtype)
+        weights = cast(weights, network.dtype, "sample_weight")
     targets = network.output.to_scores(examples.targets)
     if targets.dtype.kind == "f":
-        targets = targets.astype(network.dtype, copy=False)
+        targets = cast(targets, network.dtype, "y")
     inputs = reader.inputs(examples.sequences)
     return TrainingData(inputs, examples.sequences.offsets, targets, weights)
 

@@ -11,7 +11,8 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 from rnnkit.network import Inputs
 from rnnkit.sequences import Form, Sequences
-from rnnkit.sequences.numbers import convert_values
+from rnnkit.sequences.columns import Places
+from rnnkit.sequences.numbers import cast, convert_values
 
 __all__ = ["Reader", "one_for_each"]
 
@@ -182,12 +183,13 @@ class Reader:
         """
         values = sequences.values
         if not self.token_columns:
-            return Inputs(values.astype(self.dtype, copy=False))
+            place = Places(sequences.offsets, values.shape[1])
+            return Inputs(cast(values, self.dtype, "X", place))
         tokens, numeric = values, None
         if not self.all_tokens:
             tokens = convert_values(values[:, self.token_columns], "X", "tokens")
             numbers = np.delete(values, self.token_columns, axis=1)
-            numeric = numbers.astype(self.dtype, copy=False)
+            numeric = cast(numbers, self.dtype, "X")
         for column, ids, n_tokens in zip(self.token_columns, tokens.T, self.n_tokens):
             largest = ids.max(initial=0)
             if largest >= n_tokens:

@@ -33,6 +33,8 @@ from rnnkit.network import (
 )
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.numbers import convert_values
+from rnnkit.sequences.reading import as_array
 
 __all__ = [
     "GRURegressor",
@@ -95,7 +97,7 @@ class NumberPrediction(RecurrentEstimator):
     def _read_numbers(self, y: Any) -> np.ndarray:
         """Return targets (n,) or (n, K) as finite float64."""
         numbers: np.ndarray = check_array(
-            y,
+            convert_values(as_array(y, "y"), "y", np.float64),
             ensure_2d=False,
             dtype=np.float64,
             ensure_min_samples=0,
@@ -131,7 +133,7 @@ True
     score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
-        y = np.asarray(y)
+        y = as_array(y, "y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_consistent_length(sequences.offsets[1:], y)

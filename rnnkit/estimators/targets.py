@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["flatten_steps", "read_weights", "refuse_mixed_types"]
 
@@ -51,6 +52,7 @@ def flatten_steps(
 
 
 def _items_of(y: Any, name: str) -> Any:
+    refuse_masked(y, name)
     array = np.asarray(y) if hasattr(y, "__array__") else y
     if isinstance(array, np.ndarray) and array.ndim < 2 and array.dtype != object:
         raise ValueError(
@@ -100,6 +102,7 @@ def read_weights(
     """
     if sample_weight is None:
         return None
+    refuse_masked(sample_weight, "sample_weight")
     if hasattr(sample_weight, "__array__"):
         sample_weight = np.asarray(sample_weight)
     if np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0:
@@ -122,6 +125,6 @@ def _is_nested(sample_weight: Any) -> bool:
     if isinstance(sample_weight, Sequences):
         return True
     if hasattr(sample_weight, "ndim"):
-        nested_objects = sample_weight.ndim == 1 and np.asarray(sample_weight).dtype == object
-        return sample_weight.ndim >= 2 or nested_objects
+        array = np.asarray(sample_weight)
+        return array.ndim >= 2 or (array.dtype == object and any(map(np.ndim, array)))
     return len(sample_weight) > 0 and not np.isscalar(sample_weight[0])

@@ -31,8 +31,7 @@ TRANSFORMERS = {
     "SequenceScaler of another": SequenceScaler(MinMaxScaler()),
     "RecurrentFeatures": RecurrentFeatures(MODEL),
 }
-# RecurrentFeatures hands lengths on in `fit` alone.
-MENDED = [name for name in TRANSFORMERS if name != "RecurrentFeatures"]
+MENDED = list(TRANSFORMERS)
 
 
 def takes_lengths(cls):
