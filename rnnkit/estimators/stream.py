@@ -58,6 +58,8 @@ class Stream:
         self._reader = estimator._reader
         self._decode = estimator._codec.decode
         self._takes_numbers = not self._reader.token_columns
+        self._take = self._bound.step
+        self._on_host = self._backend.on_host
         self._shape = (self._reader.n_step_features,)
         self._dtype = network.dtype
         self._scores: Any = None
@@ -103,7 +105,7 @@ class Stream:
         ValueError, TypeError
             If x is not one step as in `fit`.
         """
-        if self._backend.on_host:
+        if self._on_host:
             return self._step(x)
         with self._backend.active():
             return self._step(x)
@@ -130,10 +132,12 @@ class Stream:
         return numbers
 
     def _step(self, x: Any) -> Any:
-        scores = self._bound.step(self._read(x))
+        scores = self._take(self._read(x))
         self._started = True
         self._scores = scores
-        decision = self._backend.download(self._bound.decision(scores))
+        decision = self._bound.decision(scores)
+        if not self._on_host:
+            decision = self._backend.download(decision)
         return self._decode(decision)[0]
 
     def _read(self, x: Any) -> Any:

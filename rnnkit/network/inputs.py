@@ -11,9 +11,11 @@ from rnnkit.backends.interface import Array, Backend
 __all__ = ["Inputs"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Inputs:
     """The steps of sequences, one row each: of a whole data set, or of a packed minibatch.
+
+    Made for every minibatch and every step of a stream, and not frozen because that costs time.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -121,11 +122,10 @@ class StandardizedOutput(ElementwiseOutput):
         """Return the predicted values."""
         if self.scale is None:
             return scores
-        scale, center = (
-            context.backend.upload(np.array(numbers, scores.dtype))
-            for numbers in (self.scale, self.center)
-        )
-        return scores * scale + center
+        assert self.center is not None
+        upload = context.backend.upload
+        scale = upload(_array_of(self.scale, scores.dtype))
+        return scores * scale + upload(_array_of(self.center, scores.dtype))
 
     @property
     def loss_unit(self) -> float:
@@ -141,6 +141,11 @@ class StandardizedOutput(ElementwiseOutput):
     @abstractmethod
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         """Return the constant (K,) that has the smallest loss."""
+
+
+@lru_cache(maxsize=64)  # a stream asks for every step
+def _array_of(numbers: tuple[float, ...], dtype: Any) -> np.ndarray:
+    return np.array(numbers, dtype)
 
 
 # Shares of the targets on each side of a middle part, and how far the middle part of a standard
