@@ -172,7 +172,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         rng = check_random_state(self.random_state)
         network = self._start_network(reader, codec, output, examples, rng, first=first)
         if validation is None and self.early_stopping:
-            strata = codec.strata(examples.targets)
+            strata = None if examples.targets_per_step else codec.strata(examples.targets)
             examples, validation = split(examples, strata, self.validation_fraction, rng)
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
