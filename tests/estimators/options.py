@@ -10,6 +10,7 @@ import rnnkit
 # No result depends on these in any mode.
 WITHOUT_RESULT = {
     "device": "where it is computed",
+    "monitor": "by which curve the best epoch is chosen, and both may choose the same",
     "verbose": "what is printed",
     "warm_start": "where a second fit begins",
 }

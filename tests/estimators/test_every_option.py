@@ -5,7 +5,14 @@ import warnings
 
 import numpy as np
 import pytest
-from estimators.options import ESTIMATORS, FORMS, MODES, OPTIONS, WITHOUT_RESULT, small
+from estimators.options import (
+    ESTIMATORS,
+    FORMS,
+    MODES,
+    OPTIONS,
+    WITHOUT_RESULT,
+    small,
+)
 from estimators.problems import CELLS
 
 import rnnkit
@@ -32,6 +39,7 @@ def test_every_parameter_has_a_value_here(name):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.usefixtures("patience_in_epochs")
 def test_every_option_changes_the_result_or_is_refused(cell, mode):
     mode = MODES[mode]
     usual = {}
@@ -56,3 +64,15 @@ def test_every_option_changes_the_result_or_is_refused(cell, mode):
             if result == usual[key]:
                 wrong.append((parameter, "changes nothing"))
     assert wrong == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("monitor", ["loss", "score"])
+@pytest.mark.filterwarnings("ignore")
+def test_the_best_epoch_is_that_of_what_is_monitored(mode, monitor):
+    mode = MODES[mode]
+    estimator = small("GRU", mode, early_stopping=True, monitor=monitor, max_iter=6)
+    estimator.fit(FORMS["numbers"], mode.y)
+    losses, scores = estimator.validation_loss_curve_, estimator.validation_scores_
+    best = np.argmin(losses) if monitor == "loss" else np.argmax(scores)
+    assert estimator.best_epoch_ == best + 1

@@ -17,7 +17,8 @@ SOME_MODES = [
     "label", "labels", "tag", "tags", "crf", "ctc",
     "number, quantile", "vector, poisson", "number per step, huber", "vector per step, squared",
 ]  # fmt: skip
-OTHER = {"verbose": 1, "warm_start": True, **{name: o.value for name, o in OPTIONS.items()}}
+OTHER = {name: option.value for name, option in OPTIONS.items()}
+OTHER |= {"monitor": "score", "verbose": 1, "warm_start": True}
 
 
 def fitted(cell, mode, parameter=None):
