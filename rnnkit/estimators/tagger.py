@@ -135,6 +135,8 @@ class RecurrentSequenceTagger(LabelPrediction):
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
         labels = flatten_steps(y, sequences, form)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
         if labels.ndim == 1:
             check_label_values(labels)
         return labels

@@ -13,7 +13,16 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.reading import refuse_masked
 
-__all__ = ["flatten_steps", "read_weights", "refuse_mixed_types"]
+__all__ = [
+    "flatten_steps",
+    "moderate",
+    "read_weights",
+    "refuse_mixed_types",
+    "refuse_strings",
+    "values_of",
+]
+
+SAFE_EXPONENT = 64  # 2**-64 to 2**64: sums and products of such weights stay within float32
 
 
 def flatten_steps(
@@ -53,6 +62,7 @@ def flatten_steps(
 
 def _items_of(y: Any, name: str) -> Any:
     refuse_masked(y, name)
+    refuse_strings(y, name, nested=True)
     array = np.asarray(y) if hasattr(y, "__array__") else y
     if isinstance(array, np.ndarray) and array.ndim < 2 and array.dtype != object:
         raise ValueError(
@@ -63,12 +73,49 @@ def _items_of(y: Any, name: str) -> Any:
 
 
 def _steps_of(item: Any) -> np.ndarray:
-    steps = np.asarray(item)
+    steps = values_of(item)
     if steps.ndim == 0:
         raise ValueError(
             f"y must hold one value per step for every sequence; got the single value {item!r}"
         )
     return steps
+
+
+def refuse_strings(y: Any, name: str, *, nested: bool = False) -> None:
+    """Raise ValueError if y is a string, or with `nested` one of its entries is.
+
+    Text would otherwise be taken for one value, or be read character by character.
+    """
+    if isinstance(y, (str, bytes)):
+        raise ValueError(
+            f"{name} must hold an entry for every sequence, got the string {y!r}; "
+            f"give a list, such as list({y[:10]!r}) where every character is one"
+        )
+    if not nested or len(getattr(y, "shape", ())) > 1 or len(y) == 0:
+        return
+    first = next(iter(y))
+    if isinstance(first, (str, bytes)):
+        raise ValueError(
+            f"{name} must hold a list for every sequence, got the string {str(first)!r}; "
+            f"give a list, such as list({str(first)[:10]!r}) where every character is one"
+        )
+
+
+def values_of(y: Any) -> np.ndarray:
+    """Return targets as an array, those of a nullable column in the dtype of its values.
+
+    Raises
+    ------
+    ValueError
+        If a nullable column misses a value.
+    """
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    if dtype is None or dtype.kind not in "iub":
+        return np.asarray(y)
+    if y.isna().any():
+        raise ValueError("Input y contains NaN.")
+    values: np.ndarray = y.to_numpy(dtype)
+    return values
 
 
 def refuse_mixed_types(pieces: list[np.ndarray], name: str) -> None:
@@ -103,6 +150,7 @@ def read_weights(
     if sample_weight is None:
         return None
     refuse_masked(sample_weight, "sample_weight")
+    refuse_strings(sample_weight, "sample_weight", nested=True)
     if hasattr(sample_weight, "__array__"):
         sample_weight = np.asarray(sample_weight)
     if np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0:
@@ -118,7 +166,20 @@ def read_weights(
     weights: np.ndarray = _check_sample_weight(
         sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
     )
+    weights = moderate(weights)
     return np.repeat(weights, sequences.lengths) if per_step and not nested else weights
+
+
+def moderate(weights: np.ndarray) -> np.ndarray:
+    """Return weights so that sums of them fit float32: extreme ones times a power of two.
+
+    Only ratios of weights count, and those a power of two keeps.
+    """
+    exponent = int(np.frexp(weights.max(initial=0.0))[1])
+    if abs(exponent) <= SAFE_EXPONENT:
+        return weights
+    moderated: np.ndarray = np.ldexp(weights, -exponent)
+    return moderated
 
 
 def _is_nested(sample_weight: Any) -> bool:
