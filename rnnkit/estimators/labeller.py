@@ -109,7 +109,7 @@ class RecurrentSequenceLabeller(LabelLearning):
         return output.decision(scores, bound.context(plan))
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> list[np.ndarray]:
-        refuse_strings(y, "y", nested=True)
+        refuse_strings(y, "y", "labels")
         check_consistent_length(sequences.offsets[1:], y)
         pieces = [values_of(labels) for labels in y]
         for i, piece in enumerate(pieces):

@@ -50,7 +50,7 @@ def flatten_steps(
         y = y.to_list()
         y = [steps[:, 0] for steps in y] if y[0].shape[1] == 1 else y
     check_consistent_length(sequences.offsets[1:], y)
-    pieces = [_steps_of(item) for item in _items_of(y, name)]
+    pieces = [_steps_of(item) for item in _items_of(y, name, noun)]
     lengths = sequences.lengths
     for i, (piece, length) in enumerate(zip(pieces, lengths)):
         padded = form.is_dense and len(piece) == form.n_steps
@@ -60,9 +60,9 @@ def flatten_steps(
     return np.concatenate([piece[:length] for piece, length in zip(pieces, lengths)])
 
 
-def _items_of(y: Any, name: str) -> Any:
+def _items_of(y: Any, name: str, noun: str) -> Any:
     refuse_masked(y, name)
-    refuse_strings(y, name, nested=True)
+    refuse_strings(y, name, noun)
     array = np.asarray(y) if hasattr(y, "__array__") else y
     if isinstance(array, np.ndarray) and array.ndim < 2 and array.dtype != object:
         raise ValueError(
@@ -81,23 +81,30 @@ def _steps_of(item: Any) -> np.ndarray:
     return steps
 
 
-def refuse_strings(y: Any, name: str, *, nested: bool = False) -> None:
-    """Raise ValueError if y is a string, or with `nested` one of its entries is.
+def refuse_strings(y: Any, name: str, noun: str | None = None) -> None:
+    """Raise ValueError if y is a string, or one of its entries is where they hold several values.
 
     Text would otherwise be taken for one value, or be read character by character.
+
+    Parameters
+    ----------
+    y : array-like
+    name : str
+        The argument's name, for error texts.
+    noun : str or None, default=None
+        What an entry of y holds several of; None if an entry is one value.
     """
-    if isinstance(y, (str, bytes)):
+    what, text = "an entry", y
+    if not isinstance(y, (str, bytes)):
+        shape = getattr(y, "shape", None)
+        one_dimension = hasattr(y, "__len__") if shape is None else len(shape) == 1
+        if noun is None or not one_dimension or len(y) == 0:
+            return
+        what, text = f"a list of {noun}", next(iter(y))
+    if isinstance(text, (str, bytes)):
         raise ValueError(
-            f"{name} must hold an entry for every sequence, got the string {y!r}; "
-            f"give a list, such as list({y[:10]!r}) where every character is one"
-        )
-    if not nested or len(getattr(y, "shape", ())) > 1 or len(y) == 0:
-        return
-    first = next(iter(y))
-    if isinstance(first, (str, bytes)):
-        raise ValueError(
-            f"{name} must hold a list for every sequence, got the string {str(first)!r}; "
-            f"give a list, such as list({str(first)[:10]!r}) where every character is one"
+            f"{name} must hold {what} for every sequence, got the string {text[:40]!r}; give a "
+            f"list, such as list({text[:10]!r}) if every character is one"
         )
 
 
@@ -150,7 +157,7 @@ def read_weights(
     if sample_weight is None:
         return None
     refuse_masked(sample_weight, "sample_weight")
-    refuse_strings(sample_weight, "sample_weight", nested=True)
+    refuse_strings(sample_weight, "sample_weight", "weights")
     if hasattr(sample_weight, "__array__"):
         sample_weight = np.asarray(sample_weight)
     if np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0:
