@@ -128,7 +128,7 @@ def _dtype_of(X: Any, form: Form) -> np.dtype:
     first = form.named(X)
     first = first.values if isinstance(first, Sequences) else first
     dtype = getattr(first, "dtype", None)
-    return dtype if isinstance(dtype, np.dtype) else np.asarray(first[:1]).dtype
+    return dtype if isinstance(dtype, np.dtype) else np.asarray(first).dtype
 
 
 def _hint_at_scale(X: Any, form: Form, values: np.ndarray) -> Iterator[str]:

@@ -41,7 +41,8 @@ class RecurrentSequenceLabeller(LabelLearning):
         remarks=(
             "y holds one list of labels per sequence, without saying at which steps they "
             "belong; a list is never longer than its sequence. `score` is one minus the "
-            "edit distance per true label."
+            "edit distance per true label; in a search, leave `scoring` at None or pass "
+            "`rnnkit.metrics.label_error_rate_scorer`."
         ),
         notes=(
             "the label scores of a step are an affine function of its state. Trained by "

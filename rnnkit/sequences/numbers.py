@@ -60,7 +60,7 @@ def convert_values(
         array = _numbers_of_objects(array, name, allow_nan, place)
     elif kind not in "biuf":
         remedy = "; turn dates and times into numbers first" if kind in "mM" else ""
-        remedy = ENCODE_TEXT if kind in "US" else remedy
+        remedy = ENCODE_TEXT if kind in "US" and name.startswith("X") else remedy
         raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}{remedy}")
     if isinstance(dtype, str) and dtype == "tokens":
         return _tokens(array, name)
@@ -200,7 +200,7 @@ def _no_number(value: Any, name: str) -> tuple[str, str]:
         return "", ""
     real_numbers = f"{name} must hold real numbers, got"
     if isinstance(value, (str, bytes)):
-        return f"{real_numbers} the string {value!r}", ENCODE_TEXT
+        return f"{real_numbers} the string {value!r}", ENCODE_TEXT if name.startswith("X") else ""
     if isinstance(value, (complex, np.complexfloating)):
         return f"Complex data not supported: {name} holds {value!r}", ""
     if type(value).__name__ in MISSING:
