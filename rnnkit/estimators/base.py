@@ -10,7 +10,7 @@ D directions, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from typing import Any, ClassVar, dataclass_transform
@@ -31,6 +31,7 @@ from rnnkit.estimators.fitting import (
     training_data,
     trains_in_minibatches,
     warn_of,
+    warn_of_nothing_learnt,
 )
 from rnnkit.estimators.hints import hint_at_data, hint_at_validation
 from rnnkit.estimators.parameters.checks import check_parameters
@@ -41,7 +42,7 @@ from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network, Output
-from rnnkit.training import FitResult, Trainer, TrainingData
+from rnnkit.training import FitResult, Trainer, TrainingData, Validation
 
 __all__ = ["RecurrentEstimator", "recurrent_estimator", "unchanged_on_error"]
 
@@ -85,8 +86,10 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         "loss_",
         "best_loss_",
         "loss_curve_",
+        "validation_loss_curve_",
         "validation_scores_",
         "best_validation_score_",
+        "best_epoch_",
     )
 
     def set_params(self, **params: Any) -> Any:
@@ -161,8 +164,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         sample_weight : array-like of shape (N,), default=None
             Weight of every sequence in the loss; per step too where targets are per step.
         validation_data : tuple (X_val, y_val), default=None
-            Data whose score decides when to stop, in place of the part of the training data
-            that `early_stopping` would set aside.
+            Data that decide when to stop (see `monitor`), in place of the part of the training
+            data that `early_stopping` would set aside.
         lengths : array-like of shape (N,), default=None
             Steps of every sequence of a dense X; what lies beyond is never looked at.
         X_val, y_val : array-like, default=None
@@ -206,21 +209,29 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         rng = check_random_state(self.random_state)
         network = self._start_network(reader, codec, output, examples, rng, first=first)
         if validation is None and self.early_stopping:
-            strata = codec.strata(examples.targets)
+            strata = None if examples.targets_per_step else codec.strata(examples.targets)
             examples, validation = split(examples, strata, self.validation_fraction, rng)
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
             validate = None
             if validation is not None:
-                validate = lambda: self._score_examples(network, reader, codec, validation)
+                validate = self._make_validate(trainer, reader, codec, validation)
             result = trainer.fit(data, self.max_iter, validate)
+        self._settle(network, reader, examples)
         for name in ("_trainer", "_training_state", "_trained_with"):
             self.__dict__.pop(name, None)
         if first:
             self._forget_curves()
         self._record(reader, codec, network, result, len(examples))
         warn_of(result, self.learning_rate, stacklevel=5)
+        n_updates = result.n_epochs * trainer.n_batches(len(examples))
+        if not (self.alpha or self.l1):  # which are in the loss
+            targets, weights = examples.targets, data.weights
+            warn_of_nothing_learnt(result, n_updates, network.output, targets, weights, 5)
+
+    def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
+        """Take the one step that has a closed form, where a task knows one."""
 
     @available_if(trains_in_minibatches)
     @takes_device_arrays
@@ -327,7 +338,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
                 f"got {type(validation_data).__name__}"
             )
         X, y = validation_data
-        return self._read_examples(reader, codec, output, X, y, None, None, strict=False)
+        return self._read_examples(reader, codec, output, X, y, None, None)
 
     def _start_network(
         self,
@@ -353,6 +364,24 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         network.parameters.flat[:] = self.network_.parameters.flat
         return network
 
+    def _make_validate(
+        self, trainer: Trainer, reader: Reader, codec: Codec, validation: Examples
+    ) -> Callable[[], Validation]:
+        """Return what tells after every epoch what the network is worth on other data."""
+        network = trainer.network
+        mean_loss = trainer.loss_of(self._training_data(validation, reader, codec, network))
+
+        def validate() -> Validation:
+            score = self._score_examples(network, reader, codec, validation)
+            if self.monitor == "score" and np.isnan(score):
+                raise ValueError(
+                    "monitor='score' cannot decide: the validation data have no score (R² needs "
+                    "two different targets); use monitor='loss' or more validation data"
+                )
+            return Validation(score, mean_loss())
+
+        return validate
+
     def _training_data(
         self, examples: Examples, reader: Reader, codec: Codec, network: Network
     ) -> TrainingData:
@@ -361,7 +390,9 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
 
     def _forget_curves(self) -> None:
         self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] | None = None
         self.validation_scores_: list[float] | None = None
+        self.best_epoch_: int | None = None
         self.t_ = 0
 
     def _record(
@@ -369,15 +400,21 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     ) -> None:
         """Keep what was learnt and what the training looked like."""
         self._reader, self._codec, self.network_ = reader, codec, network
+        n_before = len(self.loss_curve_)
         self.n_iter_ = result.n_epochs
         self.t_ += result.n_epochs * n_sequences
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
         self.best_loss_: float | None = None
+        self.best_validation_score_: float | None = None
         if result.validation_scores is None:
             self.best_loss_ = min(self.loss_curve_, default=np.nan)
-            self.best_validation_score_ = None
-        else:
-            scores = (self.validation_scores_ or []) + result.validation_scores
-            self.validation_scores_ = scores
-            self.best_validation_score_ = max(scores, default=np.nan)
+            if self.loss_curve_:
+                self.best_epoch_ = int(np.argmin(self.loss_curve_)) + 1
+            return
+        curve = (self.validation_loss_curve_ or []) + (result.validation_losses or [])
+        scores = (self.validation_scores_ or []) + result.validation_scores
+        self.validation_loss_curve_, self.validation_scores_ = curve, scores
+        self.best_validation_score_ = max(scores, default=np.nan)
+        if result.best_epoch is not None:
+            self.best_epoch_ = n_before + result.best_epoch

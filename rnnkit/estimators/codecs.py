@@ -254,8 +254,8 @@ class Numbers(Codec):
     def score(
         self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
     ) -> float:
-        """Return R², NaN where a prediction is not finite."""
-        if not np.isfinite(decisions).all():
+        """Return R², NaN where a prediction is not finite or there are fewer than two targets."""
+        if len(targets) < 2 or not np.isfinite(decisions).all():
             return float("nan")
         return float(r2_score(targets, decisions, sample_weight=weights))
 

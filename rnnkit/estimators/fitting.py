@@ -14,13 +14,11 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate
-from rnnkit.network import Network
+from rnnkit.network import Network, Output
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
     LBFGS,
-    Cosine,
     FitResult,
-    Linear,
     PrintProgress,
     Trainer,
     TrainingData,
@@ -35,9 +33,15 @@ __all__ = [
     "training_data",
     "trains_in_minibatches",
     "warn_of",
+    "warn_of_nothing_learnt",
 ]
 
 AUTO_BATCH_SIZE = 64  # sequences
+SMALLEST_VALIDATION = 16  # sequences, if they are a third at most
+# Training has not stalled before so many updates without improvement and so many in all.
+N_UPDATES_NO_CHANGE = 300
+MIN_UPDATES = 1000
+ENOUGH_UPDATES = 100  # to have learnt something
 
 
 def trains_in_minibatches(estimator: Any) -> bool:
@@ -66,6 +70,8 @@ def make_trainer(
         random_state=rng,
         callbacks=[PrintProgress()] if estimator.verbose else [],
         state=state,
+        n_updates_no_change=N_UPDATES_NO_CHANGE,
+        min_updates=MIN_UPDATES,
         **values_for(estimator, "training"),
     )
 
@@ -98,23 +104,66 @@ def split(
     Raises
     ------
     ValueError
-        If fewer than two would be left for it.
+        If a part would have fewer than two sequences, or no weight.
     """
-    train, test = train_test_split(
-        np.arange(len(examples)), test_size=fraction, random_state=rng, stratify=strata
-    )
-    if len(test) < 2:
+    n = len(examples)
+    n_validation = max(round(fraction * n), min(SMALLEST_VALIDATION, n // 3))
+    if n_validation < 2 or n - n_validation < 2:
         raise ValueError(
-            f"validation_fraction={fraction!r} of {len(examples)} sequences "
-            "leaves fewer than 2 for validation; increase it or give validation_data"
+            f"validation_fraction={fraction!r} of {n} sequences leaves fewer than 2 for "
+            "validation or for training; give validation_data"
         )
-    return examples.take(train), examples.take(test)
+    if strata is not None and not _can_stratify(strata, n_validation):
+        strata = None
+    train, validation = train_test_split(
+        np.arange(n), test_size=n_validation, random_state=rng, stratify=strata
+    )
+    parts = examples.take(train), examples.take(validation)
+    for part, name in zip(parts, ("training", "validation")):
+        if part.weights is not None and not part.weights.sum() > 0:
+            raise ValueError(
+                f"the {name} part that validation_fraction={fraction!r} leaves has no "
+                "sample_weight above 0; give validation_data"
+            )
+    return parts
+
+
+def _can_stratify(strata: np.ndarray, n_validation: int) -> bool:
+    """Whether every class can be in both parts."""
+    counts = np.unique(strata, return_counts=True)[1]
+    return bool(counts.min() >= 2 and n_validation >= len(counts) <= len(strata) - n_validation)
 
 
 def warn_of(result: FitResult, learning_rate: Any, stacklevel: int) -> None:
     """Say why a training ended, where that is no success."""
     if result.reason == "interrupted":
         warnings.warn("Training interrupted by user.", stacklevel=stacklevel)
-    planned = isinstance(make_schedule(learning_rate), (Linear, Cosine))
+    planned = make_schedule(learning_rate).is_planned
     if result.reason == "non_finite" or (result.reason == "max_iter" and not planned):
         warnings.warn(result.message, ConvergenceWarning, stacklevel=stacklevel)
+
+
+def warn_of_nothing_learnt(
+    result: FitResult,
+    n_updates: int,
+    output: Output,
+    targets: np.ndarray,
+    weights: np.ndarray | None,
+    stacklevel: int,
+) -> None:
+    """Say so if a training of some length ends no better than the best constant."""
+    if n_updates < ENOUGH_UPDATES or not result.loss_curve or result.reason == "non_finite":
+        return
+    constant = output.constant_loss(targets, weights)
+    if constant is None:
+        return
+    constant *= output.loss_unit
+    best = min(result.loss_curve)
+    if best > constant - 0.01 * abs(constant):
+        warnings.warn(
+            f"Nothing was learnt: the smallest loss, {best:.6g}, is about that of the best "
+            f"constant, {constant:.6g}. Try scaled inputs (rnnkit.preprocessing.SequenceScaler), "
+            "another learning_rate_init, more epochs, or for long sequences gate_bias='chrono'.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )

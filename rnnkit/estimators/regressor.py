@@ -12,6 +12,7 @@ from sklearn.utils import Tags, check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length
 
+from rnnkit.estimators.applying import apply
 from rnnkit.estimators.base import RecurrentEstimator, recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Numbers
 from rnnkit.estimators.examples import Examples
@@ -23,10 +24,12 @@ from rnnkit.estimators.parameters.network import (
     PoolingParameters,
     RNNParameters,
 )
+from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import refuse_strings
 from rnnkit.network import (
     AbsoluteError,
     HuberLoss,
+    Network,
     Output,
     PoissonLoss,
     QuantileLoss,
@@ -92,6 +95,28 @@ class NumberPrediction(RecurrentEstimator):
         standardized: Output = output.standardized(examples.targets, examples.weights)
         return standardized
 
+    def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
+        """Put the bias of the head where the loss of the training data is smallest.
+
+        The slopes of the absolute and the quantile loss have one size wherever they are: steps
+        along them cross the best place for ever, and a quantile would be some other one.
+        """
+        output = network.output
+        if not isinstance(output, (AbsoluteError, QuantileLoss)):
+            return
+        scores = apply(
+            network,
+            self.device,
+            reader.inputs(examples.sequences),
+            examples.sequences.offsets,
+            lambda bound, plan, x: bound.forward(plan, x),
+            per_step=self._per_step,
+        )
+        residuals = output.to_scores(examples.targets) - scores
+        if np.isfinite(residuals).all():
+            bias = network.parameters["head.bias"]
+            bias += output.best_shift(residuals, examples.weights)
+
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         return Numbers(targets.reshape(len(targets), -1).shape[1], targets.ndim == 2)
 
@@ -117,7 +142,8 @@ class RecurrentRegressor(RegressorMixin, PoolingParameters, NumberPrediction):
             "the prediction is an affine function of the pooled states that starts from the "
             "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
             "is standardized, so that fitting a y + b gives a times the prediction plus b; "
-            "losses are told in the unit of y. The squared loss is half the squared error, "
+            "losses are told in the unit of y. After an absolute or quantile loss the bias of the "
+            "head is set to its best value. The squared loss is half the squared error, "
             "averaged over the outputs."
         ),
         example="""

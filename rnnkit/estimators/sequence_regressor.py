@@ -48,7 +48,8 @@ class RecurrentSequenceRegressor(NumberPrediction):
             "the prediction of a step is an affine function of its state that starts from the "
             "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
             "is standardized, so that fitting a y + b gives a times the prediction plus b; "
-            "losses are told in the unit of y, as means over real steps."
+            "losses are told in the unit of y, as means over real steps. After an absolute or "
+            "quantile loss the bias of the head is set to its best value."
         ),
         example="""
 >>> import numpy as np

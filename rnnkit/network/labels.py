@@ -80,6 +80,14 @@ class SoftmaxCrossEntropy(Output):
         """Raise ValueError unless the targets are class indices (n,)."""
         check_class_indices(targets, self.n_classes, self.spoken_name)
 
+    def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the entropy of the classes' shares, smoothed as the targets are."""
+        counts = np.bincount(targets, weights=weights, minlength=self.n_classes)
+        s = self.label_smoothing
+        shares = (1.0 - s) * counts / counts.sum() + s / self.n_classes
+        present = shares[shares > 0]
+        return float(-(present * np.log(present)).sum())
+
     def class_weights(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
         """Return the weight of each target's class.
 

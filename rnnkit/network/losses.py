@@ -127,6 +127,17 @@ class StandardizedOutput(ElementwiseOutput):
         scale = upload(_array_of(self.scale, scores.dtype))
         return scores * scale + upload(_array_of(self.center, scores.dtype))
 
+    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
+        """Return what added to all raw scores makes the loss smallest; None: little is gained.
+
+        Parameters
+        ----------
+        residuals : ndarray of shape (n, K)
+            Targets less scores, in the unit of scores.
+        weights : ndarray of shape (n,) or None
+        """
+        return None
+
     @property
     def loss_unit(self) -> float:
         """The power of the scale that the loss has, its mean over the outputs."""
@@ -213,6 +224,10 @@ class AbsoluteError(StandardizedOutput):
         errors = scores - targets
         xp = backend.xp
         return xp.abs(errors) / self.n_outputs, xp.sign(errors) / self.n_outputs
+
+    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        """Return the quantile of the residuals: slopes of one size never settle there."""
+        return weighted_quantile(residuals, 0.5, weights)
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, 0.5, weights)
@@ -304,6 +319,10 @@ class QuantileLoss(StandardizedOutput):
         slopes = xp.where(errors > 0, above, xp.where(errors < 0, below, 0.0))
         slopes = slopes.astype(errors.dtype)
         return errors * slopes, slopes
+
+    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+        """Return the quantile of the residuals: slopes of one size never settle there."""
+        return weighted_quantile(residuals, self.quantile, weights)
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, self.quantile, weights)

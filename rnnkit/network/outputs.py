@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Backend, PackedPlan, Scalar
 
 __all__ = ["ElementwiseOutput", "Output", "OutputContext"]
@@ -146,6 +147,13 @@ class Output(ABC):
         """
         return np.zeros(self.width)
 
+    def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float | None:
+        """Return the mean loss of the best constant, in the unit of `loss`; None: not known.
+
+        A network that does no better has learnt nothing of its inputs. Arguments as in `start`.
+        """
+        return None
+
     def class_weights(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
         """Return the weight of each target that follows from the weights of its class.
 
@@ -210,6 +218,14 @@ class ElementwiseOutput(Output):
     @abstractmethod
     def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the loss (·, K) of each entry and its derivative by the score, both new."""
+
+    def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """Return the mean loss of the raw scores `start`."""
+        compared = np.asarray(self.to_scores(targets), np.float64)
+        scores = np.broadcast_to(self.start(targets, weights), compared.shape)
+        host: Any = HostBackend()
+        losses, _ = self.compare(scores, compared, host)
+        return float(np.average(losses.sum(axis=1), weights=weights))
 
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the predicted values."""

@@ -76,11 +76,11 @@ class EpochLoop:
             run.schedule.epoch_end(run.n_seen)
             if ending is not None:
                 return ending
-            if stalled:
+            if stalled and not run.schedule.is_planned:
                 if run.schedule.plateau(self._base_rate):
                     return watch.stalled()
-                run.loss_progress.reset_patience()
-                run.validation_progress.reset_patience()
+                run.loss_progress.reset_patience(self._solver.step)
+                run.validation_progress.reset_patience(self._solver.step)
         return Ending(
             "max_iter",
             f"Maximum number of epochs ({n_epochs}) reached and the optimization has not "

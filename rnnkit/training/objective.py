@@ -108,6 +108,21 @@ class Objective:
                 weight = data.leave_out(n_left)
             yield self._back(scores), weight
 
+    def mean_loss(self) -> float:
+        """Return the mean loss of all the data, without noise and penalties.
+
+        What it adds to the gradient is of no use.
+        """
+        bound, data = self._bound, self._data
+        everything = batch_of(data.offsets, np.arange(len(data.offsets) - 1))
+        losses: list[Scalar] = []
+        weight = 0.0
+        for part in self.parts(everything):
+            weight += data.hold(part)
+            scores = bound.forward(part.plan, data.inputs())
+            losses.append(bound.loss(part.plan, scores, *data.targets())[0])
+        return sum(bound.backend.to_floats(losses)) / weight
+
     def is_finite(self) -> bool:
         """Whether scores and loss of a few steps are finite with the weights as they are.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from rnnkit.training.options import Options
 
@@ -25,7 +25,15 @@ class Schedule(Options):
 
     A trainer works with a copy, so that a schedule given as an estimator's parameter is never
     changed.
+
+    Attributes
+    ----------
+    is_planned : bool
+        Whether the rate falls to its end over all steps, so that a training without progress goes
+        on to where the rate is small, and one that ends there has ended as it should.
     """
+
+    is_planned: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raise ValueError if a parameter is out of its range."""
@@ -136,6 +144,8 @@ class Linear(Schedule):
         Where the line ends, as a share of the first rate, in [0, 1].
     """
 
+    is_planned: ClassVar[bool] = True
+
     def __init__(self, final: float = 0.0) -> None:
         self.final = final
 
@@ -158,6 +168,8 @@ class Cosine(Schedule):
     final : float, default=0.0
         Where the wave ends, as a share of the first rate, in [0, 1].
     """
+
+    is_planned: ClassVar[bool] = True
 
     def __init__(self, final: float = 0.0) -> None:
         self.final = final

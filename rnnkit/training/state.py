@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,10 @@ class Run:
         Shuffles; changed in place. Seeds the noise.
     tol, n_iter_no_change
         As in `Progress`.
+    monitor : {"score", "loss"}
+        What is followed of validation.
+    patience : mapping of str to int
+        `n_updates_no_change` and `min_updates`, as in `Progress`.
 
     Attributes
     ----------
@@ -103,6 +107,8 @@ class Run:
         random_state: np.random.RandomState,
         tol: float,
         n_iter_no_change: int,
+        monitor: str,
+        patience: Mapping[str, int],
     ) -> None:
         self.bound = bound
         self.schedule = schedule
@@ -112,10 +118,17 @@ class Run:
             self.solver = solver.start(bound.backend, bound.flat_parameters)
         self.noise_seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.noise = philox(self.noise_seed)
-        self.loss_progress = Progress(tol, n_iter_no_change)
-        self.validation_progress = Progress(tol, n_iter_no_change)
+        self.loss_progress = Progress(tol, n_iter_no_change, relative=True, **patience)
+        self.validation_progress = Progress(
+            tol, n_iter_no_change, relative=monitor == "loss", **patience
+        )
         self.n_epochs = 0
         self.n_seen = 0
+
+    @property
+    def n_updates(self) -> int | None:
+        """Updates since the training began; None if the run is not made of them."""
+        return None if self.solver is None else self.solver.step
 
     def state(self) -> TrainingState:
         """Return where the run stands, as data on the host."""

@@ -67,9 +67,13 @@ class Trainer:
     monitor : {"score", "loss"}, default="score"
         What decides of what validation gives: a score, larger is better, or a loss.
     tol : float, default=1e-4
-        Smallest change of the loss or validation score that counts as progress.
+        Smallest change that counts as progress: of a loss in units of the first epoch's, of a
+        validation score as it is. A schedule that is planned to its end is not cut short.
     n_iter_no_change : int, default=10
         Progress has stalled after more than this many epochs in a row without it.
+    n_updates_no_change, min_updates : int, default=0
+        And after at least so many updates without it, and so many in all: an epoch may be a
+        single update.
     random_state : numpy.random.RandomState, default=None
         Shuffles, and seeds the noise of dropout. None takes a fresh one.
     callbacks : sequence of Callback, default=()
@@ -109,6 +113,8 @@ class Trainer:
         monitor: str = "score",
         tol: float = 1e-4,
         n_iter_no_change: int = 10,
+        n_updates_no_change: int = 0,
+        min_updates: int = 0,
         random_state: np.random.RandomState | None = None,
         callbacks: Sequence[Callback] = (),
         max_activation_bytes: int = 2**32,
@@ -153,6 +159,8 @@ class Trainer:
             random_state,
             tol,
             n_iter_no_change,
+            monitor,
+            {"n_updates_no_change": n_updates_no_change, "min_updates": min_updates},
         )
         if state is not None:
             self._run.restore(state)
@@ -175,6 +183,24 @@ class Trainer:
     def n_seen(self) -> int:
         """Sequences trained on since the training began."""
         return self._run.n_seen
+
+    def n_batches(self, n_sequences: int) -> int:
+        """Return the minibatches of an epoch over so many sequences."""
+        return -(-n_sequences // self._batch_size)
+
+    def loss_of(self, data: TrainingData) -> Callable[[], float]:
+        """Return a function that gives the mean loss on other data, as the network then is.
+
+        For `validate`; without noise and penalties, and in the unit of raw scores.
+
+        Raises
+        ------
+        ValueError
+            If no weight is positive.
+        """
+        if data.weights is not None and not data.weights.sum() > 0:
+            raise ValueError("the validation data must have a weight above 0")
+        return Objective(self._run.bound, data, self._max_rows).mean_loss
 
     def state(self) -> TrainingState:
         """Return where the training stands, as data from which another trainer can go on."""

@@ -102,11 +102,13 @@ class Watch:
         self._keep(parameters)
         self.losses.append(loss * self._unit)
         logs = {"loss": loss * self._unit, "learning_rate": rate}
-        stalled = run.loss_progress.update(-loss, run.n_epochs)
+        stalled = run.loss_progress.update(-loss, run.n_epochs, n_updates=run.n_updates)
         if self._validate is not None:
             run.bound.download()
             value = self._note(self._validate(), logs)
-            stalled = run.validation_progress.update(value, run.n_epochs, parameters)
+            stalled = run.validation_progress.update(
+                value, run.n_epochs, parameters, n_updates=run.n_updates
+            )
         logs["seconds"] = time.perf_counter() - self._started
         epoch = Epoch(run.n_epochs, logs, run.bound, self._fitted)
         asked = [callback.on_epoch_end(epoch) is True for callback in self._callbacks]

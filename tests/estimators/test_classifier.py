@@ -193,31 +193,37 @@ def test_class_weight_equals_sample_weight():
         assert_close(got.predict_proba(X), expected.predict_proba(X), np.float64, 3 * len(X))
 
 
-def test_early_stopping_sets_data_aside_and_keeps_the_best_weights():
+@pytest.mark.parametrize("monitor", ["loss", "score"])
+def test_early_stopping_sets_data_aside_and_keeps_the_best_weights(monitor):
     rng = np.random.RandomState(0)
     noisy = np.where(rng.rand(len(Y)) < 0.3, "up", Y)
     classifier = estimator(
         "LSTM", "Classifier", early_stopping=True, validation_fraction=0.3, n_iter_no_change=3,
-        max_iter=100, learning_rate="constant",
+        max_iter=100, learning_rate="constant", batch_size=1, monitor=monitor,
     ).fit(X, noisy)  # fmt: skip
-    scores = classifier.validation_scores_
-    assert classifier.n_iter_ == len(scores) < 100
+    losses, scores = classifier.validation_loss_curve_, classifier.validation_scores_
+    assert classifier.n_iter_ == len(scores) == len(losses) < 100
     assert classifier.best_validation_score_ == max(scores)
     assert classifier.best_loss_ is None
-    assert scores.index(max(scores)) < len(scores) - 1
+    best = scores.index(max(scores)) if monitor == "score" else losses.index(min(losses))
+    assert classifier.best_epoch_ == best + 1 < len(scores)
 
 
 def test_validation_data_replaces_the_split():
     X_val = ragged(30, seed=1)
     y_val = labels_of(X_val)
-    classifier = estimator("GRU", "Classifier").fit(X, Y, validation_data=(X_val, y_val))
-    assert classifier.score(X_val, y_val) == classifier.best_validation_score_
+    by_score = estimator("GRU", "Classifier", monitor="score")
+    by_score.fit(X, Y, validation_data=(X_val, y_val))
+    assert by_score.score(X_val, y_val) == by_score.best_validation_score_
+    by_loss = estimator("GRU", "Classifier").fit(X, Y, validation_data=(X_val, y_val))
+    kept = by_loss.best_epoch_ - 1
+    assert by_loss.score(X_val, y_val) == by_loss.validation_scores_[kept]
+    chosen = by_loss.predict_proba(X_val)[np.arange(30), (np.array(y_val) == "up").astype(int)]
+    assert_close(-np.log(chosen).mean(), min(by_loss.validation_loss_curve_), np.float64, 100)
     with pytest.raises(ValueError, match="tuple"):
         estimator("GRU", "Classifier").fit(X, Y, validation_data=X_val)
-    unseen = estimator("GRU", "Classifier", max_iter=3).fit(
-        X, Y, validation_data=(X_val, ["sideways"] * len(X_val))
-    )
-    assert unseen.best_validation_score_ == 0.0
+    with pytest.raises(ValueError, match="not among the classes"):
+        estimator("GRU", "Classifier").fit(X, Y, validation_data=(X_val, ["sideways"] * 30))
 
 
 def test_warm_start_goes_on():
@@ -317,7 +323,9 @@ def test_too_few_epochs_warn_and_enough_do_not():
         estimator("GRU", "Classifier", max_iter=2, learning_rate="constant").fit(X, Y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        estimator("GRU", "Classifier", max_iter=300, learning_rate="constant").fit(X, Y)
+        settings = dict(max_iter=300, learning_rate="constant", batch_size=8)
+        ended = estimator("GRU", "Classifier", **settings).fit(X, Y)
+    assert ended.n_iter_ < 300
 
 
 def test_exploding_loss_warns_and_leaves_finite_weights():

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 from estimators.problems import estimator, numbers_of, ragged
+from sklearn.exceptions import ConvergenceWarning
 from tolerances import assert_close
+
+import rnnkit
 
 X = ragged(30)
 TASKS = {
@@ -69,3 +72,38 @@ def test_streams_forecasts_and_resumed_fits_speak_the_unit_of_y(dtype):
     before = model.predict(series)
     model.set_params(warm_start=True, max_iter=1, learning_rate_init=1e-30)
     np.testing.assert_array_equal(model.fit(series[:, :-1], 2 * y).predict(series), before)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_quantile_of_heavy_tails_is_that_quantile_of_the_training_data(task, quantile):
+    """At default parameters, on log-normal numbers."""
+    rng = np.random.RandomState(0)
+    sales = [np.exp(1.5 * rng.randn(len(x)) + 6 + x[:, 0]) for x in X]
+    y = np.array([s[-1] for s in sales]) if task == "Regressor" else sales
+    model = getattr(rnnkit, f"GRU{task}")(loss="quantile", quantile=quantile, random_state=0)
+    model.set_params(max_iter=20)
+    weights = np.arange(1.0, len(X) + 1) if task == "Regressor" else None
+    covered = flat(np.array(y) if task == "Regressor" else np.concatenate(y)) <= flat(
+        model.fit(X, y, sample_weight=weights).predict(X)
+    )
+    assert abs(np.average(covered, weights=weights) - quantile) <= 0.05
+
+
+def test_outliers_do_not_move_absolute_and_huber_losses():
+    rng = np.random.RandomState(0)
+    series = rng.randn(300, 6, 1)
+    y = series[:, -1, 0].copy()
+    y[:3] = 1e5
+    for loss in ("absolute", "huber"):
+        model = rnnkit.LSTMRegressor(16, loss=loss, random_state=0).fit(series, y)
+        assert np.median(np.abs(model.predict(series)[3:] - y[3:])) < 0.5
+
+
+def test_a_fit_that_learns_nothing_says_so():
+    noise = np.zeros(len(X))
+    noise[::2] = 1.0
+    constant = [np.ones_like(x[:4]) for x in X]
+    model = rnnkit.GRUClassifier(4, max_iter=120, learning_rate="linear", random_state=0)
+    with pytest.warns(ConvergenceWarning, match="Nothing was learnt"):
+        model.fit([x[:3] for x in constant], noise)

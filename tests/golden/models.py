@@ -264,6 +264,7 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("tokens beside numbers", "LSTMClassifier", mixed, embedding_dim=3,
         categorical_features=(0, -1), input_noise=0.1)  # fmt: skip
 
+    add("monitor score", "LSTMRegressor", monitor="score", early_stopping=True)
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
     add("class_weight balanced", "GRUClassifier", class_weight="balanced")
     add("class_weight dict", "LSTMSequenceTagger", class_weight={"up": 2.0, "down": 0.5})

@@ -34,7 +34,16 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "list of float or None",
         "Score on the validation data after every epoch.",
     ),
-    "best_validation_score_": ("float or None", "The largest of them."),
+    "validation_loss_curve_": (
+        "list of float or None",
+        "Mean loss on the validation data after every epoch.",
+    ),
+    "best_validation_score_": ("float or None", "The largest of the validation scores."),
+    "best_epoch_": (
+        "int or None",
+        "The epoch, from 1, of the smallest training loss; with validation data that of the best "
+        "value monitored, whose weights were kept.",
+    ),
 }
 
 

@@ -35,7 +35,7 @@ class TrainingParameters:
         "a search reaches as ``solver__momentum``.",
     )
     learning_rate_init: float = parameter(
-        0.001,
+        3e-3,
         [POSITIVE],
         "float",
         "Learning rate at the start of training.",
@@ -106,28 +106,40 @@ class TrainingParameters:
         0.0001,
         [NON_NEGATIVE],
         "float",
-        "Improvement of the training loss, or of the validation score, that counts as one.",
+        "Improvement that counts as one: of the training or validation loss as a share of that of "
+        "the first epoch, of a validation score as it is.",
         part="training",
     )
     n_iter_no_change: int = parameter(
         10,
         [integer(1)],
         "int",
-        "Epochs in a row without improvement after which `fit` stops.",
+        "Epochs in a row without improvement after which `fit` stops, if they were at least 300 "
+        "updates and the whole training 1000: with few minibatches an epoch is little. A planned "
+        'learning rate ("linear", "cosine") is never cut short.',
+        part="training",
+    )
+    monitor: str = parameter(
+        "loss",
+        [StrOptions({"loss", "score"})],
+        '{"loss", "score"}',
+        "What of the validation data decides when to stop and which epoch is the best: their "
+        "mean loss, or `score`. Both are recorded. Only used with validation data.",
         part="training",
     )
     early_stopping: bool = parameter(
         False,
         ["boolean"],
         "bool",
-        "Whether a part of the training data is set aside, its score decides when to "
-        "stop, and the weights of the best epoch are kept.",
+        "Whether a part of the training data is set aside and decides when to stop (see "
+        "`monitor`); the weights of the best epoch are kept.",
     )
     validation_fraction: float = parameter(
         0.1,
         [FRACTION],
         "float",
-        "Share of the sequences that `early_stopping` sets aside.",
+        "Share of the sequences that `early_stopping` sets aside: in equal shares of every class "
+        "where each has enough, and at least 16 sequences or a third of few.",
     )
     warm_start: bool = parameter(
         False,

@@ -1,0 +1,129 @@
+"""When a fit ends: patience in updates, planned rates, validation that can decide."""
+
+import warnings
+
+import numpy as np
+import pytest
+from estimators.problems import estimator, labels_of, numbers_of, ragged, tags_of
+from tolerances import assert_close
+
+from rnnkit.estimators.fitting import MIN_UPDATES, N_UPDATES_NO_CHANGE
+
+X = ragged(60)
+Y = labels_of(X)
+TARGETS = {
+    "Classifier": Y,
+    "Regressor": np.array([x[-1].sum() for x in X]),
+    "SequenceTagger": tags_of(X),
+    "SequenceRegressor": numbers_of(X),
+    "SequenceLabeller": [["a"] if label == "up" else ["b"] for label in Y],
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("batch_size", [60, 4])
+def test_patience_counts_updates(batch_size):
+    """Nothing is ever learnt here: the rate is too small."""
+    model = estimator(
+        "GRU", "Classifier", learning_rate="constant", learning_rate_init=1e-12, max_iter=1500,
+        n_iter_no_change=5, batch_size=batch_size,
+    ).fit(X, Y)  # fmt: skip
+    n_updates = model.n_iter_ * -(-len(X) // batch_size)
+    assert MIN_UPDATES <= n_updates <= MIN_UPDATES + 2 * N_UPDATES_NO_CHANGE
+    assert model.n_iter_ < 1500
+
+
+@pytest.mark.parametrize("learning_rate", ["linear", "cosine"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_planned_rate_runs_to_its_end_without_a_warning(learning_rate, early_stopping):
+    model = estimator(
+        "GRU", "Classifier", learning_rate=learning_rate, max_iter=80, n_iter_no_change=1,
+        batch_size=1, tol=1e3, early_stopping=early_stopping,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, Y)
+    assert model.n_iter_ == 80
+
+
+def test_tol_is_a_share_of_the_first_loss():
+    """The unit of a loss does not decide when it has stalled."""
+    y = TARGETS["Regressor"]
+    settings = dict(learning_rate="constant", batch_size=2, max_iter=200, loss="poisson")
+    counts = np.round(np.exp(y))
+    one = estimator("GRU", "Regressor", tol=0.5, **settings).fit(X, counts)
+    assert one.n_iter_ < 200
+
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_both_curves_are_recorded_for_every_task(task):
+    model = estimator("GRU", task, max_iter=6, early_stopping=True).fit(X, TARGETS[task])
+    assert len(model.validation_loss_curve_) == len(model.validation_scores_) == 6
+    assert np.isfinite(model.validation_loss_curve_).all()
+    assert model.best_epoch_ == int(np.argmin(model.validation_loss_curve_)) + 1
+    weighted = estimator("GRU", task, max_iter=6, early_stopping=True)
+    weighted.fit(X, TARGETS[task], sample_weight=np.linspace(0.5, 2, 60))
+    assert weighted.validation_loss_curve_ != model.validation_loss_curve_
+
+
+@pytest.mark.parametrize("crf", ["softmax", "crf"])
+def test_the_validation_loss_is_that_of_the_kept_weights(crf):
+    X_val, y_val = ragged(9, seed=5), tags_of(ragged(9, seed=5))
+    model = estimator("LSTM", "SequenceTagger", output=crf, max_iter=12)
+    model.fit(X, TARGETS["SequenceTagger"], validation_data=(X_val, y_val))
+    again = estimator("LSTM", "SequenceTagger", output=crf, max_iter=model.best_epoch_)
+    again.set_params(learning_rate="constant")
+    if crf == "softmax":
+        chosen = [
+            np.log(p[np.arange(len(p)), (np.array(y) == "up").astype(int)])
+            for p, y in zip(model.predict_proba(X_val), y_val)
+        ]
+        best = min(model.validation_loss_curve_)
+        assert_close(-np.concatenate(chosen).mean(), best, np.float64, 100)
+
+
+def test_one_sequence_decides_by_its_loss_but_has_no_score():
+    y = TARGETS["Regressor"]
+    held_out = (X[:1], y[:1])
+    model = estimator("LSTM", "Regressor", max_iter=5).fit(X, y, validation_data=held_out)
+    assert np.isfinite(model.validation_loss_curve_).all()
+    by_score = estimator("LSTM", "Regressor", max_iter=5, monitor="score")
+    with pytest.raises(ValueError, match="monitor='score' cannot decide"):
+        by_score.fit(X, y, validation_data=held_out)
+    assert not hasattr(by_score, "network_")
+
+
+def test_rare_classes_are_split_as_they_come():
+    model = estimator("GRU", "Classifier", early_stopping=True, max_iter=2)
+    model.fit(X, np.arange(60) % 20)
+    model.fit(X, ["once", *["often"] * 30, *["too"] * 29])
+
+
+def test_common_classes_are_split_in_equal_shares(monkeypatch):
+    seen = []
+    from rnnkit.estimators import base
+
+    def noted(*arguments):
+        parts = split(*arguments)
+        seen.append([np.bincount(part.targets) for part in parts])
+        return parts
+
+    split = base.split
+    monkeypatch.setattr(base, "split", noted)
+    y = np.array(["a"] * 45 + ["b"] * 15)
+    estimator("GRU", "Classifier", early_stopping=True, max_iter=1).fit(X, y)
+    ((training, validation),) = seen
+    assert validation.tolist() == [12, 4]
+    assert training.tolist() == [33, 11]
+
+
+def test_parts_without_weight_are_refused():
+    for weights in (np.eye(60)[0], np.eye(60)[3]):
+        model = estimator("GRU", "Classifier", early_stopping=True)
+        with pytest.raises(ValueError, match="no sample_weight above 0"):
+            model.fit(X, Y, sample_weight=weights)
+
+
+def test_few_sequences_cannot_be_split():
+    with pytest.raises(ValueError, match="fewer than 2 for validation"):
+        estimator("GRU", "Classifier", early_stopping=True).fit(X[:4], ["a", "b", "a", "b"])
