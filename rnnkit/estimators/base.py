@@ -23,7 +23,7 @@ from rnnkit.backends import get_backend
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
-from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.examples import Examples, validation_pair
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.fitting import (
     make_trainer,
@@ -33,9 +33,11 @@ from rnnkit.estimators.fitting import (
     warn_of,
     warn_of_nothing_learnt,
 )
+from rnnkit.estimators.hints import hint_at_data, hint_at_validation
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
 from rnnkit.estimators.parameters.field import parameter, parameters
+from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
@@ -90,6 +92,26 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         "best_epoch_",
     )
 
+    def set_params(self, **params: Any) -> Any:
+        """Set constructor parameters by name.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``, or ``solver__momentum=value`` for what is inside an object.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; the nearest one is named.
+        """
+        check_names(self, params)
+        return super().set_params(**params)
+
     # What a task defines.
 
     def _learn_codec(self, targets: Any, classes: Any) -> Codec:
@@ -127,6 +149,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         sample_weight: Any = None,
         validation_data: Any = None,
         lengths: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> Any:
         """Train the network.
 
@@ -144,6 +168,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             data that `early_stopping` would set aside.
         lengths : array-like of shape (N,), default=None
             Steps of every sequence of a dense X; what lies beyond is never looked at.
+        X_val, y_val : array-like, default=None
+            `validation_data` as two arguments. A Pipeline transforms X_val as it does X if it
+            is ``Pipeline(steps, transform_input=["X_val"])``, metadata routing is enabled and
+            the estimator asked for both: ``set_fit_request(X_val=True, y_val=True)``. It leaves
+            the tuple `validation_data` as it is.
 
         Returns
         -------
@@ -159,9 +188,12 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         -----
         ConvergenceWarning
             If `max_iter` epochs did not suffice, or the loss stopped being finite.
+        UserWarning
+            If X, or X_val beside it, looks laid out or scaled in another way than it was read.
         """
         check_parameters(self)
         with unchanged_on_error(self):
+            validation_data = validation_pair(validation_data, X_val, y_val)
             self._fit(X, y, sample_weight, validation_data, lengths)
         return self
 
@@ -172,6 +204,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             X, y, sample_weight, lengths, first=first
         )
         validation = self._read_validation(reader, codec, output, validation_data)
+        if validation is not None:
+            hint_at_validation(self, examples.sequences, validation.sequences, stacklevel=5)
         rng = check_random_state(self.random_state)
         network = self._start_network(reader, codec, output, examples, rng, first=first)
         if validation is None and self.early_stopping:
@@ -290,6 +324,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)
+        hint_at_data(self, X, form, sequences, stacklevel=6)
         return reader, codec, self._fit_output(output, examples, None), examples
 
     def _read_validation(
