@@ -10,7 +10,7 @@ D directions, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from typing import Any, ClassVar, dataclass_transform
@@ -20,6 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.backends import get_backend
+from rnnkit.configuration import warn_of_serial_build
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
@@ -36,7 +37,7 @@ from rnnkit.estimators.fitting import (
 from rnnkit.estimators.hints import hint_at_data, hint_at_validation
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
-from rnnkit.estimators.parameters.field import parameter, parameters
+from rnnkit.estimators.parameters.field import parameter, parameters, values_for
 from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
@@ -214,6 +215,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
+            n_steps = float(examples.sequences.offsets[-1])
+            warn_of_serial_build(3.0 * self.max_iter * n_steps * network.parameters.flat.size)
             validate = None
             if validation is not None:
                 validate = self._make_validate(trainer, reader, codec, validation)
@@ -314,6 +317,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         """Read training data; with `first`, learn from them what X and y are."""
         self._refuse_no_targets(y)
         if not first:
+            self._refuse_change(values_for(self, "reader"))
             reader, codec = self._reader, self._codec
             output = self._make_output(codec)
             examples = self._read_examples(reader, codec, output, X, y, sample_weight, lengths)
@@ -355,12 +359,10 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         network = build(self, reader, output, examples.sequences, start)
         if first:
             network.initialize(rng)
+            self._built_with = self.get_params(deep=False)
             return network
         if network.parameters.shapes != self.network_.parameters.shapes:
-            raise ValueError(
-                f"{type(self).__name__} cannot go on training with other weights: a parameter "
-                "that decides their shapes changed since the last fit"
-            )
+            self._refuse_change(self._built_with.keys() - values_for(self, "training"))
         network.parameters.flat[:] = self.network_.parameters.flat
         return network
 
@@ -381,6 +383,19 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             return Validation(score, mean_loss())
 
         return validate
+
+    def _refuse_change(self, names: Iterable[str]) -> None:
+        """Raise ValueError if a parameter is not what the network was built with."""
+        changed = [
+            f"{name}={getattr(self, name)!r} was {self._built_with[name]!r}"
+            for name in sorted(names)
+            if getattr(self, name) != self._built_with[name]
+        ]
+        if changed:
+            raise ValueError(
+                f"{type(self).__name__} cannot go on training: {', '.join(changed)} when its "
+                "weights were made; fit anew with warm_start=False"
+            )
 
     def _training_data(
         self, examples: Examples, reader: Reader, codec: Codec, network: Network

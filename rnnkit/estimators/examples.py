@@ -35,6 +35,13 @@ class Examples:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    @property
+    def weights_of_targets(self) -> np.ndarray | None:
+        """The weight of every target: that of its sequence where each step has a target."""
+        if self.weights is None or self.targets_per_step == self.weights_per_step:
+            return self.weights
+        return np.repeat(self.weights, self.sequences.lengths)
+
     def take(self, indices: np.ndarray) -> Examples:
         """Return the examples at some indices, in that order."""
         rows = np.arange(self.sequences.offsets[-1])[:, None]

@@ -56,6 +56,8 @@ class FittedEstimator(BaseEstimator):
     _trainer: Trainer
     _training_state: TrainingState
     _trained_with: dict[str, Any]
+    # The parameters when the weights were made.
+    _built_with: dict[str, Any]
 
     # What a task defines.
 
@@ -241,7 +243,7 @@ class FittedEstimator(BaseEstimator):
         self, network: Network, reader: Reader, codec: Codec, examples: Examples
     ) -> float:
         decisions = self._decide(network, reader, examples.sequences)
-        return codec.score(examples.targets, decisions, examples.weights)
+        return codec.score(examples.targets, decisions, examples.weights_of_targets)
 
     @takes_device_arrays
     def hidden_states(self, X: Any, layer: int = -1, lengths: Any = None) -> Any:

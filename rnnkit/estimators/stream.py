@@ -51,7 +51,8 @@ class Stream:
         if not network.is_causal:
             raise ValueError(f"stream() needs bidirectional=False; {name} reads backwards too")
         if network.output.whole_sequences:
-            raise ValueError(f"stream() needs scores of every step; {name} scores whole sequences")
+            spoken_name = network.output.spoken_name
+            raise ValueError(f"stream() needs scores of every step; {spoken_name} has none")
         self._open(estimator, deepcopy(network))
 
     def _open(self, estimator: Any, network: Network) -> None:

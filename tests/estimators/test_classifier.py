@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFit
 from tolerances import assert_close
 
 from rnnkit.backends.reference import ReferenceBackend
-from rnnkit.training import SGD, Cosine
+from rnnkit.training import LBFGS, SGD, Cosine
 
 X = ragged(60)
 Y = labels_of(X)
@@ -169,6 +169,10 @@ def test_hidden_states_and_gates():
     assert not classifier.hidden_states(dense, lengths=[1, 4, 2])[0, 1:].any()
     with pytest.raises(ValueError, match="layer"):
         classifier.hidden_states(X, layer=1)
+    for layer in ("a", 0.0, None, True):
+        for method in (classifier.hidden_states, classifier.gate_activations):
+            with pytest.raises(TypeError, match="layer must be an integer"):
+                method(X, layer=layer)
 
 
 def test_sample_weight_equals_repetition():
@@ -238,7 +242,7 @@ def test_warm_start_goes_on():
         assert warm.loss_ < first
         cold = estimator("GRU", "Classifier", max_iter=5, **settings)
         assert cold.fit(X, Y).fit(X, Y).loss_ == first
-        with pytest.raises(ValueError, match="other weights"):
+        with pytest.raises(ValueError, match="hidden_size=9 was 8"):
             warm.set_params(hidden_size=9).fit(X, Y)
         with pytest.raises(ValueError, match="not among the classes"):
             warm.set_params(hidden_size=8).fit(X, np.where(Y == "up", "left", "right"))
@@ -328,6 +332,13 @@ def test_too_few_epochs_warn_and_enough_do_not():
     assert ended.n_iter_ < 300
 
 
+def test_lbfgs_without_a_step_warns():
+    classifier = estimator("GRU", "Classifier", solver=LBFGS(gradient_tolerance=1e9))
+    with pytest.warns(ConvergenceWarning, match="took no step"):
+        classifier.fit(X, Y)
+    assert classifier.n_iter_ == 0
+
+
 def test_exploding_loss_warns_and_leaves_finite_weights():
     classifier = estimator(
         "RNN", "Classifier", activation="linear", solver="sgd", learning_rate_init=1e6,
@@ -411,6 +422,9 @@ PARAMETER_FAULTS = [
     (dict(learning_rate="fast"), "learning_rate.*cosine"),
     (dict(random_state="seed"), "random_state"),
     (dict(gate_bias={"z": 1.0}), "gate_bias.*i, f, g, o"),
+    (dict(gate_bias={"f": np.nan}), "gate_bias.*finite"),
+    (dict(gate_bias={"f": np.inf}), "gate_bias.*finite"),
+    (dict(cell_clip=True), "cell_clip"),
     (dict(bptt_steps=3, bidirectional=True), "bptt_steps"),
     (dict(spelling_columns=2), "spelling_columns.*embedding_dim"),
     (dict(device="tpu"), "device.*cpu"),

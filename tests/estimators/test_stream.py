@@ -95,7 +95,7 @@ def test_tokens_are_streamed():
 def test_what_cannot_be_streamed_is_refused():
     with pytest.raises(ValueError, match="bidirectional=False"):
         fitted("GRU", "Classifier", bidirectional=True).stream()
-    with pytest.raises(ValueError, match="whole sequences"):
+    with pytest.raises(ValueError, match="output='crf' has none"):
         fitted("GRU", "SequenceTagger", output="crf").stream()
     stream = fitted("GRU", "Classifier").stream()
     with pytest.raises(ValueError, match="x has 3 features"):

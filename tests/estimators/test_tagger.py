@@ -218,3 +218,13 @@ def test_token_dropout_teaches_what_the_unknown_means():
     ).fit(tokens, y)
     assert not plain.weights_["embedding.weight_0"][0].any()
     assert dropped.weights_["embedding.weight_0"][0].any()
+
+
+def test_score_of_a_crf_weighs_sequences():
+    tagger = estimator("GRU", "SequenceTagger", output="crf", max_iter=2).fit(X, Y)
+    weights = np.random.RandomState(0).uniform(size=len(X))
+    right = [tag == p for y, found in zip(Y, tagger.predict(X)) for tag, p in zip(y, found)]
+    expected = np.average(right, weights=np.repeat(weights, [len(x) for x in X]))
+    assert tagger.score(X, Y, weights) == pytest.approx(expected)
+    early = estimator("GRU", "SequenceTagger", output="crf", max_iter=2, early_stopping=True)
+    assert len(early.fit(X, Y, weights).validation_scores_) == 2

@@ -282,6 +282,7 @@ BAD = {
     ),
     "reset": ({"reset": "never"}, ValueError, "reset must be 'after' or 'before', got 'never'"),
     "clip": ({"cell_clip": -1.0}, ValueError, "cell_clip must be positive or None, got -1.0"),
+    "clip_bool": ({"cell_clip": True}, ValueError, "cell_clip must be positive or None, got True"),
     "backend": ({"backend": "cuda"}, ValueError, "backend must be 'cpu' or 'reference'"),
     "x_2d": ({"x": np.zeros((4, 2))}, ValueError, r"x must have shape \(N, T, I\).* got shape"),
     "x_none": ({"x": None}, TypeError, "x must be an array"),

@@ -496,6 +496,16 @@ def test_lbfgs_converges():
     assert result.n_epochs < 500
 
 
+def test_lbfgs_without_a_step_has_not_converged():
+    network = toy_network()
+    before = network.parameters.flat.copy()
+    result = make_trainer(network, LBFGS(gradient_tolerance=1e9)).fit(toy_data(), 5)
+    assert result.reason == "no_step"
+    assert "took no step" in result.message
+    assert result.loss_curve == []
+    np.testing.assert_array_equal(network.parameters.flat, before)
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_float32_stays_float32(solver):
     network = toy_network(dtype="float32", dropout=0.1, input_noise=0.1, zoneout=0.1)

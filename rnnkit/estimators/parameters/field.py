@@ -38,9 +38,9 @@ class Parameter(NamedTuple):
         What it may be, in the words of scikit-learn's parameter validation.
     kind, text : str
         Its documentation: what stands after the name, and the description.
-    part : {"estimator", "cell", "network", "training"}
-        Who takes it under its own name: the estimator alone, `LayerSpec`, `build_network` or
-        `Trainer`.
+    part : {"estimator", "reader", "cell", "network", "training"}
+        Who takes it under its own name: the estimator alone, `Reader`, `LayerSpec`,
+        `build_network` or `Trainer`. How X is read is decided once, by the first `fit`.
     """
 
     allowed: list[Any]

@@ -66,6 +66,7 @@ class NetworkParameters:
         "int",
         "Features I per step of a two-dimensional X: a row of T·I columns is read as T "
         "steps of I features. Other forms of X carry their own number of features.",
+        part="reader",
     )
     embedding_dim: Any = parameter(
         None,
@@ -75,6 +76,7 @@ class NetworkParameters:
         "width. X with several columns of ids (words, suffixes, shapes) has one table per "
         "column; a tuple gives each its own width. The arithmetic is then done in "
         "float32.",
+        part="reader",
     )
     categorical_features: Any = parameter(
         None,
@@ -82,6 +84,7 @@ class NetworkParameters:
         "tuple of int or None",
         "Which columns of a step hold token ids, by position; the others are numbers beside "
         "them. None: all of them. Only used with `embedding_dim`.",
+        part="reader",
     )
     n_tokens: Any = parameter(
         None,
@@ -89,6 +92,7 @@ class NetworkParameters:
         "int, tuple of int or None",
         "Ids of the embedding tables: 0 to n_tokens - 1. None takes the largest id of "
         "each column in `fit` plus one. Only used with `embedding_dim`.",
+        part="reader",
     )
     token_dropout: float = parameter(
         0.0,
@@ -106,6 +110,7 @@ class NetworkParameters:
         'its end), as "spelling" of `rnnkit.preprocessing.TokenEncoder` does, and a '
         "bidirectional layer of the same cell reads them. `embedding_dim` is then for the "
         "other columns. Only used with `embedding_dim`.",
+        part="reader",
     )
     character_dim: int = parameter(
         16,
