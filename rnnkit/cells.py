@@ -205,7 +205,7 @@ class LayerSpec:
             raise ValueError(f"reset must be 'after' or 'before', got {self.reset!r}")
         if self.layer_norm and self.cell == "gru" and self.reset == "before":
             raise ValueError("layer_norm needs reset='after' in the gru cell")
-        if self.cell_clip is not None and not self.cell_clip > 0:
+        if isinstance(self.cell_clip, bool) or not (self.cell_clip is None or self.cell_clip > 0):
             raise ValueError(f"cell_clip must be positive or None, got {self.cell_clip!r}")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be 'full' or 'bf16', got {self.precision!r}")

@@ -4,7 +4,7 @@
 import numpy as np
 
 from cython cimport floating
-from libc.math cimport isfinite, sqrt
+from libc.math cimport fabs, isfinite, sqrt
 
 cdef enum:
     LANES = 8  # partial sums of a norm: a fixed order that a compiler can vectorise
@@ -34,11 +34,27 @@ cdef double clip(floating[::1] gradient, double limit) except? -1:
         for i in range(n // LANES * LANES, n):
             total += <double>gradient[i] * gradient[i]
         norm = sqrt(total)
+        if not isfinite(norm):
+            norm = norm_of_large(gradient)
         if isfinite(norm) and norm > limit:
             factor = <floating>(limit / norm)
             for i in range(n):
                 gradient[i] *= factor
     return norm
+
+
+cdef double norm_of_large(const floating[::1] gradient) noexcept nogil:
+    """Return the 2-norm of entries whose squares may overflow; as it is if one is not finite."""
+    cdef double largest = 0, total = 0, scaled
+    cdef ptrdiff_t i
+    for i in range(gradient.shape[0]):
+        if not isfinite(gradient[i]):
+            return fabs(gradient[i])
+        largest = max(largest, fabs(gradient[i]))
+    for i in range(gradient.shape[0]):
+        scaled = gradient[i] / largest
+        total += scaled * scaled
+    return largest * sqrt(total)
 
 
 def sgd(floating[::1] w, const floating[::1] g, floating[::1] velocity,

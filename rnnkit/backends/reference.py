@@ -54,6 +54,8 @@ def activate(function: Activation, x: Array) -> Array:
         e = np.exp(-np.abs(x))  # at most 1, so that nothing overflows
         return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
     if name == "softsign":
+        largest = np.finfo(x.dtype).max  # of infinity like of this, not inf / inf
+        x = np.clip(x, -largest, largest)
         return x / (1 + np.abs(x))
     if name == "relu":
         return np.maximum(x, 0)

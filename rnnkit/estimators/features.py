@@ -89,6 +89,7 @@ class RecurrentFeatures(
         if lengths is not None:
             fit_params = {**fit_params, "lengths": lengths}
         self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+        self._fitted_layer, self._fitted_pooling = self.layer, self.pooling
         return self
 
     def fit_transform(
@@ -132,10 +133,11 @@ class RecurrentFeatures(
         """
         check_is_fitted(self, "estimator_")
         estimator = self.estimator_
+        layer, pooling = self._fitted_layer, self._fitted_pooling
         sequences, _ = estimator._read_new(X, lengths)
         vectors: np.ndarray = estimator._apply(
             sequences,
-            lambda bound, plan, x: bound.pooled_states(plan, x, self.layer, self.pooling),
+            lambda bound, plan, x: bound.pooled_states(plan, x, layer, pooling),
             per_step=False,
         )
         return vectors
@@ -151,5 +153,5 @@ class RecurrentFeatures(
         return self._layer().width
 
     def _layer(self) -> Recurrent:
-        layer: Recurrent = self.estimator_.network_.recurrent_layers[self.layer]
+        layer: Recurrent = self.estimator_.network_.recurrent_layers[self._fitted_layer]
         return layer

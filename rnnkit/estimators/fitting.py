@@ -139,7 +139,8 @@ def warn_of(result: FitResult, learning_rate: Any, stacklevel: int) -> None:
     if result.reason == "interrupted":
         warnings.warn("Training interrupted by user.", stacklevel=stacklevel)
     planned = make_schedule(learning_rate).is_planned
-    if result.reason == "non_finite" or (result.reason == "max_iter" and not planned):
+    unsuccessful = ("non_finite", "no_step")
+    if result.reason in unsuccessful or (result.reason == "max_iter" and not planned):
         warnings.warn(result.message, ConvergenceWarning, stacklevel=stacklevel)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from rnnkit.backends import get_backend
-from rnnkit.network import Inputs, NetworkStream
+from rnnkit.network import Inputs, Network, NetworkStream
 
 __all__ = ["Stream"]
 
@@ -17,12 +18,13 @@ class Stream:
     """One sequence that is fed step by step to a fitted estimator.
 
     Made by an estimator's `stream()`. After the last step the prediction has the very bits
-    that `predict` gives for the whole sequence. Not to be shared between threads.
+    that `predict` gives for the whole sequence. Not to be shared between threads; a copy, or
+    what a pickle brings back, goes on from the same step by itself.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted rnnkit estimator; its network at this moment is used from then on.
+        A fitted rnnkit estimator; a copy of its network at this moment is used from then on.
 
     Raises
     ------
@@ -50,6 +52,10 @@ class Stream:
             raise ValueError(f"stream() needs bidirectional=False; {name} reads backwards too")
         if network.output.whole_sequences:
             raise ValueError(f"stream() needs scores of every step; {name} scores whole sequences")
+        self._open(estimator, deepcopy(network))
+
+    def _open(self, estimator: Any, network: Network) -> None:
+        """Start a sequence of an estimator's, computed by a network that nobody else changes."""
         self._estimator = estimator
         self._network = network
         self._backend = get_backend(estimator.device, fall_back=True)
@@ -68,6 +74,7 @@ class Stream:
     def reset(self) -> None:
         """Return to the state before the first step."""
         self._bound.reset()
+        self._scores = None
         self._started = False
 
     @property
@@ -75,6 +82,12 @@ class Stream:
         """What the network remembers: arrays for every layer that does; None at the start.
 
         May be set to what was got earlier, from this stream or another of the same network.
+
+        Raises
+        ------
+        ValueError
+            If what it is set to has other arrays than this network's, or numbers that are not
+            finite.
         """
         return self._bound.state if self._started else None
 
@@ -82,9 +95,11 @@ class Stream:
     def state(self, states: list[tuple[np.ndarray | None, ...]] | None) -> None:
         if states is None:
             self.reset()
-        else:
-            self._bound.state = states
-            self._started = True
+            return
+        with self._backend.active():
+            self._bound.state = self._checked(states)
+        self._scores = None
+        self._started = True
 
     def step(self, x: Any) -> Any:
         """Take one step and return the prediction so far.
@@ -131,6 +146,28 @@ class Stream:
             numbers: np.ndarray = self._backend.download(probabilities)[0]
         return numbers
 
+    def __getstate__(self) -> dict[str, Any]:
+        def on_host(array: Any) -> Any:
+            return None if array is None else np.array(self._backend.download(array))
+
+        with self._backend.active():
+            states = self.state
+            if states is not None:
+                states = [tuple(map(on_host, of_layer)) for of_layer in states]
+            return {
+                "estimator": self._estimator,
+                "network": self._network,
+                "state": states,
+                "scores": on_host(self._scores),
+            }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._open(state["estimator"], state["network"])
+        self.state = state["state"]
+        if state["scores"] is not None:
+            with self._backend.active():
+                self._scores = self._backend.xp.asarray(state["scores"])
+
     def _step(self, x: Any) -> Any:
         scores = self._take(self._read(x))
         self._started = True
@@ -139,6 +176,34 @@ class Stream:
         if not self._on_host:
             decision = self._backend.download(decision)
         return self._decode(decision)[0]
+
+    def _checked(self, states: Any) -> list[tuple[Any, ...]]:
+        """Return states if they are like this network's, and finite."""
+        models = self._models()
+        counts = list(map(_count, states)) if isinstance(states, (list, tuple)) else None
+        if counts != list(map(len, models)):
+            raise ValueError(
+                "state must be what was got from a stream of the same network: a list of "
+                f"{len(models)} tuples of arrays"
+            )
+        xp = self._backend.xp
+        checked: list[tuple[Any, ...]] = []
+        for place, (of_layer, like) in enumerate(zip(states, models)):
+            pairs = zip(of_layer, like)
+            checked.append(tuple(_like(*pair, f"state[{place}]", xp) for pair in pairs))
+        return checked
+
+    def _models(self) -> list[tuple[Any, ...]]:
+        """Return states of this network, those of a first step of zeros if there was none."""
+        if self._started:
+            return self._bound.state
+        n_numeric, n_tokens = self._reader.n_numeric, len(self._reader.token_columns)
+        numeric = np.zeros((1, n_numeric), self._dtype) if n_numeric else None
+        tokens = np.zeros((1, n_tokens), np.intp) if n_tokens else None
+        self._bound.step(Inputs(numeric, tokens))
+        models = self._bound.state
+        self._bound.reset()
+        return models
 
     def _read(self, x: Any) -> Any:
         """Return x as the network takes it; what is in that form already passes quickly."""
@@ -152,3 +217,23 @@ class Stream:
             return Inputs(x[np.newaxis])
         sequences, _ = self._reader.read(self._estimator, np.asarray(x).reshape(1, 1, -1), name="x")
         return self._reader.inputs(sequences)
+
+
+def _count(of_layer: Any) -> int:
+    return len(of_layer) if isinstance(of_layer, (list, tuple)) else -1
+
+
+def _like(array: Any, model: Any, name: str, xp: Any) -> Any:
+    """Return an array of a state in the dtype of the one that is in its place."""
+    if model is None:
+        if array is not None:
+            raise ValueError(f"{name} must be None")
+        return None
+    if np.shape(array) != model.shape or getattr(array, "dtype", model.dtype).kind not in "fiu":
+        raise ValueError(
+            f"{name} must hold numbers of shape {model.shape}, got an array of {np.shape(array)}"
+        )
+    numbers = xp.asarray(array, dtype=model.dtype)
+    if not bool(xp.isfinite(numbers).all()):
+        raise ValueError(f"{name} must be finite")
+    return numbers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -342,6 +343,8 @@ class BoundNetwork:
 
     def _run_recurrent(self, plan: Plan, inputs: Inputs, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""
+        if isinstance(layer, bool) or not isinstance(layer, Integral):
+            raise TypeError(f"layer must be an integer, got {layer!r}")
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
         if not -len(places) <= layer < len(places):
             raise ValueError(

@@ -88,6 +88,9 @@ def minimize(
     parameters[...] = upload(result.x)
     if endings:
         return endings[0]
+    if not result.nit:
+        message = f"L-BFGS took no step, the weights are as before: {result.message}"
+        return Ending("no_step", message)
     if result.status == 1:
         return Ending("max_iter", f"L-BFGS reached its limit of {n_epochs} iterations.")
     return Ending("converged", f"L-BFGS ended: {result.message}")

@@ -25,7 +25,8 @@ class FitResult:
         Epochs completed in this call.
     reason : str
         "max_iter": all epochs were run; "converged": progress stalled; "callback": a callback
-        asked for the end; "interrupted": KeyboardInterrupt; "non_finite": a loss, a gradient or
+        asked for the end; "interrupted": KeyboardInterrupt; "no_step": L-BFGS found no better
+        weights than those it began with; "non_finite": a loss, a gradient or
         a weight was not finite, or what the network says at the end is not. The weights are then
         the last ones known to be good: those of an epoch's end, or those from before the call;
         the solver's state is that from before the call.

@@ -5,6 +5,7 @@ import pytest
 
 from rnnkit._core.recurrent import activate
 from rnnkit.backends.cpu import isa_available, using_isa
+from rnnkit.backends.reference import activate as reference_activate
 from rnnkit.cells import ACTIVATIONS, make_activation
 
 ULP_BOUND = {"tanh": 4, "sigmoid": 4, "scaled_tanh": 5}  # src/vec_math.h; the others: 1.5
@@ -64,3 +65,19 @@ def test_ends_of_the_range(name, dtype, isa):
     assert np.isfinite(y[:-1]).all()
     assert np.isnan(y[-1])
     assert np.all(np.diff(y[:-1]) >= 0)
+
+
+@every_isa
+@every_activation
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_infinity_is_the_limit_of_what_is_large(name, dtype, isa):
+    function = make_activation(name)
+    largest = np.finfo(dtype).max
+    x = np.array([-np.inf, -largest, largest, np.inf], dtype)
+    with using_isa(isa), np.errstate(over="ignore"):
+        y = activate(function, x)
+    expected = [y[1], y[2]] if np.abs(y[1:3]).max() <= 2 else [y[0], np.inf]
+    assert [y[0], y[3]] == expected
+    with np.errstate(over="ignore"):
+        wanted = reference_activate(function, x)
+    np.testing.assert_allclose(y, wanted, rtol=1e-6, atol=np.finfo(dtype).tiny)

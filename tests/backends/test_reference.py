@@ -302,6 +302,13 @@ def test_clip_norm(dtype, size):
     assert_close(gradient / size, np.array([0.6, 0.0, -0.8]), dtype)
 
 
+def test_clip_norm_of_numbers_whose_squares_overflow():
+    gradient = np.array([3e300, 0.0, -4e300])
+    assert_close(BACKEND.clip_norm(gradient, np.inf) / 1e300, 5.0, np.float64)
+    assert_close(BACKEND.clip_norm(gradient, 2.0) / 1e300, 5.0, np.float64)
+    assert_close(gradient, np.array([1.2, 0.0, -1.6]), np.float64)
+
+
 @pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan])
 def test_clip_norm_leaves_a_gradient_that_is_not_finite(wrong):
     gradient = np.array([1.0, wrong, 2.0])

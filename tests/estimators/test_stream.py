@@ -1,5 +1,8 @@
 """Streams: step by step gives the very bits of the whole sequence."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from estimators.problems import CELLS, estimator, labels_of, numbers_of, ragged, tags_of
@@ -101,3 +104,81 @@ def test_what_cannot_be_streamed_is_refused():
         stream.predict_proba()
     with pytest.raises(ValueError, match="NaN"):
         stream.step([1.0, np.nan])
+
+
+def settings_of(task):
+    """Settings whose streams remember different things."""
+    settings = [{}, {"n_layers": 2, "precision": "bf16"}]
+    if task in ("Classifier", "Regressor"):
+        settings += [{"pooling": pooling} for pooling in ("mean", "max", "attention")]
+    return settings
+
+
+COPIES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda stream: pickle.loads(pickle.dumps(stream)),
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("task", TARGETS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_copy_goes_on_by_itself(cell, task, how):
+    for settings in settings_of(task):
+        stream = fitted(cell, task, **settings).stream()
+        fresh = COPIES[how](stream)
+        assert fresh.state is None
+        for x in X[0][:2]:
+            stream.step(x)
+        other = COPIES[how](stream)
+        if task == "Classifier":
+            np.testing.assert_array_equal(other.predict_proba(), stream.predict_proba())
+        other.step(-X[0][0])  # which the first must not see
+        again = COPIES[how](stream)
+        assert again.step(X[0][2]) == stream.step(X[0][2])
+        fresh.step(X[0][0])
+
+
+def test_a_stream_keeps_its_network_while_training_goes_on():
+    classifier = estimator("LSTM", "Classifier").partial_fit(
+        X, TARGETS["Classifier"], classes=["down", "up"]
+    )
+    expected = classifier.predict_proba([X[0][:1]])[0]
+    stream = classifier.stream()
+    classifier.partial_fit(X, TARGETS["Classifier"])
+    stream.step(X[0][0])
+    np.testing.assert_array_equal(stream.predict_proba(), expected)
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_state_that_is_none_of_the_network_is_refused(cell, pooling):
+    classifier = fitted(cell, "Classifier", pooling=pooling)
+    stream = classifier.stream()
+    for x in X[0][:2]:
+        stream.step(x)
+    state, expected = stream.state, stream.predict_proba()
+    unlike = ["ab", [], state[:-1], [*state, state[0]], [(), *state[1:]], [state[0][:1], *state]]
+    for place, of_layer in enumerate(state):
+        for i, array in enumerate(of_layer):
+            if array is None:
+                continue
+            for wrong in (array * np.nan, array + np.inf, array[:, 1:], array[0], None, "a"):
+                layer = [*of_layer[:i], wrong, *of_layer[i + 1 :]]
+                unlike.append([*state[:place], tuple(layer), *state[place + 1 :]])
+    for other in (stream, classifier.stream()):
+        for wrong in unlike:
+            with pytest.raises(ValueError, match="state"):
+                other.state = wrong
+    np.testing.assert_array_equal(stream.predict_proba(), expected)
+    other.state = state
+    np.testing.assert_array_equal(other.step(X[0][2]), stream.step(X[0][2]))
+
+
+def test_the_probabilities_of_a_step_end_with_the_sequence():
+    stream = fitted("GRU", "Classifier").stream()
+    stream.step(X[0][0])
+    stream.reset()
+    with pytest.raises(ValueError, match="at least one step"):
+        stream.predict_proba()

@@ -67,13 +67,19 @@ RK_INLINE vec v_tanh(vec x) {
 }
 
 RK_INLINE vec v_activate(rk_activation f, vec x) {
+#if RK_DOUBLE
+    const real largest = 0x1.fffffffffffffp1023;
+#else
+    const real largest = 0x1.fffffep127f;
+#endif
     const vec alpha = v_set1((real)f.alpha), beta = v_set1((real)f.beta), one = v_set1(1);
     switch (f.kind) {
     case RK_TANH:
         return v_tanh(x);
     case RK_SIGMOID:
         return v_sigmoid(x);
-    case RK_SOFTSIGN:
+    case RK_SOFTSIGN: /* of infinity like of the largest number, not inf / inf */
+        x = v_min(v_set1(largest), v_max(v_set1(-largest), x));
         return x / (one + v_abs(x));
     case RK_RELU:
         return v_max(v_zero(), x);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -126,8 +127,8 @@ def _check_gate_bias(gate_bias: Any, gates: tuple[str, ...]) -> None:
         return
     for gate, value in gate_bias.items():
         is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if gate not in gates or not is_number:
+        if gate not in gates or not is_number or not isfinite(value):
             raise InvalidParameterError(
-                "The 'gate_bias' parameter must be None, 'chrono' or a dict of numbers for the "
-                f"gates {', '.join(gates)}. Got {gate_bias!r} instead."
+                "The 'gate_bias' parameter must be None, 'chrono' or a dict of finite numbers for "
+                f"the gates {', '.join(gates)}. Got {gate_bias!r} instead."
             )

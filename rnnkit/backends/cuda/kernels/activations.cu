@@ -11,7 +11,10 @@
 
 RK_ACTIVATION(rk_f_tanh, rk_tanh(x), 1 - y * y)
 RK_ACTIVATION(rk_f_sigmoid, 1 / (1 + rk_exp(-x)), y * (1 - y))
-RK_ACTIVATION(rk_f_softsign, x / (1 + rk_abs(x)), (1 - rk_abs(y)) * (1 - rk_abs(y)))
+/* inf / inf would be NaN: where 1 + |x| is |x|, the sign is the quotient, rounded. */
+RK_ACTIVATION(rk_f_softsign,
+              1 + rk_abs(x) > rk_abs(x) || x != x ? x / (1 + rk_abs(x)) : (real)(x > 0 ? 1 : -1),
+              (1 - rk_abs(y)) * (1 - rk_abs(y)))
 RK_ACTIVATION(rk_f_relu, x < 0 ? (real)0 : x, y > 0 ? (real)1 : (real)0)
 RK_ACTIVATION(rk_f_hard_sigmoid,
               alpha * x + beta < 0 ? (real)0 : alpha * x + beta > 1 ? (real)1 : alpha * x + beta,
