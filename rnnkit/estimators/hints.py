@@ -1,7 +1,7 @@
 """What data look like, said where they can be read but will hardly be learnt from as they are.
 
-Every hint is a UserWarning that names a remedy. Those about X come once in each `fit`, from
-shapes, names and sums alone; only that about missing `lengths` comes later too.
+Every hint is a UserWarning that names a remedy. Those about X come once, when a fit begins anew,
+from shapes, names and sums alone; only that about missing `lengths` comes later too.
 """
 
 from __future__ import annotations

