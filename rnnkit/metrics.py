@@ -267,12 +267,19 @@ def edit_distance(a: Any, b: Any) -> int:
     int
         The fewest insertions, deletions and substitutions that make one the other.
 
+    Raises
+    ------
+    ValueError
+        If one is a string.
+
     Examples
     --------
     >>> from rnnkit.metrics import edit_distance
     >>> edit_distance(list("kitten"), list("sitting"))
     3
     """
+    _refuse_string(a, "a")
+    _refuse_string(b, "b")
     a, b = np.asarray(a), np.asarray(b)
     columns = np.arange(len(b) + 1)
     distances = columns
@@ -311,7 +318,10 @@ def _label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
     refuse_masked(y, name)
     if column_names(y) and len(y.shape) == 2:
         y = np.asarray(y)  # a frame's rows are the sequences, where its columns would be listed
-    sequences = [np.asarray(labels) for labels in (y if isinstance(y, list) else list(y))]
+    items = y if isinstance(y, list) else list(y)
+    for i, labels in enumerate(items):
+        _refuse_string(labels, f"{name}[{i}]")
+    sequences = [np.asarray(labels) for labels in items]
     if not sequences:
         raise ValueError(f"{name} must hold at least one sequence, got none")
     for i, labels in enumerate(sequences):
@@ -328,6 +338,14 @@ def _label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
         if not 0 <= length <= len(labels):
             raise ValueError(f"lengths[{i}] must be between 0 and {len(labels)}, got {length}")
     return [labels[:length] for labels, length in zip(sequences, lengths)]
+
+
+def _refuse_string(labels: Any, name: str) -> None:
+    if isinstance(labels, (str, bytes)):
+        raise ValueError(
+            f"{name} must be a sequence of labels, got the string {labels[:40]!r}; give "
+            f"list({labels[:10]!r}) if every character is one"
+        )
 
 
 def _check_same_number(true: list[np.ndarray], pred: list[np.ndarray]) -> None:

@@ -20,10 +20,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.backends import get_backend
+from rnnkit.configuration import warn_of_serial_build
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
-from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.examples import Examples, validation_pair
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.fitting import (
     make_trainer,
@@ -33,9 +34,11 @@ from rnnkit.estimators.fitting import (
     warn_of,
     warn_of_nothing_learnt,
 )
+from rnnkit.estimators.hints import hint_at_data, hint_at_validation
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
 from rnnkit.estimators.parameters.field import parameter, parameters, values_for
+from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
@@ -90,6 +93,26 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         "best_epoch_",
     )
 
+    def set_params(self, **params: Any) -> Any:
+        """Set constructor parameters by name.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``, or ``solver__momentum=value`` for what is inside an object.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; the nearest one is named.
+        """
+        check_names(self, params)
+        return super().set_params(**params)
+
     # What a task defines.
 
     def _learn_codec(self, targets: Any, classes: Any) -> Codec:
@@ -127,6 +150,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         sample_weight: Any = None,
         validation_data: Any = None,
         lengths: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
     ) -> Any:
         """Train the network.
 
@@ -144,6 +169,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             data that `early_stopping` would set aside.
         lengths : array-like of shape (N,), default=None
             Steps of every sequence of a dense X; what lies beyond is never looked at.
+        X_val, y_val : array-like, default=None
+            `validation_data` as two arguments. A Pipeline transforms X_val as it does X if it
+            is ``Pipeline(steps, transform_input=["X_val"])``, metadata routing is enabled and
+            the estimator asked for both: ``set_fit_request(X_val=True, y_val=True)``. It leaves
+            the tuple `validation_data` as it is.
 
         Returns
         -------
@@ -159,9 +189,12 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         -----
         ConvergenceWarning
             If `max_iter` epochs did not suffice, or the loss stopped being finite.
+        UserWarning
+            If X, or X_val beside it, looks laid out or scaled in another way than it was read.
         """
         check_parameters(self)
         with unchanged_on_error(self):
+            validation_data = validation_pair(validation_data, X_val, y_val)
             self._fit(X, y, sample_weight, validation_data, lengths)
         return self
 
@@ -172,6 +205,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             X, y, sample_weight, lengths, first=first
         )
         validation = self._read_validation(reader, codec, output, validation_data)
+        if validation is not None:
+            hint_at_validation(self, examples.sequences, validation.sequences, stacklevel=5)
         rng = check_random_state(self.random_state)
         network = self._start_network(reader, codec, output, examples, rng, first=first)
         if validation is None and self.early_stopping:
@@ -180,6 +215,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
+            n_steps = float(examples.sequences.offsets[-1])
+            warn_of_serial_build(3.0 * self.max_iter * n_steps * network.parameters.flat.size)
             validate = None
             if validation is not None:
                 validate = self._make_validate(trainer, reader, codec, validation)
@@ -291,6 +328,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)
+        hint_at_data(self, X, form, sequences, stacklevel=6)
         return reader, codec, self._fit_output(output, examples, None), examples
 
     def _read_validation(
@@ -328,19 +366,6 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         network.parameters.flat[:] = self.network_.parameters.flat
         return network
 
-    def _refuse_change(self, names: Iterable[str]) -> None:
-        """Raise ValueError if a parameter is not what the network was built with."""
-        changed = [
-            f"{name}={getattr(self, name)!r} was {self._built_with[name]!r}"
-            for name in sorted(names)
-            if getattr(self, name) != self._built_with[name]
-        ]
-        if changed:
-            raise ValueError(
-                f"{type(self).__name__} cannot go on training: {', '.join(changed)} when its "
-                "weights were made; fit anew with warm_start=False"
-            )
-
     def _make_validate(
         self, trainer: Trainer, reader: Reader, codec: Codec, validation: Examples
     ) -> Callable[[], Validation]:
@@ -358,6 +383,19 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             return Validation(score, mean_loss())
 
         return validate
+
+    def _refuse_change(self, names: Iterable[str]) -> None:
+        """Raise ValueError if a parameter is not what the network was built with."""
+        changed = [
+            f"{name}={getattr(self, name)!r} was {self._built_with[name]!r}"
+            for name in sorted(names)
+            if getattr(self, name) != self._built_with[name]
+        ]
+        if changed:
+            raise ValueError(
+                f"{type(self).__name__} cannot go on training: {', '.join(changed)} when its "
+                "weights were made; fit anew with warm_start=False"
+            )
 
     def _training_data(
         self, examples: Examples, reader: Reader, codec: Codec, network: Network

@@ -14,7 +14,7 @@ from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Indicators, Labels
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.label_learning import LabelPrediction
-from rnnkit.estimators.labels import find_classes, without_objects
+from rnnkit.estimators.labels import find_classes, refuse_dates, without_objects
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameters
 from rnnkit.estimators.parameters.network import (
@@ -23,6 +23,7 @@ from rnnkit.estimators.parameters.network import (
     PoolingParameters,
     RNNParameters,
 )
+from rnnkit.estimators.targets import refuse_strings, values_of
 from rnnkit.network import Output
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.reading import refuse_masked
@@ -106,12 +107,15 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
         refuse_masked(y, "y")
+        refuse_strings(y, "y")
+        y = values_of(y) if getattr(y, "ndim", 2) == 1 else y
         labels: np.ndarray = check_array(
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y", estimator=self
         )
         check_consistent_length(sequences.offsets[1:], labels)
         if type_of_target(without_objects(labels), input_name="y") != "multilabel-indicator":
             labels = column_or_1d(labels, warn=True)
+            refuse_dates(labels)
         return labels
 
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:

@@ -148,7 +148,10 @@ class LabelLists(_OfClasses):
 
 @dataclass(frozen=True)
 class Indicators(Codec):
-    """K yes-or-no labels for each, given as 0 and 1; scored by rows that are right as a whole.
+    """K yes-or-no labels for each, given as 0 and 1.
+
+    Scored as scikit-learn scores several labels, by rows that are right as a whole, for sequences;
+    for steps, of which hardly one is right as a whole, by single labels.
 
     Parameters
     ----------
@@ -205,8 +208,10 @@ class Indicators(Codec):
     def score(
         self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
     ) -> float:
-        """Return the share of rows all of whose labels are right."""
-        return float(np.average((targets == decisions).all(axis=1), weights=weights))
+        """Return the share of rows all of whose labels are right, or for steps of right labels."""
+        right = targets == decisions
+        by_row = right.mean(axis=1) if self.noun == "step" else right.all(axis=1)
+        return float(np.average(by_row, weights=weights))
 
     def _plain(self) -> dict[str, Any]:
         return {"n_labels": self.n_labels, "noun": self.noun}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from rnnkit.sequences import Sequences
 
-__all__ = ["Examples"]
+__all__ = ["Examples", "validation_pair"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,20 @@ class Examples:
             self.targets_per_step,
             self.weights_per_step,
         )
+
+
+def validation_pair(validation_data: Any, X_val: Any, y_val: Any) -> Any:
+    """Return validation data as one tuple, in whichever of the two ways `fit` got them.
+
+    Raises
+    ------
+    ValueError
+        If they were given in both ways.
+    """
+    if X_val is None and y_val is None:
+        return validation_data
+    if validation_data is not None:
+        raise ValueError("Give validation_data, or X_val and y_val, not both")
+    if X_val is None or y_val is None:
+        raise ValueError("X_val and y_val must be given together")
+    return X_val, y_val

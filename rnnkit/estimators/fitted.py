@@ -25,6 +25,7 @@ from rnnkit.estimators.applying import Operation, apply
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.hints import hint_at_padding
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
@@ -114,6 +115,7 @@ class FittedEstimator(BaseEstimator):
         """Read data like those of `fit`; unless `strict`, labels may be new."""
         self._refuse_no_targets(y)
         sequences, form = reader.read(self, X, lengths)
+        hint_at_padding(reader.padded_steps, form, lengths, stacklevel=5)
         targets = self._read_targets(y, sequences, form)
         return self._make_examples(
             codec, output, sequences, form, targets, sample_weight, strict=strict
@@ -212,7 +214,9 @@ class FittedEstimator(BaseEstimator):
 
     def _read_new(self, X: Any, lengths: Any) -> tuple[Sequences, Form]:
         """Read X at predict time; a sequence without steps has an answer per step: none."""
-        return self._reader.read(self, X, lengths, allow_empty=self._per_step)
+        sequences, form = self._reader.read(self, X, lengths, allow_empty=self._per_step)
+        hint_at_padding(self._reader.padded_steps, form, lengths, stacklevel=5)
+        return sequences, form
 
     def _decision(self, bound: BoundNetwork, plan: Plan, scores: Array) -> Array:
         """Return what the output object decides about raw scores."""

@@ -13,6 +13,7 @@ from rnnkit.backends.interface import Backend
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader
+from rnnkit.estimators.targets import moderate
 from rnnkit.network import Network, Output
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
@@ -86,6 +87,7 @@ def training_data(
     if class_weights is not None:
         weights = class_weights if weights is None else weights * class_weights
     if weights is not None:
+        weights = moderate(weights)
         weights = cast(weights, network.dtype, "sample_weight")
     targets = network.output.to_scores(examples.targets)
     if targets.dtype.kind == "f":

@@ -21,7 +21,7 @@ from rnnkit.estimators.parameters.network import (
     LSTMParameters,
     RNNParameters,
 )
-from rnnkit.estimators.targets import refuse_mixed_types
+from rnnkit.estimators.targets import refuse_mixed_types, refuse_strings, values_of
 from rnnkit.network import CTC, BoundNetwork, Output
 from rnnkit.sequences import Form, Plan, Sequences
 
@@ -41,7 +41,8 @@ class RecurrentSequenceLabeller(LabelLearning):
         remarks=(
             "y holds one list of labels per sequence, without saying at which steps they "
             "belong; a list is never longer than its sequence. `score` is one minus the "
-            "edit distance per true label."
+            "edit distance per true label; in a search, leave `scoring` at None or pass "
+            "`rnnkit.metrics.label_error_rate_scorer`."
         ),
         notes=(
             "the label scores of a step are an affine function of its state. Trained by "
@@ -109,8 +110,9 @@ class RecurrentSequenceLabeller(LabelLearning):
         return output.decision(scores, bound.context(plan))
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> list[np.ndarray]:
+        refuse_strings(y, "y", "labels")
         check_consistent_length(sequences.offsets[1:], y)
-        pieces = [np.asarray(labels) for labels in y]
+        pieces = [values_of(labels) for labels in y]
         for i, piece in enumerate(pieces):
             if piece.ndim != 1:
                 raise ValueError(
@@ -122,7 +124,7 @@ class RecurrentSequenceLabeller(LabelLearning):
         return pieces
 
     def _learn_codec(self, targets: list[np.ndarray], classes: Any) -> Codec:
-        return LabelLists(find_classes(_joined(targets), self, classes))
+        return LabelLists(find_classes(_joined(targets), self, classes, at_least=1))
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:

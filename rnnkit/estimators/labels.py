@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite
 
+from rnnkit.sequences.numbers import DATES
+
 __all__ = [
     "check_label_values",
     "encode_labels",
     "find_classes",
+    "refuse_dates",
     "weights_by_class",
     "without_objects",
 ]
@@ -21,28 +24,34 @@ __all__ = [
 UNSEEN = -1  # the index of a label that is not among the classes
 
 
-def find_classes(labels: np.ndarray, estimator: Any, given: Any = None) -> np.ndarray:
+def find_classes(
+    labels: np.ndarray, estimator: Any, given: Any = None, at_least: int = 2
+) -> np.ndarray:
     """Return the sorted classes of flat labels, or the classes given.
 
     Raises
     ------
     ValueError
-        If there are fewer than two, or a given class comes twice.
+        If there are fewer than `at_least`, or a given class comes twice.
     """
+    if isinstance(given, (str, bytes)):
+        raise ValueError(f"classes must be a list of labels, got the string {given!r}")
     classes = np.unique(labels if given is None else np.asarray(given))
     if given is not None and len(classes) != len(given):
         raise ValueError(f"classes must name every class once, got {given!r}")
-    if len(classes) < 2:
+    if len(classes) < at_least:
+        noun = "class" if at_least == 1 else "classes"
         raise ValueError(
-            f"{type(estimator).__name__} needs at least 2 classes in y, got {len(classes)} class: "
-            f"{classes.tolist()}"
+            f"{type(estimator).__name__} needs at least {at_least} {noun} in y, got "
+            f"{len(classes)} class: {classes.tolist()}"
         )
     return classes
 
 
 def check_label_values(labels: np.ndarray) -> None:
-    """Raise ValueError if flat labels are no labels: missing, infinite or no whole numbers."""
+    """Raise ValueError if flat labels are no labels: missing, no whole numbers, or dates."""
     labels = without_objects(labels)
+    refuse_dates(labels)
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
         if np.any(labels != np.round(labels)):
@@ -52,6 +61,16 @@ def check_label_values(labels: np.ndarray) -> None:
             )
     elif labels.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: y has dtype {labels.dtype}")
+
+
+def refuse_dates(labels: np.ndarray) -> None:
+    """Raise ValueError if flat labels are dates or times."""
+    kind = labels.dtype.kind
+    if kind in "mM" or (kind == "O" and len(labels) and isinstance(labels[0], DATES)):
+        raise ValueError(
+            f"Unknown label type: y holds dates or times, such as {labels[0]}; give the labels "
+            "as text or whole numbers, or learn numbers with a regressor"
+        )
 
 
 def without_objects(labels: np.ndarray) -> np.ndarray:

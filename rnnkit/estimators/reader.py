@@ -40,7 +40,9 @@ class Reader:
         Whether a two-dimensional X may later have another number of columns all the same: what
         answers per step takes them as more or fewer steps.
     feature_names : tuple of str or None
-        Column names of a data frame.
+        Column names of a data frame, or of the frames of a list.
+    padded_steps : int or None
+        Steps that all sequences of a dense X filled up to, if `lengths` said which are real.
     dtype : {"float32", "float64"}
         What the network computes in.
     token_columns : tuple of int
@@ -57,6 +59,7 @@ class Reader:
     n_columns: int | None
     any_columns: bool
     feature_names: tuple[str, ...] | None
+    padded_steps: int | None
     dtype: str
     token_columns: tuple[int, ...] = ()
     n_tokens: tuple[int, ...] = ()
@@ -94,17 +97,18 @@ class Reader:
         all_tokens = estimator.embedding_dim is not None and estimator.categorical_features is None
         dtype = "tokens" if all_tokens else None
         sequences = Sequences.from_any(X, lengths, step_features, "X", dtype=dtype)
-        n_features, names = sequences.n_features, None
-        if form.kind == "rows":
-            n_features, names = form.n_steps * n_features, _get_feature_names(X)
+        names = _get_feature_names(form.named(X))
+        n_columns = form.n_steps if form.kind == "rows" else 1
+        padded = lengths is not None and bool(np.any(sequences.lengths < form.n_steps))
         token_columns = _token_columns(estimator, sequences.n_features)
         reader = cls(
-            n_features,
+            n_columns * sequences.n_features,
             step_features,
             sequences.n_features,
             _n_columns(sequences, form),
             per_step,
             None if names is None else tuple(names),
+            form.n_steps if padded else None,
             _compute_dtype(estimator, sequences),
             token_columns,
             _count_tokens(estimator, sequences, token_columns),
@@ -154,14 +158,30 @@ class Reader:
         if form.kind == "rows" and self.n_columns is not None:
             n_columns = form.n_steps * found
             if n_columns == self.n_columns or not self.any_columns:
-                _check_feature_names(estimator, X, reset=False)
+                self._check_names(estimator, X)
                 found, expected = n_columns, self.n_columns
+        elif form.kind != "rows" and self.n_columns is None:
+            self._check_names(estimator, form.named(X))
         if found != expected:
             raise ValueError(
-                f"{name} has {found} features, but {type(estimator).__name__} "
-                f"is expecting {expected} features as input."
+                f"{name} has {found} features, but {type(estimator).__name__} is expecting "
+                f"{expected} features as input.{self._remedy(X, form, name)}"
             )
         return sequences, form
+
+    def _check_names(self, estimator: Any, X: Any) -> None:
+        """Compare names of columns with those of `fit` as scikit-learn does."""
+        fitted = type(type(estimator).__name__, (), {})()
+        if self.feature_names is not None:
+            fitted.feature_names_in_ = np.array(self.feature_names, dtype=object)
+        _check_feature_names(fitted, X, reset=False)
+
+    def _remedy(self, X: Any, form: Form, name: str) -> str:
+        """Say what to do with one sequence (T, F) that was given as if its steps were sequences."""
+        if form.kind != "rows" or np.shape(X)[1] != self.n_step_features:
+            return ""
+        form_of_one = f"[{name}]" if self.n_columns is None else f"{name}.reshape(1, -1)"
+        return f" If {name} is one sequence of {len(X)} steps, pass {form_of_one}."
 
     @property
     def all_tokens(self) -> bool:

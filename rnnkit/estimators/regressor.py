@@ -25,6 +25,7 @@ from rnnkit.estimators.parameters.network import (
     RNNParameters,
 )
 from rnnkit.estimators.reader import Reader
+from rnnkit.estimators.targets import refuse_strings
 from rnnkit.network import (
     AbsoluteError,
     HuberLoss,
@@ -159,6 +160,7 @@ True
     score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+        refuse_strings(y, "y")
         y = as_array(y, "y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

@@ -40,7 +40,9 @@ class RecurrentSequenceRegressor(NumberPrediction):
 
     _text: ClassVar[TaskText] = TaskText(
         remarks=(
-            "Trained to predict the next step, it also forecasts in closed loop: see `forecast`."
+            "Trained to predict the next step, it also forecasts in closed loop: see `forecast`. "
+            "In a search, leave `scoring` at None, which is R² over all real steps: "
+            "scikit-learn's own scorers know no steps."
         ),
         notes=(
             "the prediction of a step is an affine function of its state that starts from the "

@@ -43,7 +43,9 @@ class RecurrentSequenceTagger(LabelPrediction):
         remarks=(
             "Labels may be of any type; several yes-or-no labels per step are given as 0 "
             'and 1. A conditional random field (``output="crf"``) scores the labels of a '
-            "sequence as a whole."
+            "sequence as a whole. In a search, leave `scoring` at None or pass a scorer of "
+            "`rnnkit.metrics`, such as `token_accuracy_scorer`: scikit-learn's own, such as "
+            '"accuracy", know no steps.'
         ),
         notes=(
             "the label scores of a step are an affine function of its state. The loss is "
@@ -135,6 +137,8 @@ class RecurrentSequenceTagger(LabelPrediction):
 
     def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
         labels = flatten_steps(y, sequences, form)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
         if labels.ndim == 1:
             check_label_values(labels)
         return labels

@@ -13,7 +13,16 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.reading import refuse_masked
 
-__all__ = ["flatten_steps", "read_weights", "refuse_mixed_types"]
+__all__ = [
+    "flatten_steps",
+    "moderate",
+    "read_weights",
+    "refuse_mixed_types",
+    "refuse_strings",
+    "values_of",
+]
+
+SAFE_EXPONENT = 64  # 2**-64 to 2**64: sums and products of such weights stay within float32
 
 
 def flatten_steps(
@@ -41,7 +50,7 @@ def flatten_steps(
         y = y.to_list()
         y = [steps[:, 0] for steps in y] if y[0].shape[1] == 1 else y
     check_consistent_length(sequences.offsets[1:], y)
-    pieces = [_steps_of(item) for item in _items_of(y, name)]
+    pieces = [_steps_of(item) for item in _items_of(y, name, noun)]
     lengths = sequences.lengths
     for i, (piece, length) in enumerate(zip(pieces, lengths)):
         padded = form.is_dense and len(piece) == form.n_steps
@@ -51,8 +60,9 @@ def flatten_steps(
     return np.concatenate([piece[:length] for piece, length in zip(pieces, lengths)])
 
 
-def _items_of(y: Any, name: str) -> Any:
+def _items_of(y: Any, name: str, noun: str) -> Any:
     refuse_masked(y, name)
+    refuse_strings(y, name, noun)
     array = np.asarray(y) if hasattr(y, "__array__") else y
     if isinstance(array, np.ndarray) and array.ndim < 2 and array.dtype != object:
         raise ValueError(
@@ -63,12 +73,56 @@ def _items_of(y: Any, name: str) -> Any:
 
 
 def _steps_of(item: Any) -> np.ndarray:
-    steps = np.asarray(item)
+    steps = values_of(item)
     if steps.ndim == 0:
         raise ValueError(
             f"y must hold one value per step for every sequence; got the single value {item!r}"
         )
     return steps
+
+
+def refuse_strings(y: Any, name: str, noun: str | None = None) -> None:
+    """Raise ValueError if y is a string, or one of its entries is where they hold several values.
+
+    Text would otherwise be taken for one value, or be read character by character.
+
+    Parameters
+    ----------
+    y : array-like
+    name : str
+        The argument's name, for error texts.
+    noun : str or None, default=None
+        What an entry of y holds several of; None if an entry is one value.
+    """
+    what, text = "an entry", y
+    if not isinstance(y, (str, bytes)):
+        shape = getattr(y, "shape", None)
+        one_dimension = hasattr(y, "__len__") if shape is None else len(shape) == 1
+        if noun is None or not one_dimension or len(y) == 0:
+            return
+        what, text = f"a list of {noun}", next(iter(y))
+    if isinstance(text, (str, bytes)):
+        raise ValueError(
+            f"{name} must hold {what} for every sequence, got the string {text[:40]!r}; give a "
+            f"list, such as list({text[:10]!r}) if every character is one"
+        )
+
+
+def values_of(y: Any) -> np.ndarray:
+    """Return targets as an array, those of a nullable column in the dtype of its values.
+
+    Raises
+    ------
+    ValueError
+        If a nullable column misses a value.
+    """
+    dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
+    if dtype is None or dtype.kind not in "iub":
+        return np.asarray(y)
+    if y.isna().any():
+        raise ValueError("Input y contains NaN.")
+    values: np.ndarray = y.to_numpy(dtype)
+    return values
 
 
 def refuse_mixed_types(pieces: list[np.ndarray], name: str) -> None:
@@ -103,6 +157,7 @@ def read_weights(
     if sample_weight is None:
         return None
     refuse_masked(sample_weight, "sample_weight")
+    refuse_strings(sample_weight, "sample_weight", "weights")
     if hasattr(sample_weight, "__array__"):
         sample_weight = np.asarray(sample_weight)
     if np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0:
@@ -118,7 +173,20 @@ def read_weights(
     weights: np.ndarray = _check_sample_weight(
         sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
     )
+    weights = moderate(weights)
     return np.repeat(weights, sequences.lengths) if per_step and not nested else weights
+
+
+def moderate(weights: np.ndarray) -> np.ndarray:
+    """Return weights so that sums of them fit float32: extreme ones times a power of two.
+
+    Only ratios of weights count, and those a power of two keeps.
+    """
+    exponent = int(np.frexp(weights.max(initial=0.0))[1])
+    if abs(exponent) <= SAFE_EXPONENT:
+        return weights
+    moderated: np.ndarray = np.ldexp(weights, -exponent)
+    return moderated
 
 
 def _is_nested(sample_weight: Any) -> bool:

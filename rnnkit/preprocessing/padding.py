@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
-from rnnkit.sequences import Sequences
+from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 
 __all__ = ["Padder"]
@@ -40,6 +40,8 @@ class Padder(TransformerMixin, BaseEstimator):
         Steps after padding.
     n_features_in_ : int
         Features F of a step.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X is a list of frames.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class Padder(TransformerMixin, BaseEstimator):
         steps = Sequences.from_any(X)
         self.length_ = int(steps.lengths.max()) if self.length is None else int(self.length)
         self.n_features_in_ = steps.n_features
+        self._check_names(X, reset=True)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -117,6 +120,7 @@ class Padder(TransformerMixin, BaseEstimator):
                 f"X has {steps.n_features} features, but Padder is expecting "
                 f"{self.n_features_in_} features as input"
             )
+        self._check_names(X, reset=False)
         lengths = steps.lengths
         if self.overlong == "error" and lengths.max() > self.length_:
             i = int(np.argmax(lengths > self.length_))
@@ -132,6 +136,14 @@ class Padder(TransformerMixin, BaseEstimator):
             else:
                 row[max(self.length_ - len(x), 0) :] = x[max(len(x) - self.length_, 0) :]
         return padded.reshape(len(padded), -1) if self.flatten else padded
+
+    def _check_names(self, X: Any, reset: bool) -> None:
+        """Learn or check the names of a list of frames; the columns of one frame are steps."""
+        form = Form.of(X)
+        if form.kind != "rows":
+            _check_feature_names(self, form.named(X), reset=reset)
+        elif reset and hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
 
     def _check_parameters(self) -> None:
         if self.length is not None and (

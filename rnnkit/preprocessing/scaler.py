@@ -9,7 +9,12 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
 
 from rnnkit.sequences import Form, Sequences
 
@@ -42,7 +47,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Columns of a 2-D X, F for the other forms.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        The columns' names, where X is a frame.
+        The columns' names, where X is a frame or a list of frames.
 
     Examples
     --------
@@ -203,16 +208,17 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
     def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
         """Return the steps of X; set or check its number of features."""
         allow_nan = get_tags(self).input_tags.allow_nan
-        on_rows = Form.of(X).kind == "rows"  # whose columns scikit-learn checks
+        form = Form.of(X)
+        on_rows = form.kind == "rows"  # whose columns scikit-learn checks
         steps = Sequences.from_any(X, lengths, self.step_features, allow_nan=allow_nan)
         if on_rows and (reset or self._fitted_on_rows):
             validate_data(self, X, reset=reset, skip_check_array=True)
+        elif not on_rows and (reset or not self._fitted_on_rows):
+            _check_feature_names(self, form.named(X), reset=reset)
         if reset:
             self._fitted_on_rows = on_rows
             if not on_rows:
                 self.n_features_in_ = steps.n_features
-                if hasattr(self, "feature_names_in_"):
-                    del self.feature_names_in_
         elif steps.n_features != self.scaler_.n_features_in_:
             raise ValueError(
                 f"X has {steps.n_features} features, but SequenceScaler is expecting "

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import _check_feature_names
 
-from rnnkit.sequences import Sequences
+from rnnkit.sequences import Form, Sequences
 
 __all__ = ["SlidingWindows"]
 
@@ -29,6 +30,11 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
     step : int, default=1
         Steps from the start of one window to the start of the next.
 
+    Attributes
+    ----------
+    feature_names_in_ : ndarray of shape (F,)
+        Names of the features, where the X of `fit` was a frame or a list of frames.
+
     Examples
     --------
     >>> import numpy as np
@@ -48,11 +54,11 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
         self.step = step
 
     def fit(self, X: Any, y: Any = None) -> SlidingWindows:
-        """Check the parameters; there is nothing to learn.
+        """Check the parameters; there is nothing to learn but the names of a frame's columns.
 
         Parameters
         ----------
-        X : ignored
+        X : array-like, series or frame of shape (T,) or (T, F), or list or Sequences of such
         y : ignored
 
         Returns
@@ -66,6 +72,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
             If a parameter is not a positive integer.
         """
         self._check_parameters()
+        _check_feature_names(self, Form.of(X).named(X), reset=True)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -85,7 +92,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
             If a parameter or X is not accepted, or no series is as long as a window.
         """
         self._check_parameters()
-        series = _series(X, "X")
+        series = self._series_of(X)
         windows = [_cut(x, self.window, self.step) for x in series]
         if not sum(map(len, windows)):
             raise ValueError(_too_short(series, f"window={self.window}"))
@@ -114,7 +121,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
             long as a window and a horizon.
         """
         self._check_parameters()
-        series = _series(X, "X")
+        series = self._series_of(X)
         targets = series if y is None else _series(y, "y")
         _check_equal_lengths(series, targets)
         windows = [_cut(x[: -self.horizon], self.window, self.step) for x in series]
@@ -144,7 +151,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
             If a parameter or X is not accepted.
         """
         self._check_parameters()
-        lengths = np.array([len(x) for x in _series(X, "X")])
+        lengths = np.array([len(x) for x in self._series_of(X)])
         room = lengths - self.window - (self.horizon if pairs else 0)
         return np.repeat(np.arange(len(lengths)), np.maximum(room // self.step + 1, 0))
 
@@ -155,6 +162,13 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
                 raise TypeError(f"{name} must be an integer, got {value!r}")
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value!r}")
+
+    def _series_of(self, X: Any) -> list[np.ndarray]:
+        """Return the series of X, whose columns have the names that `fit` learnt, if any."""
+        series = _series(X, "X")
+        if hasattr(self, "feature_names_in_"):
+            _check_feature_names(self, Form.of(X).named(X), reset=False)
+        return series
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -132,13 +132,26 @@ class Places:
 
 
 def shared_columns(frames: Iterable[Any]) -> tuple[Any, ...]:
-    """Return the column names that all the frames of a list have, or none."""
+    """Return the column names that all the frames of a list have, or none.
+
+    Raises
+    ------
+    ValueError
+        If two frames have columns of other names, or in another order: the columns that stand
+        at one place would be read as one feature.
+    """
     names = None
-    for frame in frames:
+    for i, frame in enumerate(frames):
         if isinstance(frame, (np.ndarray, list, tuple)):
             return ()
         found = column_names(frame)
         if names is not None and found != names:
+            texts = all(isinstance(column, str) for column in (*names, *found))
+            if texts and len(getattr(frame, "shape", ())) == 2 and len(found) == len(names):
+                raise ValueError(
+                    f"The frames of a list must have the same columns in the same order: frame "
+                    f"{i} has {list(found)[:5]}, frame 0 has {list(names)[:5]}"
+                )
             return ()
         names = found
     return names or ()

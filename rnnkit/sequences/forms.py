@@ -92,6 +92,12 @@ class Form:
         """Whether every sequence takes the same room."""
         return self.kind in ("rows", "array")
 
+    def named(self, X: Any) -> Any:
+        """Return what may have names of columns: X itself, or the first sequence of a list."""
+        if self.kind == "list":
+            return X[0] if len(X) else X
+        return np.asarray(X)[0] if self.kind == "objects" else X
+
     def restore(self, values: np.ndarray, offsets: np.ndarray) -> Any:
         """Give results per step back in this form.
 

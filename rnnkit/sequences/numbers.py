@@ -11,10 +11,11 @@ import numpy as np
 
 from rnnkit.sequences.columns import place_of
 
-__all__ = ["cast", "check_finite", "convert_values", "is_float32"]
+__all__ = ["DATES", "ENCODE_TEXT", "cast", "check_finite", "convert_values", "is_float32"]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 MISSING = ("NAType", "NaTType")  # the types of pandas.NA and pandas.NaT
+ENCODE_TEXT = "; turn words or characters into ids with rnnkit.preprocessing.TokenEncoder"
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
@@ -59,6 +60,7 @@ def convert_values(
         array = _numbers_of_objects(array, name, allow_nan, place)
     elif kind not in "biuf":
         remedy = "; turn dates and times into numbers first" if kind in "mM" else ""
+        remedy = ENCODE_TEXT if kind in "US" and name.startswith("X") else remedy
         raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}{remedy}")
     if isinstance(dtype, str) and dtype == "tokens":
         return _tokens(array, name)
@@ -198,7 +200,7 @@ def _no_number(value: Any, name: str) -> tuple[str, str]:
         return "", ""
     real_numbers = f"{name} must hold real numbers, got"
     if isinstance(value, (str, bytes)):
-        return f"{real_numbers} the string {value!r}", ""
+        return f"{real_numbers} the string {value!r}", ENCODE_TEXT if name.startswith("X") else ""
     if isinstance(value, (complex, np.complexfloating)):
         return f"Complex data not supported: {name} holds {value!r}", ""
     if type(value).__name__ in MISSING:

@@ -17,7 +17,7 @@ from rnnkit.sequences.columns import (
     shared_columns,
 )
 from rnnkit.sequences.forms import Form
-from rnnkit.sequences.numbers import check_finite, convert_values, is_float32
+from rnnkit.sequences.numbers import ENCODE_TEXT, check_finite, convert_values, is_float32
 
 __all__ = [
     "as_array",
@@ -123,8 +123,10 @@ def _refuse_other_types(X: Any, name: str) -> None:
     array_like = hasattr(X, "__array__") or hasattr(X, "__array_interface__")
     if isinstance(X, (list, tuple)) or array_like:
         return
+    remedy = ENCODE_TEXT if isinstance(X, (str, bytes)) else ""
     raise TypeError(
-        f"{name} must be an array, a frame, Sequences or a list of arrays, got {type(X).__name__}"
+        f"{name} must be an array, a frame, Sequences or a list of arrays, "
+        f"got {type(X).__name__}{remedy}"
     )
 
 
@@ -301,9 +303,10 @@ def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Ite
 def _array_of_item(item: Any, i: int, name: str) -> np.ndarray:
     """Return one sequence of a list as an array."""
     if item is None or isinstance(item, (str, bytes, dict, set)):
+        remedy = ENCODE_TEXT if isinstance(item, (str, bytes)) else ""
         raise ValueError(
             f"{name}: sequence {i} is a {type(item).__name__}; "
-            "expected an array (steps, features) or (steps,) of numbers"
+            f"expected an array (steps, features) or (steps,) of numbers{remedy}"
         )
     if not np.isscalar(item):
         _refuse_other_types(item, f"{name}: sequence {i}")

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rnnkit import RecurrentFeatures, Sequences
+from rnnkit.metrics import label_error_rate_scorer, token_accuracy_scorer, token_f1_scorer
 from rnnkit.preprocessing import SequenceScaler
 from rnnkit.training import Adam
 
@@ -143,3 +144,26 @@ def test_japanese_vowels(data_loaders):
         pipeline, {"lstmclassifier__dropout": [0.0, 0.3]}, cv=2, n_jobs=2, error_score="raise"
     ).fit(X_train, y_train)
     assert search.score(X_test, y_test) > 0.95
+
+
+@pytest.mark.parametrize("form", [list, as_objects, Sequences.from_list], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("scorer", [token_accuracy_scorer, token_f1_scorer])
+def test_search_of_a_tagger_with_a_scorer_of_steps(form, scorer):
+    grid = {"hidden_size": [1, 6]}
+    model = estimator("GRU", "SequenceTagger", max_iter=20)
+    search = GridSearchCV(model, grid, cv=2, scoring=scorer, error_score="raise")
+    search.fit(form(X), tags_of(X))
+    assert search.best_score_ > 0.8
+    if scorer is token_accuracy_scorer:
+        own = GridSearchCV(model, grid, cv=2, error_score="raise").fit(form(X), tags_of(X))
+        np.testing.assert_allclose(
+            search.cv_results_["mean_test_score"], own.cv_results_["mean_test_score"]
+        )
+
+
+def test_search_of_a_labeller_with_a_scorer():
+    y = [["a", "b"][: 1 + i % 2] for i in range(len(X))]
+    model = estimator("GRU", "SequenceLabeller", max_iter=5)
+    grid = {"hidden_size": [2, 6]}
+    search = GridSearchCV(model, grid, cv=2, scoring=label_error_rate_scorer, error_score="raise")
+    assert np.isfinite(search.fit(X, y).cv_results_["mean_test_score"]).all()

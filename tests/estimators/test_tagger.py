@@ -157,7 +157,7 @@ def test_wrong_y_is_refused():
         tagger.fit(X, [np.full(len(x), np.nan) for x in X])
     with pytest.raises(ValueError, match="at least 2 classes"):
         tagger.fit(X, [["up"] * len(x) for x in X])
-    with pytest.raises(ValueError, match="one value per step"):
+    with pytest.raises(ValueError, match="a list of labels for every sequence"):
         tagger.fit(X, ["up"] * len(X))
 
 

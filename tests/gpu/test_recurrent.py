@@ -16,7 +16,8 @@ from rnnkit.backends.cuda import CudaBackend
 from rnnkit.backends.cuda.device import Device
 from rnnkit.backends.cuda.kernels.sources import recurrent_source
 from rnnkit.backends.cuda.tiling import ALGORITHMS, choose_tiling
-from rnnkit.cells import LayerSpec
+from rnnkit.cells import LayerSpec, make_spec
+from rnnkit.sequences import pack
 
 REFERENCE = get_backend("reference")
 CELLS = ("rnn", "lstm", "gru")
@@ -62,6 +63,18 @@ def assert_equal_to_reference(backend, *key, **presence):
 @pytest.mark.parametrize("cell, option", SUPPORTED)
 def test_every_option(cell, option, reverse, gpu):
     assert_equal_to_reference(gpu, np.float32, cell, option, RAGGED, 5, 9, reverse)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_softsign_of_infinity_is_one(dtype, gpu):
+    spec = make_spec("rnn", 1, 4, activation="softsign")
+    weights = {name: np.full(shape, 10, dtype) for name, shape in spec.parameter_shapes().items()}
+    x = np.finfo(dtype).max * np.array([[1], [-1], [-1], [1]], dtype)
+    result = gpu.recurrent(spec, np.dtype(dtype)).forward(
+        pack(np.array([2, 2])), gpu.xp.asarray(x), uploaded(gpu, weights)
+    )
+    expected = np.repeat(np.sign(x), 4, axis=1)
+    np.testing.assert_array_equal(gpu.download(result.y), expected)
 
 
 @every_algorithm

@@ -1,0 +1,182 @@
+"""y and sample weights in every estimator: text, dates, nullable columns, extreme weights."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from estimators.problems import CELLS, estimator, ragged
+from tolerances import assert_close
+
+from rnnkit.estimators.targets import moderate
+from rnnkit.metrics import edit_distance, label_error_rate, token_accuracy
+
+X = ragged(24)
+PER_SEQUENCE = ("Classifier", "Regressor")
+PER_STEP = ("SequenceTagger", "SequenceRegressor")
+TASKS = (*PER_SEQUENCE, *PER_STEP, "SequenceLabeller")
+EVERY = [(cell, task) for cell in CELLS for task in TASKS]
+
+
+def targets_of(task, X=X):
+    """Return a y that the task learns from."""
+    if task == "Classifier":
+        return np.arange(len(X)) % 2
+    if task == "Regressor":
+        return np.arange(len(X)) / 7.0
+    if task == "SequenceLabeller":
+        return [["a", "b"][: 1 + i % 2] for i in range(len(X))]
+    kind = int if task == "SequenceTagger" else float
+    return [(x[:, 0] > 0).astype(kind) for x in X]
+
+
+def small(cell, task, **options):
+    return estimator(cell, task, hidden_size=3, max_iter=3, **options)
+
+
+@pytest.mark.parametrize(("cell", "task"), EVERY)
+def test_a_string_for_a_list_is_refused_with_the_remedy(cell, task):
+    model = small(cell, task)
+    with pytest.raises(ValueError, match=r"an entry for every sequence.*list"):
+        model.fit(X, "ab" * 12)
+    with pytest.raises(ValueError, match=r"sample_weight must hold an entry.*list"):
+        model.fit(X, targets_of(task), sample_weight="12" * 12)
+    if task not in PER_SEQUENCE:
+        words = ["1" * len(x) for x in X]
+        for y in (words, tuple(words), np.array(words), np.array(words, object), pd.Series(words)):
+            with pytest.raises(ValueError, match=r"a list of \w+ for every.*list\('1"):
+                model.fit(X, y)
+    if task in PER_STEP:
+        with pytest.raises(ValueError, match="sample_weight must hold a list of weights"):
+            model.fit(X, targets_of(task), sample_weight=words)
+    if hasattr(model, "classes_") or task in ("Classifier", "SequenceTagger", "SequenceLabeller"):
+        with pytest.raises(ValueError, match="classes must be a list"):
+            model.partial_fit(X, targets_of(task), classes="01")
+
+
+@pytest.mark.parametrize("score", [label_error_rate, token_accuracy])
+def test_scores_refuse_strings(score):
+    with pytest.raises(ValueError, match=r"y_true\[0\] must be a sequence.*list\('ab'\)"):
+        score(["ab"], [["a", "b"]])
+
+
+def test_distance_of_strings_is_refused():
+    with pytest.raises(ValueError, match="sequence of labels"):
+        edit_distance("kitten", list("sitting"))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("weight", [3e38, 1e300, 1.5e308, 1e-46, 1e-320])
+@pytest.mark.parametrize(("cell", "task"), EVERY)
+def test_only_ratios_of_weights_count_however_extreme(cell, task, weight, dtype):
+    data = [x.astype(dtype) for x in X]
+    y = targets_of(task)
+    model = small(cell, task).fit(data, y, sample_weight=np.full(len(X), weight))
+    ones = small(cell, task).fit(data, y, sample_weight=np.ones(len(X)))
+    # The last weight is a denormal number of few digits.
+    assert_close(model.loss_curve_, ones.loss_curve_, "f4", len(X))
+    scores = [
+        m.score(data, y, sample_weight=np.full(len(X), w)) for m, w in ((model, weight), (ones, 1))
+    ]
+    assert_close(*scores, "f4", len(X))
+
+
+@pytest.mark.parametrize("weight", [3e38, 1e300])
+@pytest.mark.parametrize("task", ["Classifier", "SequenceTagger"])
+def test_extreme_class_weights_train(task, weight):
+    y = targets_of(task)
+    model = small("GRU", task, class_weight={0: weight, 1: weight}).fit(X, y)
+    ones = small("GRU", task, class_weight={0: 1.0, 1: 1.0}).fit(X, y)
+    assert_close(model.loss_curve_, ones.loss_curve_, "f4", len(X))
+
+
+def test_usual_weights_keep_their_bits():
+    weights = np.array([0.0, 1e-5, 0.3, 7.0, 1e15])
+    assert moderate(weights) is weights
+    np.testing.assert_array_equal(
+        moderate(weights * 2.0**80) / moderate(weights * 2.0**80)[1], weights / weights[1]
+    )
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "huber", "quantile"])
+@pytest.mark.parametrize("task", ["Regressor", "SequenceRegressor"])
+def test_targets_near_the_largest_float32(task, loss):
+    data = [x.astype("f4") for x in X]
+    y = targets_of(task)
+    scale = 3e38 / max(np.abs(np.max(values)) for values in y)
+    y = y * scale if task == "Regressor" else [values * scale for values in y]
+    model = small("GRU", task, loss=loss).fit(data, y)
+    assert len(model.loss_curve_) == 3
+    assert np.isfinite(model.loss_curve_).all()
+    assert np.isfinite(model.score(data, y))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_labels_of_steps_with_a_last_axis_of_one(cell, n_classes):
+    rng = np.random.RandomState(0)
+    dense = rng.randn(12, 5, 2)
+    y = rng.randint(0, n_classes, (12, 5, 1))
+    model = small(cell, "SequenceTagger").fit(dense, y)
+    flat = small(cell, "SequenceTagger").fit(dense, y[:, :, 0])
+    np.testing.assert_array_equal(model.predict(dense), flat.predict(dense))
+    assert model.predict(dense).shape == (12, 5)
+    assert model.score(dense, y) == flat.score(dense, y[:, :, 0])
+    small(cell, "SequenceTagger").fit(list(dense), list(y))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_kind_of_label_without_alignment(cell):
+    y = [["beat"] * (1 + i % 2) for i in range(len(X))]
+    model = estimator(cell, "SequenceLabeller", max_iter=60).fit(X, y)
+    assert model.classes_.tolist() == ["beat"]
+    assert model.predict_proba(X)[0].shape == (len(X[0]), 2)
+    assert {label for labels in model.predict(X) for label in labels} <= {"beat"}
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    "dtype, kind", [("Int64", "i"), ("UInt8", "u"), ("boolean", "b"), ("int8", "i")]
+)
+def test_nullable_labels_keep_their_kind(cell, dtype, kind):
+    y = pd.Series(np.arange(len(X)) % 2).astype(dtype)
+    for given in (y, y.array):
+        model = small(cell, "Classifier").fit(X, given)
+        assert model.classes_.dtype.kind == kind == model.predict(X).dtype.kind
+    steps = [pd.Series(np.arange(len(x)) % 2).astype(dtype) for x in X]
+    for task in ("SequenceTagger", "SequenceLabeller"):
+        y = steps if task == "SequenceTagger" else [s[:1] for s in steps[:-1]] + [steps[-1][1:2]]
+        assert small(cell, task).fit(X, y).classes_.dtype.kind == kind
+
+
+def test_a_missing_nullable_label_is_refused():
+    y = pd.Series([0, 1] * 12, dtype="Int64")
+    y[3] = pd.NA
+    with pytest.raises(ValueError, match="NaN"):
+        small("GRU", "Classifier").fit(X, y)
+
+
+DAYS = np.array(["2020-01-01", "2020-01-02"])
+DATES = {
+    "datetime64": DAYS.astype("M8[D]"),
+    "timedelta64": np.array([1, 2], "m8[s]"),
+    "dates": np.array([datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)], object),
+    "Timestamps": np.array(list(pd.to_datetime(DAYS)), object),
+}
+
+
+@pytest.mark.parametrize("dates", DATES.values(), ids=DATES)
+@pytest.mark.parametrize(("cell", "task"), EVERY)
+def test_dates_as_targets_are_refused(cell, task, dates):
+    y = np.resize(dates, len(X))
+    if task in PER_STEP:
+        y = [np.resize(dates, len(x)) for x in X]
+    elif task == "SequenceLabeller":
+        y = [np.resize(dates, 2) for _ in X]
+    with pytest.raises(ValueError, match=r"dates|2020|dtype|timedelta"):
+        small(cell, task).fit(X, y)
+    if task == "Classifier":
+        for series in (pd.Series(y), pd.array(y)):
+            with pytest.raises(ValueError, match="dates or times"):
+                small(cell, task).fit(X, series)
