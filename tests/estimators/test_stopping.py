@@ -129,24 +129,6 @@ def test_few_sequences_cannot_be_split():
         estimator("GRU", "Classifier", early_stopping=True).fit(X[:4], ["a", "b", "a", "b"])
 
 
-def test_a_search_prints_one_line_about_epochs():
-    """Python shows a warning once for each place and text: a grid's fits share both."""
-    from sklearn.model_selection import GridSearchCV
-
-    search = GridSearchCV(
-        estimator("GRU", "Classifier", max_iter=2, learning_rate="constant"),
-        {"hidden_size": [4, 5, 6]},
-        cv=2,
-    )
-    with warnings.catch_warnings(record=True) as shown:
-        warnings.simplefilter("default")
-        search.fit(X, Y)
-    texts = {(str(w.message), w.filename, w.lineno) for w in shown}
-    about_epochs = [text for text, _, _ in texts if "Maximum number of epochs" in text]
-    assert len(about_epochs) <= 2  # the folds and the refit are called at two places
-    assert len([w for w in shown if "Maximum" in str(w.message)]) == len(about_epochs)
-
-
 def test_several_labels_per_step_are_scored_one_by_one():
     y = [np.stack([x[:, 0] > 0, x[:, 1] > 0, x[:, 0] > 9], axis=1).astype(int) for x in X]
     model = estimator("GRU", "SequenceTagger", max_iter=20).fit(X, y)
