@@ -68,7 +68,7 @@ class Stream:
         self._take = self._bound.step
         self._on_host = self._backend.on_host
         self._shape = (self._reader.n_step_features,)
-        self._dtype = network.dtype
+        self._dtype = np.dtype(network.dtype.type)  # the one object; a pickle brings another
         self._scores: Any = None
         self._started = False
 

@@ -182,3 +182,15 @@ def test_the_probabilities_of_a_step_end_with_the_sequence():
     stream.reset()
     with pytest.raises(ValueError, match="at least one step"):
         stream.predict_proba()
+
+
+def test_a_stream_of_what_was_pickled_is_as_quick(monkeypatch):
+    classifier = pickle.loads(pickle.dumps(fitted("GRU", "Classifier")))
+    streams = [classifier.stream(), pickle.loads(pickle.dumps(classifier.stream()))]
+
+    def read(*args, **options):
+        raise AssertionError("the long way")
+
+    monkeypatch.setattr(type(classifier._reader), "read", read)
+    for stream in streams:
+        stream.step(X[0][0])
