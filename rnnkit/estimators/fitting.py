@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 AUTO_BATCH_SIZE = 64  # sequences
-SMALLEST_VALIDATION = 16  # sequences, if they are a third at most
+SMALLEST_VALIDATION = 24  # sequences, if they are a third at most
 # Training has not stalled before so many updates without improvement and so many in all.
 N_UPDATES_NO_CHANGE = 300
 MIN_UPDATES = 1000

@@ -113,8 +113,8 @@ def test_common_classes_are_split_in_equal_shares(monkeypatch):
     y = np.array(["a"] * 45 + ["b"] * 15)
     estimator("GRU", "Classifier", early_stopping=True, max_iter=1).fit(X, y)
     ((training, validation),) = seen
-    assert validation.tolist() == [12, 4]
-    assert training.tolist() == [33, 11]
+    assert validation.tolist() == [15, 5]
+    assert training.tolist() == [30, 10]
 
 
 def test_parts_without_weight_are_refused():

@@ -139,7 +139,7 @@ class TrainingParameters:
         [FRACTION],
         "float",
         "Share of the sequences that `early_stopping` sets aside: in equal shares of every class "
-        "where each has enough, and at least 16 sequences or a third of few.",
+        "where each has enough, and at least 24 sequences or a third of few.",
     )
     warm_start: bool = parameter(
         False,
