@@ -1,4 +1,7 @@
-"""Seeded generators of the tasks on which the literature compares recurrent networks."""
+"""Seeded generators of the tasks on which the literature compares recurrent networks.
+
+What is drawn from a random state may enter; nothing is downloaded or shipped.
+"""
 
 from rnnkit.datasets.arithmetic import make_adding, make_adding_1997, make_multiplication
 from rnnkit.datasets.memory import (

@@ -1,4 +1,8 @@
-"""The estimators: five tasks, each with three cells, in scikit-learn's manner."""
+"""The estimators: five tasks, each with three cells, in scikit-learn's manner.
+
+What reads users' data, remembers what it is like and answers in kind may enter; what is computed
+lies in `network` and `training`.
+"""
 
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
 from rnnkit.estimators.features import RecurrentFeatures

@@ -65,8 +65,8 @@ class Stream:
         self._reader = estimator._reader
         self._decode = estimator._codec.decode
         self._takes_numbers = not self._reader.token_columns
-        self._take = self._bound.step
         self._on_host = self._backend.on_host
+        self._take_numbers = self._bound.step_numbers
         self._shape = (self._reader.n_step_features,)
         self._dtype = np.dtype(network.dtype.type)  # the one object; a pickle brings another
         self._scores: Any = None
@@ -170,7 +170,10 @@ class Stream:
                 self._scores = self._backend.xp.asarray(state["scores"])
 
     def _step(self, x: Any) -> Any:
-        scores = self._take(self._read(x))
+        if self._on_host and self._is_ready(x):
+            scores = self._take_numbers(x[np.newaxis])
+        else:
+            scores = self._bound.step(self._read(x))
         self._started = True
         self._scores = scores
         decision = self._bound.decision(scores)
@@ -206,18 +209,21 @@ class Stream:
         self._bound.reset()
         return models
 
-    def _read(self, x: Any) -> Any:
-        """Return x as the network takes it; what is in that form already passes quickly."""
-        if (
+    def _is_ready(self, x: Any) -> bool:
+        """Whether x is in the form that the network takes already."""
+        return (
             self._takes_numbers
             and type(x) is np.ndarray
             and x.dtype is self._dtype
             and x.shape == self._shape
             and isfinite(sum(x.tolist()))
-        ):
-            return Inputs(x[np.newaxis])
+        )
+
+    def _read(self, x: Any) -> Inputs:
+        """Return x, whatever its form, as the network takes it."""
         sequences, _ = self._reader.read(self._estimator, np.asarray(x).reshape(1, 1, -1), name="x")
-        return self._reader.inputs(sequences)
+        inputs: Inputs = self._reader.inputs(sequences)
+        return inputs
 
 
 def _count(of_layer: Any) -> int:

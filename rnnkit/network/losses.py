@@ -123,9 +123,11 @@ class StandardizedOutput(ElementwiseOutput):
         if self.scale is None:
             return scores
         assert self.center is not None
+        scale, center = _arrays_of(self.scale, self.center, scores.dtype)
         upload = context.backend.upload
-        scale = upload(_array_of(self.scale, scores.dtype))
-        return scores * scale + upload(_array_of(self.center, scores.dtype))
+        values = scores * upload(scale)
+        values += upload(center)
+        return values
 
     def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
         """Return what added to all raw scores makes the loss smallest; None: little is gained.
@@ -155,8 +157,10 @@ class StandardizedOutput(ElementwiseOutput):
 
 
 @lru_cache(maxsize=64)  # a stream asks for every step
-def _array_of(numbers: tuple[float, ...], dtype: Any) -> np.ndarray:
-    return np.array(numbers, dtype)
+def _arrays_of(
+    scale: tuple[float, ...], center: tuple[float, ...], dtype: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(scale, dtype), np.array(center, dtype)
 
 
 # Shares of the targets on each side of a middle part, and how far the middle part of a standard

@@ -31,6 +31,12 @@ class NetworkStream:
     backend : Backend
         What computes.
 
+    Attributes
+    ----------
+    step_numbers : callable
+        `step` for what the first layer takes, on the backend: numbers (1, I) where there are no
+        tokens. The shortest way in.
+
     Raises
     ------
     ValueError
@@ -49,7 +55,7 @@ class NetworkStream:
         self._context = OutputContext(backend, self._plan, parameters)
         binding = Binding(backend, parameters, {}, network.dtype)
         self._chain = Chain(network.layers, binding, stream=True)
-        self._take = self._chain.step
+        self.step_numbers = self._chain.step
         self._on_host = backend.on_host
         self.reset()
 
@@ -84,7 +90,7 @@ class NetworkStream:
         """
         if not self._on_host:
             inputs = inputs.on(self._backend)
-        return self._take(self._enter(inputs))
+        return self.step_numbers(self._enter(inputs))
 
     def decision(self, scores: Array) -> Array:
         """Return the prediction (1, ...) that follows from raw scores."""

@@ -1,4 +1,7 @@
-"""Transformers for sequences: scaling, windows over long series, padding and token ids."""
+"""Transformers for sequences: scaling, windows over long series, padding and token ids.
+
+What turns sequences into sequences, or into arrays, without a network may enter.
+"""
 
 from rnnkit.preprocessing.padding import Padder
 from rnnkit.preprocessing.scaler import SequenceScaler

@@ -1,4 +1,7 @@
-"""Sequences of different lengths: the container, the packed layout and minibatches."""
+"""Sequences of different lengths: the container, the packed layout and minibatches.
+
+What reads, holds, cuts and lays out ragged data may enter; nothing here computes with it.
+"""
 
 from rnnkit.sequences.batching import Batch, batch_of, minibatches
 from rnnkit.sequences.container import Sequences

@@ -19,6 +19,7 @@ from rnnkit.backends.interface import Array, ArrayModule, PackedPlan, Scalar
 __all__ = ["GraphedStep", "graphs_asked_for"]
 
 _ALIGNMENT = 256  # bytes, of arrays on the GPU
+# Bounds of memory, not measured: `python benchmarks/bench_gpu.py` shows what a graph saves.
 _MOST_GRAPHS = 16  # of one step
 _MOST_PLANS = 1024  # of one step that are remembered
 _SHARE_OF_MEMORY = 4  # graphs may keep a fourth of the GPU's memory
