@@ -17,8 +17,7 @@ from rnnkit.backends.cuda.device import Device
 
 __all__ = ["ALGORITHMS", "Tiling", "algorithm_asked_for", "choose_tiling"]
 
-# Chosen by counting registers and loads, not by measuring: no device was at hand. What shows them is
-# `python benchmarks/bench_gpu.py`.
+# Chosen by counting registers and loads; `python benchmarks/bench_gpu.py` shows them on a device.
 _THREADS = 256  # of a block of the recurrent kernels
 _LARGEST_CLUSTER = 8  # blocks, on every GPU that has clusters
 _ROWS = (4, 8, 16)  # sequences of a tile; each costs a register for every gate
