@@ -8,6 +8,7 @@ from estimators.problems import estimator, labels_of, numbers_of, ragged, tags_o
 from tolerances import assert_close
 
 from rnnkit.estimators.fitting import MIN_UPDATES, N_UPDATES_NO_CHANGE
+from rnnkit.training import SGD
 
 X = ragged(60)
 Y = labels_of(X)
@@ -135,3 +136,14 @@ def test_several_labels_per_step_are_scored_one_by_one():
     right = np.concatenate([p == t for p, t in zip(model.predict(X), y)])
     assert model.score(X, y) == pytest.approx(right.mean())
     assert right.all(axis=1).mean() < right.mean()
+
+
+def test_a_solver_changed_between_calls_of_partial_fit_is_taken_up():
+    """Its own parameter is the solver's, an object that stays the same."""
+
+    def after(momentum):
+        model = estimator("GRU", "Classifier", solver=SGD(momentum=0.9))
+        model.partial_fit(X, Y, classes=["down", "up"]).set_params(solver__momentum=momentum)
+        return model.partial_fit(X, Y).partial_fit(X, Y).predict_proba(X)
+
+    assert not np.array_equal(after(0.9), after(0.0))
