@@ -183,7 +183,7 @@ class FittedEstimator(BaseEstimator):
         sequences, form = self._read_new(X, lengths)
         decisions = self._decide(self.network_, self._reader, sequences)
         predictions = self._codec.decode(decisions)
-        if not _decides_per_step(self.network_):
+        if not self.network_.targets_per_step:
             return predictions
         return form.restore(predictions, sequences.offsets)
 
@@ -229,7 +229,7 @@ class FittedEstimator(BaseEstimator):
             reader.inputs(sequences),
             sequences.offsets,
             lambda bound, plan, x: self._decision(bound, plan, bound.forward(plan, x)),
-            per_step=_decides_per_step(network),
+            per_step=network.targets_per_step,
         )
 
     def _probabilities(self, sequences: Sequences) -> np.ndarray:
@@ -365,7 +365,3 @@ def _installed_version() -> str:
         return version("rnnkit")
     except PackageNotFoundError:  # a source tree on the path
         return "that is not installed"
-
-
-def _decides_per_step(network: Network) -> bool:
-    return network.per_step and not network.output.targets_per_sequence

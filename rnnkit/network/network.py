@@ -75,6 +75,11 @@ class Network:
         return rows_at_the_end(self.layers) is Rows.STEPS
 
     @property
+    def targets_per_step(self) -> bool:
+        """Whether there is one target, and one decision, per step (else one per sequence)."""
+        return self.per_step and not self.output.targets_per_sequence
+
+    @property
     def recurrent_layers(self) -> tuple[Recurrent, ...]:
         """The recurrent layers of the chain, first to last."""
         return tuple(layer for layer in self.layers if isinstance(layer, Recurrent))

@@ -80,7 +80,7 @@ class BoundData:
         self._from_host = backend.from_host
         self._dtype = network.dtype
         self._inputs = data.inputs.on(backend)
-        self._targets_per_step = network.per_step and not output.targets_per_sequence
+        self._targets_per_step = network.targets_per_step
         self._weights_per_step = network.per_step and not output.weights_per_sequence
         self._targets: Any = data.targets
         self._targets_on_host = data.targets.dtype == object

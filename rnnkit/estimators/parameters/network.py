@@ -20,6 +20,7 @@ from rnnkit.estimators.parameters.field import (
 
 __all__ = [
     "GRUParameters",
+    "GatedParameters",
     "LSTMParameters",
     "NetworkParameters",
     "PoolingParameters",
@@ -213,10 +214,9 @@ class RNNParameters:
 
 
 @parameters
-class LSTMParameters:
-    """What long short-term memory takes beside the parameters of every cell."""
+class GatedParameters:
+    """What every cell with gates takes."""
 
-    _cell: ClassVar[str] = "lstm"
     gate_activation: Any = parameter(
         "sigmoid",
         [StrOptions(ACTIVATION_NAMES), tuple],
@@ -224,6 +224,22 @@ class LSTMParameters:
         'The activation σ of the gates, in the same form. "logistic" is "sigmoid".',
         part="cell",
     )
+    gate_bias: Any = parameter(
+        None,
+        [StrOptions({"chrono"}), dict, None],
+        'None, "chrono" or dict',
+        'Initial biases of the gates: a dict gate → value, or "chrono" (Tallec & Ollivier '
+        "2018), which draws them so that the cell can remember over the longest sequence "
+        "seen in `fit`. Long lags are often not learned without it.",
+        part="network",
+    )
+
+
+@parameters
+class LSTMParameters(GatedParameters):
+    """What long short-term memory takes beside the parameters of every gated cell."""
+
+    _cell: ClassVar[str] = "lstm"
     peephole: bool = parameter(
         False,
         ["boolean"],
@@ -246,29 +262,13 @@ class LSTMParameters:
         "Initial bias of the forget gate.",
         part="network",
     )
-    gate_bias: Any = parameter(
-        None,
-        [StrOptions({"chrono"}), dict, None],
-        'None, "chrono" or dict',
-        'Initial biases of the gates: a dict gate → value, or "chrono" (Tallec & Ollivier '
-        "2018), which draws them so that the cell can remember over the longest sequence "
-        "seen in `fit`. Long lags are often not learned without it.",
-        part="network",
-    )
 
 
 @parameters
-class GRUParameters:
-    """What gated recurrent units take beside the parameters of every cell."""
+class GRUParameters(GatedParameters):
+    """What gated recurrent units take beside the parameters of every gated cell."""
 
     _cell: ClassVar[str] = "gru"
-    gate_activation: Any = parameter(
-        "sigmoid",
-        [StrOptions(ACTIVATION_NAMES), tuple],
-        ACTIVATION,
-        'The activation σ of the gates, in the same form. "logistic" is "sigmoid".',
-        part="cell",
-    )
     reset: str = parameter(
         "after",
         [StrOptions({"after", "before"})],
@@ -276,15 +276,6 @@ class GRUParameters:
         "Whether the reset gate multiplies the hidden state after or before the product "
         "with the recurrent weight.",
         part="cell",
-    )
-    gate_bias: Any = parameter(
-        None,
-        [StrOptions({"chrono"}), dict, None],
-        'None, "chrono" or dict',
-        'Initial biases of the gates: a dict gate → value, or "chrono" (Tallec & Ollivier '
-        "2018), which draws them so that the cell can remember over the longest sequence "
-        "seen in `fit`. Long lags are often not learned without it.",
-        part="network",
     )
 
 
