@@ -221,7 +221,7 @@ def _no_training() -> FitResult:
 
 
 def _codec(estimator: Any, n_outputs: int, classes: Any, multilabel: bool) -> Codec:
-    known = getattr(estimator, "_codec", None)
+    known: Any = getattr(estimator, "_codec", None)
     kind = _kind(estimator)
     if kind is Numbers:
         if classes is not None or multilabel:
@@ -246,7 +246,8 @@ def _codec(estimator: Any, n_outputs: int, classes: Any, multilabel: bool) -> Co
         raise ValueError(f"classes must be {n_classes} labels, got {classes!r}")
     if len(np.unique(labels)) != n_classes or np.any(labels != np.unique(labels)):
         raise ValueError(f"classes must be sorted and all different, got {classes!r}")
-    return kind(labels)
+    codec: Codec = kind(labels)
+    return codec
 
 
 def _kind(estimator: Any) -> Any:

@@ -79,7 +79,7 @@ def _host_array(value: Any) -> np.ndarray:
 
 
 def _read_file(path: Any) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError, deserialize
+    import safetensors
 
     name = os.fspath(path)
     if str(name).endswith((".pt", ".pth", ".bin", ".ckpt", ".pkl", ".h5", ".hdf5", ".keras")):
@@ -90,8 +90,8 @@ def _read_file(path: Any) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         content = file.read()
     try:
-        tensors = deserialize(content)
-    except SafetensorError as error:
+        tensors: Any = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+    except safetensors.SafetensorError as error:
         raise ValueError(f"{name!r} is no safetensors file: {error}") from error
     return {key: _stored_array(key, tensor) for key, tensor in tensors}
 

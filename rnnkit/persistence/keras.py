@@ -293,7 +293,8 @@ def _listed(estimator: Any, arrays: Any) -> tuple[GivenArrays, _Keys]:
             f"{n_cells} layers and directions, and kernel and bias of the Dense layer, "
             f"{n_tables + 3 * n_cells + 2} arrays; got {len(numbers)}"
         )
-    keys, names = _Keys(), []
+    keys = _Keys()
+    names: list[str] = []
     for table in range(n_tables):
         names.append(f"arrays[{len(names)}] (embeddings {table})")
         keys.tables.append(names[-1])
