@@ -71,6 +71,7 @@ OPTIONS = {
     "label_smoothing": Option(0.3),
     "class_weight": Option({0: 2.0}),
     "output": Option("crf"),
+    "ignore_label": Option(1),
     "beam_width": Option(4),
     "loss": Option("absolute"),
     "huber_delta": Option(0.1, {"loss": "huber"}),
@@ -100,9 +101,9 @@ def _modes():
     numbers = _RNG.uniform(0.5, 2, (N, T, F))
     yield "label", Mode("Classifier", {}, classes)
     yield "labels", Mode("Classifier", {}, yes_or_no)
-    yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T)))
+    yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 3, (N, T)))
     yield "tags", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T, 3)))
-    yield "crf", Mode("SequenceTagger", {"output": "crf"}, _RNG.randint(0, 2, (N, T)))
+    yield "crf", Mode("SequenceTagger", {"output": "crf"}, _RNG.randint(0, 3, (N, T)))
     yield "ctc", Mode("SequenceLabeller", {}, [[0, 1], [1, 0], [0], [1]] * (N // 4))
     for loss in LOSSES:
         settings = {"loss": loss}
