@@ -92,7 +92,7 @@ class NumberPrediction(RecurrentEstimator):
             return output
         if isinstance(last, StandardizedOutput):  # weights that were trained in its unit go on
             return replace(output, center=last.center, scale=last.scale)
-        standardized: Output = output.standardized(examples.targets, examples.weights)
+        standardized: Output = output.standardized(examples.targets, examples.weights_of_targets)
         return standardized
 
     def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
@@ -115,17 +115,18 @@ class NumberPrediction(RecurrentEstimator):
         residuals = output.to_scores(examples.targets) - scores
         if np.isfinite(residuals).all():
             bias = network.parameters["head.bias"]
-            bias += output.best_shift(residuals, examples.weights)
+            bias += output.best_shift(residuals, examples.weights_of_targets)
 
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         return Numbers(targets.reshape(len(targets), -1).shape[1], targets.ndim == 2)
 
-    def _read_numbers(self, y: Any) -> np.ndarray:
-        """Return targets (n,) or (n, K) as finite float64."""
+    def _read_numbers(self, y: Any, *, allow_nan: bool = False) -> np.ndarray:
+        """Return targets (n,) or (n, K) as float64, finite or also NaN."""
         numbers: np.ndarray = check_array(
-            convert_values(as_array(y, "y"), "y", np.float64),
+            convert_values(as_array(y, "y"), "y", np.float64, allow_nan=allow_nan),
             ensure_2d=False,
             dtype=np.float64,
+            ensure_all_finite="allow-nan" if allow_nan else True,
             ensure_min_samples=0,
             input_name="y",
             estimator=self,
@@ -159,7 +160,9 @@ True
     )
     score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
         refuse_strings(y, "y")
         y = as_array(y, "y")
         if y.ndim == 2 and y.shape[1] == 1:

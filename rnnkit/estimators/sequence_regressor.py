@@ -49,7 +49,8 @@ class RecurrentSequenceRegressor(NumberPrediction):
             "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
             "is standardized, so that fitting a y + b gives a times the prediction plus b; "
             "losses are told in the unit of y, as means over real steps. After an absolute or "
-            "quantile loss the bias of the head is set to its best value."
+            "quantile loss the bias of the head is set to its best value. A target that is NaN "
+            "or None is not known: it counts for nothing in losses and scores."
         ),
         example="""
 >>> import numpy as np
@@ -118,8 +119,11 @@ True
         if not self.network_.is_causal:
             raise ValueError("forecast needs bidirectional=False")
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
-        return self._read_numbers(flatten_steps(y, sequences, form, noun="targets"))
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
+        steps = flatten_steps(y, sequences, form, noun="targets")
+        return self._read_numbers(steps, allow_nan=True)
 
 
 def _closed_loop(bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int) -> list[Any]:

@@ -16,7 +16,7 @@ from rnnkit.network.losses import (
     SquaredError,
 )
 from rnnkit.network.network import BoundNetwork, Network
-from rnnkit.network.outputs import Output, OutputContext
+from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
@@ -24,6 +24,7 @@ from rnnkit.network.tokens import CharacterEncoder, Embedding
 __all__ = [
     "CRF",
     "CTC",
+    "UNKNOWN",
     "AbsoluteError",
     "Bernoulli",
     "BoundNetwork",
