@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences.categories import ColumnLabels, read_columns, refuse_categories
 from rnnkit.sequences.columns import Places
 from rnnkit.sequences.forms import FlatSequences
 from rnnkit.sequences.numbers import check_finite, convert_values
@@ -81,6 +82,7 @@ class Sequences(FlatSequences):
             raise ValueError(f"offsets must not decrease, got {offsets[i]} before {offsets[i + 1]}")
         self.values = np.ascontiguousarray(values)
         self.offsets = np.ascontiguousarray(offsets)
+        self._columns: ColumnLabels | None = None
 
     @classmethod
     def from_any(
@@ -129,7 +131,8 @@ class Sequences(FlatSequences):
             If the type of `X`, of an object in it, or of `lengths` is not accepted.
         ValueError
             If there is no sequence, one is empty, shapes do not fit, a value is not a finite
-            real number that the dtype can hold, or a column holds dates, text or categories.
+            real number that the dtype can hold, or a column holds dates, text or categories
+            (of `Sequences`: has `categories`).
         """
         if not isinstance(X, Sequences):
             return cls(*read(X, lengths, step_features, name, dtype, allow_empty, allow_nan))
@@ -141,6 +144,7 @@ class Sequences(FlatSequences):
                 f"while a minimum of 1 is required for {name}."
             )
         refuse_empty(X.lengths, name, allow_empty)
+        refuse_categories(X, name)
         place = Places(X.offsets, X.n_features)
         values = convert_values(X.values, name, dtype, place=place)
         check_finite(values, name, place, allow_nan)
@@ -208,7 +212,8 @@ class Sequences(FlatSequences):
         sort : str or list of str, default=None
             Column(s) that order the steps of a sequence; None keeps the order of the rows.
         columns : list of str, default=None
-            The features; None: all columns but `group` and `sort`.
+            The features; None: all columns but `group` and `sort`. Numbers, and labels
+            (categories or text), which are kept as codes beside `categories`.
 
         Returns
         -------
@@ -247,12 +252,30 @@ class Sequences(FlatSequences):
         keys = [_ranks(frame, column) for column in reversed(sorts)]
         order = np.lexsort((*keys, codes))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(codes))])
-        values = as_array(frame.select(list(columns)).to_native(), "df")[order]
+        values, labels = read_columns(frame.select(list(columns)).to_native(), columns)
+        values = values[order]
         place = Places(offsets, len(columns), tuple(columns))
         values = convert_values(values, "df", place=place)
         check_finite(values, "df", place)
         refuse_empty(np.diff(offsets), "df", allow_empty=False)
-        return cls(values, offsets)
+        return cls(values, offsets)._with(labels)
+
+    @property
+    def columns(self) -> tuple[Any, ...] | None:
+        """Names of the F columns if they came from a long frame, else None."""
+        return None if self._columns is None else self._columns.names
+
+    @property
+    def categories(self) -> tuple[tuple[Any, ...] | None, ...] | None:
+        """For each column the labels that its codes 0, 1, ... stand for, None if it has numbers.
+
+        The code -1 stands for a missing label. None if the columns have no names.
+        """
+        return None if self._columns is None else self._columns.categories
+
+    def _with(self, columns: ColumnLabels | None) -> Sequences:
+        self._columns = columns
+        return self
 
     @property
     def shape(self) -> tuple[int]:
@@ -291,13 +314,13 @@ class Sequences(FlatSequences):
                 raise IndexError(f"Sequences have one dimension, got the index {key!r}")
             key = key[0]
         if isinstance(key, slice):
-            return self._slice(key)
+            return self._slice(key)._with(self._columns)
         if np.ndim(key) == 0 and not isinstance(key, (bool, np.bool_)) and key is not Ellipsis:
             i = range(len(self))[operator.index(key)]
             return self.values[self.offsets[i] : self.offsets[i + 1]]
         if key is Ellipsis:
             return self
-        return self._take(np.arange(len(self))[_index_array(key)])
+        return self._take(np.arange(len(self))[_index_array(key)])._with(self._columns)
 
     def _slice(self, key: slice) -> Sequences:
         start, stop, step = key.indices(len(self))
@@ -350,7 +373,10 @@ class Sequences(FlatSequences):
         return X, lengths
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sequences, (self.values, self.offsets)
+        return Sequences, (self.values, self.offsets), self._columns
+
+    def __setstate__(self, columns: ColumnLabels) -> None:
+        self._columns = columns
 
     def __repr__(self) -> str:
         return (

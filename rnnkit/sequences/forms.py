@@ -21,10 +21,11 @@ class FlatSequences:
     offsets : ndarray of shape (n + 1,), intp
     """
 
-    __slots__ = ("offsets", "values")
+    __slots__ = ("_columns", "offsets", "values")
 
     values: np.ndarray
     offsets: np.ndarray
+    _columns: Any  # their names, and what codes in them stand for; None: unknown
 
 
 @dataclass(frozen=True)

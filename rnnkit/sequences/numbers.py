@@ -15,7 +15,10 @@ __all__ = ["DATES", "ENCODE_TEXT", "cast", "check_finite", "convert_values", "is
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 MISSING = ("NAType", "NaTType")  # the types of pandas.NA and pandas.NaT
-ENCODE_TEXT = "; turn words or characters into ids with rnnkit.preprocessing.TokenEncoder"
+ENCODE_TEXT = (
+    "; turn words or characters into ids with rnnkit.preprocessing.TokenEncoder, or name a column "
+    "of labels in categorical_features of an estimator with embedding_dim"
+)
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
