@@ -21,7 +21,7 @@ from sklearn.utils.metaestimators import available_if
 
 from rnnkit.backends import get_backend
 from rnnkit.configuration import warn_of_serial_build
-from rnnkit.estimators.building import build
+from rnnkit.estimators.building import build, initialize
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples, validation_pair
@@ -37,7 +37,7 @@ from rnnkit.estimators.fitting import (
 from rnnkit.estimators.hints import hint_at_data, hint_at_validation
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
-from rnnkit.estimators.parameters.field import parameter, parameters, values_for
+from rnnkit.estimators.parameters.field import equal, parameter, parameters, values_for
 from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
@@ -300,7 +300,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     def _can_go_on(self) -> bool:
         """Whether it is known where the last `partial_fit` ended and nothing changed since."""
         known = hasattr(self, "_trainer") or hasattr(self, "_training_state")
-        return known and self._trained_with == self.get_params()
+        return known and equal(self._trained_with, self.get_params())
 
     def _read_training(
         self,
@@ -357,7 +357,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         start = output.start(examples.targets, examples.weights_of_targets)
         network = build(self, reader, output, examples.sequences, start)
         if first:
-            network.initialize(rng)
+            initialize(network, self, reader, rng)
             self._built_with = self.get_params(deep=False)
             return network
         if network.parameters.shapes != self.network_.parameters.shapes:
@@ -388,7 +388,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         changed = [
             f"{name}={getattr(self, name)!r} was {self._built_with[name]!r}"
             for name in sorted(names)
-            if getattr(self, name) != self._built_with[name]
+            if not equal(getattr(self, name), self._built_with[name])
         ]
         if changed:
             raise ValueError(

@@ -31,6 +31,8 @@ OPTIONS = {
     "step_features": Option(3, form="rows"),
     "embedding_dim": Option(3, form="tokens"),
     "categorical_features": Option((0,), {"embedding_dim": 3}, "tokens"),
+    "embedding_init": Option([np.full((4, 3), 0.5), None, None], {"embedding_dim": 3}, "tokens"),
+    "embedding_trainable": Option(False, {"embedding_dim": 3}, "tokens"),
     "n_tokens": Option(9, {"embedding_dim": 3}, "tokens"),
     "token_dropout": Option(5.0, {"embedding_dim": 3}, "tokens"),
     "spelling_columns": Option(2, {"embedding_dim": 3}, "tokens"),
