@@ -222,7 +222,8 @@ class ElementwiseOutput(Output):
     def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the mean loss of the raw scores `start`."""
         compared = np.asarray(self.to_scores(targets), np.float64)
-        scores = np.broadcast_to(self.start(targets, weights), compared.shape)
+        start = self.start(targets, weights)
+        scores = np.broadcast_to(start, (len(compared), len(start)))
         host: Any = HostBackend()
         losses, _ = self.compare(scores, compared, host)
         return float(np.average(losses.sum(axis=1), weights=weights))
