@@ -193,7 +193,8 @@ class FittedEstimator(BaseEstimator):
             One prediction per sequence. An estimator that answers per step returns (N, T) or
             (N, T, K) for a dense X, with the dtype's zero beyond a sequence's length. For any
             other X it returns an object array of N arrays (T_i,), or where there are several
-            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is.
+            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is. Several
+            quantiles are one more axis, the last.
 
         Raises
         ------
@@ -211,6 +212,9 @@ class FittedEstimator(BaseEstimator):
     @takes_device_arrays
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
+
+        Several quantiles have the mean of their D², the share of the pinball loss of the best
+        constants that is gone.
 
         Parameters
         ----------

@@ -328,6 +328,9 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"loss {loss}", "GRURegressor", loss=loss, huber_delta=0.5, quantile=0.8)
         add(f"loss {loss} a step", "LSTMSequenceRegressor", ragged(next_steps, "f4"), loss=loss,
             huber_delta=0.5, quantile=0.8)  # fmt: skip
+    several = dict(loss="quantile", quantile=[0.1, 0.5, 0.9])
+    add("several quantiles", "GRURegressor", ragged(vector, "f4"), **several)
+    add("several quantiles a step", "LSTMSequenceRegressor", ragged(step_numbers), **several)
     add("loss poisson", "LSTMRegressor", ragged(count, "f4"), loss="poisson")
     add("loss poisson a step", "GRUSequenceRegressor", ragged(step_counts), loss="poisson")
 

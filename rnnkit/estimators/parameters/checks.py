@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import (
 
 from rnnkit.cells import CELLS, make_activation
 from rnnkit.estimators.embeddings import looks_up_ids
-from rnnkit.estimators.parameters.field import entries_of
+from rnnkit.estimators.parameters.field import FRACTION, entries_of
 from rnnkit.network import Output
 from rnnkit.training import check_truncation
 
@@ -57,6 +57,7 @@ def check_parameters(estimator: Any) -> None:
         if parameter in parameters:
             read_activation(parameters[parameter], parameter)
     _check_gate_bias(parameters.get("gate_bias"), CELLS[estimator._cell].gates)
+    _check_quantiles(parameters.get("quantile"))
     output = estimator._output_type()
     if parameters["bptt_steps"] is not None:
         _check_truncation(name, parameters, output)
@@ -133,6 +134,17 @@ def read_activation(activation: Any, name: str) -> Any:
             f"The {name!r} parameter must be a name or a tuple (name, alpha, beta). "
             f"Got {activation!r} instead: {error}."
         ) from error
+
+
+def _check_quantiles(quantile: Any) -> None:
+    if not isinstance(quantile, (list, tuple)):
+        return
+    numbers = all(FRACTION.is_satisfied_by(q) for q in quantile)
+    if not numbers or not 0 < len(set(quantile)) == len(quantile):
+        raise InvalidParameterError(
+            "The 'quantile' parameter must be a number in (0, 1) or a list of such numbers, each "
+            f"once. Got {quantile!r} instead."
+        )
 
 
 def _check_gate_bias(gate_bias: Any, gates: tuple[str, ...]) -> None:
