@@ -75,6 +75,12 @@ def check_parameters(estimator: Any) -> None:
             "labels that are scored step by step know no neighbours. Got "
             f"{parameters['forbidden_transitions']!r} instead."
         )
+    by_step = estimator._per_step and output is None
+    if parameters["validation_split"] == "time" and not by_step:
+        raise InvalidParameterError(
+            f"The 'validation_split' parameter of {name} must be 'random' where targets are not "
+            "scored step by step. Got 'time' instead."
+        )
     if parameters["spelling_columns"] and parameters["embedding_dim"] is None:
         raise InvalidParameterError(
             f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "
