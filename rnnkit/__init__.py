@@ -21,6 +21,7 @@ from rnnkit.estimators import (
     RNNSequenceLabeller,
     RNNSequenceRegressor,
     RNNSequenceTagger,
+    TransformedTargetSequenceRegressor,
 )
 from rnnkit.sequences import Sequences
 
@@ -44,6 +45,7 @@ __all__ = [
     "RNNSequenceTagger",
     "RecurrentFeatures",
     "Sequences",
+    "TransformedTargetSequenceRegressor",
     "__version__",
     "datasets",
     "functional",

@@ -28,7 +28,7 @@ from rnnkit.estimators.examples import Examples, validation_pair
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.fitting import (
     make_trainer,
-    split,
+    set_aside,
     training_data,
     trains_in_minibatches,
     warn_of,
@@ -208,8 +208,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         rng = check_random_state(self.random_state)
         network = self._start_network(reader, codec, output, examples, rng, first=first)
         if validation is None and self.early_stopping:
-            strata = None if examples.targets_per_step else codec.strata(examples.targets)
-            examples, validation = split(examples, strata, self.validation_fraction, rng)
+            examples, validation = set_aside(self, examples, codec, rng)
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
@@ -225,11 +224,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         if first:
             self._forget_curves()
         self._record(reader, codec, network, result, len(examples))
-        warn_of(result, self.learning_rate, stacklevel=5)
+        warn_of(result, self.learning_rate)
         n_updates = result.n_epochs * trainer.n_batches(len(examples))
         if not (self.alpha or self.l1):  # which are in the loss
             targets, weights = examples.targets, data.weights
-            warn_of_nothing_learnt(result, n_updates, network.output, targets, weights, 5)
+            warn_of_nothing_learnt(result, n_updates, network.output, targets, weights)
 
     def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
         """Take the one step that has a closed form, where a task knows one."""
@@ -294,7 +293,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
                 self._forget_curves()
             self._record(reader, codec, network, result, len(examples))
             if result.reason != "max_iter":
-                warn_of(result, self.learning_rate, stacklevel=5)
+                warn_of(result, self.learning_rate)
         return self
 
     def _can_go_on(self) -> bool:
@@ -418,11 +417,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         self.n_iter_ = result.n_epochs
         self.t_ += result.n_epochs * n_sequences
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.loss_ = result.loss
         self.best_loss_: float | None = None
         self.best_validation_score_: float | None = None
         if result.validation_scores is None:
-            self.best_loss_ = min(self.loss_curve_, default=np.nan)
+            self.best_loss_ = min(self.loss_curve_, default=result.loss)
             if self.loss_curve_:
                 self.best_epoch_ = int(np.argmin(self.loss_curve_)) + 1
             return
