@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
 from rnnkit.sequences.columns import Places
-from rnnkit.sequences.forms import FlatSequences
+from rnnkit.sequences.forms import FlatSequences, constant
 from rnnkit.sequences.numbers import check_finite, convert_values
 from rnnkit.sequences.reading import as_array, read, refuse_empty
 
@@ -32,7 +32,13 @@ class Sequences(FlatSequences):
         Kept without a copy if C-contiguous; objects become float64. One dimension is read as
         F = 1.
     offsets : array-like of shape (n + 1,), integer
-        Where each sequence starts, then ΣT; starts with 0 and never decreases.
+        Where each sequence starts, then ΣT; starts with 0 and never decreases. Copied.
+
+    Attributes
+    ----------
+    values : ndarray of shape (ΣT, F)
+    offsets : ndarray of shape (n + 1,), intp
+        Cannot be written to; neither attribute can be set.
 
     Raises
     ------
@@ -70,7 +76,7 @@ class Sequences(FlatSequences):
                 "offsets must be a 1-D array of at least one integer, "
                 f"got shape {offsets.shape} and dtype {offsets.dtype}"
             )
-        offsets = offsets.astype(np.intp, copy=False)
+        offsets = constant(offsets)
         if offsets[0] != 0 or offsets[-1] != len(values):
             raise ValueError(
                 f"offsets must start with 0 and end with the number of steps {len(values)}, "
@@ -79,8 +85,8 @@ class Sequences(FlatSequences):
         if (offsets[1:] < offsets[:-1]).any():
             i = int(np.argmax(offsets[1:] < offsets[:-1]))
             raise ValueError(f"offsets must not decrease, got {offsets[i]} before {offsets[i + 1]}")
-        self.values = np.ascontiguousarray(values)
-        self.offsets = np.ascontiguousarray(offsets)
+        self._values = np.ascontiguousarray(values)
+        self._offsets = offsets
 
     @classmethod
     def from_any(
