@@ -28,7 +28,7 @@ cdef class PlanCopy:
         cdef cnp.ndarray lengths = index_array("lengths", plan.lengths)
         cdef ptrdiff_t n_offsets = cnp.PyArray_SIZE(step_offsets)
         cdef ptrdiff_t batch = cnp.PyArray_SIZE(lengths), steps = n_offsets - 1
-        cdef ptrdiff_t t, b = batch, item = sizeof(ptrdiff_t)
+        cdef ptrdiff_t t, longest, b = batch, item = sizeof(ptrdiff_t)
         cdef ptrdiff_t *offsets
         cdef ptrdiff_t *own_lengths
         self.batch = self.steps = self.rows = 0
@@ -45,10 +45,11 @@ cdef class PlanCopy:
                     "lengths must not be negative and must not grow, got "
                     f"{own_lengths[t]} as number {t}"
                 )
-        if offsets[0] != 0 or steps != (own_lengths[0] if batch else 0):
+        longest = own_lengths[0] if batch else 0
+        if offsets[0] != 0 or steps != longest:
             raise ValueError(
-                "step_offsets must begin with 0 and have one entry more than the longest of lengths, "
-                f"{own_lengths[0] if batch else 0}, got {offsets[0]} and {n_offsets} entries"
+                "step_offsets must begin with 0 and have one entry more than the longest of "
+                f"lengths, {longest}, got {offsets[0]} and {n_offsets} entries"
             )
         for t in range(steps):
             while own_lengths[b - 1] <= t:
