@@ -10,8 +10,7 @@ D directions, K outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import field
 from typing import Any, ClassVar, dataclass_transform
 
@@ -42,10 +41,11 @@ from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
+from rnnkit.estimators.transaction import learning
 from rnnkit.network import Network, Output
 from rnnkit.training import FitResult, Trainer, TrainingData, Validation
 
-__all__ = ["RecurrentEstimator", "recurrent_estimator", "unchanged_on_error"]
+__all__ = ["RecurrentEstimator", "recurrent_estimator"]
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(parameter, field))
@@ -54,18 +54,6 @@ def recurrent_estimator(cls: Any) -> Any:
     cls = parameters(cls)
     cls.__doc__ = describe(cls, cls._attributes)
     return cls
-
-
-@contextmanager
-def unchanged_on_error(estimator: Any) -> Iterator[None]:
-    """Give the estimator its attributes back if the body raises."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 @parameters
@@ -191,9 +179,9 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             If X, or X_val beside it, looks laid out or scaled in another way than it was read.
         """
         check_parameters(self)
-        with unchanged_on_error(self):
+        with learning(self) as draft:
             validation_data = validation_pair(validation_data, X_val, y_val)
-            self._fit(X, y, sample_weight, validation_data, lengths)
+            draft._fit(X, y, sample_weight, validation_data, lengths)
         return self
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any, lengths: Any) -> None:
@@ -255,46 +243,48 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         ValueError, TypeError
             As in `fit`, and with `early_stopping`. The estimator stays as it was.
         """
-        return self._partial_fit(X, y, sample_weight, lengths)
+        with learning(self) as draft:
+            draft._partial_fit(X, y, sample_weight, lengths)
+        return self
 
     def _partial_fit(
         self, X: Any, y: Any, sample_weight: Any, lengths: Any, classes: Any = None
-    ) -> Any:
+    ) -> None:
         check_parameters(self)
         if self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        with unchanged_on_error(self):
-            backend = get_backend(self.device)
-            first = not hasattr(self, "network_")
-            reader, codec, output, examples = self._read_training(
-                X, y, sample_weight, lengths, first=first, classes=classes
+        backend = get_backend(self.device)
+        first = not hasattr(self, "network_")
+        reader, codec, output, examples = self._read_training(
+            X, y, sample_weight, lengths, first=first, classes=classes
+        )
+        goes_on = not first and self._can_go_on()
+        trainer: Trainer
+        if goes_on and hasattr(self, "_trainer"):
+            trainer = self._trainer
+        else:
+            rng = check_random_state(None if goes_on else self.random_state)
+            network = (
+                self.network_.copy()
+                if goes_on
+                else self._start_network(reader, codec, output, examples, rng, first=first)
             )
-            goes_on = not first and self._can_go_on()
-            trainer: Trainer
-            if goes_on and hasattr(self, "_trainer"):
-                trainer = self._trainer
-            else:
-                rng = check_random_state(None if goes_on else self.random_state)
-                network = (
-                    self.network_
-                    if goes_on
-                    else self._start_network(reader, codec, output, examples, rng, first=first)
-                )
-                state = self._training_state if goes_on else None
-                with backend.active():
-                    trainer = make_trainer(self, network, backend, len(examples), rng, state)
-            data = self._training_data(examples, reader, codec, trainer.network)
-            with trainer.backend.active():
-                result = trainer.fit(data, 1, schedule_epochs=self.max_iter)
+            state = self._training_state if goes_on else None
+            with backend.active():
+                trainer = make_trainer(self, network, backend, len(examples), rng, state)
+        data = self._training_data(examples, reader, codec, trainer.network)
+        with trainer.backend.active(), trainer.undone_on_error():
+            if goes_on:  # from weights that a user may have changed
+                trainer.take_weights(self.network_.parameters.flat)
+            result = trainer.fit(data, 1, schedule_epochs=self.max_iter)
             self._trainer, self._trained_with = trainer, self.get_params()
             self.__dict__.pop("_training_state", None)
-            network = trainer.network
             if first:
                 self._forget_curves()
-            self._record(reader, codec, network, result, len(examples))
+            # A copy, which no later epoch changes while somebody predicts with it.
+            self._record(reader, codec, trainer.network.copy(), result, len(examples))
             if result.reason != "max_iter":
                 warn_of(result, self.learning_rate)
-        return self
 
     def _can_go_on(self) -> bool:
         """Whether it is known where the last `partial_fit` ended and nothing changed since."""

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from rnnkit.backends import get_backend
 from rnnkit.estimators.applying import bounded_batches
 from rnnkit.estimators.base import recurrent_estimator
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameters
 from rnnkit.estimators.parameters.network import (
@@ -72,7 +72,7 @@ True
     )
     _per_step: ClassVar[bool] = True
 
-    @takes_device_arrays
+    @answers
     def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:
         """Go on from the end of each sequence in closed loop: every output is the next input.
 

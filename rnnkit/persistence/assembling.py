@@ -13,11 +13,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.cells import Activation, LayerSpec
-from rnnkit.estimators.base import RecurrentEstimator, unchanged_on_error
+from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec, Indicators, LabelLists, Labels, Numbers
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
+from rnnkit.estimators.transaction import learning
 from rnnkit.network import CharacterEncoder, Embedding, Network
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.tokens import TokenFeatures
@@ -188,30 +189,30 @@ def assemble(
         If a parameter is out of range or does not fit, or the classes are not as many.
     """
     check_parameters(estimator)
-    with unchanged_on_error(estimator):
+    with learning(estimator) as draft:
         n_columns = n_numeric + len(n_tokens)
         reader, sequences, _ = Reader.learn(
-            estimator, [np.zeros((1, n_columns))], None, per_step=estimator._per_step
+            draft, [np.zeros((1, n_columns))], None, per_step=draft._per_step
         )
         if len(reader.token_columns) != len(n_tokens):
             raise ValueError(
                 f"embedding_dim and categorical_features ask for {len(reader.token_columns)} "
                 f"embedding tables, but {len(n_tokens)} were given"
             )
-        width = "float32" if n_tokens or estimator.precision == "bf16" else str(np.dtype(dtype))
+        width = "float32" if n_tokens or draft.precision == "bf16" else str(np.dtype(dtype))
         reader = replace(reader, n_columns=None, n_tokens=tuple(n_tokens), dtype=width)
-        known = getattr(estimator, "_reader", None)
+        known = getattr(draft, "_reader", None)
         if known is not None and known.n_step_features == n_columns:
             reader = replace(known, n_tokens=tuple(n_tokens), dtype=width)
-        codec = _codec(estimator, n_outputs, classes, multilabel)
-        output = estimator._make_output(codec)
-        network = build(estimator, reader, output, sequences, np.zeros(n_outputs))
+        codec = _codec(draft, n_outputs, classes, multilabel)
+        output = draft._make_output(codec)
+        network = build(draft, reader, output, sequences, np.zeros(n_outputs))
         fill(network)
         for name in ("_trainer", "_training_state", "_trained_with"):
-            vars(estimator).pop(name, None)
-        estimator._built_with = estimator.get_params(deep=False)
-        estimator._forget_curves()
-        estimator._record(reader, codec, network, _no_training(), 0)
+            vars(draft).pop(name, None)
+        draft._built_with = draft.get_params(deep=False)
+        draft._forget_curves()
+        draft._record(reader, codec, network, _no_training(), 0)
     return estimator
 
 
