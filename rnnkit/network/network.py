@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -21,6 +21,8 @@ from rnnkit.sequences import Plan, pack
 
 __all__ = ["BoundNetwork", "Network"]
 
+Memory = Callable[[Mapping[str, tuple[int, ...]]], np.ndarray]
+
 
 class Network:
     """A chain of layers that ends in an output object.
@@ -36,6 +38,9 @@ class Network:
         What the scores mean and the loss they are trained with.
     dtype : dtype, default="float64"
         float32 or float64.
+    memory : callable, default=None
+        Called with the shape of every parameter by its name, in storage order; returns the vector
+        of all of them. None: zeros.
 
     Attributes
     ----------
@@ -50,7 +55,13 @@ class Network:
         If two layers name the same parameter, or one takes other rows than it is given.
     """
 
-    def __init__(self, layers: Sequence[Layer], output: Output, dtype: Any = "float64") -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        output: Output,
+        dtype: Any = "float64",
+        memory: Memory | None = None,
+    ) -> None:
         self.layers = tuple(layers)
         self.output = output
         self.takes_tokens = bool(self.layers) and isinstance(self.layers[0], TokenFeatures)
@@ -62,7 +73,8 @@ class Network:
                 if name in shapes:
                     raise ValueError(f"two layers name the same parameter {name!r}")
                 shapes[name] = shape
-        self.parameters = ParameterVector(shapes, dtype)
+        flat = None if memory is None else memory(shapes)
+        self.parameters = ParameterVector(shapes, dtype, flat)
 
     @property
     def dtype(self) -> np.dtype:
