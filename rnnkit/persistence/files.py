@@ -12,6 +12,7 @@ import json
 import mmap as memory_maps
 import os
 import stat
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -22,7 +23,7 @@ from rnnkit.persistence.container import Bytes, Container, OpenFile, Source, lay
 from rnnkit.persistence.objects import decode_object, encoder_of_objects
 from rnnkit.persistence.values import Decoder, Encoder
 
-__all__ = ["load", "load_bytes", "save"]
+__all__ = ["contents", "load", "load_bytes", "save"]
 
 FORMAT = "rnnkit"
 SCHEMA = 1
@@ -72,7 +73,19 @@ def save(estimator: Any, path: Any, include_training_state: bool = False) -> Non
     >>> bool((again.predict_proba(X) == model.predict_proba(X)).all())
     True
     """
-    path = os.fspath(path)
+    pieces = contents(estimator, include_training_state=include_training_state)
+
+    def check(fd: int) -> None:
+        try:
+            _restore(OpenFile(fd))
+        except FormatError as error:
+            raise ValueError(f"cannot save: it could not be loaded again, since {error}") from error
+
+    write_atomically(os.fsdecode(os.fspath(path)), pieces, check)
+
+
+def contents(estimator: Any, *, include_training_state: bool = False) -> Iterator[Any]:
+    """Return the bytes of an estimator's file in pieces; raises as `save` does."""
     if name_of(type(estimator)) is None:
         kind = estimator if isinstance(estimator, type) else type(estimator)
         hint = "; save its best_estimator_" if kind.__name__.endswith("SearchCV") else ""
@@ -86,14 +99,7 @@ def save(estimator: Any, path: Any, include_training_state: bool = False) -> Non
         "scikit-learn": _installed("scikit-learn"),
         "model": json.dumps(model, allow_nan=False, separators=(",", ":")),
     }
-
-    def check(fd: int) -> None:
-        try:
-            _restore(OpenFile(fd))
-        except FormatError as error:
-            raise ValueError(f"cannot save: it could not be loaded again, since {error}") from error
-
-    write_atomically(os.fsdecode(path), layout(encoder.arrays, metadata), check)
+    return layout(encoder.arrays, metadata)
 
 
 def load(path: Any, *, mmap: bool = False) -> Any:
@@ -160,7 +166,7 @@ def _restore(source: Source) -> Any:
         raise FormatError(f"its parts lie too deep in each other ({writer})") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FormatError(f"its parts do not fit together: {error} ({writer})") from error
-    if "object" not in model:
+    if not isinstance(model, dict) or "object" not in model:
         raise FormatError(f"it holds no estimator ({writer})")
     return restored
 

@@ -48,9 +48,11 @@ def encoder_of_objects(*, include_training_state: bool) -> Any:
         if not isinstance(value, BaseEstimator):  # a solver or a schedule, which learns nothing
             return table
         attributes = _learnt(value, parameters)
-        for attribute, key in ((_OUTPUT, "output"), (_REQUESTS, "requests")):
-            if attribute in attributes:
-                table[key] = encoder.encode(dict(attributes.pop(attribute)), below + key)
+        if _OUTPUT in attributes:
+            table["output"] = encoder.encode(attributes.pop(_OUTPUT), f"{below}output")
+        if _REQUESTS in attributes:
+            requests = _requests(attributes.pop(_REQUESTS))
+            table["requests"] = encoder.encode(requests, f"{below}requests")
         if isinstance(value, FittedEstimator) and hasattr(value, "network_"):
             table["fit"], done = encode_fit(
                 value, below, encoder, include_training_state=include_training_state
@@ -90,6 +92,12 @@ def _equal(a: Any, b: Any) -> bool:
         and isinstance(a, (int, float, str, bool))
         and a == b
     )
+
+
+def _requests(request: Any) -> dict[str, dict[str, Any]]:
+    """Return which metadata each method asks for."""
+    parts = vars(request).items()
+    return {method: dict(part.requests) for method, part in parts if hasattr(part, "requests")}
 
 
 def decode_object(table: Any, decoder: Decoder) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -174,6 +175,8 @@ def _check_texts(codec: dict[str, Any]) -> None:
         text_memory(len(classes), np.dtype(dtype).itemsize, sum(map(len, classes)))
     elif np.dtype(dtype).kind not in "biufO":
         raise FormatError(f"its classes have the dtype {dtype}")
+    if any(not a < b for a, b in pairwise(classes)):
+        raise FormatError("its classes are not sorted")
 
 
 def _network(

@@ -163,7 +163,7 @@ CASES = {
     "SequenceScaler of a frame": (SequenceScaler(), FRAME[["c", "d"]], None),
     "SequenceScaler of a pipeline": (
         SequenceScaler(make_pipeline(SimpleImputer(), PCA(1))),
-        [x.reshape(3, 2) for x in HOLES],
+        [x.reshape(3, 2) for x in ROWS],
         None,
     ),
     "Padder": (Padder(fill=-1.0, flatten=True, side="start"), RAGGED, None),
