@@ -47,7 +47,12 @@ HIDDEN: dict[str, dict[str, str]] = {
         "fitted_layer": "_fitted_layer",
         "fitted_pooling": "_fitted_pooling",
     },
-    "rnnkit.preprocessing.SequenceScaler": {"fitted_on_rows": "_fitted_on_rows"},
+    "rnnkit.preprocessing.SequenceScaler": {
+        "fitted_on_rows": "_fitted_on_rows",
+        "frame": "_empty_frame",
+        "step_features_in": "_n_step_features",
+        "step_features_out": "_n_step_outputs",
+    },
     "sklearn.compose.ColumnTransformer": {
         "columns": "_columns",
         "input_positions": "_transformer_to_input_indices",

@@ -21,7 +21,7 @@ import numpy as np
 
 from rnnkit.exceptions import FormatError
 
-__all__ = ["Bytes", "Container", "OpenFile", "layout", "parse_json"]
+__all__ = ["Bytes", "Container", "OpenFile", "Source", "layout", "parse_json"]
 
 DTYPES = {
     "BOOL": "|b1", "U8": "|u1", "I8": "|i1", "U16": "<u2", "I16": "<i2", "U32": "<u4",

@@ -67,7 +67,7 @@ def encode_fit(
     learnt = {
         field.name: getattr(output, field.name)
         for field in fields(base)
-        if not same(getattr(output, field.name), getattr(base, field.name))
+        if not _same(getattr(output, field.name), getattr(base, field.name))
     }
     weights = {}
     for name, array in network.parameters.items():
@@ -75,7 +75,7 @@ def encode_fit(
             raise ValueError(f"cannot save {below}{name}: a weight is NaN or infinite")
         weights[name] = encoder.add_array(array, below + name)
     changed = {
-        k: v for k, v in built_with.items() if k not in parameters or not same(v, parameters[k])
+        k: v for k, v in built_with.items() if k not in parameters or not _same(v, parameters[k])
     }
     told = {
         "reader": encoder.encode(estimator._reader.to_dict(), f"{below}reader"),
@@ -100,7 +100,7 @@ def encode_fit(
     return told, _TOLD
 
 
-def same(a: Any, b: Any) -> bool:
+def _same(a: Any, b: Any) -> bool:
     """Whether two parameters are one object, or equal and of one type throughout."""
     if a is b:
         return True
@@ -109,9 +109,9 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and np.array_equal(a, b)
     if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+        return list(a) == list(b) and all(_same(a[key], b[key]) for key in a)
     return bool(a == b)
 
 

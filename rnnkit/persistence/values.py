@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from rnnkit.exceptions import FormatError
+from rnnkit.exceptions import FormatError, MissingExtraError
 from rnnkit.persistence.container import NAMES, Container
 from rnnkit.persistence.random_states import restore_random_state, state_of
+from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.tables import is_frame
 
 __all__ = ["Decoder", "Encoder", "text_memory"]
 
@@ -165,6 +168,9 @@ class Encoder:
             return {"array": self._array(value, place)}
         if isinstance(value, (np.random.RandomState, np.random.Generator)):
             return {"random_state": self.encode(state_of(value, place), place)}
+        if is_frame(value) and len(value) == 0:
+            names = self.encode(list(column_names(value)), place)
+            return {"no_rows": [_library_of(value), names]}
         encoded = self._of_object(value, place, self)
         if encoded is None:
             name = f"{type(value).__module__}.{type(value).__qualname__}"
@@ -190,6 +196,11 @@ class Encoder:
             raise TypeError(f"cannot save {place}: a file holds no array of dtype {dtype}")
         items = self.encode(array.ravel().tolist(), place)
         return {"dtype": dtype.str, "shape": list(array.shape), "items": items}
+
+
+def _library_of(frame: Any) -> str:
+    """Return which library makes frames like this one of arrays."""
+    return "polars" if type(frame).__module__.partition(".")[0] == "polars" else "pandas"
 
 
 def text_memory(n: int, width: int, n_characters: int) -> None:
@@ -374,6 +385,19 @@ class Decoder:
         self._met.append(found)
         return found
 
+    def _no_rows(self, content: Any) -> Any:
+        """Return a frame of some columns without rows."""
+        library, names = self.decode_list(content)
+        if library not in ("pandas", "polars"):
+            raise FormatError(f"no frames are of {library!r:.100}")
+        try:
+            module = import_module(library)
+        except ImportError as error:
+            raise MissingExtraError(library, "frames", "a model fitted on frames") from error
+        frame = module.DataFrame({_text(name): [] for name in names})
+        self._met.append(frame)
+        return frame
+
     def _object(self, content: Any) -> Any:
         found = self._of_object(content, self)
         self._met.append(found)
@@ -402,6 +426,7 @@ DECODERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "floats": Decoder._floats,
     "frozenset": Decoder._frozenset,
     "integers": Decoder._integers,
+    "no_rows": Decoder._no_rows,
     "object": Decoder._object,
     "random_state": Decoder._random_state,
     "range": Decoder._range,

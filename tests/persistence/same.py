@@ -28,6 +28,8 @@ def differences(a, b, place="it", without=TRAINING):
         if len(a) != len(b):
             return [f"{place}: {len(a)} and {len(b)} entries"]
         return [d for i, pair in enumerate(zip(a, b)) for d in inside(*pair, f"{place}[{i}]")]
+    if hasattr(a, "columns") and hasattr(a, "shape"):
+        return inside([list(a.columns), a.shape], [list(b.columns), b.shape], place)
     if isinstance(a, np.random.RandomState):
         return inside(a.get_state(legacy=False), b.get_state(legacy=False), place)
     if isinstance(a, np.random.Generator):

@@ -196,7 +196,7 @@ PARTS = {
     "fit, more": ((*FIT, "pickle"), {}, "must have reader, codec"),
     "reference ahead": (("parameters", "solver"), {"ref": 99}, "reference to object 99"),
     "reference back": (("parameters", "solver"), {"ref": -1}, "reference to object -1"),
-    "array twice": (("parameters", "alpha"), {"array": {"data": "head.bias"}}, "do not fit together|used twice"),
+    "array twice": (("parameters", "alpha"), {"array": {"data": "head.bias"}}, "do not fit|twice"),
     "array beyond": (("parameters", "alpha"), {"array": {"data": "../x"}}, r"no array '\.\./x'"),
     "array of texts": (
         ("parameters", "alpha"),

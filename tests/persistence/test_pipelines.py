@@ -59,6 +59,7 @@ NUMBERS = ROWS.sum(axis=1)
 FRAME = pd.DataFrame(
     {"a": list("abcd") * 10, "b": [1, 2, 2, 2] * 10, "c": ROWS[:, 0], "d": ROWS[:, 1]}
 )
+FRAMES = [FRAME[["c", "d"]][:5], FRAME[["c", "d"]][5:12]]
 RAGGED = [x[: 2 + i % 4].reshape(-1, 1) for i, x in enumerate(ROWS)]
 WORDS = [["the", "cat", "sat"], ["a", "cat"], ["the", "\U0001f600", "mat."]] * 10
 
@@ -161,6 +162,11 @@ CASES = {
     "SequenceScaler": (SequenceScaler(), RAGGED, None),
     "SequenceScaler of rows": (SequenceScaler(RobustScaler(), step_features=2), ROWS, None),
     "SequenceScaler of a frame": (SequenceScaler(), FRAME[["c", "d"]], None),
+    "SequenceScaler of frames": (
+        SequenceScaler(),
+        [FRAME[["c", "d"]][:5], FRAME[["c", "d"]][:7]],
+        None,
+    ),
     "SequenceScaler of a pipeline": (
         SequenceScaler(make_pipeline(SimpleImputer(), PCA(1))),
         [x.reshape(3, 2) for x in ROWS],
@@ -253,6 +259,17 @@ def test_unfitted_and_fitted_come_back_as_they_were(name, tmp_path):
     with safetensors.safe_open(path, "numpy") as file:
         words = [*words_of(json.loads(file.metadata()["model"])), *file.keys()]
     assert not [word for word in words if word.startswith("_")]
+
+
+def test_frames_of_polars_stay_frames_of_polars(tmp_path):
+    polars = pytest.importorskip("polars")
+    X = [polars.DataFrame(FRAME[["a", "c"]][:5]), polars.DataFrame(FRAME[["a", "c"]][5:9])]
+    columns = [("a", OneHotEncoder(), ["a"]), ("c", MinMaxScaler(), ["c"])]
+    scaler = SequenceScaler(ColumnTransformer(columns)).fit(X)
+    rnnkit.save(scaler, tmp_path / "model")
+    loaded = rnnkit.load(tmp_path / "model")
+    assert differences(scaler, loaded) == []
+    assert differences(scaler.transform(X), loaded.transform(X)) == []
 
 
 def test_every_class_that_files_carry_is_tried():
