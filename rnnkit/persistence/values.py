@@ -27,7 +27,7 @@ __all__ = ["Decoder", "Encoder", "text_memory"]
 PACKED = 24  # entries from which a list of numbers or of text is an array
 TYPES: dict[str, Any] = {
     "bool": bool, "float": float, "int": int, "object": object, "str": str,
-    **{np.dtype(name).type.__name__: np.dtype(name).type for name in (*NAMES,)},
+    "bool_": np.bool_, **{d.type.__name__: d.type for d in NAMES if d.kind != "b"},
 }  # fmt: skip
 _TYPE_NAMES = {kind: name for name, kind in TYPES.items()}
 _DTYPE = re.compile(r"[<>|=](?:b1|[iu][1248]|f[248]|O|[US]\d{1,9})")
