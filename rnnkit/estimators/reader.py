@@ -226,8 +226,9 @@ class Reader:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Reader:
-        """Return the reader that `to_dict` told of."""
-        values: dict[str, Any] = {field.name: plain[field.name] for field in fields(cls)}
+        """Return the reader that `to_dict` told of; what it did not know has its default."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {name: plain[name] for name in plain.keys() & known}
         for name, value in values.items():
             values[name] = tuple(value) if isinstance(value, list) else value
         return cls(**values)

@@ -20,8 +20,9 @@ from rnnkit.exceptions import FormatError
 from rnnkit.persistence.atomic import write_atomically
 from rnnkit.persistence.catalogue import name_of
 from rnnkit.persistence.container import Bytes, Container, OpenFile, Source, layout, parse_json
+from rnnkit.persistence.decoding import Decoder
+from rnnkit.persistence.encoding import Encoder
 from rnnkit.persistence.objects import decode_object, encoder_of_objects
-from rnnkit.persistence.values import Decoder, Encoder
 
 __all__ = ["contents", "load", "load_bytes", "save"]
 

@@ -17,8 +17,9 @@ from sklearn.base import BaseEstimator
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.exceptions import FormatError
 from rnnkit.persistence.catalogue import class_named, hidden_attributes, name_of
+from rnnkit.persistence.decoding import Decoder
+from rnnkit.persistence.encoding import Encoder
 from rnnkit.persistence.recurrent import decode_fit, encode_fit
-from rnnkit.persistence.values import Decoder, Encoder
 
 __all__ = ["decode_object", "encoder_of_objects"]
 

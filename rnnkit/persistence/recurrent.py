@@ -7,7 +7,7 @@ that these parameters ask for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
@@ -22,9 +22,11 @@ from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.exceptions import FormatError
 from rnnkit.network import Network
+from rnnkit.persistence.decoding import Decoder
+from rnnkit.persistence.encoding import Encoder
+from rnnkit.persistence.kinds import text_memory
 from rnnkit.persistence.random_states import check_generator_state
 from rnnkit.persistence.types import check_fields
-from rnnkit.persistence.values import Decoder, Encoder, text_memory
 from rnnkit.training import TrainingState
 
 __all__ = ["decode_fit", "encode_fit"]
@@ -134,6 +136,7 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     for part, value in plain.items():
         if not isinstance(value, dict):
             raise FormatError(f"its {part} is no table")
+    _require_known("reader", plain["reader"], {field.name for field in fields(Reader)})
     reader = Reader.from_dict(plain["reader"])
     check_fields(reader, "reader")
     _check_texts(plain["codec"])
@@ -143,9 +146,7 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     with config_context(skip_parameter_validation=False):
         check_parameters(built)
     output = built._make_output(codec)
-    unknown = plain["output"].keys() - {field.name for field in fields(output)}
-    if unknown:
-        raise FormatError(f"{type(output).__name__} has no {min(unknown)!r:.100}")
+    _require_known("output", plain["output"], {field.name for field in fields(output)})
     output = replace(output, **plain["output"])
     check_fields(output, "output")
     for name in ("center", "scale"):
@@ -153,6 +154,7 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
         if numbers is not None and len(numbers) != output.width:
             raise FormatError(f"{name} of the output has {len(numbers)} numbers for {output.width}")
     network = _network(built, reader, output, plain["facts"], told["weights"], decoder)
+    _require_known("facts", plain["facts"], facts_of(network).keys())
     holder: Any = estimator
     holder._reader, holder._codec, holder.network_ = reader, codec, network
     holder._built_with = built_with
@@ -160,6 +162,13 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
         training = decoder.decode(told["training"])
         holder._training_state = _training_state(training["state"], network)
         holder._trained_with = dict(training["with"])
+
+
+def _require_known(part: str, plain: dict[str, Any], known: Set[str]) -> None:
+    """Refuse what a later version knows and this one would leave out."""
+    unknown = plain.keys() - known
+    if unknown:
+        raise FormatError(f"its {part} has the unknown entry {min(unknown)!r:.100}")
 
 
 def _check_texts(codec: dict[str, Any]) -> None:

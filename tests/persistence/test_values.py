@@ -12,8 +12,9 @@ from persistence.same import differences
 
 from rnnkit.exceptions import FormatError
 from rnnkit.persistence.container import Bytes, Container, layout, parse_json
+from rnnkit.persistence.decoding import Decoder
+from rnnkit.persistence.encoding import Encoder
 from rnnkit.persistence.random_states import STATES, restore_random_state, state_of
-from rnnkit.persistence.values import Decoder, Encoder
 
 
 def through(value):
@@ -138,7 +139,7 @@ def generators():
             yield generator
 
 
-@pytest.mark.parametrize("generator", generators(), ids=str)
+@pytest.mark.parametrize("generator", [*generators()], ids=str)
 def test_generators_go_on(generator):
     found = through(generator)
     assert differences(generator, found) == []
