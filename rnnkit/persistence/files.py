@@ -162,14 +162,22 @@ def _restore(source: Source) -> Any:
         restored = decoder.decode(model)
         container.require_all_read()
     except FormatError as error:
-        raise FormatError(f"{error} ({writer})") from error
+        raise FormatError(f"{_in_a_line(error)} ({writer})") from error
     except RecursionError:
         raise FormatError(f"its parts lie too deep in each other ({writer})") from None
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise FormatError(f"its parts do not fit together: {error} ({writer})") from error
+        raise FormatError(
+            f"its parts do not fit together: {_in_a_line(error)} ({writer})"
+        ) from error
     if not isinstance(model, dict) or "object" not in model:
         raise FormatError(f"it holds no estimator ({writer})")
     return restored
+
+
+def _in_a_line(error: Exception) -> str:
+    """Return what an exception says, which may show values out of the file, shortened."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= 400 else f"{text[:397]}..."
 
 
 def _model_of(metadata: dict[str, str]) -> tuple[Any, str]:
