@@ -139,6 +139,7 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     _require_known("reader", plain["reader"], {field.name for field in fields(Reader)})
     reader = Reader.from_dict(plain["reader"])
     check_fields(reader, "reader")
+    _check_reader(reader)
     _check_texts(plain["codec"])
     codec = codec_from_dict(plain["codec"])
     built_with = {**estimator.get_params(deep=False), **plain["built_with"]}
@@ -162,6 +163,22 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
         training = decoder.decode(told["training"])
         holder._training_state = _training_state(training["state"], network)
         holder._trained_with = dict(training["with"])
+
+
+def _check_reader(reader: Reader) -> None:
+    """Refuse counts and columns that no X could have given."""
+    for name, value in vars(reader).items():
+        if isinstance(value, int) and value < 0:
+            raise FormatError(f"{name} of its reader is {value!r:.100}")
+    columns = reader.token_columns
+    if not (
+        len(columns) == len(reader.n_tokens) >= reader.n_spelling
+        and all(0 <= column < reader.n_step_features for column in columns)
+        and all(n >= 1 for n in reader.n_tokens)
+    ):
+        raise FormatError(
+            f"its reader has columns of ids that do not fit together: {columns!r:.100}"
+        )
 
 
 def _require_known(part: str, plain: dict[str, Any], known: Set[str]) -> None:

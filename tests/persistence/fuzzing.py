@@ -86,7 +86,7 @@ def length(data: bytearray, rng: random.Random) -> None:
     true = int.from_bytes(data[:8], "little")
     near = true + rng.choice((-64, -8, -1, 1, 8, 64))
     others = (0, 1, 2**31, 2**32, 2**63, 2**64 - 1, near, len(data), len(data) - 8)
-    data[:8] = rng.choice(others).to_bytes(8, "little")
+    data[:8] = (rng.choice(others) % 2**64).to_bytes(8, "little")
 
 
 BYTES: tuple[Callable[[bytearray, random.Random], None], ...] = (

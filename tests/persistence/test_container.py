@@ -181,6 +181,8 @@ PARTS = {
     "no dtype": ((*FIT, "reader", "dict", "dtype"), "int8", "computes in 'int8'"),
     "reader, text": ((*FIT, "reader", "dict", "n_features"), "3", "n_features of its reader"),
     "reader, features": ((*FIT, "reader", "dict", "n_step_features"), 4, "has the shape"),
+    "reader, negative": ((*FIT, "reader", "dict", "n_spelling"), -(10**9), "n_spelling of its"),
+    "reader, columns": ((*FIT, "reader", "dict", "token_columns"), {"tuple": [0]}, "do not fit"),
     "reader": ((*FIT, "reader"), [], "reader is no table"),
     "codec, kind": ((*FIT, "codec", "dict", "kind"), "eval", "do not fit together"),
     "codec, fewer": ((*FIT, "codec", "dict", "classes"), ["down"], r"head\.weight has the shape"),
