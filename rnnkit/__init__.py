@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from rnnkit import datasets, functional, metrics, preprocessing, training
+from rnnkit import datasets, functional, metrics, persistence, preprocessing, training
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
@@ -23,6 +23,7 @@ from rnnkit.estimators import (
     RNNSequenceTagger,
     TransformedTargetSequenceRegressor,
 )
+from rnnkit.persistence import load, save
 from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
@@ -49,8 +50,11 @@ __all__ = [
     "__version__",
     "datasets",
     "functional",
+    "load",
     "metrics",
+    "persistence",
     "preprocessing",
+    "save",
     "show_config",
     "training",
 ]

@@ -347,11 +347,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         network = build(self, reader, output, examples.sequences, start)
         if first:
             initialize(network, self, reader, rng)
-            self._built_with = self.get_params(deep=False)
-            return network
-        if network.parameters.shapes != self.network_.parameters.shapes:
-            self._refuse_change(self._built_with.keys() - values_for(self, "training"))
-        network.parameters.flat[:] = self.network_.parameters.flat
+        else:
+            if network.parameters.shapes != self.network_.parameters.shapes:
+                self._refuse_change(self._built_with.keys() - values_for(self, "training"))
+            network.parameters.flat[:] = self.network_.parameters.flat
+        self._built_with = self.get_params(deep=False)
         return network
 
     def _make_validate(

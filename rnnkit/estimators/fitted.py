@@ -381,7 +381,7 @@ class FittedEstimator(BaseEstimator):
         if pickled != present:
             warnings.warn(
                 f"{type(self).__name__} was pickled with rnnkit {pickled} and is loaded with "
-                f"{present}; save models as files to take them from version to version",
+                f"{present}; rnnkit.save writes files that later versions load",
                 UserWarning,
                 stacklevel=2,
             )
