@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from rnnkit import datasets, functional, metrics, preprocessing, training
+from rnnkit import datasets, functional, metrics, persistence, preprocessing, training
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
@@ -22,6 +22,7 @@ from rnnkit.estimators import (
     RNNSequenceRegressor,
     RNNSequenceTagger,
 )
+from rnnkit.persistence import to_onnx
 from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
@@ -48,7 +49,9 @@ __all__ = [
     "datasets",
     "functional",
     "metrics",
+    "persistence",
     "preprocessing",
     "show_config",
+    "to_onnx",
     "training",
 ]

@@ -1,5 +1,6 @@
 """Models that leave the process: what other libraries read, and what they wrote."""
 
 from rnnkit.persistence import keras, pytorch
+from rnnkit.persistence.onnx import to_onnx
 
-__all__ = ["keras", "pytorch"]
+__all__ = ["keras", "pytorch", "to_onnx"]
