@@ -31,6 +31,8 @@ class Scores(NamedTuple):
         mask = graph.add("Transpose", self.steps.mask, perm=[1, 0, 2])  # (N, T, 1)
         if not vectors:
             mask = graph.add("Squeeze", mask, np.array([2]))
+        if isinstance(fill, (bool, np.bool_)):  # runtimes choose between numbers or texts alone
+            return graph.add("And", mask, value)
         return graph.add("Where", mask, value, fill)
 
     def shape(self, *last: int) -> list[Any]:
