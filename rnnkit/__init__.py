@@ -22,7 +22,7 @@ from rnnkit.estimators import (
     RNNSequenceRegressor,
     RNNSequenceTagger,
 )
-from rnnkit.persistence import to_onnx
+from rnnkit.persistence import from_onnx, to_onnx
 from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
@@ -47,6 +47,7 @@ __all__ = [
     "Sequences",
     "__version__",
     "datasets",
+    "from_onnx",
     "functional",
     "metrics",
     "persistence",

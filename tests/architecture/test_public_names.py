@@ -17,6 +17,7 @@ ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "RecurrentFeatures",
     "Sequences",
     "__version__",
+    "from_onnx",
     "load",
     "save",
     "show_config",

@@ -192,7 +192,7 @@ def _add_spelling(graph: Graph, part: CharacterEncoder, parameters: Parameters, 
         parameters,
         graph.add("Gather", table, characters),
         graph.add("Cast", at_least_one, to=graph.onnx.TensorProto.INT32),
-        "characters",
+        "characters.l0",
     )
     there = graph.add("Greater", graph.add("Unsqueeze", lengths, np.array([1])), np.int64(0))
     features = graph.add("Where", there, last, np.float32(0))

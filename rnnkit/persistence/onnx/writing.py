@@ -300,6 +300,8 @@ def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
     for name, value in parameters.items():
         if isinstance(value, np.generic):
             value = value.item()
+        if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+            continue
         try:
             json.dumps(value)
         except TypeError:
