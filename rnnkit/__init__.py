@@ -21,6 +21,7 @@ from rnnkit.estimators import (
     RNNSequenceLabeller,
     RNNSequenceRegressor,
     RNNSequenceTagger,
+    TransformedTargetSequenceRegressor,
 )
 from rnnkit.persistence import from_onnx, to_onnx
 from rnnkit.sequences import Sequences
@@ -45,6 +46,7 @@ __all__ = [
     "RNNSequenceTagger",
     "RecurrentFeatures",
     "Sequences",
+    "TransformedTargetSequenceRegressor",
     "__version__",
     "datasets",
     "from_onnx",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from math import prod
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from rnnkit.cells import LayerSpec
+from rnnkit.estimators.embeddings import brought_tables, place_tables, table_widths
 from rnnkit.estimators.parameters.checks import read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
@@ -16,7 +18,7 @@ from rnnkit.network import CharacterEncoder, Embedding, Network, Output, build_n
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Sequences
 
-__all__ = ["build"]
+__all__ = ["build", "initialize"]
 
 
 def build(
@@ -49,6 +51,7 @@ def build(
         If the weights alone do not fit this machine.
     """
     _check_memory(estimator, reader)
+    _check_magnitudes(estimator, reader)
     options = values_for(estimator, "network", "cell")
     for name in options.keys() & {"activation", "gate_activation"}:
         options[name] = read_activation(options[name], name)
@@ -75,9 +78,17 @@ def _token_layers(
     n_tables = n_columns - reader.n_spelling
     layers: list[Embedding | CharacterEncoder] = []
     if n_tables:
-        widths = one_for_each(estimator.embedding_dim, "embedding_dim", n_tables, "column of ids")
+        dims = one_for_each(estimator.embedding_dim, "embedding_dim", n_tables, "column of ids")
+        widths = table_widths(estimator.embedding_dim, dims, _tables(estimator, reader))
         rates = _unknown_rates(estimator.token_dropout, reader, sequences, n_tables)
-        layers.append(Embedding(reader.n_tokens[:n_tables], widths, unknown_rates=rates))
+        layers.append(
+            Embedding(
+                reader.n_tokens[:n_tables],
+                widths,
+                unknown_rates=rates,
+                trainable=estimator.embedding_trainable,
+            )
+        )
     if reader.n_spelling:
         layers.append(
             CharacterEncoder(
@@ -91,6 +102,28 @@ def _token_layers(
     return layers
 
 
+def initialize(network: Network, estimator: Any, reader: Reader, rng: Any) -> None:
+    """Draw the weights of an estimator's network, and put in the tables that were brought along.
+
+    Raises
+    ------
+    ValueError
+        If a table does not fit.
+    """
+    network.initialize(rng)
+    place_tables(network, _tables(estimator, reader))
+
+
+def _tables(estimator: Any, reader: Reader) -> list[np.ndarray | None]:
+    """Return the table of each column of ids that is not of the spelling; None: to be drawn."""
+    n = len(reader.token_columns) - reader.n_spelling
+    if estimator.embedding_init is None or not n:
+        return [None] * n
+    called = tuple(reader.called(column) for column in reader.token_columns[:n])
+    words = reader.words[:n] or (None,) * n
+    return brought_tables(estimator.embedding_init, called, reader.n_tokens[:n], words)
+
+
 def _unknown_rates(
     strength: float, reader: Reader, sequences: Sequences, n_tables: int
 ) -> list[np.ndarray] | None:
@@ -102,6 +135,19 @@ def _unknown_rates(
         unknown_rates(np.bincount(ids, minlength=n_tokens), strength)
         for ids, n_tokens in zip(tokens.T[:n_tables], reader.n_tokens)
     ]
+
+
+def _check_magnitudes(estimator: Any, reader: Reader) -> None:
+    """Raise if a number of the network would be infinite in the dtype it computes in."""
+    largest = float(np.finfo(reader.dtype).max)
+    for name, value in values_for(estimator, "network", "cell").items():
+        parts = value.values() if isinstance(value, dict) else value
+        for number in parts if isinstance(value, (dict, tuple, list)) else [value]:
+            if isinstance(number, Real) and abs(float(number)) > largest:
+                raise ValueError(
+                    f"{name}={value!r} is too large for {np.dtype(reader.dtype)}, in which the "
+                    "network computes"
+                )
 
 
 def _check_memory(estimator: Any, reader: Reader) -> None:

@@ -13,11 +13,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.cells import Activation, LayerSpec
-from rnnkit.estimators.base import RecurrentEstimator, unchanged_on_error
+from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec, Indicators, LabelLists, Labels, Numbers
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
+from rnnkit.estimators.transaction import learning
 from rnnkit.network import CharacterEncoder, Embedding, Network
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.tokens import TokenFeatures
@@ -192,23 +193,23 @@ def assemble(
         If a parameter is out of range or does not fit, or the classes are not as many.
     """
     check_parameters(estimator)
-    with unchanged_on_error(estimator):
+    with learning(estimator) as draft:
         if known is None:
-            reader = _reader(estimator, n_numeric, n_tokens, dtype)
-            codec = _codec(estimator, n_outputs, classes, multilabel)
+            reader = _reader(draft, n_numeric, n_tokens, dtype)
+            codec = _codec(draft, n_outputs, classes, multilabel)
         else:
             reader, codec = known
         kind = "tokens" if reader.all_tokens else None
         one_step = [np.zeros((1, reader.n_step_features))]
         sequences = Sequences.from_any(one_step, dtype=kind)
-        output = estimator._make_output(codec)
-        network = build(estimator, reader, output, sequences, np.zeros(n_outputs))
+        output = draft._make_output(codec)
+        network = build(draft, reader, output, sequences, np.zeros(n_outputs))
         fill(network)
         for name in ("_trainer", "_training_state", "_trained_with"):
-            vars(estimator).pop(name, None)
-        estimator._built_with = estimator.get_params(deep=False)
-        estimator._forget_curves()
-        estimator._record(reader, codec, network, _no_training(), 0)
+            vars(draft).pop(name, None)
+        draft._built_with = draft.get_params(deep=False)
+        draft._forget_curves()
+        draft._record(reader, codec, network, _no_training(), 0)
     return estimator
 
 
