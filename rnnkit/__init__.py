@@ -23,7 +23,7 @@ from rnnkit.estimators import (
     RNNSequenceTagger,
     TransformedTargetSequenceRegressor,
 )
-from rnnkit.persistence import load, save
+from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
@@ -49,6 +49,7 @@ __all__ = [
     "TransformedTargetSequenceRegressor",
     "__version__",
     "datasets",
+    "from_onnx",
     "functional",
     "load",
     "metrics",
@@ -56,5 +57,6 @@ __all__ = [
     "preprocessing",
     "save",
     "show_config",
+    "to_onnx",
     "training",
 ]
