@@ -92,6 +92,7 @@ setup(
         [
             extension("threads", C_SOURCES),
             extension("memory"),
+            extension("plan"),
             extension("parameters"),
             extension("recurrent"),
             extension("step"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,9 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Indicators, Labels
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
+from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.label_learning import LabelPrediction
-from rnnkit.estimators.labels import check_label_values, find_classes
+from rnnkit.estimators.labels import check_label_values, find_classes, without_objects
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameter, parameters
 from rnnkit.estimators.parameters.network import (
@@ -21,7 +23,14 @@ from rnnkit.estimators.parameters.network import (
     RNNParameters,
 )
 from rnnkit.estimators.targets import flatten_steps
+from rnnkit.estimators.transitions import (
+    TRANSITION_SCHEMES,
+    describe_forbidden,
+    forbidden_pairs,
+)
+from rnnkit.estimators.unlabelled import labelled_entries
 from rnnkit.network import CRF, Output
+from rnnkit.network.transitions import ForbiddenLabelsError
 from rnnkit.sequences import Form, Sequences
 
 __all__ = [
@@ -43,8 +52,9 @@ class RecurrentSequenceTagger(LabelPrediction):
         remarks=(
             "Labels may be of any type; several yes-or-no labels per step are given as 0 "
             'and 1. A conditional random field (``output="crf"``) scores the labels of a '
-            "sequence as a whole. In a search, leave `scoring` at None or pass a scorer of "
-            "`rnnkit.metrics`, such as `token_accuracy_scorer`: scikit-learn's own, such as "
+            "sequence as a whole, and knows rules (``forbidden_transitions``). In a search, leave "
+            "`scoring` at None or pass a scorer of `rnnkit.metrics`, such as "
+            "`token_accuracy_scorer`: scikit-learn's own, such as "
             '"accuracy", know no steps.'
         ),
         notes=(
@@ -71,8 +81,28 @@ class RecurrentSequenceTagger(LabelPrediction):
         "How the labels of a sequence are scored: every step by itself, or as a whole by "
         'a linear-chain conditional random field ("crf"; Lafferty et al. 2001).',
     )
+    forbidden_transitions: Any = parameter(
+        None,
+        [StrOptions(set(TRANSITION_SCHEMES)), list, tuple, set, frozenset, None],
+        '{"bio", "iobes", "bilou"}, pairs of labels or None',
+        'With ``output="crf"``, labels that never follow one another: those that the named scheme '
+        "of entity labels does not allow, or a list of pairs (before, after), with None for the "
+        "beginning and the end of a sequence: ``[(None, 'I-PER'), ('O', 'I-PER')]``. A forbidden "
+        "labelling has no probability, in training and in prediction, and is refused in y. "
+        '"iob2" is "bio", "bioes" is "iobes"; "iob1" is known too.',
+    )
 
-    @takes_device_arrays
+    ignore_label: Any = parameter(
+        None,
+        [str, Real, None],
+        "str, number or None",
+        "A label in y that says that a step is not labelled, as NaN and None always do. Such a "
+        "step counts for nothing: in losses, scores, class weights or classes. A CRF sums over "
+        "all labels that it may have.",
+        part="reader",
+    )
+
+    @answers
     def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the probability of every class at every step.
 
@@ -87,7 +117,8 @@ class RecurrentSequenceTagger(LabelPrediction):
         -------
         ndarray of shape (N, T, K), or N arrays (T_i, K) in the form of a ragged X
             In the order of `classes_`; zero beyond a sequence's length. With ``output="crf"``
-            the marginal probability over all labellings.
+            the marginal probability over all labellings that are allowed: the likeliest label of
+            each step by itself may break a rule that `predict` keeps.
 
         Raises
         ------
@@ -98,7 +129,7 @@ class RecurrentSequenceTagger(LabelPrediction):
         sequences, form = self._read_new(X, lengths)
         return form.restore(self._probabilities(sequences), sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def predict_log_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the logarithm of the probability of every class at every step.
 
@@ -133,20 +164,39 @@ class RecurrentSequenceTagger(LabelPrediction):
             return self._scored_by_row(codec)
         if isinstance(codec, Indicators):
             raise ValueError("output='crf' needs one label per step, got several in y")
-        return CRF(codec.width)
+        classes = codec.classes if isinstance(codec, Labels) else np.arange(codec.width)
+        return CRF(codec.width, forbidden_pairs(self.forbidden_transitions, classes))
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
-        labels = flatten_steps(y, sequences, form)
+    def _make_examples(self, codec: Codec, *data: Any, **options: Any) -> Examples:
+        try:
+            return super()._make_examples(codec, *data, **options)
+        except ForbiddenLabelsError as error:
+            assert isinstance(codec, Labels)
+            rules = self.forbidden_transitions
+            raise ValueError(describe_forbidden(error, rules, codec.classes)) from None
+
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
+        labels = flatten_steps(y, sequences, form, ignore_label=ignore_label)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
+        labelled = labelled_entries(labels, ignore_label)
         if labels.ndim == 1:
-            check_label_values(labels)
+            check_label_values(labels if labelled is None else labels[labelled])
         return labels
 
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
+        ignore_label = self.ignore_label
         if targets.ndim == 2:
-            return Indicators.of(targets.shape[1], "step", classes)
-        return Labels(find_classes(targets, self, classes))
+            return Indicators.of(targets.shape[1], "step", classes, ignore_label)
+        labelled = labelled_entries(targets, ignore_label)
+        if labelled is not None:
+            targets = without_objects(targets[labelled])
+        found = find_classes(targets, self, classes)
+        if ignore_label is not None and ignore_label in found.tolist():
+            raise ValueError(f"classes must not hold ignore_label={ignore_label!r}")
+        return Labels(found, ignore_label)
 
 
 @recurrent_estimator

@@ -13,10 +13,16 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, PackedPlan
 from rnnkit.network.labels import check_class_indices
-from rnnkit.network.outputs import Output, OutputContext
+from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.packed_steps import PackedSteps
+from rnnkit.network.transitions import Pairs, check_labellings, check_lengths, rules_of
 
 __all__ = ["CRF", "CRFLoss", "crf_marginals", "crf_negative_log_likelihood", "crf_viterbi"]
+
+
+# Beside it minus infinity, the score of what is forbidden, is infinitely far: their difference is
+# minus infinity, whose exponential is 0, where that of two infinities would be no number.
+_LOWEST = np.finfo(np.float64).min
 
 
 class CRFLoss(NamedTuple):
@@ -90,7 +96,7 @@ class _Field:
         pair_marginals = np.zeros_like(self.transitions)
         for rows, before in reversed(self.packed.steps):
             pairs = self.pair_scores(incoming[before] + self.scores[before])
-            pairs -= incoming[rows]
+            pairs -= np.maximum(incoming[rows], _LOWEST)
             np.exp(pairs, out=pairs)
             pairs *= marginals[rows]
             marginals[before] = pairs.sum(axis=2).T
@@ -107,12 +113,23 @@ class _Field:
         return totals
 
 
+def _of_known_labels(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return scores (P, K) that leave the labels known alone possible: -inf for all others."""
+    known = np.flatnonzero(labels != UNKNOWN)
+    held = np.asarray(scores, dtype=np.float64).copy()
+    held[known] = -np.inf
+    held[known, labels[known]] = scores[known, labels[known]]
+    return held
+
+
 def _log_sum_exp(x: np.ndarray, axis: int) -> np.ndarray:
-    """Return ``log Σ exp x`` along an axis; overwrites x."""
+    """Return ``log Σ exp x`` along an axis, -inf where all are; overwrites x."""
     top = x.max(axis=axis, keepdims=True)
+    np.maximum(top, _LOWEST, out=top)
     x -= top
     np.exp(x, out=x)
-    total: np.ndarray = np.log(x.sum(axis=axis)) + top.squeeze(axis)
+    with np.errstate(divide="ignore"):
+        total: np.ndarray = np.log(x.sum(axis=axis)) + top.squeeze(axis)
     return total
 
 
@@ -132,13 +149,13 @@ def crf_negative_log_likelihood(
     scores : (P, K) float array
         Raw score of each label at each packed row.
     labels : (P,) int array
-        The true labels.
+        The true labels; `UNKNOWN` where there is none.
     plan : PackedPlan
         How the sequences lie in the rows.
     transitions : (K, K) float array
-        ``transitions[i, j]`` scores label j right after label i.
+        ``transitions[i, j]`` scores label j right after label i; -inf forbids it.
     start, end : (K,) float array
-        Score of each label at a sequence's first and last step.
+        Score of each label at a sequence's first and last step; -inf forbids it there.
     weights : (B,) float array, default=None
         Weight of each sequence in packed order; None means ones.
 
@@ -155,19 +172,34 @@ def crf_negative_log_likelihood(
     and the probability ``exp s(y) / Z``, ``Z = Σ_y' exp s(y')``. The loss is
     ``log Z - s(y)``; its gradient is how often the model expects a score to be used minus how
     often y uses it. One sweep forward and one back take O(P K²) time and O(P K) memory.
+
+    Where labels are unknown, y is every labelling that agrees with the known ones: the loss is
+    ``log Z - log Σ_y exp s(y)``, the second sum by the same sweeps over a field in which other
+    labels are impossible (Tsuboi, Kashima, Mori, Oda & Matsumoto 2008). A sequence with no label
+    at all has the loss 0.
     """
     field = _Field(scores, plan, transitions, start, end)
     n, previous = field.packed.n, field.packed.previous_rows()
     incoming = field.forward()
     log_z = _log_sum_exp(field.final_scores(incoming), axis=1)
+    per_sequence = field.packed.weights(weights)
+    dscores, dtransitions = field.expectations(incoming, per_sequence)
     losses = np.zeros(plan.n_sequences)
     losses[:n] = log_z - field.labelling_scores(labels, previous)
-
-    per_sequence = field.packed.weights(weights)
-    per_row = per_sequence[plan.sequence_of_row()]
-    dscores, dtransitions = field.expectations(incoming, per_sequence)
-    dscores[np.arange(len(labels)), labels] -= per_row
-    np.subtract.at(dtransitions, (labels[previous], labels[n:]), per_row[n:])
+    known = labels != UNKNOWN
+    if known.all():
+        per_row = per_sequence[plan.sequence_of_row()]
+        dscores[np.arange(len(labels)), labels] -= per_row
+        np.subtract.at(dtransitions, (labels[previous], labels[n:]), per_row[n:])
+    else:
+        held = _Field(_of_known_labels(scores, labels), plan, transitions, start, end)
+        incoming = held.forward()
+        n_known = field.packed.sums(known.astype(np.float64))
+        agreeing = _log_sum_exp(held.final_scores(incoming), axis=1)
+        losses[:n] = np.where(n_known < plan.lengths[:n], log_z - agreeing, losses[:n])
+        marginals, pair_marginals = held.expectations(incoming, per_sequence)
+        dscores -= marginals
+        dtransitions -= pair_marginals
     dstart = dscores[:n].sum(axis=0)
     dend = dscores[field.packed.last_rows].sum(axis=0)
     return CRFLoss(losses, dscores.astype(scores.dtype, copy=False), dtransitions, dstart, dend)
@@ -244,7 +276,8 @@ class CRF(Output):
     """Output object: labels per step, scored together by a linear-chain random field.
 
     Its parameters are "crf.transitions" (K, K), "crf.start" (K,) and "crf.end" (K,), zero at
-    first: the field then is a softmax at each step. Targets are class indices (P,). A weight
+    first: the field then is a softmax at each step. Targets are class indices (P,), `UNKNOWN`
+    where a step is not labelled: what it may be is summed over. A weight
     belongs to a whole sequence, (B,), as its labels have one probability together; the loss is
     in nats per sequence.
 
@@ -252,14 +285,25 @@ class CRF(Output):
     ----------
     n_classes : int
         K, the number of labels.
+    forbidden : tuple of pairs of int or None, default=()
+        Pairs (i, j) of class indices: label j never stands right after label i. None in the first
+        place means the beginning of a sequence, in the second its end.
+
+    Notes
+    -----
+    A forbidden pair has the score minus infinity whatever its parameter, which stays as it began:
+    Z sums over the allowed labellings alone, a forbidden one has no probability and is never
+    decided for.
     """
 
     spoken_name: ClassVar[str] = "output='crf'"
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
+    sums_over_unknown: ClassVar[bool] = True
     on_host: ClassVar[bool] = True
 
     n_classes: int
+    forbidden: Pairs = ()
 
     @property
     def width(self) -> int:
@@ -298,6 +342,8 @@ class CRF(Output):
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the labels (P,) of each sequence's best labelling."""
         backend = context.backend
+        if self.forbidden:
+            check_lengths(context.plan.lengths, self.forbidden, self.n_classes)
         labels, _ = crf_viterbi(
             backend.download(scores), context.plan, *self._host_parameters(context)
         )
@@ -306,17 +352,24 @@ class CRF(Output):
     def probabilities(self, scores: Array, context: OutputContext) -> Array:
         """Return the probability (P, K) of each label at each step, over all labellings."""
         backend = context.backend
+        if self.forbidden:
+            check_lengths(context.plan.lengths, self.forbidden, self.n_classes)
         marginals = crf_marginals(
             backend.download(scores), context.plan, *self._host_parameters(context)
         )
         return backend.upload(marginals)
 
     def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
-        """Raise ValueError unless the targets are class indices (n,)."""
+        """Raise ValueError unless the targets are class indices (n,) that break no rule."""
         check_class_indices(targets, self.n_classes, self.spoken_name)
+        if self.forbidden and lengths is not None:
+            check_labellings(targets, lengths, self.forbidden, self.n_classes)
 
     def _host_parameters(self, context: OutputContext) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         transitions, start, end = (
             context.backend.download(context.parameters[name]) for name in self.parameter_shapes()
         )
-        return transitions, start, end
+        if not self.forbidden:
+            return transitions, start, end
+        rules = rules_of(self.forbidden, self.n_classes)
+        return transitions + rules[0], start + rules[1], end + rules[2]

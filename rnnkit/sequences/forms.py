@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-__all__ = ["FlatSequences", "Form", "looks_channel_first", "split_steps"]
+__all__ = ["FlatSequences", "Form", "constant", "looks_channel_first", "split_steps"]
 
 CHANNEL_FIRST_RATIO = 10  # a last axis so much longer than the middle one is rarely features
 
 
 class FlatSequences:
-    """Base of the container whose sequences lie in one array: `rnnkit.sequences.Sequences`.
+    """Base of the container whose sequences lie in one array: `rnnkit.sequences.Sequences`."""
 
-    Attributes
-    ----------
-    values : ndarray of shape (ΣT, F)
-    offsets : ndarray of shape (n + 1,), intp
+    __slots__ = ("_columns", "_ids", "_offsets", "_values")
+
+    _values: np.ndarray
+    _offsets: np.ndarray
+    _ids: Any
+    _columns: Any  # their names, and what codes in them stand for; None: unknown
+
+    @property
+    def values(self) -> np.ndarray:
+        """The steps of all sequences, (ΣT, F)."""
+        return self._values
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each sequence starts in `values`, then ΣT: (n + 1,) intp, not to be changed."""
+        return self._offsets
+
+
+def constant(indices: np.ndarray) -> np.ndarray:
+    """Return a copy of indices as intp that nobody can write to.
+
+    What was checked once stays as it was checked: the flag of an array that owns its memory could
+    be set back, that of bytes cannot.
     """
-
-    __slots__ = ("offsets", "values")
-
-    values: np.ndarray
-    offsets: np.ndarray
+    return np.frombuffer(indices.astype(np.intp, copy=False).tobytes(), np.intp)
 
 
 @dataclass(frozen=True)
@@ -44,12 +59,15 @@ class Form:
         Whether each of a list's, or an object array's, sequences has one dimension, (T_i,).
     container : type, default=None
         The class of `Sequences`.
+    ids : Ids, default=None
+        What the sequences of `Sequences` are called.
     """
 
     kind: str
     n_steps: int = 0
     is_flat: bool = False
     container: Any = None
+    ids: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, X: Any, step_features: int = 1) -> Form:
@@ -75,7 +93,7 @@ class Form:
         Form(kind='list', n_steps=0, is_flat=True, container=None)
         """
         if isinstance(X, FlatSequences):
-            return cls("sequences", container=type(X))
+            return cls("sequences", container=type(X), ids=X._ids)
         if isinstance(X, (list, tuple)):
             return cls("list", is_flat=len(X) > 0 and _is_flat(X[0]))
         array = X if isinstance(getattr(X, "shape", None), tuple) else np.asarray(X)
@@ -128,7 +146,7 @@ class Form:
         if self.kind == "list" and values.ndim > 1:
             return list(split_steps(values, offsets))
         if self.kind == "sequences" and values.ndim == 2 and values.dtype.kind in "biuf":
-            return self.container(values, offsets)
+            return self.container(values, offsets, self.ids)
         return split_steps(values, offsets)
 
     def restore_data(self, values: np.ndarray, offsets: np.ndarray) -> Any:

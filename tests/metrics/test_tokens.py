@@ -161,7 +161,7 @@ def test_entities_agree_with_seqeval(pair):
     assert_close(entity_f1(true, pred), expected, np.float64)
 
 
-@pytest.mark.parametrize("label", ["A", "B", "I", "O-A", "S-A", "", 0])
+@pytest.mark.parametrize("label", ["A", "B-", "O-A", "S-A", "", 0])
 def test_other_labels_are_refused(label):
     with pytest.raises(ValueError, match="labels must be O, B-type or I-type, got"):
         entity_f1([[label]], [["O"]])
@@ -241,7 +241,12 @@ class SignTagger(BaseEstimator):
         return object_array([np.where((x[:, 0] > 0) != self.flip, "B-A", "O") for x in X])
 
 
-SCORERS = [name for name in metrics.__all__ if name.endswith("_scorer")]
+OF_NUMBERS = ("label_accuracy", "label_log_likelihood", "pinball_loss")
+SCORERS = [
+    name
+    for name in metrics.__all__
+    if name.endswith("_scorer") and name != "get_scorer" and not name.startswith(OF_NUMBERS)
+]
 
 
 @pytest.mark.parametrize("name", SCORERS)
