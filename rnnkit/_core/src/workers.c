@@ -179,7 +179,7 @@ static int rescue(const int64_t *clocks, int threads) {
 
 /* Until workers have run so many pieces. Briefly spinning, then asleep. */
 static void wait_for(rk_crew *crew, ptrdiff_t begun, int order) {
-    if (rk_load(&rk_the_join.finished) >= begun)
+    if (rk_load(&rk_the_join.finished) >= begun || crew->forks != rk_peek(&rk_the_pool.forks))
         return;
     const int n = crew->threads < RK_RESCUED ? crew->threads : RK_RESCUED;
     int64_t clocks[RK_RESCUED] = {0}, began = rk_now(), last = began, now = began;
@@ -251,10 +251,9 @@ void rk_share_out(rk_crew *crew, rk_work work, void *what, ptrdiff_t pieces, int
     if (now && now - crew->woke >= RK_STEP_SPIN_NS)
         crew->woke = now;
     const ptrdiff_t ran = rk_take_part(&job, &crew->seat);
-    if (crew->forks != rk_peek(&rk_the_pool.forks))
-        return; /* a child of this call's own poll: there are no workers here */
     wait_for(crew, n - ran, order);
-    rk_close_job();
+    if (crew->forks == rk_peek(&rk_the_pool.forks)) /* else a child, in which no job is open */
+        rk_close_job();
 }
 
 void rk_dismiss(void) {
