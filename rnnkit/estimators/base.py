@@ -324,7 +324,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             output = self._fit_output(output, examples, self.network_.output)
             return reader, codec, output, examples
         reader, sequences, form = Reader.learn(self, X, lengths, per_step=self._per_step)
-        targets = self._read_targets(y, sequences, form)
+        targets = self._targets_of(sequences, form, y, sample_weight)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)

@@ -31,6 +31,7 @@ from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
 from rnnkit.network import BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.training import Trainer, TrainingState
 
 __all__ = ["FittedEstimator"]
@@ -116,10 +117,16 @@ class FittedEstimator(BaseEstimator):
         self._refuse_no_targets(y)
         sequences, form = reader.read(self, X, lengths)
         hint_at_padding(reader.padded_steps, form, lengths, stacklevel=5)
-        targets = self._read_targets(y, sequences, form)
+        targets = self._targets_of(sequences, form, y, sample_weight)
         return self._make_examples(
             codec, output, sequences, form, targets, sample_weight, strict=strict
         )
+
+    def _targets_of(self, sequences: Sequences, form: Form, y: Any, sample_weight: Any) -> Any:
+        """Return y laid out flat, if y and weights belong to the sequences in their order."""
+        refuse_other_ids(sequences, y, "y")
+        refuse_other_ids(sequences, sample_weight, "sample_weight")
+        return self._read_targets(y, sequences, form)
 
     def _refuse_no_targets(self, y: Any) -> None:
         if y is None:

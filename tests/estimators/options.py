@@ -73,6 +73,7 @@ OPTIONS = {
     "label_smoothing": Option(0.3),
     "class_weight": Option({0: 2.0}),
     "output": Option("crf"),
+    "forbidden_transitions": Option([(1, None)]),
     "beam_width": Option(4),
     "loss": Option("absolute"),
     "huber_delta": Option(0.1, {"loss": "huber"}),
@@ -104,7 +105,8 @@ def _modes():
     yield "labels", Mode("Classifier", {}, yes_or_no)
     yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T)))
     yield "tags", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T, 3)))
-    yield "crf", Mode("SequenceTagger", {"output": "crf"}, _RNG.randint(0, 2, (N, T)))
+    ends_in_0 = _RNG.randint(0, 2, (N, T)) * (np.arange(T) < T - 1)
+    yield "crf", Mode("SequenceTagger", {"output": "crf"}, ends_in_0)
     yield "ctc", Mode("SequenceLabeller", {}, [[0, 1], [1, 0], [0], [1]] * (N // 4))
     for loss in LOSSES:
         settings = {"loss": loss}
