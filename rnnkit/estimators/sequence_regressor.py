@@ -110,6 +110,10 @@ True
             raise ValueError(f"n_steps must be an integer of at least 1, got {n_steps!r}")
         if self._reader.token_columns:
             raise ValueError("forecast needs numeric inputs; X holds token ids")
+        if self._reader.static_columns:
+            raise ValueError(
+                "forecast needs static='steps': its outputs are the next step's inputs"
+            )
         if self.n_outputs_ != self._reader.n_step_features:
             raise ValueError(
                 f"forecast feeds outputs back as inputs and needs as many: the network has "

@@ -92,6 +92,11 @@ def check_parameters(estimator: Any) -> None:
             f"The 'categorical_features' parameter of {name} must be None without "
             f"embedding_dim. Got {parameters['categorical_features']!r} instead."
         )
+    if parameters["static_features"] is not None and parameters["static"] != "state":
+        raise InvalidParameterError(
+            f"The 'static_features' parameter of {name} must be None without static='state'. Got "
+            f"{parameters['static_features']!r} instead."
+        )
     if parameters["precision"] == "bf16":
         _check_usual_cell(name, parameters)
     if parameters["layer_norm"] and parameters.get("reset") == "before":
