@@ -134,9 +134,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         """
         return output
 
-    def _class_weights(
-        self, output: Output, codec: Codec, targets: np.ndarray
-    ) -> np.ndarray | None:
+    def _class_weights(self, output: Output, codec: Codec, examples: Examples) -> np.ndarray | None:
         """Return a weight for every target, or None for ones."""
         return None
 
@@ -324,7 +322,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             output = self._fit_output(output, examples, self.network_.output)
             return reader, codec, output, examples
         reader, sequences, form = Reader.learn(self, X, lengths, per_step=self._per_step)
-        targets = self._read_targets(y, sequences, form)
+        ignore_label = getattr(self, "ignore_label", None)
+        targets = self._targets_of(sequences, form, y, sample_weight, ignore_label)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)
@@ -355,7 +354,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         first: bool,
     ) -> Network:
         """Build the network and draw its weights, or copy those of the last fit."""
-        start = output.start(examples.targets, examples.weights)
+        start = output.start(examples.targets, examples.weights_of_targets)
         network = build(self, reader, output, examples.sequences, start)
         if first:
             network.initialize(rng)
@@ -400,7 +399,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     def _training_data(
         self, examples: Examples, reader: Reader, codec: Codec, network: Network
     ) -> TrainingData:
-        class_weights = self._class_weights(network.output, codec, examples.targets)
+        class_weights = self._class_weights(network.output, codec, examples)
         return training_data(examples, reader, network, class_weights)
 
     def _forget_curves(self) -> None:

@@ -98,7 +98,7 @@ class NumberPrediction(RecurrentEstimator):
             return output
         if isinstance(last, StandardizedOutput):  # weights that were trained in its unit go on
             return replace(output, center=last.center, scale=last.scale)
-        standardized: Output = output.standardized(examples.targets, examples.weights)
+        standardized: Output = output.standardized(examples.targets, examples.weights_of_targets)
         return standardized
 
     def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
@@ -121,7 +121,7 @@ class NumberPrediction(RecurrentEstimator):
         if np.isfinite(scores).all():
             targets = output.to_scores(examples.targets)
             bias = network.parameters["head.bias"]
-            bias += output.best_shift(scores, targets, examples.weights)
+            bias += output.best_shift(scores, targets, examples.weights_of_targets)
 
     def _score_examples(
         self, network: Network, reader: Reader, codec: Codec, examples: Examples
@@ -133,11 +133,15 @@ class NumberPrediction(RecurrentEstimator):
         targets, weights = examples.targets, examples.weights_of_targets
         if len(targets) < 2 or not np.isfinite(values).all():
             return float("nan")
+        by_output = np.ones(targets.shape) if weights is None else weights
+        by_output = np.broadcast_to(by_output.reshape(len(targets), -1), targets.shape)
         scores = [
-            d2_pinball_score(targets, values[:, :, column], sample_weight=weights, alpha=quantile)
+            d2_pinball_score(y, value[:, column], sample_weight=weight, alpha=quantile)
+            for y, value, weight in zip(targets.T, values.transpose(1, 0, 2), by_output.T)
+            if np.count_nonzero(weight) > 1
             for column, quantile in enumerate(output.quantiles)
         ]
-        return float(np.mean(scores))
+        return float(np.mean(scores)) if scores else float("nan")
 
     @property
     def n_outputs_(self) -> int:
@@ -148,12 +152,13 @@ class NumberPrediction(RecurrentEstimator):
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         return Numbers(targets.reshape(len(targets), -1).shape[1], targets.ndim == 2)
 
-    def _read_numbers(self, y: Any) -> np.ndarray:
-        """Return targets (n,) or (n, K) as finite float64."""
+    def _read_numbers(self, y: Any, *, allow_nan: bool = False) -> np.ndarray:
+        """Return targets (n,) or (n, K) as float64, finite or also NaN."""
         numbers: np.ndarray = check_array(
-            convert_values(as_array(y, "y"), "y", np.float64),
+            convert_values(as_array(y, "y"), "y", np.float64, allow_nan=allow_nan),
             ensure_2d=False,
             dtype=np.float64,
+            ensure_all_finite="allow-nan" if allow_nan else True,
             ensure_min_samples=0,
             input_name="y",
             estimator=self,
@@ -188,7 +193,9 @@ True
     )
     score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
         refuse_strings(y, "y")
         y = as_array(y, "y")
         if y.ndim == 2 and y.shape[1] == 1:

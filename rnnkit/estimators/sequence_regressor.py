@@ -51,7 +51,8 @@ class RecurrentSequenceRegressor(NumberPrediction):
             "losses are told in the unit of y, as means over real steps. After an absolute or "
             "quantile loss the bias of the head is set to its best value, for several quantiles to "
             "that which has the share of each below it; these lie as positive gaps around the one "
-            "nearest to the median."
+            "nearest to the median. A target that is NaN or None is not known: it counts for "
+            "nothing in losses and scores."
         ),
         example="""
 >>> import numpy as np
@@ -129,8 +130,11 @@ True
         if not self.network_.is_causal:
             raise ValueError("forecast needs bidirectional=False")
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
-        return self._read_numbers(flatten_steps(y, sequences, form, noun="targets"))
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
+        steps = flatten_steps(y, sequences, form, noun="targets")
+        return self._read_numbers(steps, allow_nan=True)
 
 
 def _closed_loop(bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int) -> list[Any]:

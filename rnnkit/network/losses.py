@@ -34,8 +34,8 @@ def weighted_quantile(
         Numbers.
     quantile : float
         q, in (0, 1).
-    weights : ndarray of shape (n,), default=None
-        At least 0, not all 0; None means ones.
+    weights : ndarray of shape (n,) or (n, K), default=None
+        At least 0, not all 0, of rows or of entries; None means ones.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def weighted_quantile(
     quantiles = np.empty(values.shape[1])
     for column, numbers in enumerate(values.T):
         order = np.argsort(numbers, kind="stable")
-        below = np.cumsum(weights[order])
+        below = np.cumsum((weights if weights.ndim == 1 else weights[:, column])[order])
         share = quantile * below[-1]
         first, last = (
             min(int(np.searchsorted(below, share, side)), n - 1) for side in ("left", "right")
@@ -84,8 +84,8 @@ class StandardizedOutput(ElementwiseOutput):
         Parameters
         ----------
         targets : ndarray of shape (n, K)
-        weights : ndarray of shape (n,), default=None
-            Weight of each target; None means ones.
+        weights : ndarray of shape (n,) or (n, K), default=None
+            Weight of each target, or of each of its entries; None means ones.
 
         Returns
         -------
@@ -139,7 +139,7 @@ class StandardizedOutput(ElementwiseOutput):
         scores : ndarray of shape (n, width)
         targets : ndarray of shape (n, K)
             In the unit of scores.
-        weights : ndarray of shape (n,) or None
+        weights : ndarray of shape (n,) or (n, K), or None
         """
         return None
 

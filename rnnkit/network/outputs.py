@@ -12,7 +12,9 @@ import numpy as np
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Backend, PackedPlan, Scalar
 
-__all__ = ["ElementwiseOutput", "Output", "OutputContext"]
+__all__ = ["UNKNOWN", "ElementwiseOutput", "Output", "OutputContext"]
+
+UNKNOWN = -1  # the class index of a target that is not known, for outputs that sum over it
 
 
 @dataclass(slots=True)
@@ -57,6 +59,9 @@ class Output(ABC):
     whole_sequences : bool
         Whether the loss needs all steps of a sequence at once, so that truncated
         backpropagation is impossible (CRF, CTC).
+    sums_over_unknown : bool
+        Whether targets may be `UNKNOWN`, over which the probability of the others is summed
+        (CRF); elsewhere such a target has the weight 0.
     on_host : bool
         Whether the loss is computed on the host whatever the backend (CRF, CTC).
     """
@@ -65,6 +70,7 @@ class Output(ABC):
     targets_per_sequence: ClassVar[bool] = False
     weights_per_sequence: ClassVar[bool] = False
     whole_sequences: ClassVar[bool] = False
+    sums_over_unknown: ClassVar[bool] = False
     on_host: ClassVar[bool] = False
 
     @property
@@ -92,7 +98,8 @@ class Output(ABC):
             The raw scores.
         targets, weights : array of shape (P, ...) or (B, ...)
             Arranged like the score rows, or like the plan's sequences (see the attributes);
-            weights None means ones.
+            weights None means ones. Where targets are compared entry by entry, weights may be
+            (P, K), one for each; they sum to those of a row as means over k.
         context : OutputContext
             The gradient of its own parameters is added to `context.gradients`.
 
@@ -138,8 +145,8 @@ class Output(ABC):
         ----------
         targets : ndarray of shape (n, ...)
             Encoded targets of the training data, on the host.
-        weights : ndarray of shape (n,), default=None
-            Weight of each target; None means ones.
+        weights : ndarray of shape (n,) or (n, K), default=None
+            Weight of each target, or of each of its entries; None means ones.
 
         Returns
         -------
@@ -211,9 +218,14 @@ class ElementwiseOutput(Output):
         backend = context.backend
         losses, slopes = self.compare(scores, targets, backend)
         if weights is not None:
-            losses *= weights[:, None]
-            slopes *= weights[:, None]
+            weights = weights[:, None] if weights.ndim == 1 else self.weights_of_scores(weights)
+            losses *= weights
+            slopes *= weights
         return backend.scalar(losses.sum()), slopes
+
+    def weights_of_scores(self, weights: Array) -> Array:
+        """Return the weights (n, K) of target entries as those of their scores, (n, width)."""
+        return weights
 
     @abstractmethod
     def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
@@ -226,6 +238,9 @@ class ElementwiseOutput(Output):
         scores = np.broadcast_to(start, (len(compared), len(start)))
         host: Any = HostBackend()
         losses, _ = self.compare(scores, compared, host)
+        if weights is not None and weights.ndim == 2:
+            weights = self.weights_of_scores(weights)
+            return float((losses * weights).sum() / weights.sum() * self.width)
         return float(np.average(losses.sum(axis=1), weights=weights))
 
     def decision(self, scores: Array, context: OutputContext) -> Array:

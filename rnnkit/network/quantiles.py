@@ -69,6 +69,10 @@ class Quantiles(StandardizedOutput):
         """The number of raw scores in a row, K·Q: the quantiles of the first number first."""
         return self.n_outputs * len(self.quantiles)
 
+    def weights_of_scores(self, weights: Array) -> Array:
+        """Return the weights (n, K) of target entries for each of their quantiles, (n, K·Q)."""
+        return weights.repeat(len(self.quantiles), axis=1)
+
     def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the losses (·, K·Q) and their derivatives by the scores, both new."""
         xp = backend.xp
@@ -114,8 +118,9 @@ class Quantiles(StandardizedOutput):
         shift = np.zeros((self.n_outputs, len(self.quantiles)))
         lower, middle, upper = self._columns()
         for k, (raw, y) in enumerate(zip(self._split(scores).transpose(1, 0, 2), targets.T)):
+            weight = weights if weights is None or weights.ndim == 1 else weights[:, k]
             quantile = self.quantiles[middle]
-            shift[k, middle] = _quantile(y - raw[:, middle], quantile, weights)
+            shift[k, middle] = _quantile(y - raw[:, middle], quantile, weight)
             for columns, sign in ((upper, 1.0), (lower, -1.0)):
                 value = raw[:, middle] + shift[k, middle]
                 for column in columns:
@@ -125,7 +130,7 @@ class Quantiles(StandardizedOutput):
                     needed = np.maximum(needed - raw[:, column], _NO_GAP - raw[:, column])
                     quantile = self.quantiles[column]
                     share = quantile if sign > 0 else 1.0 - quantile
-                    shift[k, column] = _quantile(needed, share, weights)
+                    shift[k, column] = _quantile(needed, share, weight)
                     value = value + sign * np.logaddexp(raw[:, column] + shift[k, column], 0.0)
         return shift.reshape(-1)
 

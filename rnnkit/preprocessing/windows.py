@@ -19,7 +19,8 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
     Window k of a series covers its steps ``k * step`` to ``k * step + window - 1``. Windows
     never cross from one series into the next; a series too short for one gives none. The
-    columns of a frame are the features of one series.
+    columns of a frame are the features of one series. The windows are one array, which has no
+    ids: `groups` tells whose they are.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
         return np.concatenate(windows), following[:, 0] if following.shape[1] == 1 else following
 
     def groups(self, X: Any, pairs: bool = True) -> np.ndarray:
-        """Return the index of the series that each window comes from, for group splitters.
+        """Return the id, or else the index, of the series of each window, for group splitters.
 
         Parameters
         ----------
@@ -143,7 +144,8 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_windows,), intp
+        ndarray of shape (n_windows,)
+            Of `X.ids`, where X is `Sequences` that have some, else intp.
 
         Raises
         ------
@@ -153,7 +155,9 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
         self._check_parameters()
         lengths = np.array([len(x) for x in self._series_of(X)])
         room = lengths - self.window - (self.horizon if pairs else 0)
-        return np.repeat(np.arange(len(lengths)), np.maximum(room // self.step + 1, 0))
+        ids = X.ids if isinstance(X, Sequences) else None
+        names: np.ndarray = np.arange(len(lengths)) if ids is None else ids
+        return np.repeat(names, np.maximum(room // self.step + 1, 0))
 
     def _check_parameters(self) -> None:
         for name in ("window", "horizon", "step"):

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.exceptions import MissingExtraError
 from rnnkit.sequences.columns import Places
 from rnnkit.sequences.forms import FlatSequences
+from rnnkit.sequences.frames import read_frame
+from rnnkit.sequences.ids import Ids
 from rnnkit.sequences.numbers import check_finite, convert_values
 from rnnkit.sequences.reading import as_array, read, refuse_empty
 
@@ -33,11 +34,23 @@ class Sequences(FlatSequences):
         F = 1.
     offsets : array-like of shape (n + 1,), integer
         Where each sequence starts, then ΣT; starts with 0 and never decreases.
+    ids : array-like of shape (n,), default=None
+        What each sequence is called: numbers, text, dates or tuples. Several sequences may have
+        one id.
+
+    Attributes
+    ----------
+    ids : ndarray of shape (n,) or None
+        Read-only. Kept by slices, index arrays, masks, pickles and what returns `Sequences`.
+        They serve as `groups` of scikit-learn's splitters. A y or `sample_weight` with a pandas
+        index, or that is `Sequences` with ids, is refused by every estimator if it has others or
+        another order; unnamed whole numbers that only count rows are no ids.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, or `offsets` do not describe consecutive sequences.
+        If the shapes do not fit, `offsets` do not describe consecutive sequences, or an id is
+        missing.
 
     Examples
     --------
@@ -54,7 +67,7 @@ class Sequences(FlatSequences):
 
     __slots__ = ()
 
-    def __init__(self, values: Any, offsets: Any) -> None:
+    def __init__(self, values: Any, offsets: Any, ids: Any = None) -> None:
         values = as_array(values, "values")
         if values.ndim == 1:
             values = values[:, None]
@@ -81,6 +94,7 @@ class Sequences(FlatSequences):
             raise ValueError(f"offsets must not decrease, got {offsets[i]} before {offsets[i + 1]}")
         self.values = np.ascontiguousarray(values)
         self.offsets = np.ascontiguousarray(offsets)
+        self._ids = Ids.of(ids, len(self.offsets) - 1)
 
     @classmethod
     def from_any(
@@ -144,16 +158,22 @@ class Sequences(FlatSequences):
         place = Places(X.offsets, X.n_features)
         values = convert_values(X.values, name, dtype, place=place)
         check_finite(values, name, place, allow_nan)
-        return X if values is X.values else cls(values, X.offsets)
+        return X if values is X.values else cls(values, X.offsets, X._ids)
 
     @classmethod
-    def from_list(cls, sequences: Sequence[Any]) -> Sequences:
+    def from_list(
+        cls, sequences: Sequence[Any], ids: Any = None, *, allow_nan: bool = False
+    ) -> Sequences:
         """Read a list of arrays, one per sequence.
 
         Parameters
         ----------
         sequences : list, tuple or 1-D object array
             Arrays of shape (T_i, F), or (T_i,) for F = 1.
+        ids : array-like of shape (n,), default=None
+            What each sequence is called.
+        allow_nan : bool, default=False
+            Whether a value may be NaN.
 
         Returns
         -------
@@ -163,12 +183,14 @@ class Sequences(FlatSequences):
         Raises
         ------
         TypeError, ValueError
-            As `from_any`.
+            As `from_any`; if there are not as many ids as sequences, or one is missing.
         """
-        return cls.from_any(sequences, name="sequences")
+        return cls.from_any(sequences, name="sequences", allow_nan=allow_nan)._called(ids)
 
     @classmethod
-    def from_array(cls, X: Any, lengths: Any = None) -> Sequences:
+    def from_array(
+        cls, X: Any, lengths: Any = None, ids: Any = None, *, allow_nan: bool = False
+    ) -> Sequences:
         """Read a padded array.
 
         Parameters
@@ -176,6 +198,10 @@ class Sequences(FlatSequences):
         X : array-like of shape (n, T, F) or (n, T)
         lengths : array-like of shape (n,), integer, default=None
             Steps of each sequence; None: all T.
+        ids : array-like of shape (n,), default=None
+            What each sequence is called.
+        allow_nan : bool, default=False
+            Whether a value may be NaN.
 
         Returns
         -------
@@ -185,9 +211,9 @@ class Sequences(FlatSequences):
         Raises
         ------
         TypeError, ValueError
-            As `from_any`.
+            As `from_any`; if there are not as many ids as sequences, or one is missing.
         """
-        return cls.from_any(np.asanyarray(X), lengths)
+        return cls.from_any(np.asanyarray(X), lengths, allow_nan=allow_nan)._called(ids)
 
     @classmethod
     def from_frame(
@@ -196,23 +222,40 @@ class Sequences(FlatSequences):
         group: str | Sequence[str],
         sort: str | Sequence[str] | None = None,
         columns: Sequence[str] | None = None,
-    ) -> Sequences:
+        target: str | Sequence[str] | None = None,
+        *,
+        target_per: str | None = None,
+        allow_nan: bool = False,
+    ) -> Any:
         """Read a long frame: one row per step, a column that says which sequence it belongs to.
 
         Parameters
         ----------
         df : pandas, polars or pyarrow frame
         group : str or list of str
-            Column(s) whose value names the sequence. Sequences come in the order in which
-            their group first appears.
+            Column(s) whose value names the sequence: its id, a tuple if they are several.
+            Sequences come in the order in which their group first appears.
         sort : str or list of str, default=None
             Column(s) that order the steps of a sequence; None keeps the order of the rows.
         columns : list of str, default=None
-            The features; None: all columns but `group` and `sort`.
+            The features; None: all columns but `group`, `sort` and `target`.
+        target : str or list of str, default=None
+            Column(s) to predict, returned as y in the order of the sequences.
+        target_per : {None, "sequence", "step"}, default=None
+            Whether y has a target for each sequence, the one value that its rows hold where they
+            hold one, or for each step. None: for each sequence if the column is constant within
+            every group, else for each step.
+        allow_nan : bool, default=False
+            Whether a feature may be missing, which becomes NaN (see
+            `rnnkit.preprocessing.SequenceImputer`). A target per step may always be.
 
         Returns
         -------
-        Sequences
+        X : Sequences
+            With `ids`. Alone where `target` is None.
+        y : ndarray of shape (n,) or (n, K), or object array of n arrays (T_i,) or (T_i, K)
+            For each sequence, or for each step; K columns where `target` is a list. A missing
+            target of a step is NaN, or None where targets are no numbers.
 
         Raises
         ------
@@ -221,38 +264,30 @@ class Sequences(FlatSequences):
         TypeError
             If `df` is not a frame.
         ValueError
-            If a column does not exist, a group or sort key is missing, or a feature is not
-            a finite number.
+            If a column does not exist, a group or sort key is missing, a feature is not a finite
+            number, or a target for each sequence is missing or not one.
 
         Examples
         --------
         >>> import pandas as pd
-        >>> df = pd.DataFrame({"patient": ["b", "a", "b"], "day": [2, 1, 1], "pulse": [80, 60, 70]})
+        >>> df = pd.DataFrame({"patient": ["b", "a", "b"], "day": [2, 1, 1],
+        ...                    "pulse": [80, 60, 70], "ill": [True, False, True]})
         >>> from rnnkit.sequences import Sequences
-        >>> Sequences.from_frame(df, group="patient", sort="day").to_list()
+        >>> X, y = Sequences.from_frame(df, group="patient", sort="day", target="ill")
+        >>> X.to_list()
         [array([[70.],
                [80.]]), array([[60.]])]
+        >>> X.ids.tolist(), y.tolist()
+        (['b', 'a'], [True, False])
         """
-        frame = _eager_frame(df)
-        groups = [group] if isinstance(group, str) else list(group)
-        sorts = [] if sort is None else [sort] if isinstance(sort, str) else list(sort)
-        if columns is None:
-            columns = [c for c in frame.columns if c not in (*groups, *sorts)]
-        for column in (*groups, *sorts, *columns):
-            if column not in frame.columns:
-                raise ValueError(f"df has no column {column!r}; it has {list(frame.columns)}")
-        if not groups or len(columns) == 0:
-            raise ValueError("group and columns must each name at least one column")
-        codes = _codes_in_order_of_appearance(frame, groups)
-        keys = [_ranks(frame, column) for column in reversed(sorts)]
-        order = np.lexsort((*keys, codes))
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(codes))])
-        values = as_array(frame.select(list(columns)).to_native(), "df")[order]
-        place = Places(offsets, len(columns), tuple(columns))
-        values = convert_values(values, "df", place=place)
-        check_finite(values, "df", place)
-        refuse_empty(np.diff(offsets), "df", allow_empty=False)
-        return cls(values, offsets)
+        long = read_frame(df, group, sort, columns, target, target_per, allow_nan)
+        X = cls(long.values, long.offsets, long.ids)
+        return X if target is None else (X, long.y)
+
+    @property
+    def ids(self) -> np.ndarray | None:
+        """What each sequence is called, shape (n,), or None; read-only."""
+        return None if self._ids is None else self._ids.values
 
     @property
     def shape(self) -> tuple[int]:
@@ -304,7 +339,8 @@ class Sequences(FlatSequences):
         if step != 1:
             return self._take(np.arange(start, stop, step))
         offsets = self.offsets[start : max(start, stop) + 1]
-        return Sequences(self.values[offsets[0] : offsets[-1]], offsets - offsets[0])
+        ids = None if self._ids is None else self._ids.take(slice(start, start + len(offsets) - 1))
+        return Sequences(self.values[offsets[0] : offsets[-1]], offsets - offsets[0], ids)
 
     def _take(self, indices: np.ndarray) -> Sequences:
         if indices.ndim != 1:
@@ -314,7 +350,11 @@ class Sequences(FlatSequences):
         offsets = np.zeros(len(indices) + 1, dtype=np.intp)
         np.cumsum(lengths, out=offsets[1:])
         rows = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return Sequences(self.values[rows], offsets)
+        ids = None if self._ids is None else self._ids.take(indices)
+        return Sequences(self.values[rows], offsets, ids)
+
+    def _called(self, ids: Any) -> Sequences:
+        return self if ids is None else type(self)(self.values, self.offsets, ids)
 
     def to_list(self) -> list[np.ndarray]:
         """Return the sequences as a list of (T_i, F) views.
@@ -350,7 +390,7 @@ class Sequences(FlatSequences):
         return X, lengths
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sequences, (self.values, self.offsets)
+        return Sequences, (self.values, self.offsets, *([] if self._ids is None else [self._ids]))
 
     def __repr__(self) -> str:
         return (
@@ -372,33 +412,3 @@ def _as_dtype(fill: float, dtype: np.dtype) -> np.ndarray:
 def _index_array(key: Any) -> np.ndarray:
     indices = np.asarray(key)
     return indices.astype(np.intp) if indices.size == 0 and indices.dtype != bool else indices
-
-
-def _eager_frame(df: Any) -> Any:
-    try:
-        import narwhals
-    except ImportError as error:
-        raise MissingExtraError("narwhals", "frames", "Sequences.from_frame") from error
-    try:
-        return narwhals.from_native(df, eager_only=True)
-    except TypeError as error:
-        raise TypeError(
-            f"df must be a pandas, polars or pyarrow frame, got {type(df).__name__}"
-        ) from error
-
-
-def _ranks(frame: Any, column: str) -> np.ndarray:
-    """Return the rank of each row's value among the sorted distinct values of a column."""
-    series = frame[column]
-    if series.is_null().any():
-        raise ValueError(f"df column {column!r} has missing values, which can order nothing")
-    return np.unique(series.to_numpy(), return_inverse=True)[1]
-
-
-def _codes_in_order_of_appearance(frame: Any, groups: list[str]) -> np.ndarray:
-    """Number the groups of rows 0, 1, ... by their first row."""
-    ranks = np.column_stack([_ranks(frame, column) for column in groups])
-    _, first, inverse = np.unique(ranks, axis=0, return_index=True, return_inverse=True)
-    position = np.empty(len(first), dtype=np.intp)
-    position[np.argsort(first)] = np.arange(len(first))
-    return position[inverse.ravel()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,11 @@ class FlatSequences:
     offsets : ndarray of shape (n + 1,), intp
     """
 
-    __slots__ = ("offsets", "values")
+    __slots__ = ("_ids", "offsets", "values")
 
     values: np.ndarray
     offsets: np.ndarray
+    _ids: Any
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,15 @@ class Form:
         Whether each of a list's, or an object array's, sequences has one dimension, (T_i,).
     container : type, default=None
         The class of `Sequences`.
+    ids : Ids, default=None
+        What the sequences of `Sequences` are called.
     """
 
     kind: str
     n_steps: int = 0
     is_flat: bool = False
     container: Any = None
+    ids: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, X: Any, step_features: int = 1) -> Form:
@@ -75,7 +79,7 @@ class Form:
         Form(kind='list', n_steps=0, is_flat=True, container=None)
         """
         if isinstance(X, FlatSequences):
-            return cls("sequences", container=type(X))
+            return cls("sequences", container=type(X), ids=X._ids)
         if isinstance(X, (list, tuple)):
             return cls("list", is_flat=len(X) > 0 and _is_flat(X[0]))
         array = X if isinstance(getattr(X, "shape", None), tuple) else np.asarray(X)
@@ -128,7 +132,7 @@ class Form:
         if self.kind == "list" and values.ndim > 1:
             return list(split_steps(values, offsets))
         if self.kind == "sequences" and values.ndim == 2 and values.dtype.kind in "biuf":
-            return self.container(values, offsets)
+            return self.container(values, offsets, self.ids)
         return split_steps(values, offsets)
 
     def restore_data(self, values: np.ndarray, offsets: np.ndarray) -> Any:

@@ -11,7 +11,16 @@ import numpy as np
 
 from rnnkit.sequences.columns import place_of
 
-__all__ = ["DATES", "ENCODE_TEXT", "cast", "check_finite", "convert_values", "is_float32"]
+__all__ = [
+    "DATES",
+    "ENCODE_TEXT",
+    "cast",
+    "check_finite",
+    "convert_values",
+    "is_float32",
+    "is_missing",
+    "label_array",
+]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 MISSING = ("NAType", "NaTType")  # the types of pandas.NA and pandas.NaT
@@ -156,6 +165,48 @@ def _tokens(array: np.ndarray, name: str) -> np.ndarray:
 def is_float32(dtype: np.dtype) -> bool:
     """Whether a dtype is float32, of either byte order."""
     return dtype.kind == "f" and dtype.itemsize == 4
+
+
+def is_missing(values: np.ndarray) -> np.ndarray:
+    """Return which entries stand for no value: NaN, None, `pandas.NA`, no time.
+
+    Parameters
+    ----------
+    values : ndarray of any shape and dtype
+
+    Returns
+    -------
+    ndarray of the same shape, bool
+    """
+    kind = values.dtype.kind
+    missing = np.zeros(values.shape, bool)
+    if kind in "fc":
+        np.isnan(values, out=missing)
+    elif kind in "mM":
+        np.isnat(values, out=missing)
+    elif kind == "O":
+        missing.flat[:] = [_is_nothing(value) for value in values.flat]
+    return missing
+
+
+def label_array(labels: Any) -> np.ndarray:
+    """Return labels as an array, a list of text and others as the objects they are.
+
+    NumPy would make text of all, so that NaN became the label "nan".
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "US" or array.ndim != 1 or not isinstance(labels, (list, tuple)):
+        return array
+    if not all(isinstance(label, (str, bytes)) for label in labels):
+        array = np.empty(len(labels), dtype=object)
+        array[:] = labels
+    return array
+
+
+def _is_nothing(value: Any) -> bool:
+    if value is None or type(value).__name__ in MISSING:
+        return True
+    return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
 def _numbers_of_objects(

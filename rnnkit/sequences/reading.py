@@ -20,11 +20,14 @@ from rnnkit.sequences.forms import Form
 from rnnkit.sequences.numbers import ENCODE_TEXT, check_finite, convert_values, is_float32
 
 __all__ = [
+    "array_of_item",
+    "arrays_of_list",
     "as_array",
     "check_lengths",
     "read",
     "refuse_empty",
     "refuse_masked",
+    "rows_of_array",
 ]
 
 
@@ -50,7 +53,7 @@ def read(
     _refuse_other_types(X, name)
     form = Form.of(X)
     if form.is_dense:
-        values, steps = _rows_of_array(as_array(X, name), lengths, step_features, name)
+        values, steps = rows_of_array(as_array(X, name), lengths, step_features, name)
         arrays, columns = [values], column_names(X)
     elif lengths is not None:
         raise ValueError(
@@ -59,7 +62,7 @@ def read(
         )
     else:
         items = X if form.kind == "list" else list(np.asarray(X))
-        arrays, steps = _arrays_of_list(items, step_features, name)
+        arrays, steps = arrays_of_list(items, step_features, name)
         columns = shared_columns(items)
     refuse_empty(steps, name, allow_empty)
     offsets = np.zeros(len(steps) + 1, dtype=np.intp)
@@ -167,7 +170,7 @@ def refuse_masked(X: Any, name: str) -> None:
         raise ValueError(f"{name} is a masked array with masked entries; fill or drop them first")
 
 
-def _rows_of_array(
+def rows_of_array(
     array: np.ndarray, lengths: Any, step_features: int, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the real rows (ΣT, F) of a padded array and the steps (n,) of its sequences."""
@@ -252,7 +255,7 @@ def _are_whole(numbers: np.ndarray) -> bool:
     return numbers.dtype.kind in "iu"
 
 
-def _arrays_of_list(
+def arrays_of_list(
     items: Iterable[Any], step_features: int, name: str
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the rows (T_i, F) of each sequence of a list and the steps (n,) of each."""
@@ -279,7 +282,7 @@ def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Ite
     """Yield each sequence as an array (T, F); one given as an empty list stays (0,)."""
     for i, item in enumerate(items):
         if type(item) is not np.ndarray:
-            item = _array_of_item(item, i, name)
+            item = array_of_item(item, i, name)
         if item.ndim == 1 and len(item):
             if len(item) % step_features:
                 raise ValueError(
@@ -300,7 +303,7 @@ def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Ite
         yield item
 
 
-def _array_of_item(item: Any, i: int, name: str) -> np.ndarray:
+def array_of_item(item: Any, i: int, name: str) -> np.ndarray:
     """Return one sequence of a list as an array."""
     if item is None or isinstance(item, (str, bytes, dict, set)):
         remedy = ENCODE_TEXT if isinstance(item, (str, bytes)) else ""

@@ -98,6 +98,18 @@ def entity_tags(x: np.ndarray) -> list[str]:
     return [f"{letter}-{'up' if sign else 'down'}" for letter, sign in zip(letters, signs)]
 
 
+def three_tags(x: np.ndarray) -> np.ndarray:
+    return (x[:, 0] > -1).astype(int) + (x[:, 0] > 1) - 1
+
+
+def some_tags(x: np.ndarray) -> list[str | None]:
+    return [None if abs(value) < 0.5 else "up" if value > 0 else "down" for value in x[:, 0]]
+
+
+def some_steps(x: np.ndarray) -> np.ndarray:
+    return np.where(abs(x) < 0.5, np.nan, np.roll(x, -1, axis=0) / 2)
+
+
 def several_tags(x: np.ndarray) -> np.ndarray:
     return (x[:, :2] > 0).astype(int)
 
@@ -283,6 +295,11 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("several labels", "LSTMClassifier", ragged(several_labels))
     add("several labels a step", "GRUSequenceTagger", ragged(several_tags, "f4"))
     add("crf", "LSTMSequenceTagger", dtype="f4", output="crf", fit=fit_weighted)
+    known = ragged(some_tags)
+    add("tags not known", "LSTMSequenceTagger", known, class_weight="balanced")
+    add("tags not known, crf", "GRUSequenceTagger", known, output="crf", fit=fit_weighted)
+    add("ignore_label", "RNNSequenceTagger", ragged(three_tags, "f4"), ignore_label=-1,
+        early_stopping=True, validation_fraction=0.5)  # fmt: skip
     add("crf, both ways", "GRUSequenceTagger", output="crf", bidirectional=True)
     rules = dict(output="crf", forbidden_transitions="iobes", hidden_size=5)
     add("crf, forbidden_transitions", "GRUSequenceTagger", ragged(entity_tags), **rules)
@@ -290,6 +307,7 @@ def models(device: str = "cpu") -> dict[str, Model]:
 
     add("several outputs", "LSTMRegressor", ragged(vector))
     add("a number a step", "LSTMSequenceRegressor", ragged(step_numbers, "f4"))
+    add("numbers not known", "GRUSequenceRegressor", ragged(some_steps))
     for loss in ("absolute", "huber", "quantile"):
         add(f"loss {loss}", "GRURegressor", loss=loss, huber_delta=0.5, quantile=0.8)
         add(f"loss {loss} a step", "LSTMSequenceRegressor", ragged(next_steps, "f4"), loss=loss,
