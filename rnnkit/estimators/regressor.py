@@ -37,7 +37,7 @@ from rnnkit.network import (
     Quantiles,
     SquaredError,
 )
-from rnnkit.network.losses import StandardizedOutput
+from rnnkit.network.losses import StandardizedOutput, weights_of_columns
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 from rnnkit.sequences.reading import as_array
@@ -133,13 +133,11 @@ class NumberPrediction(RecurrentEstimator):
         targets, weights = examples.targets, examples.weights_of_targets
         if len(targets) < 2 or not np.isfinite(values).all():
             return float("nan")
-        by_output = np.ones(targets.shape) if weights is None else weights
-        by_output = np.broadcast_to(by_output.reshape(len(targets), -1), targets.shape)
         scores = [
-            d2_pinball_score(y, value[:, column], sample_weight=weight, alpha=quantile)
-            for y, value, weight in zip(targets.T, values.transpose(1, 0, 2), by_output.T)
-            if np.count_nonzero(weight) > 1
+            d2_pinball_score(targets[:, k], values[:, k, column], sample_weight=w, alpha=quantile)
+            for k, w in enumerate(weights_of_columns(weights, targets.shape[1]))
             for column, quantile in enumerate(output.quantiles)
+            if w is None or np.count_nonzero(w) > 1
         ]
         return float(np.mean(scores)) if scores else float("nan")
 

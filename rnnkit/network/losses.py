@@ -20,7 +20,15 @@ __all__ = [
     "SquaredError",
     "StandardizedOutput",
     "weighted_quantile",
+    "weights_of_columns",
 ]
+
+
+def weights_of_columns(weights: np.ndarray | None, n_columns: int) -> list[np.ndarray] | list[None]:
+    """Return the weights (n,) of each of K columns, from those of rows, of entries, or None."""
+    if weights is None:
+        return [None] * n_columns
+    return [weights if weights.ndim == 1 else weights[:, k] for k in range(n_columns)]
 
 
 def weighted_quantile(

@@ -218,14 +218,10 @@ class ElementwiseOutput(Output):
         backend = context.backend
         losses, slopes = self.compare(scores, targets, backend)
         if weights is not None:
-            weights = weights[:, None] if weights.ndim == 1 else self.weights_of_scores(weights)
+            weights = self._of_scores(weights, backend.xp)
             losses *= weights
             slopes *= weights
         return backend.scalar(losses.sum()), slopes
-
-    def weights_of_scores(self, weights: Array) -> Array:
-        """Return the weights (n, K) of target entries as those of their scores, (n, width)."""
-        return weights
 
     @abstractmethod
     def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
@@ -239,9 +235,19 @@ class ElementwiseOutput(Output):
         host: Any = HostBackend()
         losses, _ = self.compare(scores, compared, host)
         if weights is not None and weights.ndim == 2:
-            weights = self.weights_of_scores(weights)
-            return float((losses * weights).sum() / weights.sum() * self.width)
+            weighted = losses * self._of_scores(weights, np)
+            return float(weighted.sum() / weights.sum() * self.n_outputs)
         return float(np.average(losses.sum(axis=1), weights=weights))
+
+    def _of_scores(self, weights: Array, xp: Any) -> Array:
+        """Return weights of rows (n,) or of targets (n, K) as what multiplies raw scores."""
+        if weights.ndim == 1:
+            return weights[:, None]
+        return (
+            weights
+            if self.width == weights.shape[1]
+            else xp.repeat(weights, self.width // weights.shape[1], axis=1)
+        )
 
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the predicted values."""

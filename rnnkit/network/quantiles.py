@@ -12,7 +12,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.network.labels import sigmoid
-from rnnkit.network.losses import StandardizedOutput, weighted_quantile
+from rnnkit.network.losses import StandardizedOutput, weighted_quantile, weights_of_columns
 from rnnkit.network.outputs import OutputContext
 
 __all__ = ["Quantiles"]
@@ -69,10 +69,6 @@ class Quantiles(StandardizedOutput):
         """The number of raw scores in a row, K·Q: the quantiles of the first number first."""
         return self.n_outputs * len(self.quantiles)
 
-    def weights_of_scores(self, weights: Array) -> Array:
-        """Return the weights (n, K) of target entries for each of their quantiles, (n, K·Q)."""
-        return weights.repeat(len(self.quantiles), axis=1)
-
     def compare(self, scores: Array, targets: Array, backend: Backend) -> tuple[Array, Array]:
         """Return the losses (·, K·Q) and their derivatives by the scores, both new."""
         xp = backend.xp
@@ -117,10 +113,11 @@ class Quantiles(StandardizedOutput):
         scores = np.asarray(scores, np.float64)
         shift = np.zeros((self.n_outputs, len(self.quantiles)))
         lower, middle, upper = self._columns()
-        for k, (raw, y) in enumerate(zip(self._split(scores).transpose(1, 0, 2), targets.T)):
-            weight = weights if weights is None or weights.ndim == 1 else weights[:, k]
+        raws = self._split(scores).transpose(1, 0, 2)
+        for k, w in enumerate(weights_of_columns(weights, self.n_outputs)):
+            raw, y = raws[k], targets[:, k]
             quantile = self.quantiles[middle]
-            shift[k, middle] = _quantile(y - raw[:, middle], quantile, weight)
+            shift[k, middle] = _quantile(y - raw[:, middle], quantile, w)
             for columns, sign in ((upper, 1.0), (lower, -1.0)):
                 value = raw[:, middle] + shift[k, middle]
                 for column in columns:
@@ -130,7 +127,7 @@ class Quantiles(StandardizedOutput):
                     needed = np.maximum(needed - raw[:, column], _NO_GAP - raw[:, column])
                     quantile = self.quantiles[column]
                     share = quantile if sign > 0 else 1.0 - quantile
-                    shift[k, column] = _quantile(needed, share, weight)
+                    shift[k, column] = _quantile(needed, share, w)
                     value = value + sign * np.logaddexp(raw[:, column] + shift[k, column], 0.0)
         return shift.reshape(-1)
 

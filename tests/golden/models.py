@@ -148,6 +148,17 @@ def tokens(columns: int, targets: Callable[[np.ndarray], Any]) -> Data:
     return Data(X, [targets(x - 2.0) for x in X], steps)
 
 
+def labelled(data: Data) -> Data:
+    """The same with labels in the first and the last column."""
+    sequences = []
+    for x in data.X:
+        steps = x.astype(object)
+        for column in (0, -1):
+            steps[:, column] = [f"w{int(value)}" for value in x[:, column]]
+        sequences.append(steps)
+    return data._replace(X=sequences)
+
+
 def forms() -> dict[str, Data]:
     """One set of sequences, with tags, in every form that X may have; some have I = 1."""
     dense, steps, whole = numbers(N, T, I), steps_of(), np.full(N, T)
@@ -285,6 +296,11 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("tokens beside numbers", "LSTMClassifier", mixed, embedding_dim=3,
         categorical_features=(0, -1), input_noise=0.1)  # fmt: skip
 
+    add("tokens, frozen table", "LSTMClassifier", tokens(1, label), embedding_trainable=False,
+        embedding_init=np.linspace(-1, 1, 40).reshape(8, 5).tolist(), solver="adamw")  # fmt: skip
+    add("labels beside numbers", "GRUClassifier", labelled(mixed), embedding_dim=3,
+        categorical_features="from_dtype", alpha=0.1)  # fmt: skip
+
     add("monitor score", "LSTMRegressor", monitor="score", early_stopping=True)
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
     add("class_weight balanced", "GRUClassifier", class_weight="balanced")
@@ -331,6 +347,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("shuffle False", "GRUClassifier", shuffle=False, batch_size="auto")
     add("early_stopping", "GRURegressor", early_stopping=True, validation_fraction=0.25,
         max_iter=4, n_iter_no_change=2)  # fmt: skip
+    add("early_stopping by time", "GRUSequenceTagger", early_stopping=True,
+        validation_split="time", validation_fraction=0.3, max_iter=3)  # fmt: skip
     add("validation_data", "LSTMClassifier", fit=fit_validated, max_iter=3)
     add("warm_start", "LSTMClassifier", fit=fit_twice, warm_start=True)
     add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)

@@ -166,3 +166,26 @@ def test_is_plain_data_and_names_what_is_wrong():
         Quantiles(1, quantiles=(0.5, 0.5))
     with pytest.raises(ValueError, match="needs y of shape"):
         output.check(np.zeros((3, 4)))
+
+
+@lists
+def test_each_number_has_weights_of_its_own(quantiles):
+    """Weights of entries are those of rows, a number at a time: loss, gradient, shift, constant."""
+    output, scores, targets = problem(quantiles)
+    q = len(quantiles)
+    weights = np.random.RandomState(1).randint(0, 3, (9, 2)).astype(float)
+    loss, slopes = output.loss(scores, targets, weights, CONTEXT)
+    shift = output.best_shift(scores, targets, weights)
+    one = Quantiles(1, quantiles=quantiles)
+    total, constants = 0.0, 0.0
+    for k in range(2):
+        own = scores[:, k * q : (k + 1) * q], targets[:, k : k + 1], weights[:, k]
+        part, slope = one.loss(*own, CONTEXT)
+        total += part / 2
+        assert_close(slopes[:, k * q : (k + 1) * q], slope / 2, np.float64, 10)
+        assert_close(shift[k * q : (k + 1) * q], one.best_shift(*own), np.float64, 10)
+        constants += one.constant_loss(*own[1:]) * weights[:, k].sum()
+    assert_close(loss, total, np.float64, 100, 100)
+    assert_close(
+        output.constant_loss(targets, weights), constants / weights.sum(), np.float64, 100, 100
+    )

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import (
 )
 
 from rnnkit.cells import CELLS, make_activation
+from rnnkit.estimators.embeddings import looks_up_ids
 from rnnkit.estimators.parameters.field import FRACTION, entries_of
 from rnnkit.network import Output
 from rnnkit.training import check_truncation
@@ -76,12 +77,24 @@ def check_parameters(estimator: Any) -> None:
             "labels that are scored step by step know no neighbours. Got "
             f"{parameters['forbidden_transitions']!r} instead."
         )
-    if parameters["spelling_columns"] and parameters["embedding_dim"] is None:
+    by_step = estimator._per_step and output is None
+    if parameters["validation_split"] == "time" and not by_step:
+        raise InvalidParameterError(
+            f"The 'validation_split' parameter of {name} must be 'random' where targets are not "
+            "scored step by step. Got 'time' instead."
+        )
+    reads_ids = looks_up_ids(estimator)
+    if not parameters["embedding_trainable"] and not reads_ids:
+        raise InvalidParameterError(
+            f"The 'embedding_trainable' parameter of {name} must be True without embedding_dim or "
+            "embedding_init. Got False instead."
+        )
+    if parameters["spelling_columns"] and not reads_ids:
         raise InvalidParameterError(
             f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "
             f"token ids have spellings. Got {parameters['spelling_columns']!r} instead."
         )
-    if parameters["categorical_features"] is not None and parameters["embedding_dim"] is None:
+    if parameters["categorical_features"] is not None and not reads_ids:
         raise InvalidParameterError(
             f"The 'categorical_features' parameter of {name} must be None without "
             f"embedding_dim. Got {parameters['categorical_features']!r} instead."
