@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from rnnkit import datasets, functional, metrics, preprocessing, training
+from rnnkit import datasets, functional, metrics, persistence, preprocessing, training
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
@@ -23,6 +23,7 @@ from rnnkit.estimators import (
     RNNSequenceTagger,
     TransformedTargetSequenceRegressor,
 )
+from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
@@ -48,9 +49,14 @@ __all__ = [
     "TransformedTargetSequenceRegressor",
     "__version__",
     "datasets",
+    "from_onnx",
     "functional",
+    "load",
     "metrics",
+    "persistence",
     "preprocessing",
+    "save",
     "show_config",
+    "to_onnx",
     "training",
 ]

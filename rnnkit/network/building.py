@@ -8,7 +8,7 @@ from typing import Any
 from rnnkit.cells import make_spec
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
-from rnnkit.network.network import Network
+from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent, both_directions
@@ -37,6 +37,7 @@ def build_network(
     output_bias: Any = 0.0,
     tokens: Sequence[Any] | None = None,
     dtype: Any = "float64",
+    memory: Memory | None = None,
     **cell_options: Any,
 ) -> Network:
     """Build the network of an estimator; its parameters are still zero.
@@ -75,6 +76,8 @@ def build_network(
         How the integer columns of a step are embedded; None means numeric input only.
     dtype : dtype, default="float64"
         float32 or float64.
+    memory : callable, default=None
+        Where the parameters lie, as in `Network`.
     **cell_options : dict
         The options of the cell by name, as `rnnkit.cells.make_spec` takes them.
 
@@ -149,4 +152,4 @@ def build_network(
     if dropout:
         layers.append(Dropout(dropout))
     layers.append(Dense(width, output.width, output_bias))
-    return Network(layers, output, dtype)
+    return Network(layers, output, dtype, memory)

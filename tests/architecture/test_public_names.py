@@ -18,6 +18,7 @@ ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "Sequences",
     "TransformedTargetSequenceRegressor",
     "__version__",
+    "from_onnx",
     "load",
     "save",
     "show_config",
