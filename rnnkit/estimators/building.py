@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from rnnkit.cells import LayerSpec
+from rnnkit.backends.memory import host_memory
 from rnnkit.estimators.parameters.checks import read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
-from rnnkit.network import CharacterEncoder, Embedding, Network, Output, build_network
+from rnnkit.network import CharacterEncoder, Embedding, Network, Output
+from rnnkit.network.building import build_layers
+from rnnkit.network.layers import Layer
+from rnnkit.network.memory import TOO_LITTLE_TO_ASK, Size, refuse_too_much, size_of
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Sequences
 
-__all__ = ["build"]
+__all__ = ["build", "size_of_network"]
 
 
 def build(
@@ -46,27 +47,58 @@ def build(
     ValueError
         If a parameter does not fit X.
     MemoryError
-        If the weights alone do not fit this machine.
+        If the weights alone do not fit what memory is there.
     """
-    _check_memory(estimator, reader)
+    size = size_of_network(estimator, reader, output)
+    parts = size.weight_parts(np.dtype(reader.dtype).itemsize)
+    if sum(parts.values()) > TOO_LITTLE_TO_ASK:
+        subject = f"hidden_size={estimator.hidden_size!r}"
+        refuse_too_much(parts, host_memory(), subject, "use a smaller one")
+    longest = int(sequences.lengths.max())
+    layers = _layers(estimator, reader, output, estimator.n_layers, longest, start, sequences)
+    return Network(layers, output, reader.dtype)
+
+
+def size_of_network(estimator: Any, reader: Reader, output: Output) -> Size:
+    """Return the size of the network that `build` would build, at no cost however large it is.
+
+    Layers from the third on are alike, so of more than three there are as many times the same.
+    """
+    n_layers = int(estimator.n_layers)
+    sizes = [
+        size_of(_layers(estimator, reader, output, n, 1, 0.0, None), output)
+        for n in ([n_layers] if n_layers <= 3 else [2, 3])
+    ]
+    return sizes[-1] if n_layers <= 3 else sizes[1].with_more_layers(sizes[0], n_layers - 3)
+
+
+def _layers(
+    estimator: Any,
+    reader: Reader,
+    output: Output,
+    n_layers: int,
+    longest: int,
+    start: Any,
+    sequences: Sequences | None,
+) -> list[Layer]:
+    """Return the layers of the network; without sequences all but how tokens are dropped."""
     options = values_for(estimator, "network", "cell")
     for name in options.keys() & {"activation", "gate_activation"}:
         options[name] = read_activation(options[name], name)
-    return build_network(
+    return build_layers(
         estimator._cell,
         reader.n_numeric,
         output,
         per_step=estimator._per_step,
-        longest=int(sequences.lengths.max()),
+        longest=longest,
         output_bias=start,
         tokens=_token_layers(estimator, reader, sequences),
-        dtype=reader.dtype,
-        **options,
+        **{**options, "n_layers": n_layers},
     )
 
 
 def _token_layers(
-    estimator: Any, reader: Reader, sequences: Sequences
+    estimator: Any, reader: Reader, sequences: Sequences | None
 ) -> list[Embedding | CharacterEncoder] | None:
     """Return what turns columns of ids into features: tables, and a reader of spellings."""
     n_columns = len(reader.token_columns)
@@ -92,9 +124,9 @@ def _token_layers(
 
 
 def _unknown_rates(
-    strength: float, reader: Reader, sequences: Sequences, n_tables: int
+    strength: float, reader: Reader, sequences: Sequences | None, n_tables: int
 ) -> list[np.ndarray] | None:
-    if not strength:
+    if not strength or sequences is None:
         return None
     tokens = reader.inputs(sequences).tokens
     assert tokens is not None
@@ -102,17 +134,3 @@ def _unknown_rates(
         unknown_rates(np.bincount(ids, minlength=n_tokens), strength)
         for ids, n_tokens in zip(tokens.T[:n_tables], reader.n_tokens)
     ]
-
-
-def _check_memory(estimator: Any, reader: Reader) -> None:
-    """Raise before memory is asked for that this machine does not have."""
-    directions = 2 if estimator.bidirectional else 1
-    spec = LayerSpec(estimator._cell, max(reader.n_numeric, 1), estimator.hidden_size)
-    n_weights = estimator.n_layers * directions * sum(map(prod, spec.parameter_shapes().values()))
-    needed = n_weights * np.dtype(reader.dtype).itemsize
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > present:
-        raise MemoryError(
-            f"hidden_size={estimator.hidden_size!r} needs {needed / 1e9:.3g} GB for the weights "
-            f"alone; this machine has {present / 1e9:.3g} GB"
-        )

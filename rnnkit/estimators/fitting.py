@@ -28,6 +28,7 @@ from rnnkit.training import (
 )
 
 __all__ = [
+    "AUTO_BATCH_SIZE",
     "make_trainer",
     "split",
     "training_data",
