@@ -21,14 +21,14 @@ from sklearn.utils.metaestimators import available_if
 from rnnkit.backends import get_backend
 from rnnkit.configuration import warn_of_serial_build
 from rnnkit.estimators.applying import ROWS_AT_ONCE
-from rnnkit.estimators.building import build
+from rnnkit.estimators.building import build, initialize
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples, validation_pair
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.fitting import (
     make_trainer,
-    split,
+    set_aside,
     training_data,
     trains_in_minibatches,
     warn_of,
@@ -38,7 +38,7 @@ from rnnkit.estimators.hints import hint_at_data, hint_at_validation
 from rnnkit.estimators.memory import check_training
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
-from rnnkit.estimators.parameters.field import parameter, parameters, values_for
+from rnnkit.estimators.parameters.field import equal, parameter, parameters, values_for
 from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
@@ -124,9 +124,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         """
         return output
 
-    def _class_weights(
-        self, output: Output, codec: Codec, targets: np.ndarray
-    ) -> np.ndarray | None:
+    def _class_weights(self, output: Output, codec: Codec, examples: Examples) -> np.ndarray | None:
         """Return a weight for every target, or None for ones."""
         return None
 
@@ -202,8 +200,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         rng = check_random_state(self.random_state)
         network = self._start_network(reader, codec, output, examples, rng, first=first)
         if validation is None and self.early_stopping:
-            strata = None if examples.targets_per_step else codec.strata(examples.targets)
-            examples, validation = split(examples, strata, self.validation_fraction, rng)
+            examples, validation = set_aside(self, examples, codec, rng)
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
@@ -219,11 +216,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         if first:
             self._forget_curves()
         self._record(reader, codec, network, result, len(examples))
-        warn_of(result, self.learning_rate, stacklevel=5)
+        warn_of(result, self.learning_rate)
         n_updates = result.n_epochs * trainer.n_batches(len(examples))
         if not (self.alpha or self.l1):  # which are in the loss
             targets, weights = examples.targets, data.weights
-            warn_of_nothing_learnt(result, n_updates, network.output, targets, weights, 5)
+            warn_of_nothing_learnt(result, n_updates, network.output, targets, weights)
 
     def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
         """Take the one step that has a closed form, where a task knows one."""
@@ -293,12 +290,12 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             # A copy, which no later epoch changes while somebody predicts with it.
             self._record(reader, codec, trainer.network.copy(), result, len(examples))
             if result.reason != "max_iter":
-                warn_of(result, self.learning_rate, stacklevel=5)
+                warn_of(result, self.learning_rate)
 
     def _can_go_on(self) -> bool:
         """Whether it is known where the last `partial_fit` ended and nothing changed since."""
         known = hasattr(self, "_trainer") or hasattr(self, "_training_state")
-        return known and self._trained_with == self.get_params()
+        return known and equal(self._trained_with, self.get_params())
 
     def _read_training(
         self,
@@ -320,7 +317,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             output = self._fit_output(output, examples, self.network_.output)
             return reader, codec, output, examples
         reader, sequences, form = Reader.learn(self, X, lengths, per_step=self._per_step)
-        targets = self._targets_of(sequences, form, y, sample_weight)
+        ignore_label = getattr(self, "ignore_label", None)
+        targets = self._targets_of(sequences, form, y, sample_weight, ignore_label)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)
@@ -351,15 +349,15 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         first: bool,
     ) -> Network:
         """Build the network and draw its weights, or copy those of the last fit."""
-        start = output.start(examples.targets, examples.weights)
+        start = output.start(examples.targets, examples.weights_of_targets)
         network = build(self, reader, output, examples.sequences, start)
         if first:
-            network.initialize(rng)
-            self._built_with = self.get_params(deep=False)
-            return network
-        if network.parameters.shapes != self.network_.parameters.shapes:
-            self._refuse_change(self._built_with.keys() - values_for(self, "training"))
-        network.parameters.flat[:] = self.network_.parameters.flat
+            initialize(network, self, reader, rng)
+        else:
+            if network.parameters.shapes != self.network_.parameters.shapes:
+                self._refuse_change(self._built_with.keys() - values_for(self, "training"))
+            network.parameters.flat[:] = self.network_.parameters.flat
+        self._built_with = self.get_params(deep=False)
         return network
 
     def _make_validate(
@@ -385,7 +383,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         changed = [
             f"{name}={getattr(self, name)!r} was {self._built_with[name]!r}"
             for name in sorted(names)
-            if getattr(self, name) != self._built_with[name]
+            if not equal(getattr(self, name), self._built_with[name])
         ]
         if changed:
             raise ValueError(
@@ -396,7 +394,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     def _training_data(
         self, examples: Examples, reader: Reader, codec: Codec, network: Network
     ) -> TrainingData:
-        class_weights = self._class_weights(network.output, codec, examples.targets)
+        class_weights = self._class_weights(network.output, codec, examples)
         return training_data(examples, reader, network, class_weights)
 
     def _forget_curves(self) -> None:
@@ -415,11 +413,11 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         self.n_iter_ = result.n_epochs
         self.t_ += result.n_epochs * n_sequences
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.loss_ = result.loss
         self.best_loss_: float | None = None
         self.best_validation_score_: float | None = None
         if result.validation_scores is None:
-            self.best_loss_ = min(self.loss_curve_, default=np.nan)
+            self.best_loss_ = min(self.loss_curve_, default=result.loss)
             if self.loss_curve_:
                 self.best_epoch_ = int(np.argmin(self.loss_curve_)) + 1
             return

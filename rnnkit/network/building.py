@@ -8,7 +8,7 @@ from typing import Any
 from rnnkit.cells import make_spec
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
-from rnnkit.network.network import Network
+from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent, both_directions
@@ -92,6 +92,11 @@ def build_layers(
         raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
     layers: list[Layer] = []
     width = n_inputs
+    if input_noise and not n_inputs:
+        raise ValueError(
+            f"input_noise must be 0 where a step holds token ids alone, got {input_noise!r}: "
+            "noise is added to numbers; input_dropout and token_dropout are for ids"
+        )
     if tokens is not None:
         features = TokenFeatures(tokens, n_inputs, input_noise)
         layers.append(features)
@@ -134,7 +139,13 @@ def build_layers(
 
 
 def build_network(
-    cell: str, n_inputs: int, output: Output, *, dtype: Any = "float64", **options: Any
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    dtype: Any = "float64",
+    memory: Memory | None = None,
+    **options: Any,
 ) -> Network:
     """Build the network of an estimator; its parameters are still zero.
 
@@ -144,6 +155,8 @@ def build_network(
         As in `build_layers`.
     dtype : dtype, default="float64"
         float32 or float64.
+    memory : callable, default=None
+        Where the parameters lie, as in `Network`.
     **options : dict
         As in `build_layers`; `per_step` must be among them.
 
@@ -167,4 +180,4 @@ def build_network(
     >>> network.parameters["head.weight"].shape
     (2, 4)
     """
-    return Network(build_layers(cell, n_inputs, output, **options), output, dtype)
+    return Network(build_layers(cell, n_inputs, output, **options), output, dtype, memory)

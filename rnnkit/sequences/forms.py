@@ -15,11 +15,12 @@ CHANNEL_FIRST_RATIO = 10  # a last axis so much longer than the middle one is ra
 class FlatSequences:
     """Base of the container whose sequences lie in one array: `rnnkit.sequences.Sequences`."""
 
-    __slots__ = ("_ids", "_offsets", "_values")
+    __slots__ = ("_columns", "_ids", "_offsets", "_values")
 
     _values: np.ndarray
     _offsets: np.ndarray
     _ids: Any
+    _columns: Any  # their names, and what codes in them stand for; None: unknown
 
     @property
     def values(self) -> np.ndarray:

@@ -333,7 +333,7 @@ class Trainer:
         if watch.validates and run.validation_progress.best_weights is not None:
             parameters[...] = run.validation_progress.best_weights
         run.bound.download()
-        return watch.result(ending)
+        return watch.result(ending, None if watch.losses else self._loss_as_it_is(objective, data))
 
     def _train(
         self,
@@ -360,6 +360,15 @@ class Trainer:
         )
         span = run.n_epochs + n_epochs if schedule_epochs is None else schedule_epochs
         return loop.train(watch, n_epochs, span)
+
+    def _loss_as_it_is(self, objective: Objective, data: TrainingData) -> float:
+        """Return the mean loss over the data of all ranks with the penalties, without noise."""
+        total, updater = self._communicator.total, self._updater
+        with np.errstate(all="ignore"):
+            loss_sum, weight = objective.total_loss()
+            updater.weight_sum = total(weight)
+            loss_sum = updater.finish(loss_sum)
+        return sum(self._run.bound.backend.to_floats([loss_sum])) / updater.weight_sum
 
     def _require_finite(self, objective: Objective) -> None:
         """Raise NotFiniteError if the network has no finite answer on one of the ranks."""
