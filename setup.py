@@ -19,6 +19,13 @@ C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src"
 COMPILE_ARGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
 COMPILE_ARGS += ["-fno-trapping-math", "-pthread"]
 LINK_ARGS = ["-pthread"]
+SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
+if SANITIZERS:
+    LINK_ARGS += [f"-fsanitize={SANITIZERS}"]
+    COMPILE_ARGS += [*LINK_ARGS, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+    COMPILE_ARGS += ["-O1", "-g"]
+else:  # what is cheap against what nobody foresaw; no inner loop calls what these look at
+    COMPILE_ARGS += ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
 if os.environ.get("RNNKIT_POOL") == "0":  # OpenMP's threads in place of the core's own
     MACROS.append(("RK_WITHOUT_POOL", "1"))
