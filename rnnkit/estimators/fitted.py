@@ -23,12 +23,14 @@ from rnnkit.backends.interface import Array
 from rnnkit.cells import CELLS
 from rnnkit.estimators.applying import Operation, apply
 from rnnkit.estimators.codecs import Codec
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.hints import hint_at_padding
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
+from rnnkit.estimators.transaction import at_this_moment, turn_of
+from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
 from rnnkit.network import BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
 from rnnkit.sequences.ids import refuse_other_ids
@@ -62,8 +64,11 @@ class FittedEstimator(BaseEstimator):
 
     # What a task defines.
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> Any:
-        """Return y laid out flat: an entry per sequence, or per step of all sequences."""
+    def _read_targets(self, y: Any, sequences: Sequences, form: Form, ignore_label: Any) -> Any:
+        """Return y laid out flat: an entry per sequence, or per step of all sequences.
+
+        `ignore_label` says there that a step is not labelled.
+        """
         raise NotImplementedError
 
     # What a fit learnt.
@@ -117,16 +122,18 @@ class FittedEstimator(BaseEstimator):
         self._refuse_no_targets(y)
         sequences, form = reader.read(self, X, lengths)
         hint_at_padding(reader.padded_steps, form, lengths, stacklevel=5)
-        targets = self._targets_of(sequences, form, y, sample_weight)
+        targets = self._targets_of(sequences, form, y, sample_weight, codec.ignore_label)
         return self._make_examples(
             codec, output, sequences, form, targets, sample_weight, strict=strict
         )
 
-    def _targets_of(self, sequences: Sequences, form: Form, y: Any, sample_weight: Any) -> Any:
+    def _targets_of(
+        self, sequences: Sequences, form: Form, y: Any, sample_weight: Any, ignore_label: Any
+    ) -> Any:
         """Return y laid out flat, if y and weights belong to the sequences in their order."""
         refuse_other_ids(sequences, y, "y")
         refuse_other_ids(sequences, sample_weight, "sample_weight")
-        return self._read_targets(y, sequences, form)
+        return self._read_targets(y, sequences, form, ignore_label)
 
     def _refuse_no_targets(self, y: Any) -> None:
         if y is None:
@@ -145,13 +152,21 @@ class FittedEstimator(BaseEstimator):
         *,
         strict: bool = True,
     ) -> Examples:
-        encoded = codec.encode(targets, strict=strict)
-        if strict:
-            output.check(encoded, sequences.lengths)
         targets_per_step = self._per_step and not output.targets_per_sequence
         weights_per_step = self._per_step and not output.weights_per_sequence
         weights = read_weights(sample_weight, sequences, form, per_step=weights_per_step)
-        return Examples(sequences, encoded, weights, targets_per_step, weights_per_step)
+        labelled = codec.labelled(targets) if targets_per_step else None
+        if labelled is not None:
+            targets = fill(targets, labelled)
+        encoded = codec.encode(targets, strict=strict)
+        if strict:
+            output.check(encoded, sequences.lengths)
+        examples = Examples(
+            sequences, encoded, weights, targets_per_step, weights_per_step, labelled
+        )
+        if labelled is not None:
+            refuse_unlabelled(examples.weights_of_targets, every_column=strict)
+        return examples
 
     # Computing with the trained network.
 
@@ -162,7 +177,7 @@ class FittedEstimator(BaseEstimator):
             self.network_, self.device, inputs, sequences.offsets, operation, per_step=per_step
         )
 
-    @takes_device_arrays
+    @answers
     def predict(self, X: Any, lengths: Any = None) -> Any:
         """Predict the targets of sequences.
 
@@ -179,7 +194,8 @@ class FittedEstimator(BaseEstimator):
             One prediction per sequence. An estimator that answers per step returns (N, T) or
             (N, T, K) for a dense X, with the dtype's zero beyond a sequence's length. For any
             other X it returns an object array of N arrays (T_i,), or where there are several
-            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is.
+            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is. Several
+            quantiles are one more axis, the last.
 
         Raises
         ------
@@ -194,9 +210,12 @@ class FittedEstimator(BaseEstimator):
             return predictions
         return form.restore(predictions, sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
+
+        Several quantiles have the mean of their D², the share of the pinball loss of the best
+        constants that is gone.
 
         Parameters
         ----------
@@ -252,7 +271,7 @@ class FittedEstimator(BaseEstimator):
         decisions = self._decide(network, reader, examples.sequences)
         return codec.score(examples.targets, decisions, examples.weights_of_targets)
 
-    @takes_device_arrays
+    @answers
     def hidden_states(self, X: Any, layer: int = -1, lengths: Any = None) -> Any:
         """Return the hidden states of a recurrent layer after every step.
 
@@ -284,7 +303,7 @@ class FittedEstimator(BaseEstimator):
         )
         return form.restore(states, sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def gate_activations(self, X: Any, layer: int = 0, lengths: Any = None) -> dict[str, Any]:
         """Return the activations of every gate of a recurrent layer at every step.
 
@@ -337,7 +356,7 @@ class FittedEstimator(BaseEstimator):
             If the network reads sequences backwards too, or scores them only as a whole.
         """
         check_is_fitted(self)
-        return Stream(self)
+        return Stream(at_this_moment(self))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -349,9 +368,12 @@ class FittedEstimator(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        trainer = state.pop("_trainer", None)
-        if trainer is not None:
-            state["_training_state"] = trainer.state()
+        if "_trainer" in state:
+            with turn_of(self):  # nobody trains meanwhile, and all is of one moment
+                state = dict(super().__getstate__())
+                trainer = state.pop("_trainer", None)
+                if trainer is not None:
+                    state["_training_state"] = trainer.state()
         return {**state, "_rnnkit_version": _installed_version()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -359,7 +381,7 @@ class FittedEstimator(BaseEstimator):
         if pickled != present:
             warnings.warn(
                 f"{type(self).__name__} was pickled with rnnkit {pickled} and is loaded with "
-                f"{present}; save models as files to take them from version to version",
+                f"{present}; rnnkit.save writes files that later versions load",
                 UserWarning,
                 stacklevel=2,
             )

@@ -15,6 +15,7 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
 from rnnkit.estimators.labels import weights_by_class
 from rnnkit.estimators.parameters.field import RATE, parameter, parameters
+from rnnkit.estimators.transaction import learning
 from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
 
 __all__ = ["LabelLearning", "LabelPrediction"]
@@ -72,7 +73,9 @@ class LabelLearning(RecurrentEstimator):
                 "class_weight='balanced' is not supported for partial_fit; "
                 "pass a dict of weights instead"
             )
-        return self._partial_fit(X, y, sample_weight, lengths, classes)
+        with learning(self) as draft:
+            draft._partial_fit(X, y, sample_weight, lengths, classes)
+        return self
 
     @property
     def classes_(self) -> np.ndarray:
@@ -113,14 +116,17 @@ class LabelPrediction(LabelLearning):
             return output
         if isinstance(class_weight, dict):
             class_weight = weights_by_class(class_weight, np.arange(2))
-        return output.weighed(class_weight, examples.targets)
+        return output.weighed(class_weight, examples.targets, examples.labelled)
 
-    def _class_weights(
-        self, output: Output, codec: Codec, targets: np.ndarray
-    ) -> np.ndarray | None:
+    def _class_weights(self, output: Output, codec: Codec, examples: Examples) -> np.ndarray | None:
         if isinstance(output, Bernoulli):  # which has them inside
             return None
         class_weight = self.class_weight
         if isinstance(class_weight, dict) and isinstance(codec, Labels):
             class_weight = weights_by_class(class_weight, codec.classes)
-        return output.class_weights(targets, class_weight)
+        targets, labelled = examples.targets, examples.labelled
+        if labelled is None or class_weight is None:
+            return output.class_weights(targets, class_weight)
+        weights = np.zeros(len(targets))
+        weights[labelled] = output.class_weights(targets[labelled], class_weight)
+        return weights

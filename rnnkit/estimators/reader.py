@@ -280,8 +280,9 @@ class Reader:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Reader:
-        """Return the reader that `to_dict` told of."""
-        return cls(**{field.name: _as_tuple(plain[field.name]) for field in fields(cls)})
+        """Return the reader that `to_dict` told of; what it did not know has its default."""
+        known = plain.keys() & {field.name for field in fields(cls)}
+        return cls(**{name: _as_tuple(plain[name]) for name in known})
 
 
 def _listed(value: Any) -> Any:

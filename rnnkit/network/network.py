@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from math import prod
 from numbers import Integral
 from typing import Any
@@ -22,6 +23,8 @@ from rnnkit.sequences import Plan, pack
 
 __all__ = ["BoundNetwork", "Network"]
 
+Memory = Callable[[Mapping[str, tuple[int, ...]]], np.ndarray]
+
 
 class Network:
     """A chain of layers that ends in an output object.
@@ -37,6 +40,9 @@ class Network:
         What the scores mean and the loss they are trained with.
     dtype : dtype, default="float64"
         float32 or float64.
+    memory : callable, default=None
+        Called with the shape of every parameter by its name, in storage order; returns the vector
+        of all of them. None: zeros.
 
     Attributes
     ----------
@@ -54,7 +60,13 @@ class Network:
         If two layers name the same parameter, or one takes other rows than it is given.
     """
 
-    def __init__(self, layers: Sequence[Layer], output: Output, dtype: Any = "float64") -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        output: Output,
+        dtype: Any = "float64",
+        memory: Memory | None = None,
+    ) -> None:
         self.layers = tuple(layers)
         self.output = output
         self.takes_tokens = bool(self.layers) and isinstance(self.layers[0], TokenFeatures)
@@ -69,7 +81,8 @@ class Network:
                 shapes[name] = shape
         shapes = {name: shapes[name] for name in (*frozen, *shapes)}
         self.n_frozen = sum(prod(shapes[name]) for name in frozen)
-        self.parameters = ParameterVector(shapes, dtype)
+        flat = None if memory is None else memory(shapes)
+        self.parameters = ParameterVector(shapes, dtype, flat)
 
     @property
     def dtype(self) -> np.dtype:
@@ -95,6 +108,12 @@ class Network:
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
         return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
+
+    def copy(self) -> Network:
+        """Return a network of the same layers and output with parameters of its own."""
+        network = copy(self)
+        network.parameters = self.parameters.copy()
+        return network
 
     def entry(self, inputs: Inputs) -> Any:
         """Return what the first layer takes: all of the inputs, or their numbers alone."""

@@ -23,8 +23,8 @@ class LongFrame(NamedTuple):
     values: np.ndarray  # (ΣT, F)
     offsets: np.ndarray  # (n + 1,) intp
     ids: np.ndarray  # (n,), tuples where several columns name a sequence
+    columns: ColumnLabels  # their names, and what codes in them stand for
     y: np.ndarray | None  # one target for each sequence, or an object array of those of its steps
-    columns: ColumnLabels  # their names, and the labels that codes stand for
 
 
 def read_frame(
@@ -68,7 +68,7 @@ def read_frame(
     if targets:
         steps = [_values_of(frame[column])[order] for column in targets]
         y = _targets(steps, targets, isinstance(target, str), offsets, ids, target_per)
-    return LongFrame(values, offsets, ids, y, labels)
+    return LongFrame(values, offsets, ids, labels, y)
 
 
 def _names(given: str | Sequence[str] | None) -> list[str]:

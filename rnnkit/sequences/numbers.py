@@ -19,6 +19,7 @@ __all__ = [
     "convert_values",
     "is_float32",
     "is_missing",
+    "label_array",
 ]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
@@ -189,6 +190,20 @@ def is_missing(values: np.ndarray) -> np.ndarray:
     elif kind == "O":
         missing.flat[:] = [_is_nothing(value) for value in values.flat]
     return missing
+
+
+def label_array(labels: Any) -> np.ndarray:
+    """Return labels as an array, a list of text and others as the objects they are.
+
+    NumPy would make text of all, so that NaN became the label "nan".
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "US" or array.ndim != 1 or not isinstance(labels, (list, tuple)):
+        return array
+    if not all(isinstance(label, (str, bytes)) for label in labels):
+        array = np.empty(len(labels), dtype=object)
+        array[:] = labels
+    return array
 
 
 def _is_nothing(value: Any) -> bool:

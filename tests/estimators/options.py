@@ -71,11 +71,13 @@ OPTIONS = {
     "n_iter_no_change": Option(1, {"tol": 1e9, "max_iter": 4}),
     "early_stopping": Option(True),
     "validation_fraction": Option(0.5, {"early_stopping": True}),
+    "validation_split": Option("time", {"early_stopping": True}),
     "random_state": Option(1),
     "label_smoothing": Option(0.3),
     "class_weight": Option({0: 2.0}),
     "output": Option("crf"),
     "forbidden_transitions": Option([(1, None)]),
+    "ignore_label": Option(1),
     "beam_width": Option(4),
     "loss": Option("absolute"),
     "huber_delta": Option(0.1, {"loss": "huber"}),
@@ -106,9 +108,9 @@ def _modes():
     numbers = _RNG.uniform(0.5, 2, (N, T, F))
     yield "label", Mode("Classifier", {}, classes)
     yield "labels", Mode("Classifier", {}, yes_or_no)
-    yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T)))
+    yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 3, (N, T)))
     yield "tags", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T, 3)))
-    ends_in_0 = _RNG.randint(0, 2, (N, T)) * (np.arange(T) < T - 1)
+    ends_in_0 = _RNG.randint(0, 3, (N, T)) * (np.arange(T) < T - 1)
     yield "crf", Mode("SequenceTagger", {"output": "crf"}, ends_in_0)
     yield "ctc", Mode("SequenceLabeller", {}, [[0, 1], [1, 0], [0], [1]] * (N // 4))
     for loss in LOSSES:

@@ -98,6 +98,18 @@ def entity_tags(x: np.ndarray) -> list[str]:
     return [f"{letter}-{'up' if sign else 'down'}" for letter, sign in zip(letters, signs)]
 
 
+def three_tags(x: np.ndarray) -> np.ndarray:
+    return (x[:, 0] > -1).astype(int) + (x[:, 0] > 1) - 1
+
+
+def some_tags(x: np.ndarray) -> list[str | None]:
+    return [None if abs(value) < 0.5 else "up" if value > 0 else "down" for value in x[:, 0]]
+
+
+def some_steps(x: np.ndarray) -> np.ndarray:
+    return np.where(abs(x) < 0.5, np.nan, np.roll(x, -1, axis=0) / 2)
+
+
 def several_tags(x: np.ndarray) -> np.ndarray:
     return (x[:, :2] > 0).astype(int)
 
@@ -297,7 +309,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
     steady = tokens(3, label)._replace(X=list(map(steady_columns, mixed.X)))
     for cell, named in (("RNN", None), ("LSTM", None), ("GRU", (0, 1))):
         add(f"static columns {cell}", f"{cell}Classifier", steady, embedding_dim=3, static="state",
-            categorical_features=(0, -1), bidirectional=cell == "LSTM", static_features=named)  # fmt: skip
+            categorical_features=(0, -1), static_features=named,
+            bidirectional=cell == "LSTM")  # fmt: skip
 
     add("monitor score", "LSTMRegressor", monitor="score", early_stopping=True)
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
@@ -309,6 +322,11 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("several labels", "LSTMClassifier", ragged(several_labels))
     add("several labels a step", "GRUSequenceTagger", ragged(several_tags, "f4"))
     add("crf", "LSTMSequenceTagger", dtype="f4", output="crf", fit=fit_weighted)
+    known = ragged(some_tags)
+    add("tags not known", "LSTMSequenceTagger", known, class_weight="balanced")
+    add("tags not known, crf", "GRUSequenceTagger", known, output="crf", fit=fit_weighted)
+    add("ignore_label", "RNNSequenceTagger", ragged(three_tags, "f4"), ignore_label=-1,
+        early_stopping=True, validation_fraction=0.5)  # fmt: skip
     add("crf, both ways", "GRUSequenceTagger", output="crf", bidirectional=True)
     rules = dict(output="crf", forbidden_transitions="iobes", hidden_size=5)
     add("crf, forbidden_transitions", "GRUSequenceTagger", ragged(entity_tags), **rules)
@@ -316,10 +334,14 @@ def models(device: str = "cpu") -> dict[str, Model]:
 
     add("several outputs", "LSTMRegressor", ragged(vector))
     add("a number a step", "LSTMSequenceRegressor", ragged(step_numbers, "f4"))
+    add("numbers not known", "GRUSequenceRegressor", ragged(some_steps))
     for loss in ("absolute", "huber", "quantile"):
         add(f"loss {loss}", "GRURegressor", loss=loss, huber_delta=0.5, quantile=0.8)
         add(f"loss {loss} a step", "LSTMSequenceRegressor", ragged(next_steps, "f4"), loss=loss,
             huber_delta=0.5, quantile=0.8)  # fmt: skip
+    several = dict(loss="quantile", quantile=[0.1, 0.5, 0.9])
+    add("several quantiles", "GRURegressor", ragged(vector, "f4"), **several)
+    add("several quantiles a step", "LSTMSequenceRegressor", ragged(step_numbers), **several)
     add("loss poisson", "LSTMRegressor", ragged(count, "f4"), loss="poisson")
     add("loss poisson a step", "GRUSequenceRegressor", ragged(step_counts), loss="poisson")
 
@@ -336,6 +358,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("shuffle False", "GRUClassifier", shuffle=False, batch_size="auto")
     add("early_stopping", "GRURegressor", early_stopping=True, validation_fraction=0.25,
         max_iter=4, n_iter_no_change=2)  # fmt: skip
+    add("early_stopping by time", "GRUSequenceTagger", early_stopping=True,
+        validation_split="time", validation_fraction=0.3, max_iter=3)  # fmt: skip
     add("validation_data", "LSTMClassifier", fit=fit_validated, max_iter=3)
     add("warm_start", "LSTMClassifier", fit=fit_twice, warm_start=True)
     add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)
