@@ -308,9 +308,9 @@ def models(device: str = "cpu") -> dict[str, Model]:
 
     steady = tokens(3, label)._replace(X=list(map(steady_columns, mixed.X)))
     for cell, named in (("RNN", None), ("LSTM", None), ("GRU", (0, 1))):
-        add(f"static columns {cell}", f"{cell}Classifier", steady, embedding_dim=3, static="state",
-            categorical_features=(0, -1), static_features=named,
-            bidirectional=cell == "LSTM")  # fmt: skip
+        add(f"static columns {cell}", f"{cell}Classifier", steady, embedding_dim=3,
+            static="state", categorical_features=(0, -1), bidirectional=cell == "LSTM",
+            static_features=named)  # fmt: skip
 
     add("monitor score", "LSTMRegressor", monitor="score", early_stopping=True)
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
