@@ -43,6 +43,7 @@ from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network, Output
+from rnnkit.sequences import Form
 from rnnkit.training import FitResult, Trainer, TrainingData, Validation
 
 __all__ = ["RecurrentEstimator", "recurrent_estimator", "unchanged_on_error"]
@@ -165,8 +166,9 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         validation_data : tuple (X_val, y_val), default=None
             Data that decide when to stop (see `monitor`), in place of the part of the training
             data that `early_stopping` would set aside.
-        lengths : array-like of shape (N,), default=None
-            Steps of every sequence of a dense X; what lies beyond is never looked at.
+        lengths : array-like of shape (N,) or "nan", default=None
+            Steps of every sequence of a dense X; what lies beyond is never looked at. "nan": up
+            to the last step that is not all NaN, in X_val too.
         X_val, y_val : array-like, default=None
             `validation_data` as two arguments. A Pipeline transforms X_val as it does X if it
             is ``Pipeline(steps, transform_input=["X_val"])``, metadata routing is enabled and
@@ -202,7 +204,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         reader, codec, output, examples = self._read_training(
             X, y, sample_weight, lengths, first=first
         )
-        validation = self._read_validation(reader, codec, output, validation_data)
+        validation = self._read_validation(reader, codec, output, validation_data, lengths)
         if validation is not None:
             hint_at_validation(self, examples.sequences, validation.sequences, stacklevel=5)
         rng = check_random_state(self.random_state)
@@ -331,7 +333,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         return reader, codec, self._fit_output(output, examples, None), examples
 
     def _read_validation(
-        self, reader: Reader, codec: Codec, output: Output, validation_data: Any
+        self, reader: Reader, codec: Codec, output: Output, validation_data: Any, lengths: Any
     ) -> Examples | None:
         if validation_data is None:
             return None
@@ -341,7 +343,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
                 f"got {type(validation_data).__name__}"
             )
         X, y = validation_data
-        return self._read_examples(reader, codec, output, X, y, None, None)
+        is_rule = isinstance(lengths, str) and Form.of(X).is_dense  # for lengths of any data
+        return self._read_examples(reader, codec, output, X, y, None, lengths if is_rule else None)
 
     def _start_network(
         self,

@@ -30,7 +30,7 @@ from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
-from rnnkit.network import BoundNetwork, Inputs, Network, Output
+from rnnkit.network import UNKNOWN, BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.training import Trainer, TrainingState
@@ -158,6 +158,8 @@ class FittedEstimator(BaseEstimator):
         if labelled is not None:
             targets = fill(targets, labelled)
         encoded = codec.encode(targets, strict=strict)
+        if labelled is not None and output.sums_over_unknown:
+            encoded[~labelled] = UNKNOWN
         if strict:
             output.check(encoded, sequences.lengths)
         examples = Examples(

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Indicators, Labels
 from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import check_label_values, find_classes, without_objects
 from rnnkit.estimators.parameters.documentation import TaskText
@@ -22,8 +23,14 @@ from rnnkit.estimators.parameters.network import (
     RNNParameters,
 )
 from rnnkit.estimators.targets import flatten_steps
+from rnnkit.estimators.transitions import (
+    TRANSITION_SCHEMES,
+    describe_forbidden,
+    forbidden_pairs,
+)
 from rnnkit.estimators.unlabelled import labelled_entries
 from rnnkit.network import CRF, Output
+from rnnkit.network.transitions import ForbiddenLabelsError
 from rnnkit.sequences import Form, Sequences
 
 __all__ = [
@@ -45,8 +52,9 @@ class RecurrentSequenceTagger(LabelPrediction):
         remarks=(
             "Labels may be of any type; several yes-or-no labels per step are given as 0 "
             'and 1. A conditional random field (``output="crf"``) scores the labels of a '
-            "sequence as a whole. In a search, leave `scoring` at None or pass a scorer of "
-            "`rnnkit.metrics`, such as `token_accuracy_scorer`: scikit-learn's own, such as "
+            "sequence as a whole, and knows rules (``forbidden_transitions``). In a search, leave "
+            "`scoring` at None or pass a scorer of `rnnkit.metrics`, such as "
+            "`token_accuracy_scorer`: scikit-learn's own, such as "
             '"accuracy", know no steps.'
         ),
         notes=(
@@ -73,7 +81,16 @@ class RecurrentSequenceTagger(LabelPrediction):
         "How the labels of a sequence are scored: every step by itself, or as a whole by "
         'a linear-chain conditional random field ("crf"; Lafferty et al. 2001).',
     )
-
+    forbidden_transitions: Any = parameter(
+        None,
+        [StrOptions(set(TRANSITION_SCHEMES)), list, tuple, set, frozenset, None],
+        '{"bio", "iobes", "bilou"}, pairs of labels or None',
+        'With ``output="crf"``, labels that never follow one another: those that the named scheme '
+        "of entity labels does not allow, or a list of pairs (before, after), with None for the "
+        "beginning and the end of a sequence: ``[(None, 'I-PER'), ('O', 'I-PER')]``. A forbidden "
+        "labelling has no probability, in training and in prediction, and is refused in y. "
+        '"iob2" is "bio", "bioes" is "iobes"; "iob1" is known too.',
+    )
     ignore_label: Any = parameter(
         None,
         [str, Real, None],
@@ -99,7 +116,8 @@ class RecurrentSequenceTagger(LabelPrediction):
         -------
         ndarray of shape (N, T, K), or N arrays (T_i, K) in the form of a ragged X
             In the order of `classes_`; zero beyond a sequence's length. With ``output="crf"``
-            the marginal probability over all labellings.
+            the marginal probability over all labellings that are allowed: the likeliest label of
+            each step by itself may break a rule that `predict` keeps.
 
         Raises
         ------
@@ -145,7 +163,16 @@ class RecurrentSequenceTagger(LabelPrediction):
             return self._scored_by_row(codec)
         if isinstance(codec, Indicators):
             raise ValueError("output='crf' needs one label per step, got several in y")
-        return CRF(codec.width)
+        classes = codec.classes if isinstance(codec, Labels) else np.arange(codec.width)
+        return CRF(codec.width, forbidden_pairs(self.forbidden_transitions, classes))
+
+    def _make_examples(self, codec: Codec, *data: Any, **options: Any) -> Examples:
+        try:
+            return super()._make_examples(codec, *data, **options)
+        except ForbiddenLabelsError as error:
+            assert isinstance(codec, Labels)
+            rules = self.forbidden_transitions
+            raise ValueError(describe_forbidden(error, rules, codec.classes)) from None
 
     def _read_targets(
         self, y: Any, sequences: Sequences, form: Form, ignore_label: Any

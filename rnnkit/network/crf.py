@@ -15,8 +15,14 @@ from rnnkit.backends.interface import Array, PackedPlan
 from rnnkit.network.labels import check_class_indices
 from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.packed_steps import PackedSteps
+from rnnkit.network.transitions import Pairs, check_labellings, check_lengths, rules_of
 
 __all__ = ["CRF", "CRFLoss", "crf_marginals", "crf_negative_log_likelihood", "crf_viterbi"]
+
+
+# Beside it minus infinity, the score of what is forbidden, is infinitely far: their difference is
+# minus infinity, whose exponential is 0, where that of two infinities would be no number.
+_LOWEST = np.finfo(np.float64).min
 
 
 class CRFLoss(NamedTuple):
@@ -90,7 +96,7 @@ class _Field:
         pair_marginals = np.zeros_like(self.transitions)
         for rows, before in reversed(self.packed.steps):
             pairs = self.pair_scores(incoming[before] + self.scores[before])
-            pairs -= incoming[rows]
+            pairs -= np.maximum(incoming[rows], _LOWEST)
             np.exp(pairs, out=pairs)
             pairs *= marginals[rows]
             marginals[before] = pairs.sum(axis=2).T
@@ -117,11 +123,13 @@ def _of_known_labels(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _log_sum_exp(x: np.ndarray, axis: int) -> np.ndarray:
-    """Return ``log Σ exp x`` along an axis; overwrites x."""
+    """Return ``log Σ exp x`` along an axis, -inf where all are; overwrites x."""
     top = x.max(axis=axis, keepdims=True)
+    np.maximum(top, _LOWEST, out=top)
     x -= top
     np.exp(x, out=x)
-    total: np.ndarray = np.log(x.sum(axis=axis)) + top.squeeze(axis)
+    with np.errstate(divide="ignore"):
+        total: np.ndarray = np.log(x.sum(axis=axis)) + top.squeeze(axis)
     return total
 
 
@@ -145,9 +153,9 @@ def crf_negative_log_likelihood(
     plan : PackedPlan
         How the sequences lie in the rows.
     transitions : (K, K) float array
-        ``transitions[i, j]`` scores label j right after label i.
+        ``transitions[i, j]`` scores label j right after label i; -inf forbids it.
     start, end : (K,) float array
-        Score of each label at a sequence's first and last step.
+        Score of each label at a sequence's first and last step; -inf forbids it there.
     weights : (B,) float array, default=None
         Weight of each sequence in packed order; None means ones.
 
@@ -277,6 +285,15 @@ class CRF(Output):
     ----------
     n_classes : int
         K, the number of labels.
+    forbidden : tuple of pairs of int or None, default=()
+        Pairs (i, j) of class indices: label j never stands right after label i. None in the first
+        place means the beginning of a sequence, in the second its end.
+
+    Notes
+    -----
+    A forbidden pair has the score minus infinity whatever its parameter, which stays as it began:
+    Z sums over the allowed labellings alone, a forbidden one has no probability and is never
+    decided for.
     """
 
     spoken_name: ClassVar[str] = "output='crf'"
@@ -286,6 +303,7 @@ class CRF(Output):
     on_host: ClassVar[bool] = True
 
     n_classes: int
+    forbidden: Pairs = ()
 
     @property
     def width(self) -> int:
@@ -324,6 +342,8 @@ class CRF(Output):
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the labels (P,) of each sequence's best labelling."""
         backend = context.backend
+        if self.forbidden:
+            check_lengths(context.plan.lengths, self.forbidden, self.n_classes)
         labels, _ = crf_viterbi(
             backend.download(scores), context.plan, *self._host_parameters(context)
         )
@@ -332,17 +352,28 @@ class CRF(Output):
     def probabilities(self, scores: Array, context: OutputContext) -> Array:
         """Return the probability (P, K) of each label at each step, over all labellings."""
         backend = context.backend
+        if self.forbidden:
+            check_lengths(context.plan.lengths, self.forbidden, self.n_classes)
         marginals = crf_marginals(
             backend.download(scores), context.plan, *self._host_parameters(context)
         )
         return backend.upload(marginals)
 
     def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
-        """Raise ValueError unless the targets are class indices (n,)."""
-        check_class_indices(targets, self.n_classes, self.spoken_name)
+        """Raise ValueError unless the targets are class indices (n,) that break no rule.
+
+        They may be `UNKNOWN`.
+        """
+        known = targets if targets.ndim != 1 else targets[targets != UNKNOWN]
+        check_class_indices(known, self.n_classes, self.spoken_name)
+        if self.forbidden and lengths is not None:
+            check_labellings(targets, lengths, self.forbidden, self.n_classes)
 
     def _host_parameters(self, context: OutputContext) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         transitions, start, end = (
             context.backend.download(context.parameters[name]) for name in self.parameter_shapes()
         )
-        return transitions, start, end
+        if not self.forbidden:
+            return transitions, start, end
+        rules = rules_of(self.forbidden, self.n_classes)
+        return transitions + rules[0], start + rules[1], end + rules[2]

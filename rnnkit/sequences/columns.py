@@ -9,15 +9,26 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Places", "column_names", "place_of", "refuse_columns", "shared_columns"]
+__all__ = [
+    "Places",
+    "column_dtypes",
+    "column_names",
+    "holds_labels",
+    "no_numbers",
+    "place_of",
+    "refuse_column",
+    "refuse_columns",
+    "shared_columns",
+]
 
+AS_CATEGORIES = "name it in categorical_features of an estimator with embedding_dim"
 # What a dtype's name, in lower case, begins with; what such a column holds; what to do with it.
 # The names are those of pandas, pandas over Arrow, polars and pyarrow.
 NO_NUMBERS = (
     (
         re.compile(r"categor|dictionary|enum"),
         "is categorical",
-        "give one-hot columns instead, or integer codes to use as ids",
+        f"{AS_CATEGORIES}, or give one-hot columns instead",
     ),
     (
         re.compile(r"datetime|timestamp|timedelta|date|time|duration|period|interval|month_"),
@@ -27,7 +38,7 @@ NO_NUMBERS = (
     (
         re.compile(r"str(ing)?(\W|_|$)|large_string|utf8|object_string"),
         "holds text",
-        "encode it as numbers or leave it out",
+        f"{AS_CATEGORIES}, encode it as numbers or leave it out",
     ),
     (
         re.compile(r"(large_|fixed_size_)?(list|binary)|array|struct|map<"),
@@ -35,6 +46,7 @@ NO_NUMBERS = (
         "give a list of arrays, one per sequence, or leave it out",
     ),
 )
+LABELS = (0, 2)  # which of them hold labels
 
 
 def refuse_columns(X: Any, name: str) -> None:
@@ -55,15 +67,41 @@ def refuse_columns(X: Any, name: str) -> None:
     ValueError
         Naming the first such column and what to do with it.
     """
-    dtypes = _column_dtypes(X)
-    reasons = {dtype: _no_numbers(dtype) for dtype in set(dtypes)}
+    dtypes = column_dtypes(X)
+    reasons = {dtype: no_numbers(dtype) for dtype in set(dtypes)}
     if not any(reasons.values()):
         return
-    i, reason = next((i, reasons[d]) for i, d in enumerate(dtypes) if reasons[d])
+    i = next(i for i, dtype in enumerate(dtypes) if reasons[dtype])
     names = column_names(X)
-    what, remedy = reason or ("", "")
-    column = f"its column {names[i]!r}" if names else "it"
-    raise ValueError(f"{name} must hold real numbers, but {column} {what} ({dtypes[i]}); {remedy}")
+    refuse_column(dtypes[i], name, f"its column {names[i]!r}" if names else "it")
+
+
+def refuse_column(dtype: Any, name: str, column: str) -> None:
+    """Raise if the dtype of one column is none of numbers.
+
+    Parameters
+    ----------
+    dtype : dtype of any library
+    name, column : str
+        The argument's name and what the column is called, for error texts.
+
+    Raises
+    ------
+    ValueError
+        Naming both and what to do.
+    """
+    reason = no_numbers(dtype)
+    if reason:
+        what, remedy = reason
+        raise ValueError(f"{name} must hold real numbers, but {column} {what} ({dtype}); {remedy}")
+
+
+def holds_labels(dtype: Any) -> bool:
+    """Whether a dtype is one of categories or of text."""
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in "US" or str(dtype).lower().startswith("str")
+    text = str(dtype).lower()
+    return any(NO_NUMBERS[i][0].match(text) for i in LABELS)
 
 
 def column_names(X: Any) -> tuple[Any, ...]:
@@ -78,7 +116,7 @@ def column_names(X: Any) -> tuple[Any, ...]:
     return ()
 
 
-def _column_dtypes(X: Any) -> list[Any]:
+def column_dtypes(X: Any) -> list[Any]:
     """Return the dtypes of a frame's columns, or of a series; none for anything else."""
     if isinstance(X, (np.ndarray, list, tuple)):
         return []
@@ -92,7 +130,7 @@ def _column_dtypes(X: Any) -> list[Any]:
     return [] if dtype is None or callable(dtype) else [dtype]
 
 
-def _no_numbers(dtype: Any) -> tuple[str, str] | None:
+def no_numbers(dtype: Any) -> tuple[str, str] | None:
     """Return what a column of this dtype holds and what to do, or None if it may hold numbers."""
     text = str(dtype).lower()
     return next(((what, do) for names, what, do in NO_NUMBERS if names.match(text)), None)

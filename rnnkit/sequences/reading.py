@@ -17,14 +17,23 @@ from rnnkit.sequences.columns import (
     shared_columns,
 )
 from rnnkit.sequences.forms import Form
-from rnnkit.sequences.numbers import ENCODE_TEXT, check_finite, convert_values, is_float32
+from rnnkit.sequences.numbers import (
+    ENCODE_TEXT,
+    check_finite,
+    convert_values,
+    is_float32,
+    is_missing,
+)
 
 __all__ = [
+    "array_of_item",
+    "arrays_of_list",
     "as_array",
     "check_lengths",
     "read",
     "refuse_empty",
     "refuse_masked",
+    "rows_of_array",
 ]
 
 
@@ -50,7 +59,7 @@ def read(
     _refuse_other_types(X, name)
     form = Form.of(X)
     if form.is_dense:
-        values, steps = _rows_of_array(as_array(X, name), lengths, step_features, name)
+        values, steps = rows_of_array(as_array(X, name), lengths, step_features, name)
         arrays, columns = [values], column_names(X)
     elif lengths is not None:
         raise ValueError(
@@ -59,7 +68,7 @@ def read(
         )
     else:
         items = X if form.kind == "list" else list(np.asarray(X))
-        arrays, steps = _arrays_of_list(items, step_features, name)
+        arrays, steps = arrays_of_list(items, step_features, name)
         columns = shared_columns(items)
     refuse_empty(steps, name, allow_empty)
     offsets = np.zeros(len(steps) + 1, dtype=np.intp)
@@ -167,7 +176,7 @@ def refuse_masked(X: Any, name: str) -> None:
         raise ValueError(f"{name} is a masked array with masked entries; fill or drop them first")
 
 
-def _rows_of_array(
+def rows_of_array(
     array: np.ndarray, lengths: Any, step_features: int, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the real rows (ΣT, F) of a padded array and the steps (n,) of its sequences."""
@@ -195,7 +204,10 @@ def _rows_of_array(
     n_steps, n_features = array.shape[1:]
     if lengths is None:
         return array.reshape(n * n_steps, n_features), np.full(n, n_steps, dtype=np.intp)
-    steps = check_lengths(lengths, n, n_steps)
+    if isinstance(lengths, str):
+        steps = _steps_before_missing(array, lengths)
+    else:
+        steps = check_lengths(lengths, n, n_steps)
     if steps.min() == n_steps:
         return array.reshape(n * n_steps, n_features), steps
     return array[np.arange(n_steps) < steps[:, None]], steps
@@ -209,6 +221,15 @@ def _fold(rows: np.ndarray, step_features: int, name: str) -> np.ndarray:
             f"{name} has {n_columns} columns, which is no multiple of step_features={step_features}"
         )
     return rows.reshape(n, n_columns // step_features, step_features)
+
+
+def _steps_before_missing(array: np.ndarray, lengths: str) -> np.ndarray:
+    """Return the steps (n,) of sequences (n, T, F) up to the last one that holds a value."""
+    if lengths != "nan":
+        raise ValueError(f'lengths must be an integer for each sequence or "nan", got {lengths!r}')
+    empty: Any = is_missing(array).all(axis=2)
+    n_beyond = np.where(empty.all(axis=1), empty.shape[1], (~empty[:, ::-1]).argmax(axis=1))
+    return np.asarray(empty.shape[1] - n_beyond, dtype=np.intp)
 
 
 def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
@@ -252,7 +273,7 @@ def _are_whole(numbers: np.ndarray) -> bool:
     return numbers.dtype.kind in "iu"
 
 
-def _arrays_of_list(
+def arrays_of_list(
     items: Iterable[Any], step_features: int, name: str
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return the rows (T_i, F) of each sequence of a list and the steps (n,) of each."""
@@ -279,7 +300,7 @@ def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Ite
     """Yield each sequence as an array (T, F); one given as an empty list stays (0,)."""
     for i, item in enumerate(items):
         if type(item) is not np.ndarray:
-            item = _array_of_item(item, i, name)
+            item = array_of_item(item, i, name)
         if item.ndim == 1 and len(item):
             if len(item) % step_features:
                 raise ValueError(
@@ -300,7 +321,7 @@ def _arrays_of_items(items: Iterable[Any], step_features: int, name: str) -> Ite
         yield item
 
 
-def _array_of_item(item: Any, i: int, name: str) -> np.ndarray:
+def array_of_item(item: Any, i: int, name: str) -> np.ndarray:
     """Return one sequence of a list as an array."""
     if item is None or isinstance(item, (str, bytes, dict, set)):
         remedy = ENCODE_TEXT if isinstance(item, (str, bytes)) else ""

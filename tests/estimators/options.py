@@ -72,6 +72,7 @@ OPTIONS = {
     "class_weight": Option({0: 2.0}),
     "output": Option("crf"),
     "ignore_label": Option(1),
+    "forbidden_transitions": Option([(1, None)]),
     "beam_width": Option(4),
     "loss": Option("absolute"),
     "huber_delta": Option(0.1, {"loss": "huber"}),
@@ -103,7 +104,8 @@ def _modes():
     yield "labels", Mode("Classifier", {}, yes_or_no)
     yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 3, (N, T)))
     yield "tags", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T, 3)))
-    yield "crf", Mode("SequenceTagger", {"output": "crf"}, _RNG.randint(0, 3, (N, T)))
+    ends_in_0 = _RNG.randint(0, 3, (N, T)) * (np.arange(T) < T - 1)
+    yield "crf", Mode("SequenceTagger", {"output": "crf"}, ends_in_0)
     yield "ctc", Mode("SequenceLabeller", {}, [[0, 1], [1, 0], [0], [1]] * (N // 4))
     for loss in LOSSES:
         settings = {"loss": loss}

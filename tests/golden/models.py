@@ -101,6 +101,15 @@ def some_steps(x: np.ndarray) -> np.ndarray:
     return np.where(abs(x) < 0.5, np.nan, np.roll(x, -1, axis=0) / 2)
 
 
+def entity_tags(x: np.ndarray) -> list[str]:
+    """An entity, of a type for either sign, as long as the first feature keeps its sign."""
+    signs = [value > 0 for value in x[:, 0]]
+    begins = [t == 0 or signs[t] != signs[t - 1] for t in range(len(x))]
+    ends = [*begins[1:], True]
+    letters = ["S" if b and e else "B" if b else "E" if e else "I" for b, e in zip(begins, ends)]
+    return [f"{letter}-{'up' if sign else 'down'}" for letter, sign in zip(letters, signs)]
+
+
 def several_tags(x: np.ndarray) -> np.ndarray:
     return (x[:, :2] > 0).astype(int)
 
@@ -292,6 +301,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("ignore_label", "RNNSequenceTagger", ragged(three_tags, "f4"), ignore_label=-1,
         early_stopping=True, validation_fraction=0.5)  # fmt: skip
     add("crf, both ways", "GRUSequenceTagger", output="crf", bidirectional=True)
+    rules = dict(output="crf", forbidden_transitions="iobes", hidden_size=5)
+    add("crf, forbidden_transitions", "GRUSequenceTagger", ragged(entity_tags), **rules)
     add("beam_width", "GRUSequenceLabeller", beam_width=4, max_iter=4)
 
     add("several outputs", "LSTMRegressor", ragged(vector))

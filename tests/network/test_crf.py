@@ -10,6 +10,7 @@ from tolerances import assert_close
 from rnnkit.backends import get_backend
 from rnnkit.network import UNKNOWN, OutputContext
 from rnnkit.network.crf import CRF, crf_marginals, crf_negative_log_likelihood, crf_viterbi
+from rnnkit.network.transitions import rules_of
 from rnnkit.sequences import pack
 
 LENGTHS = [3, 1, 4, 4, 2]
@@ -170,6 +171,112 @@ def test_transitions_lead_from_the_first_index_to_the_second():
     assert best.tolist() == [18.0]
 
 
+# Label 1 never begins, 0 never ends, 1 never follows 0, 2 never follows 2.
+RULES = ((None, 1), (0, None), (0, 1), (2, 2))
+
+
+def ruled(parameters, forbidden):
+    rules = rules_of(forbidden, len(parameters[1]))
+    return [array + rule for array, rule in zip(parameters, rules)]
+
+
+def is_legal(labelling, forbidden):
+    return not set(forbidden) & set(itertools.pairwise([None, *labelling, None]))
+
+
+def legal_labels(plan, forbidden, n_labels, seed=1):
+    """Return labels (P,) that break no rule, drawn among all such."""
+    rng = np.random.default_rng(seed)
+    labels = np.empty(plan.n_rows, np.intp)
+    for b in range(plan.n_sequences):
+        rows = rows_of(plan, b)
+        paths = itertools.product(range(n_labels), repeat=len(rows))
+        labels[rows] = rng.choice([path for path in paths if is_legal(path, forbidden)])
+    return labels
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_with_rules_loss_marginals_and_viterbi_are_those_of_the_allowed_labellings(seed, scale):
+    plan, scores, _, parameters = problem(LENGTHS, 3, seed, scale=scale)
+    labels, parameters = legal_labels(plan, RULES, 3), ruled(parameters, RULES)
+    losses = crf_negative_log_likelihood(scores, labels, plan, *parameters).losses
+    marginals = crf_marginals(scores, plan, *parameters)
+    decided, best = crf_viterbi(scores, plan, *parameters)
+    for b in range(plan.n_sequences):
+        rows = rows_of(plan, b)
+        labellings, totals = enumerate_labellings(scores[rows], *parameters)
+        allowed = np.array([is_legal(path, RULES) for path in labellings.tolist()])
+        labellings, totals = labellings[allowed], totals[allowed]
+        probabilities = np.exp(totals - totals.max())
+        log_z = np.log(probabilities.sum()) + totals.max()
+        probabilities /= probabilities.sum()
+        true = (labellings == labels[rows]).all(axis=1)
+        size = abs(totals).max()
+        assert_close(losses[b], log_z - totals[true][0], np.float64, 99, size)
+        for k in range(3):
+            expected = probabilities @ (labellings == k)
+            assert_close(marginals[rows, k], expected, np.float64, 99, size)
+        assert decided[rows].tolist() == labellings[totals.argmax()].tolist()
+        assert_close(best[b], totals.max(), np.float64, len(rows), size)
+
+
+def test_with_rules_gradients_match_finite_differences():
+    plan, scores, _, parameters = problem(LENGTHS, 3)
+    labels = legal_labels(plan, RULES, 3)
+    weights = np.array([0.5, 2.0, 0.0, 1.5, 1.0])
+    arrays = [scores, *parameters]
+
+    def result():
+        rows, *own = arrays
+        return crf_negative_log_likelihood(rows, labels, plan, *ruled(own, RULES), weights)
+
+    gradients = result()[1:]
+    for array, gradient in zip(arrays, gradients, strict=True):
+        for index in np.ndindex(array.shape):
+            value = array[index]
+            ends = []
+            for step in (DIFFERENCE_STEP, -DIFFERENCE_STEP):
+                array[index] = value + step
+                ends.append(result().losses @ weights)
+            array[index] = value
+            numeric = (ends[0] - ends[1]) / (2 * DIFFERENCE_STEP)
+            assert abs(gradient[index] - numeric) <= GRADIENT_TOLERANCE
+    assert gradients[1][0, 1] == gradients[1][2, 2] == gradients[2][1] == gradients[3][0] == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(20))
+def test_no_scores_however_large_make_a_forbidden_labelling(seed, dtype):
+    lengths = [1, 2, 7, 30]
+    plan, scores, _, parameters = problem(lengths, 3, seed, dtype, scale=10.0 ** (seed % 5 * 9))
+    output = CRF(3, RULES)
+    parameters = dict(zip(output.parameter_shapes(), parameters, strict=True))
+    context = OutputContext(get_backend("reference"), plan, parameters)
+    decided = output.decision(scores, context)
+    marginals = output.probabilities(scores, context)
+    assert np.isfinite(marginals).all()
+    for b in range(plan.n_sequences):
+        assert is_legal(decided[rows_of(plan, b)].tolist(), RULES)
+        assert marginals[rows_of(plan, b)[0], 1] == marginals[rows_of(plan, b)[-1], 0] == 0
+    assert (marginals[rows_of(plan, 3)] == [0, 0, 1]).all()
+
+
+def test_output_object_with_rules():
+    output = CRF(3, RULES)
+    assert pickle.loads(pickle.dumps(output)) == output != CRF(3)
+    output.check(np.array([2, 0, 2]), np.array([1, 2]))
+    with pytest.raises(ValueError, match=r"sequence 1 has the forbidden transition \(0, 1\) at"):
+        output.check(np.array([2, 0, 1]), np.array([1, 2]))
+    impossible = CRF(2, ((None, 0), (None, 1)))
+    plan, scores, _, parameters = problem([2], 2)
+    parameters = dict(zip(output.parameter_shapes(), parameters, strict=True))
+    context = OutputContext(get_backend("reference"), plan, parameters)
+    for method in (impossible.decision, impossible.probabilities):
+        with pytest.raises(ValueError, match="allow no labelling of a sequence of 2 steps"):
+            method(scores, context)
+
+
 class TestOutputObject:
     backend = get_backend("reference")
 
@@ -292,3 +399,40 @@ def test_a_sequence_has_the_same_bits_whether_others_lack_labels(scale):
     alone = crf_negative_log_likelihood(scores[rows], partly[rows], part, *parameters)
     assert alone.losses[0].tobytes() == found.losses[1].tobytes()
     assert alone.dscores.tobytes() == found.dscores[rows].tobytes()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_unknown_labels_and_rules_match_the_enumeration(seed):
+    plan, scores, labels, parameters = problem(LENGTHS, 3, seed)
+    labels = some_unknown(labels, seed)
+    forbidden = ((0, 1), (2, 2), (None, 1), (0, None))
+    rules = rules_of(forbidden, 3)
+    parameters = [p + r for p, r in zip(parameters, rules)]
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters)
+    flat, in_order = np.empty(plan.n_rows, int), [rows_of(plan, b) for b in range(len(LENGTHS))]
+    flat[:] = np.concatenate([labels[rows] for rows in in_order])
+    possible = []
+    for b, rows in enumerate(in_order):
+        labellings, totals = enumerate_labellings(scores[rows], *parameters)
+        agree = ((labellings == labels[rows]) | (labels[rows] == UNKNOWN)).all(axis=1)
+        chance = np.exp(totals)[agree].sum() / np.exp(totals).sum()
+        possible.append(chance > 0)
+        if chance > 0:
+            assert_close(result.losses[b], -np.log(chance), np.float64, len(totals))
+            assert np.isfinite(result.dscores[rows]).all()
+    output = CRF(3, forbidden)
+    lengths = np.array([len(rows) for rows in in_order])
+    if all(possible):
+        output.check(flat, lengths)
+    else:
+        with pytest.raises(ValueError, match="forbidden"):
+            output.check(flat, lengths)
+    assert not all(possible) or seed  # both kinds occur
+
+
+def test_labels_that_no_allowed_labelling_joins_are_named():
+    output = CRF(3, ((0, 1), (1, 2), (2, 2)))
+    labels = np.array([1, 1, 0, UNKNOWN, 2, 0, UNKNOWN, 1])
+    with pytest.raises(ValueError, match=r"no labelling of sequence 1 that has .* up to step 2"):
+        CRF(3, ((0, 1), (0, 0), (2, 2))).check(labels, np.array([2, 3, 3]))
+    output.check(labels, np.array([2, 3, 3]))

@@ -5,13 +5,24 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
-from sklearn.impute import SimpleImputer
+from sklearn.feature_selection import SelectKBest
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from rnnkit.preprocessing import Padder, SequenceScaler
@@ -165,7 +176,7 @@ def test_set_output_leaves_other_forms_alone():
     X = ragged()
     model = SequenceScaler().set_output(transform="pandas").fit(X)
     assert isinstance(model.transform(X), list)
-    assert not hasattr(model, "get_feature_names_out")
+    assert model.get_feature_names_out().tolist() == ["x0", "x1", "x2"]
     assert model.transform(np.zeros((2, 3, 3))).shape == (2, 3, 3)
 
 
@@ -219,3 +230,130 @@ def test_in_a_grid_search():
     assert search.predict(X).shape == (30,)
     nested = SequenceScaler(MinMaxScaler()).set_params(scaler__feature_range=(-1, 1))
     assert nested.fit(X).scaler_.feature_range == (-1, 1)
+
+
+def gaps():
+    rng = np.random.RandomState(1)
+    X = ragged()
+    for sequence in X:
+        sequence[rng.rand(*sequence.shape) < 0.3] = np.nan
+    return X
+
+
+INNER = {
+    "impute": make_pipeline(SimpleImputer(), StandardScaler()),
+    "neighbours": KNNImputer(n_neighbors=2),
+    "columns": ColumnTransformer([("a", StandardScaler(), [0, 2])], remainder=SimpleImputer()),
+    "function": FunctionTransformer(np.nan_to_num),
+    "bins": make_pipeline(SimpleImputer(), KBinsDiscretizer(3, quantile_method="linear")),
+    "components": make_pipeline(SimpleImputer(), PCA(2)),
+    "one hot": make_pipeline(FunctionTransformer(np.sign), OneHotEncoder(handle_unknown="ignore")),
+}
+
+
+@pytest.mark.parametrize("inner", INNER)
+def test_any_transformer_of_rows_sees_the_gaps_in_every_form(inner):
+    X, transformer = gaps(), INNER[inner]
+    right = clone(transformer).fit(np.concatenate(X)).transform(np.concatenate(X))
+    right = right.toarray() if hasattr(right, "toarray") else right
+    padded, lengths = Sequences(np.concatenate(X), np.cumsum([0, 3, 1, 6, 2])).to_padded(7.0)
+    model = SequenceScaler(transformer)
+    np.testing.assert_array_equal(np.concatenate(model.fit_transform(X)), right)
+    of_sequences = model.fit_transform(Sequences(np.concatenate(X), np.cumsum([0, 3, 1, 6, 2])))
+    np.testing.assert_array_equal(of_sequences.values, right)
+    dense = model.fit_transform(padded, lengths=lengths)
+    real = np.arange(6) < lengths[:, None]
+    np.testing.assert_array_equal(dense[real], right)
+    assert not dense[~real].any()
+    rows = SequenceScaler(transformer, step_features=3)
+    rows = rows.fit_transform(padded.reshape(4, -1), lengths=lengths)
+    np.testing.assert_array_equal(rows.reshape(4, 6, -1)[real], right)
+    assert pickle.loads(pickle.dumps(model)).transform(X)[0].tobytes() == right[:3].tobytes()
+
+
+def frames_of_days(library):
+    module = pytest.importorskip(library)
+    data = [
+        {"v": [1.0, None, 3.0], "day": ["mon", "tue", "mon"]},
+        {"v": [4.0], "day": ["sun"]},
+    ]
+    if library == "pyarrow":
+        return [module.table(columns) for columns in data]
+    return [module.DataFrame(columns) for columns in data]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_columns_of_frames_are_named_inside(library):
+    X = frames_of_days(library)
+    columns = ColumnTransformer(
+        [("v", SimpleImputer(), ["v"]), ("day", OneHotEncoder(), ["day"])],
+    )
+    model = SequenceScaler(columns).fit(X)
+    first, second = model.transform(X)
+    assert first.tolist() == [[1, 1, 0, 0], [8 / 3, 0, 0, 1], [3, 1, 0, 0]]
+    assert second.tolist() == [[4, 0, 1, 0]]
+    names = ["v__v", "day__day_mon", "day__day_sun", "day__day_tue"]
+    assert model.get_feature_names_out().tolist() == names
+    with pytest.raises(ValueError, match=r"column 'day' holds text.*categorical_features"):
+        SequenceScaler().fit(X)
+
+
+def test_columns_chosen_by_dtype_and_pandas_inside():
+    X = frames_of_days("pandas")
+    columns = ColumnTransformer(
+        [("v", SimpleImputer(), make_column_selector(dtype_include=float))],
+        remainder=OrdinalEncoder(),
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    inner = make_pipeline(columns, ColumnTransformer([("d", "passthrough", ["day"])]))
+    assert SequenceScaler(inner).fit_transform(X)[0].tolist() == [[0.0], [2.0], [0.0]]
+    seen = []
+    spy = FunctionTransformer(lambda d: seen.append(type(d)) or d[["v"]])
+    SequenceScaler(spy).fit_transform(X)
+    assert {t.__name__ for t in seen} == {"DataFrame"}
+
+
+@pytest.mark.parametrize("form", ["list", "lists", "objects", "rows", "array", "strings"])
+def test_one_hot_columns_of_text_in_every_form(form):
+    X = {
+        "list": [np.array([["a"], ["b"]], dtype=object), np.array([["c"], ["a"]], dtype=object)],
+        "lists": [["a", "b"], ["c", "a"]],
+        "rows": np.array([["a", "b"], ["c", "a"]], dtype=object),
+        "array": np.array([["a", "b"], ["c", "a"]], dtype=object)[:, :, None],
+        "strings": np.array([["a", "b"], ["c", "a"]])[:, :, None],
+    }
+    X["objects"] = np.empty(2, dtype=object)
+    X["objects"][:] = X["list"]
+    model = SequenceScaler(OneHotEncoder()).fit(X[form])
+    result = np.array([np.asarray(sequence).ravel() for sequence in model.transform(X[form])])
+    assert result.reshape(4, 3).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
+    back = model.inverse_transform(model.transform(X[form]))
+    assert np.ravel([np.ravel(sequence) for sequence in back]).tolist() == ["a", "b", "c", "a"]
+
+
+def test_labels_that_are_only_filled_in_stay_labels():
+    X = [np.array([["a", 1.0], [np.nan, 2.0]], dtype=object), np.array([["a", 3.0]], dtype=object)]
+    inner = make_pipeline(SimpleImputer(strategy="most_frequent"))
+    result = SequenceScaler(inner).fit_transform(X)
+    assert result[0].tolist() == [["a", 1.0], ["a", 2.0]]
+    assert SequenceScaler(OneHotEncoder()).fit_transform(result)[1].tolist() == [[1, 0, 0, 1]]
+
+
+@pytest.mark.parametrize("y", [[0, 1, 0, 1], [[0] * 3, [1], [0] * 6, [1, 1]]])
+def test_targets_reach_the_steps_of_a_transformer_that_needs_them(y):
+    X = ragged()
+    chosen = SelectKBest(k=1)
+    model = SequenceScaler(make_pipeline(StandardScaler(), chosen)).fit(X, y)
+    right = clone(chosen).fit(np.concatenate(X), np.repeat([0, 1, 0, 1], [3, 1, 6, 2]))
+    np.testing.assert_array_equal(model.scaler_[-1].scores_.round(9), right.scores_.round(9))
+    assert model.transform(X)[0].shape == (3, 1)
+    for unfit in (None, [0, 1], np.zeros((4, 2))):
+        with pytest.raises(ValueError, match="requires y"):
+            SequenceScaler(chosen).fit(X, unfit)
+
+
+def test_another_number_of_rows_is_refused():
+    drop = FunctionTransformer(lambda rows: rows[:1])
+    model = SequenceScaler(drop).fit(ragged())
+    with pytest.raises(ValueError, match="a row for each of 12 steps, got shape"):
+        model.transform(ragged())

@@ -69,6 +69,12 @@ def check_parameters(estimator: Any) -> None:
             f"class_weight={parameters['class_weight']!r} and "
             f"label_smoothing={parameters['label_smoothing']!r} instead."
         )
+    if parameters.get("forbidden_transitions") is not None and output is None:
+        raise InvalidParameterError(
+            f"The 'forbidden_transitions' parameter of {name} must be None unless output='crf': "
+            "labels that are scored step by step know no neighbours. Got "
+            f"{parameters['forbidden_transitions']!r} instead."
+        )
     if parameters["spelling_columns"] and parameters["embedding_dim"] is None:
         raise InvalidParameterError(
             f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "

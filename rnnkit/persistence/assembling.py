@@ -1,0 +1,256 @@
+"""A fitted estimator from weights that were trained elsewhere, and what its network must not use.
+
+Letters: I numeric features of a step, H hidden units, K outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.cells import Activation, LayerSpec
+from rnnkit.estimators.base import RecurrentEstimator, unchanged_on_error
+from rnnkit.estimators.building import build
+from rnnkit.estimators.codecs import Codec, Indicators, LabelLists, Labels, Numbers
+from rnnkit.estimators.parameters.checks import check_parameters
+from rnnkit.estimators.reader import Reader
+from rnnkit.network import CharacterEncoder, Embedding, Network
+from rnnkit.network.losses import StandardizedOutput
+from rnnkit.network.tokens import TokenFeatures
+from rnnkit.training import FitResult
+
+__all__ = [
+    "assemble",
+    "fitted_network",
+    "head_of",
+    "is_classifying",
+    "refuse_options",
+    "tables_of",
+    "two_classes",
+]
+
+PLAIN_ONLY = ("peephole", "coupled_gates", "cell_clip", "layer_norm", "zoneout")
+
+
+def fitted_network(estimator: Any, purpose: str) -> Network:
+    """Return the network of a fitted estimator of this package.
+
+    Raises
+    ------
+    TypeError
+        If it is no such estimator; `purpose` is what cannot be done with it.
+    NotFittedError
+        If it is not fitted.
+    """
+    if not isinstance(estimator, RecurrentEstimator):
+        raise TypeError(
+            f"{purpose} takes a recurrent estimator of rnnkit, got {type(estimator).__name__}"
+        )
+    check_is_fitted(estimator, "network_")
+    return estimator.network_
+
+
+def refuse_options(
+    specs: Iterable[LayerSpec],
+    names: Sequence[str],
+    library: str,
+    activations: Sequence[str] | None = None,
+) -> None:
+    """Raise ValueError if a cell has an option that another library has no place for.
+
+    Parameters
+    ----------
+    specs : iterable of LayerSpec
+        The cells.
+    names : sequence of str
+        The options that must have their default.
+    library : str
+        What the message says has no such option.
+    activations : sequence of str, default=None
+        Which activations an rnn cell may have; None: any.
+    """
+    for spec in specs:
+        usual = LayerSpec(spec.cell, spec.n_inputs, spec.hidden_size)
+        for name in names:
+            value = getattr(spec, name)
+            if name == "reset" and spec.cell != "gru":
+                continue
+            if name == "activation" and spec.cell == "rnn" and value.name in (activations or ()):
+                continue
+            if name == "gate_activation" and spec.cell == "rnn":
+                continue
+            if name == "output_activation" and spec.cell != "lstm":
+                continue
+            if value != getattr(usual, name):
+                shown = value.name if isinstance(value, Activation) else value
+                raise ValueError(
+                    f"{library} has no {spec.cell.upper()} with {name}={shown!r}, so its weights "
+                    "alone would say something else there"
+                )
+
+
+def tables_of(network: Network) -> list[str]:
+    """Return the names of the embedding tables, in the order of their columns.
+
+    Raises
+    ------
+    ValueError
+        If tokens are spelled: no other library has a layer that does so.
+    """
+    first = network.layers[0] if network.layers else None
+    if not isinstance(first, TokenFeatures):
+        return []
+    names: list[str] = []
+    for part in first.parts:
+        if isinstance(part, CharacterEncoder):
+            raise ValueError(
+                "spelling_columns has no counterpart there: the reader of spellings is no layer "
+                "of another library"
+            )
+        assert isinstance(part, Embedding)
+        names += part.names
+    return names
+
+
+def head_of(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Return weight (K, W) and bias (K,) of the head, in the unit of the user's y.
+
+    A regressor's network works with standardized targets; center and scale are folded in, in
+    float64.
+    """
+    weight, bias = network.parameters["head.weight"], network.parameters["head.bias"]
+    output = network.output
+    if not isinstance(output, StandardizedOutput) or output.scale is None:
+        return weight.copy(), bias.copy()
+    assert output.center is not None
+    scale, center = np.array(output.scale), np.array(output.center)
+    folded = scale[:, None] * weight.astype(np.float64)
+    moved = scale * bias.astype(np.float64) + center
+    return folded.astype(weight.dtype), moved.astype(bias.dtype)
+
+
+def is_classifying(estimator: Any) -> bool:
+    """Whether an estimator gives each sequence, or each step, one label."""
+    return hasattr(estimator, "class_weight")
+
+
+def two_classes(weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the head of two classes whose softmax is the sigmoid of a head of one score."""
+    return np.concatenate([0 * weight, weight]), np.concatenate([0 * bias, bias])
+
+
+def assemble(
+    estimator: Any,
+    fill: Callable[[Network], None],
+    *,
+    n_numeric: int,
+    n_tokens: Sequence[int],
+    n_outputs: int,
+    dtype: np.dtype,
+    classes: Any = None,
+    multilabel: bool = False,
+) -> Any:
+    """Give an estimator a network with weights from elsewhere, as a fit would.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose parameters describe the network. If it is fitted, what it knows of X and y stays as
+        far as it fits; otherwise X is numbers in the order of the weights' columns.
+    fill : callable
+        Takes the network and writes all of its parameters.
+    n_numeric : int
+        I.
+    n_tokens : sequence of int
+        Ids of each embedding table.
+    n_outputs : int
+        Rows of the head.
+    dtype : dtype
+        float32 or float64.
+    classes : array-like, default=None
+        The labels in the order of the head's rows; None: those the estimator knows, else
+        0, 1, ... Regressors have none.
+    multilabel : bool, default=False
+        Whether the rows of the head are yes-or-no labels that do not exclude each other.
+
+    Returns
+    -------
+    estimator
+        The same, fitted. It stays as it was if anything raises.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range or does not fit, or the classes are not as many.
+    """
+    check_parameters(estimator)
+    with unchanged_on_error(estimator):
+        n_columns = n_numeric + len(n_tokens)
+        reader, sequences, _ = Reader.learn(
+            estimator, [np.zeros((1, n_columns))], None, per_step=estimator._per_step
+        )
+        if len(reader.token_columns) != len(n_tokens):
+            raise ValueError(
+                f"embedding_dim and categorical_features ask for {len(reader.token_columns)} "
+                f"embedding tables, but {len(n_tokens)} were given"
+            )
+        width = "float32" if n_tokens or estimator.precision == "bf16" else str(np.dtype(dtype))
+        reader = replace(reader, n_columns=None, n_tokens=tuple(n_tokens), dtype=width)
+        known = getattr(estimator, "_reader", None)
+        if known is not None and known.n_step_features == n_columns:
+            reader = replace(known, n_tokens=tuple(n_tokens), dtype=width)
+        codec = _codec(estimator, n_outputs, classes, multilabel)
+        output = estimator._make_output(codec)
+        network = build(estimator, reader, output, sequences, np.zeros(n_outputs))
+        fill(network)
+        for name in ("_trainer", "_training_state", "_trained_with"):
+            vars(estimator).pop(name, None)
+        estimator._built_with = estimator.get_params(deep=False)
+        estimator._forget_curves()
+        estimator._record(reader, codec, network, _no_training(), 0)
+    return estimator
+
+
+def _no_training() -> FitResult:
+    nan = float("nan")
+    return FitResult(0, "max_iter", "not trained here", [], nan, None, None, None, None, None)
+
+
+def _codec(estimator: Any, n_outputs: int, classes: Any, multilabel: bool) -> Codec:
+    known: Any = getattr(estimator, "_codec", None)
+    kind = _kind(estimator)
+    if kind is Numbers:
+        if classes is not None or multilabel:
+            raise ValueError(f"{type(estimator).__name__} predicts numbers and takes no classes")
+        if isinstance(known, Numbers) and known.n_outputs == n_outputs:
+            return known
+        return Numbers(n_outputs, n_outputs > 1)
+    if isinstance(known, Indicators) and known.n_labels == n_outputs and classes is None:
+        return known
+    if multilabel:
+        if not is_classifying(estimator) or classes is not None:
+            raise ValueError(
+                "multilabel=True is for a classifier or tagger, whose labels are 0 to K - 1"
+            )
+        return Indicators(n_outputs, "step" if estimator._per_step else "sequence")
+    n_classes = n_outputs - (kind is LabelLists)  # beside which there is the blank
+    if classes is None:
+        fits = isinstance(known, kind) and known.width == n_classes
+        classes = known.classes if fits else np.arange(n_classes)
+    labels = np.asarray(classes)
+    if labels.ndim != 1 or len(labels) != n_classes:
+        raise ValueError(f"classes must be {n_classes} labels, got {classes!r}")
+    if len(np.unique(labels)) != n_classes or np.any(labels != np.unique(labels)):
+        raise ValueError(f"classes must be sorted and all different, got {classes!r}")
+    codec: Codec = kind(labels)
+    return codec
+
+
+def _kind(estimator: Any) -> Any:
+    if is_classifying(estimator):
+        return Labels
+    return LabelLists if hasattr(estimator, "beam_width") else Numbers

@@ -1,0 +1,36 @@
+"""Every golden model, trained once for all tests that export it."""
+
+import warnings
+from functools import cache
+
+from golden.models import models
+
+MODELS = models()
+REGRESSORS = ("Regressor", "SequenceRegressor")
+
+
+@cache
+def trained(name):
+    """Return a golden model by its name, fitted, and its data."""
+    estimator, data, fit = MODELS[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return fit(estimator, data), data
+
+
+def unfitted(estimator):
+    """Return an estimator with the parameters that the weights were made with."""
+    return type(estimator)(**estimator._built_with)
+
+
+def refusal(estimator, refused):
+    """Return the name of the first option that an export must refuse, or None.
+
+    refused: names of cell options; beside them parameters of the estimator by name.
+    """
+    parameters = estimator._built_with
+    default = type(estimator)().get_params()
+    for name in refused:
+        if name in parameters and parameters[name] != default[name]:
+            return name
+    return None
