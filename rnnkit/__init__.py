@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from rnnkit import datasets, functional, metrics, preprocessing, training
+from rnnkit import datasets, functional, metrics, persistence, preprocessing, training
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
@@ -21,7 +21,9 @@ from rnnkit.estimators import (
     RNNSequenceLabeller,
     RNNSequenceRegressor,
     RNNSequenceTagger,
+    TransformedTargetSequenceRegressor,
 )
+from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
@@ -44,11 +46,17 @@ __all__ = [
     "RNNSequenceTagger",
     "RecurrentFeatures",
     "Sequences",
+    "TransformedTargetSequenceRegressor",
     "__version__",
     "datasets",
+    "from_onnx",
     "functional",
+    "load",
     "metrics",
+    "persistence",
     "preprocessing",
+    "save",
     "show_config",
+    "to_onnx",
     "training",
 ]

@@ -1,6 +1,13 @@
 """The few exceptions and warnings of rnnkit; everything else raises Python's own."""
 
-__all__ = ["MissingExtraError"]
+__all__ = ["FormatError", "MissingExtraError"]
+
+
+class FormatError(ValueError):
+    """A file is not what it should be: damaged, of another kind, or of a later version.
+
+    The message is one sentence that names the file and what is wrong with it.
+    """
 
 
 class MissingExtraError(ImportError):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from math import prod
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from rnnkit.cells import LayerSpec
+from rnnkit.estimators.embeddings import brought_tables, place_tables, table_widths
 from rnnkit.estimators.parameters.checks import read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
 from rnnkit.network import CharacterEncoder, Embedding, Network, Output, build_network
+from rnnkit.network.network import Memory
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Sequences
 
-__all__ = ["build"]
+__all__ = ["build", "facts_of", "initialize", "rebuild"]
 
 
 def build(
@@ -49,6 +53,42 @@ def build(
         If the weights alone do not fit this machine.
     """
     _check_memory(estimator, reader)
+    _check_magnitudes(estimator, reader)
+    facts = {
+        "longest": int(sequences.lengths.max()),
+        "start": start,
+        "unknown_rates": _unknown_rates(estimator.token_dropout, reader, sequences),
+    }
+    return rebuild(estimator, reader, output, facts)
+
+
+def rebuild(
+    estimator: Any,
+    reader: Reader,
+    output: Output,
+    facts: Mapping[str, Any],
+    memory: Memory | None = None,
+) -> Network:
+    """Build a network from what it once took from its training data.
+
+    Parameters
+    ----------
+    estimator, reader, output
+        As in `build`.
+    facts : mapping
+        What `facts_of` tells of such a network.
+    memory : callable, default=None
+        As in `Network`.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ValueError
+        If a parameter does not fit X.
+    """
     options = values_for(estimator, "network", "cell")
     for name in options.keys() & {"activation", "gate_activation"}:
         options[name] = read_activation(options[name], name)
@@ -57,16 +97,29 @@ def build(
         reader.n_numeric,
         output,
         per_step=estimator._per_step,
-        longest=int(sequences.lengths.max()),
-        output_bias=start,
-        tokens=_token_layers(estimator, reader, sequences),
+        longest=facts.get("longest"),
+        output_bias=facts.get("start", 0.0),
+        tokens=_token_layers(estimator, reader, facts.get("unknown_rates")),
         dtype=reader.dtype,
+        memory=memory,
         **options,
     )
 
 
+def facts_of(network: Network) -> dict[str, Any]:
+    """Return what a network took from its training data beside weights and output."""
+    first: Any = network.layers[0]
+    tables = [t for t in getattr(first, "parts", ()) if isinstance(t, Embedding)]
+    head: Any = network.layers[-1]
+    return {
+        "longest": network.recurrent_layers[0].longest,
+        "start": head.bias,
+        "unknown_rates": tables[0].unknown_rates if tables else None,
+    }
+
+
 def _token_layers(
-    estimator: Any, reader: Reader, sequences: Sequences
+    estimator: Any, reader: Reader, rates: list[np.ndarray] | None
 ) -> list[Embedding | CharacterEncoder] | None:
     """Return what turns columns of ids into features: tables, and a reader of spellings."""
     n_columns = len(reader.token_columns)
@@ -75,9 +128,16 @@ def _token_layers(
     n_tables = n_columns - reader.n_spelling
     layers: list[Embedding | CharacterEncoder] = []
     if n_tables:
-        widths = one_for_each(estimator.embedding_dim, "embedding_dim", n_tables, "column of ids")
-        rates = _unknown_rates(estimator.token_dropout, reader, sequences, n_tables)
-        layers.append(Embedding(reader.n_tokens[:n_tables], widths, unknown_rates=rates))
+        dims = one_for_each(estimator.embedding_dim, "embedding_dim", n_tables, "column of ids")
+        widths = table_widths(estimator.embedding_dim, dims, _tables(estimator, reader))
+        layers.append(
+            Embedding(
+                reader.n_tokens[:n_tables],
+                widths,
+                unknown_rates=rates,
+                trainable=estimator.embedding_trainable,
+            )
+        )
     if reader.n_spelling:
         layers.append(
             CharacterEncoder(
@@ -91,10 +151,34 @@ def _token_layers(
     return layers
 
 
+def initialize(network: Network, estimator: Any, reader: Reader, rng: Any) -> None:
+    """Draw the weights of an estimator's network, and put in the tables that were brought along.
+
+    Raises
+    ------
+    ValueError
+        If a table does not fit.
+    """
+    network.initialize(rng)
+    place_tables(network, _tables(estimator, reader))
+
+
+def _tables(estimator: Any, reader: Reader) -> list[np.ndarray | None]:
+    """Return the table of each column of ids that is not of the spelling; None: to be drawn."""
+    n = len(reader.token_columns) - reader.n_spelling
+    if estimator.embedding_init is None or not n:
+        return [None] * n
+    called = tuple(reader.called(column) for column in reader.token_columns[:n])
+    words = reader.words[:n] or (None,) * n
+    return brought_tables(estimator.embedding_init, called, reader.n_tokens[:n], words)
+
+
 def _unknown_rates(
-    strength: float, reader: Reader, sequences: Sequences, n_tables: int
+    strength: float, reader: Reader, sequences: Sequences
 ) -> list[np.ndarray] | None:
-    if not strength:
+    """Return how often each id of each table is read as unknown in training."""
+    n_tables = len(reader.token_columns) - reader.n_spelling
+    if not strength or n_tables < 1:
         return None
     tokens = reader.inputs(sequences).tokens
     assert tokens is not None
@@ -102,6 +186,19 @@ def _unknown_rates(
         unknown_rates(np.bincount(ids, minlength=n_tokens), strength)
         for ids, n_tokens in zip(tokens.T[:n_tables], reader.n_tokens)
     ]
+
+
+def _check_magnitudes(estimator: Any, reader: Reader) -> None:
+    """Raise if a number of the network would be infinite in the dtype it computes in."""
+    largest = float(np.finfo(reader.dtype).max)
+    for name, value in values_for(estimator, "network", "cell").items():
+        parts = value.values() if isinstance(value, dict) else value
+        for number in parts if isinstance(value, (dict, tuple, list)) else [value]:
+            if isinstance(number, Real) and abs(float(number)) > largest:
+                raise ValueError(
+                    f"{name}={value!r} is too large for {np.dtype(reader.dtype)}, in which the "
+                    "network computes"
+                )
 
 
 def _check_memory(estimator: Any, reader: Reader) -> None:

@@ -282,8 +282,8 @@ class Numbers(Codec):
         return numbers
 
     def decode(self, decisions: np.ndarray) -> np.ndarray:
-        """Return the numbers, (n,) or (n, K)."""
-        numbers: np.ndarray = decisions if self.is_vector else decisions[..., 0]
+        """Return the numbers, (n,) or (n, K); (n, Q) or (n, K, Q) of several quantiles."""
+        numbers: np.ndarray = decisions if self.is_vector else decisions[:, 0]
         return numbers
 
     def score(

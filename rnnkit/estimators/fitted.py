@@ -23,12 +23,13 @@ from rnnkit.backends.interface import Array
 from rnnkit.cells import CELLS
 from rnnkit.estimators.applying import Operation, apply
 from rnnkit.estimators.codecs import Codec
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.hints import hint_at_padding
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
+from rnnkit.estimators.transaction import at_this_moment, turn_of
 from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
 from rnnkit.network import UNKNOWN, BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
@@ -178,7 +179,7 @@ class FittedEstimator(BaseEstimator):
             self.network_, self.device, inputs, sequences.offsets, operation, per_step=per_step
         )
 
-    @takes_device_arrays
+    @answers
     def predict(self, X: Any, lengths: Any = None) -> Any:
         """Predict the targets of sequences.
 
@@ -195,7 +196,8 @@ class FittedEstimator(BaseEstimator):
             One prediction per sequence. An estimator that answers per step returns (N, T) or
             (N, T, K) for a dense X, with the dtype's zero beyond a sequence's length. For any
             other X it returns an object array of N arrays (T_i,), or where there are several
-            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is.
+            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is. Several
+            quantiles are one more axis, the last.
 
         Raises
         ------
@@ -210,9 +212,12 @@ class FittedEstimator(BaseEstimator):
             return predictions
         return form.restore(predictions, sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
+
+        Several quantiles have the mean of their D², the share of the pinball loss of the best
+        constants that is gone.
 
         Parameters
         ----------
@@ -268,7 +273,7 @@ class FittedEstimator(BaseEstimator):
         decisions = self._decide(network, reader, examples.sequences)
         return codec.score(examples.targets, decisions, examples.weights_of_targets)
 
-    @takes_device_arrays
+    @answers
     def hidden_states(self, X: Any, layer: int = -1, lengths: Any = None) -> Any:
         """Return the hidden states of a recurrent layer after every step.
 
@@ -300,7 +305,7 @@ class FittedEstimator(BaseEstimator):
         )
         return form.restore(states, sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def gate_activations(self, X: Any, layer: int = 0, lengths: Any = None) -> dict[str, Any]:
         """Return the activations of every gate of a recurrent layer at every step.
 
@@ -353,7 +358,7 @@ class FittedEstimator(BaseEstimator):
             If the network reads sequences backwards too, or scores them only as a whole.
         """
         check_is_fitted(self)
-        return Stream(self)
+        return Stream(at_this_moment(self))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -365,9 +370,12 @@ class FittedEstimator(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        trainer = state.pop("_trainer", None)
-        if trainer is not None:
-            state["_training_state"] = trainer.state()
+        if "_trainer" in state:
+            with turn_of(self):  # nobody trains meanwhile, and all is of one moment
+                state = dict(super().__getstate__())
+                trainer = state.pop("_trainer", None)
+                if trainer is not None:
+                    state["_training_state"] = trainer.state()
         return {**state, "_rnnkit_version": _installed_version()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -375,7 +383,7 @@ class FittedEstimator(BaseEstimator):
         if pickled != present:
             warnings.warn(
                 f"{type(self).__name__} was pickled with rnnkit {pickled} and is loaded with "
-                f"{present}; save models as files to take them from version to version",
+                f"{present}; rnnkit.save writes files that later versions load",
                 UserWarning,
                 stacklevel=2,
             )

@@ -18,6 +18,7 @@ from rnnkit.network.losses import (
 from rnnkit.network.network import BoundNetwork, Network
 from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
+from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
 
@@ -39,6 +40,7 @@ __all__ = [
     "ParameterVector",
     "PoissonLoss",
     "QuantileLoss",
+    "Quantiles",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "build_network",

@@ -8,7 +8,7 @@ from typing import Any
 from rnnkit.cells import make_spec
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
-from rnnkit.network.network import Network
+from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent, both_directions
@@ -37,6 +37,7 @@ def build_network(
     output_bias: Any = 0.0,
     tokens: Sequence[Any] | None = None,
     dtype: Any = "float64",
+    memory: Memory | None = None,
     **cell_options: Any,
 ) -> Network:
     """Build the network of an estimator; its parameters are still zero.
@@ -75,6 +76,8 @@ def build_network(
         How the integer columns of a step are embedded; None means numeric input only.
     dtype : dtype, default="float64"
         float32 or float64.
+    memory : callable, default=None
+        Where the parameters lie, as in `Network`.
     **cell_options : dict
         The options of the cell by name, as `rnnkit.cells.make_spec` takes them.
 
@@ -106,6 +109,11 @@ def build_network(
         raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
     layers: list[Layer] = []
     width = n_inputs
+    if input_noise and not n_inputs:
+        raise ValueError(
+            f"input_noise must be 0 where a step holds token ids alone, got {input_noise!r}: "
+            "noise is added to numbers; input_dropout and token_dropout are for ids"
+        )
     if tokens is not None:
         features = TokenFeatures(tokens, n_inputs, input_noise)
         layers.append(features)
@@ -144,4 +152,4 @@ def build_network(
     if dropout:
         layers.append(Dropout(dropout))
     layers.append(Dense(width, output.width, output_bias))
-    return Network(layers, output, dtype)
+    return Network(layers, output, dtype, memory)

@@ -10,7 +10,7 @@ import numpy as np
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext
 
-__all__ = ["Bernoulli", "SoftmaxCrossEntropy", "check_class_indices"]
+__all__ = ["Bernoulli", "SoftmaxCrossEntropy", "check_class_indices", "sigmoid"]
 
 
 def check_class_indices(targets: np.ndarray, n_classes: int, spoken_name: str) -> None:
@@ -159,7 +159,7 @@ class Bernoulli(ElementwiseOutput):
         if self.label_smoothing:
             targets = (1.0 - self.label_smoothing) * targets + 0.5 * self.label_smoothing
         losses = xp.logaddexp(scores, xp.zeros_like(scores)) - targets * scores
-        slopes = _sigmoid(scores, xp) - targets
+        slopes = sigmoid(scores, xp) - targets
         if self.answer_weights is not None:
             no, yes = backend.upload(np.array(self.answer_weights, scores.dtype).T.copy())
             weights = xp.where(answers > 0, yes, no)
@@ -173,7 +173,7 @@ class Bernoulli(ElementwiseOutput):
 
     def probabilities(self, scores: Array, context: OutputContext) -> Array:
         """Return the probability of yes for every label."""
-        return _sigmoid(scores, context.backend.xp)
+        return sigmoid(scores, context.backend.xp)
 
     def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
         """Raise ValueError unless the targets are 0 and 1, (n, K)."""
@@ -225,7 +225,7 @@ class Bernoulli(ElementwiseOutput):
         return replace(self, label_smoothing=label_smoothing)
 
 
-def _sigmoid(scores: Array, xp: Any) -> Array:
+def sigmoid(scores: Array, xp: Any) -> Array:
     """Return ``1 / (1 + exp(-scores))`` without overflow."""
     e = xp.exp(-xp.abs(scores))
     return xp.where(scores >= 0, xp.ones_like(e), e) / (1.0 + e)

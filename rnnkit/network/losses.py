@@ -20,7 +20,15 @@ __all__ = [
     "SquaredError",
     "StandardizedOutput",
     "weighted_quantile",
+    "weights_of_columns",
 ]
+
+
+def weights_of_columns(weights: np.ndarray | None, n_columns: int) -> list[np.ndarray] | list[None]:
+    """Return the weights (n,) of each of K columns, from those of rows, of entries, or None."""
+    if weights is None:
+        return [None] * n_columns
+    return [weights if weights.ndim == 1 else weights[:, k] for k in range(n_columns)]
 
 
 def weighted_quantile(
@@ -129,13 +137,16 @@ class StandardizedOutput(ElementwiseOutput):
         values += upload(center)
         return values
 
-    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
+    def best_shift(
+        self, scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray | None:
         """Return what added to all raw scores makes the loss smallest; None: little is gained.
 
         Parameters
         ----------
-        residuals : ndarray of shape (n, K)
-            Targets less scores, in the unit of scores.
+        scores : ndarray of shape (n, width)
+        targets : ndarray of shape (n, K)
+            In the unit of scores.
         weights : ndarray of shape (n,) or (n, K), or None
         """
         return None
@@ -229,9 +240,11 @@ class AbsoluteError(StandardizedOutput):
         xp = backend.xp
         return xp.abs(errors) / self.n_outputs, xp.sign(errors) / self.n_outputs
 
-    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    def best_shift(
+        self, scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
         """Return the quantile of the residuals: slopes of one size never settle there."""
-        return weighted_quantile(residuals, 0.5, weights)
+        return weighted_quantile(targets - scores, 0.5, weights)
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, 0.5, weights)
@@ -324,9 +337,11 @@ class QuantileLoss(StandardizedOutput):
         slopes = slopes.astype(errors.dtype)
         return errors * slopes, slopes
 
-    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    def best_shift(
+        self, scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
         """Return the quantile of the residuals: slopes of one size never settle there."""
-        return weighted_quantile(residuals, self.quantile, weights)
+        return weighted_quantile(targets - scores, self.quantile, weights)
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, self.quantile, weights)

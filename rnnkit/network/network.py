@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from math import prod
 from numbers import Integral
 from typing import Any
 
@@ -21,6 +23,8 @@ from rnnkit.sequences import Plan, pack
 
 __all__ = ["BoundNetwork", "Network"]
 
+Memory = Callable[[Mapping[str, tuple[int, ...]]], np.ndarray]
+
 
 class Network:
     """A chain of layers that ends in an output object.
@@ -36,11 +40,17 @@ class Network:
         What the scores mean and the loss they are trained with.
     dtype : dtype, default="float64"
         float32 or float64.
+    memory : callable, default=None
+        Called with the shape of every parameter by its name, in storage order; returns the vector
+        of all of them. None: zeros.
 
     Attributes
     ----------
     parameters : ParameterVector
-        All parameters by name; zero until `initialize` is called.
+        All parameters by name, those that training leaves as they are first; zero until
+        `initialize` is called.
+    n_frozen : int
+        How many numbers at the beginning of the flat vector training leaves as they are.
     takes_tokens : bool
         Whether token ids are among the inputs.
 
@@ -50,19 +60,29 @@ class Network:
         If two layers name the same parameter, or one takes other rows than it is given.
     """
 
-    def __init__(self, layers: Sequence[Layer], output: Output, dtype: Any = "float64") -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        output: Output,
+        dtype: Any = "float64",
+        memory: Memory | None = None,
+    ) -> None:
         self.layers = tuple(layers)
         self.output = output
         self.takes_tokens = bool(self.layers) and isinstance(self.layers[0], TokenFeatures)
         rows_at_the_end(self.layers)
         shapes: dict[str, tuple[int, ...]] = {}
+        frozen = [name for layer in self.layers for name in layer.frozen]
         parts: tuple[Layer | Output, ...] = (*self.layers, output)
         for part in parts:
             for name, shape in part.parameter_shapes().items():
                 if name in shapes:
                     raise ValueError(f"two layers name the same parameter {name!r}")
                 shapes[name] = shape
-        self.parameters = ParameterVector(shapes, dtype)
+        shapes = {name: shapes[name] for name in (*frozen, *shapes)}
+        self.n_frozen = sum(prod(shapes[name]) for name in frozen)
+        flat = None if memory is None else memory(shapes)
+        self.parameters = ParameterVector(shapes, dtype, flat)
 
     @property
     def dtype(self) -> np.dtype:
@@ -88,6 +108,12 @@ class Network:
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
         return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
+
+    def copy(self) -> Network:
+        """Return a network of the same layers and output with parameters of its own."""
+        network = copy(self)
+        network.parameters = self.parameters.copy()
+        return network
 
     def entry(self, inputs: Inputs) -> Any:
         """Return what the first layer takes: all of the inputs, or their numbers alone."""
@@ -144,6 +170,8 @@ class BoundNetwork:
         Views of `flat_parameters` and `flat_gradient`, on the backend.
     flat_parameters, flat_gradient : array of shape (n_parameters,)
         `flat_gradient` is None unless bound for training; `backward` adds to it.
+    trained_parameters, trained_gradient : array of shape (n_parameters - n_frozen,)
+        What solvers and penalties see of the two: views without what is frozen.
     """
 
     def __init__(
@@ -160,6 +188,13 @@ class BoundNetwork:
             backend.xp.zeros_like(self.flat_parameters) if training else None
         )
         self.gradients = named_views(self.flat_gradient, shapes) if training else {}
+        self.trained_parameters: Array = self.flat_parameters
+        self.trained_gradient: Array = self.flat_gradient
+        if network.n_frozen:
+            self.trained_parameters = self.flat_parameters[network.n_frozen :]
+            if training:
+                gradient: Array = self.flat_gradient
+                self.trained_gradient = gradient[network.n_frozen :]
         self._binding = Binding(
             backend, self.parameters, self.gradients, network.dtype, training, input_gradient
         )

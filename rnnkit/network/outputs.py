@@ -218,7 +218,7 @@ class ElementwiseOutput(Output):
         backend = context.backend
         losses, slopes = self.compare(scores, targets, backend)
         if weights is not None:
-            weights = weights[:, None] if weights.ndim == 1 else weights
+            weights = self._of_scores(weights, backend.xp)
             losses *= weights
             slopes *= weights
         return backend.scalar(losses.sum()), slopes
@@ -230,12 +230,24 @@ class ElementwiseOutput(Output):
     def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the mean loss of the raw scores `start`."""
         compared = np.asarray(self.to_scores(targets), np.float64)
-        scores = np.broadcast_to(self.start(targets, weights), compared.shape)
+        start = self.start(targets, weights)
+        scores = np.broadcast_to(start, (len(compared), len(start)))
         host: Any = HostBackend()
         losses, _ = self.compare(scores, compared, host)
         if weights is not None and weights.ndim == 2:
-            return float((losses * weights).sum() / weights.sum() * self.n_outputs)
+            weighted = losses * self._of_scores(weights, np)
+            return float(weighted.sum() / weights.sum() * self.n_outputs)
         return float(np.average(losses.sum(axis=1), weights=weights))
+
+    def _of_scores(self, weights: Array, xp: Any) -> Array:
+        """Return weights of rows (n,) or of targets (n, K) as what multiplies raw scores."""
+        if weights.ndim == 1:
+            return weights[:, None]
+        return (
+            weights
+            if self.width == weights.shape[1]
+            else xp.repeat(weights, self.width // weights.shape[1], axis=1)
+        )
 
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the predicted values."""

@@ -24,7 +24,10 @@ __all__ = [
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 MISSING = ("NAType", "NaTType")  # the types of pandas.NA and pandas.NaT
-ENCODE_TEXT = "; turn words or characters into ids with rnnkit.preprocessing.TokenEncoder"
+ENCODE_TEXT = (
+    "; turn words or characters into ids with rnnkit.preprocessing.TokenEncoder, or name a column "
+    "of labels in categorical_features of an estimator with embedding_dim"
+)
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 

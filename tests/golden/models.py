@@ -89,6 +89,15 @@ def tags(x: np.ndarray) -> list[str]:
     return ["up" if value > 0 else "down" for value in x[:, 0]]
 
 
+def entity_tags(x: np.ndarray) -> list[str]:
+    """An entity, of a type for either sign, as long as the first feature keeps its sign."""
+    signs = [value > 0 for value in x[:, 0]]
+    begins = [t == 0 or signs[t] != signs[t - 1] for t in range(len(x))]
+    ends = [*begins[1:], True]
+    letters = ["S" if b and e else "B" if b else "E" if e else "I" for b, e in zip(begins, ends)]
+    return [f"{letter}-{'up' if sign else 'down'}" for letter, sign in zip(letters, signs)]
+
+
 def three_tags(x: np.ndarray) -> np.ndarray:
     return (x[:, 0] > -1).astype(int) + (x[:, 0] > 1) - 1
 
@@ -99,15 +108,6 @@ def some_tags(x: np.ndarray) -> list[str | None]:
 
 def some_steps(x: np.ndarray) -> np.ndarray:
     return np.where(abs(x) < 0.5, np.nan, np.roll(x, -1, axis=0) / 2)
-
-
-def entity_tags(x: np.ndarray) -> list[str]:
-    """An entity, of a type for either sign, as long as the first feature keeps its sign."""
-    signs = [value > 0 for value in x[:, 0]]
-    begins = [t == 0 or signs[t] != signs[t - 1] for t in range(len(x))]
-    ends = [*begins[1:], True]
-    letters = ["S" if b and e else "B" if b else "E" if e else "I" for b, e in zip(begins, ends)]
-    return [f"{letter}-{'up' if sign else 'down'}" for letter, sign in zip(letters, signs)]
 
 
 def several_tags(x: np.ndarray) -> np.ndarray:
@@ -146,6 +146,17 @@ def tokens(columns: int, targets: Callable[[np.ndarray], Any]) -> Data:
     ids = np.random.RandomState(2).randint(0, 6, size=(N, T, columns))
     X = [x[:t] for x, t in zip(ids, steps)]
     return Data(X, [targets(x - 2.0) for x in X], steps)
+
+
+def labelled(data: Data) -> Data:
+    """The same with labels in the first and the last column."""
+    sequences = []
+    for x in data.X:
+        steps = x.astype(object)
+        for column in (0, -1):
+            steps[:, column] = [f"w{int(value)}" for value in x[:, column]]
+        sequences.append(steps)
+    return data._replace(X=sequences)
 
 
 def forms() -> dict[str, Data]:
@@ -285,6 +296,11 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("tokens beside numbers", "LSTMClassifier", mixed, embedding_dim=3,
         categorical_features=(0, -1), input_noise=0.1)  # fmt: skip
 
+    add("tokens, frozen table", "LSTMClassifier", tokens(1, label), embedding_trainable=False,
+        embedding_init=np.linspace(-1, 1, 40).reshape(8, 5).tolist(), solver="adamw")  # fmt: skip
+    add("labels beside numbers", "GRUClassifier", labelled(mixed), embedding_dim=3,
+        categorical_features="from_dtype", alpha=0.1)  # fmt: skip
+
     add("monitor score", "LSTMRegressor", monitor="score", early_stopping=True)
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
     add("class_weight balanced", "GRUClassifier", class_weight="balanced")
@@ -312,6 +328,9 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"loss {loss}", "GRURegressor", loss=loss, huber_delta=0.5, quantile=0.8)
         add(f"loss {loss} a step", "LSTMSequenceRegressor", ragged(next_steps, "f4"), loss=loss,
             huber_delta=0.5, quantile=0.8)  # fmt: skip
+    several = dict(loss="quantile", quantile=[0.1, 0.5, 0.9])
+    add("several quantiles", "GRURegressor", ragged(vector, "f4"), **several)
+    add("several quantiles a step", "LSTMSequenceRegressor", ragged(step_numbers), **several)
     add("loss poisson", "LSTMRegressor", ragged(count, "f4"), loss="poisson")
     add("loss poisson a step", "GRUSequenceRegressor", ragged(step_counts), loss="poisson")
 
@@ -328,6 +347,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("shuffle False", "GRUClassifier", shuffle=False, batch_size="auto")
     add("early_stopping", "GRURegressor", early_stopping=True, validation_fraction=0.25,
         max_iter=4, n_iter_no_change=2)  # fmt: skip
+    add("early_stopping by time", "GRUSequenceTagger", early_stopping=True,
+        validation_split="time", validation_fraction=0.3, max_iter=3)  # fmt: skip
     add("validation_data", "LSTMClassifier", fit=fit_validated, max_iter=3)
     add("warm_start", "LSTMClassifier", fit=fit_twice, warm_start=True)
     add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)

@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV
 import rnnkit
 from rnnkit import backends
 from rnnkit.backends import get_backend
+from rnnkit.backends.cuda import CudaBackend
 from rnnkit.backends.cuda.device import pool_of
 from rnnkit.exceptions import MissingExtraError
 
@@ -67,6 +68,40 @@ def test_every_task_answers_as_on_the_cpu(task, cell, on_gpu):
         assert all(type(weight) is np.ndarray for weight in model.weights_.values())
         answers.append(flat(getattr(model, method)(X)))
         assert isinstance(model.score(X, y), float)
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
+GAPS = {
+    "softmax": ("SequenceTagger", {"class_weight": "balanced"}),
+    "crf": ("SequenceTagger", {"output": "crf"}),
+    "squared": ("SequenceRegressor", {}),
+    "huber": ("SequenceRegressor", {"loss": "huber"}),
+    "quantile": ("SequenceRegressor", {"loss": "quantile"}),
+    "poisson": ("SequenceRegressor", {"loss": "poisson"}),
+    "indicators": ("SequenceTagger", {"class_weight": "balanced"}),
+}
+
+
+@pytest.mark.parametrize("graph", ["0", ""])
+@pytest.mark.parametrize("mode", GAPS)
+def test_steps_without_a_target_count_for_nothing(mode, graph, on_gpu, monkeypatch):
+    if graph:
+        monkeypatch.setenv("RNNKIT_CUDA_GRAPH", graph)
+    task, options = GAPS[mode]
+    rng = np.random.RandomState(0)
+    dense = np.stack([x[:3] for x in X])  # whose plans come again
+    if mode in ("softmax", "crf"):
+        y = [[tag if rng.rand() < 0.6 else None for tag in tags[:3]] for tags in tags_of(X)]
+        y[1] = [None] * 3
+    else:
+        y = np.where(rng.rand(*dense.shape) < 0.6, abs(dense) > 0.5, np.nan)
+        y = y if mode == "indicators" else y + abs(dense)
+    answers = []
+    for device in ("cpu", "cuda"):
+        model = estimator("GRU", task, device=device, max_iter=3, batch_size=8, **options)
+        model.fit(dense, y, validation_data=(dense, y))
+        answers.append([*model.loss_curve_, *model.validation_loss_curve_, model.score(dense, y)])
+        answers[-1] += flat(model.predict(dense)).tolist() if task.endswith("Regressor") else []
     np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
 
 
@@ -248,3 +283,29 @@ def test_nothing_of_cupy_is_imported_before_a_gpu_is_asked_for():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("options", [{}, {"bptt_steps": 2}], ids=str)
+def test_a_failed_partial_fit_has_not_happened(options, on_gpu, monkeypatch):
+    model = estimator("GRU", "Classifier", device="cuda", batch_size=6, **options)
+    model.partial_fit(X, Y, classes=["down", "up"])
+    twin = pickle.loads(pickle.dumps(model))
+    before, answers = dict(vars(model)), model.predict_proba(X)
+    loss, calls = CudaBackend.softmax_cross_entropy, []
+
+    def third_fails(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("planted")
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(CudaBackend, "softmax_cross_entropy", third_fails)
+    with pytest.raises(OSError, match="planted"):
+        model.partial_fit(X, Y)
+    monkeypatch.undo()
+    assert vars(model) == before
+    np.testing.assert_array_equal(model.predict_proba(X), answers)
+    for other in (model, twin):
+        other.weights_["head.bias"][:] = 1
+        other.partial_fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))
