@@ -360,10 +360,7 @@ class CRF(Output):
         return backend.upload(marginals)
 
     def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
-        """Raise ValueError unless the targets are class indices (n,) that break no rule.
-
-        They may be `UNKNOWN`.
-        """
+        """Raise ValueError unless the targets are class indices (n,) that break no rule."""
         known = targets if targets.ndim != 1 else targets[targets != UNKNOWN]
         check_class_indices(known, self.n_classes, self.spoken_name)
         if self.forbidden and lengths is not None:

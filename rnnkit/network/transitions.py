@@ -13,8 +13,6 @@ from functools import lru_cache
 import numpy as np
 
 from rnnkit.network.outputs import UNKNOWN
-from rnnkit.network.packed_steps import PackedSteps
-from rnnkit.sequences import batch_of
 
 __all__ = ["ForbiddenLabelsError", "Pairs", "check_labellings", "check_lengths", "rules_of"]
 
@@ -69,10 +67,12 @@ def check_labellings(
 ) -> None:
     """Raise ForbiddenLabelsError, of the first sequence and step, if labels break a rule.
 
+    And ValueError if no allowed labels fill the unknown steps of a sequence.
+
     Parameters
     ----------
     labels : (ΣT,) int array
-        Sequence after sequence; `UNKNOWN` where there is none.
+        Sequence after sequence; `UNKNOWN` where there is none, which some allowed label must fill.
     lengths : (B,) int array
         Steps of each sequence.
     forbidden : tuple of pairs
@@ -88,12 +88,13 @@ def check_labellings(
     wrong_first = first & known & (start[labels] < 0)
     wrong_last = last & known & (end[labels] < 0)
     wrong_pair = np.zeros(len(labels), bool)
-    pairs_known = known[:-1] & known[1:] & ~first[1:]
-    wrong_pair[1:] = pairs_known & (transitions[labels[:-1], labels[1:]] < 0)
+    wrong_pair[1:] = ~first[1:] & known[1:] & known[:-1]
+    wrong_pair[1:] &= transitions[labels[:-1], labels[1:]] < 0
     wrong = np.flatnonzero(wrong_first | wrong_last | wrong_pair)
     if not len(wrong):
-        if not known.all():
-            _check_unknown(labels, lengths, forbidden, n_labels)
+        for sequence, piece in enumerate(np.split(labels, np.cumsum(lengths)[:-1])):
+            if (piece == UNKNOWN).any():
+                _check_completion(piece, sequence, forbidden, n_labels)
         return
     row = int(wrong[0])
     place = int(np.searchsorted(stops, row, side="right"))
@@ -106,27 +107,22 @@ def check_labellings(
     raise ForbiddenLabelsError(sequence, step + 1, label, None)
 
 
-def _check_unknown(
-    labels: np.ndarray, lengths: np.ndarray, forbidden: Pairs, n_labels: int
-) -> None:
-    """Raise ValueError if no allowed labelling of a sequence has the labels that are known."""
+def _check_completion(labels: np.ndarray, sequence: int, forbidden: Pairs, n_labels: int) -> None:
+    """Raise ValueError if no allowed labelling of a sequence agrees with its known labels."""
     transitions, start, end = (rules == 0 for rules in rules_of(forbidden, n_labels))
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    batch = batch_of(offsets, np.arange(len(lengths)))
-    packed, labels = PackedSteps(batch.plan), labels[batch.rows]
-    reached = np.equal.outer(labels, np.arange(n_labels)) | (labels == UNKNOWN)[:, None]
-    reached[: packed.n] &= start
-    for rows, before in packed.steps:
-        reached[rows] &= reached[before] @ transitions
-    reached[packed.last_rows] &= end
-    lost = np.flatnonzero(~reached.any(axis=1))
-    if len(lost):
-        place = int(batch.plan.sequence_of_row()[lost[0]])
-        step = int(np.searchsorted(batch.plan.step_offsets, lost[0], side="right")) - 1
-        raise ValueError(
-            f"y: forbidden_transitions allow no labelling of sequence {batch.sequences[place]} "
-            f"that has the labels known up to step {step}"
-        )
+    reached = start
+    for step, label in enumerate(labels):
+        if step:
+            reached = (reached[:, None] & transitions).any(axis=0)
+        if label != UNKNOWN:
+            reached = reached & (np.arange(n_labels) == label)
+        if step == len(labels) - 1:
+            reached = reached & end
+        if not reached.any():
+            raise ValueError(
+                f"y: sequence {sequence} has unlabelled steps that no labels fill: "
+                f"forbidden_transitions allow none up to step {step}"
+            )
 
 
 def check_lengths(lengths: np.ndarray, forbidden: Pairs, n_labels: int) -> None:

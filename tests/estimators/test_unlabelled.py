@@ -237,7 +237,7 @@ def test_rules_of_a_field_hold_between_labels():
         assert all(a != b for a, b in pairwise(labels))
     assert np.isfinite(model.loss_curve_).all()
     gaps[4] = ["up", None, "down", *[None] * (LENGTHS[4] - 3)]
-    with pytest.raises(ValueError, match=r"allow no labelling of sequence 4 .* up to step 2"):
+    with pytest.raises(ValueError, match=r"sequence 4 has unlabelled steps .* up to step 2"):
         model.fit(X, gaps)
 
 

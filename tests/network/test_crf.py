@@ -433,6 +433,6 @@ def test_unknown_labels_and_rules_match_the_enumeration(seed):
 def test_labels_that_no_allowed_labelling_joins_are_named():
     output = CRF(3, ((0, 1), (1, 2), (2, 2)))
     labels = np.array([1, 1, 0, UNKNOWN, 2, 0, UNKNOWN, 1])
-    with pytest.raises(ValueError, match=r"no labelling of sequence 1 that has .* up to step 2"):
+    with pytest.raises(ValueError, match=r"sequence 1 has unlabelled steps .* up to step 2"):
         CRF(3, ((0, 1), (0, 0), (2, 2))).check(labels, np.array([2, 3, 3]))
     output.check(labels, np.array([2, 3, 3]))
