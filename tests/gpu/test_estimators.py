@@ -275,3 +275,11 @@ def test_a_failed_partial_fit_has_not_happened(options, on_gpu, monkeypatch):
         other.weights_["head.bias"][:] = 1
         other.partial_fit(X, Y)
     np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))
+
+
+def test_what_does_not_fit_the_gpu_is_refused_before_it_is_allocated(cublas):
+    with standing_in(memory_bytes=10**8):
+        model = rnnkit.LSTMClassifier(1500, device="cuda")
+        with pytest.raises(MemoryError, match=r"hidden_size=1500 .* and 0\.05 GB are available"):
+            model.fit(X, Y)
+        assert not hasattr(model, "network_")
