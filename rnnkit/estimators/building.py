@@ -13,6 +13,7 @@ from rnnkit.estimators.embeddings import brought_tables, place_tables, table_wid
 from rnnkit.estimators.parameters.checks import read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
+from rnnkit.estimators.static import places_of_columns
 from rnnkit.network import CharacterEncoder, Embedding, Network, Output
 from rnnkit.network.building import build_layers
 from rnnkit.network.layers import Layer
@@ -117,6 +118,7 @@ def _layers(
     options = values_for(estimator, "network", "cell")
     for name in options.keys() & {"activation", "gate_activation"}:
         options[name] = read_activation(options[name], name)
+    tokens = _token_layers(estimator, reader, facts.get("unknown_rates"))
     return build_layers(
         estimator._cell,
         reader.n_numeric,
@@ -124,7 +126,8 @@ def _layers(
         per_step=estimator._per_step,
         longest=facts.get("longest"),
         output_bias=facts.get("start", 0.0),
-        tokens=_token_layers(estimator, reader, facts.get("unknown_rates")),
+        tokens=tokens,
+        static=_static_places(reader, tokens or []),
         **{**options, "n_layers": n_layers},
     )
 
@@ -172,6 +175,18 @@ def _token_layers(
             )
         )
     return layers
+
+
+def _static_places(reader: Reader, tokens: list[Embedding | CharacterEncoder]) -> list[int]:
+    """Return where the static columns lie among the features of a step."""
+    if not reader.static_columns:
+        return []
+    widths: list[int] = []
+    for layer in tokens:
+        widths += layer.dims if isinstance(layer, Embedding) else [layer.width]
+    columns = reader.token_columns[: len(widths)]
+    numbers = [j for j in range(reader.n_step_features) if j not in reader.token_columns]
+    return places_of_columns(reader.static_columns, numbers, columns, widths)
 
 
 def initialize(network: Network, estimator: Any, reader: Reader, rng: Any) -> None:

@@ -131,6 +131,10 @@ True
             )
         if self._reader.token_columns:
             raise ValueError("forecast needs numeric inputs; X holds token ids")
+        if self._reader.static_columns:
+            raise ValueError(
+                "forecast needs static='steps': its outputs are the next step's inputs"
+            )
         if self.n_outputs_ != self._reader.n_step_features:
             raise ValueError(
                 f"forecast feeds outputs back as inputs and needs as many: the network has "

@@ -12,6 +12,7 @@ from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent, both_directions
+from rnnkit.network.static import StartedRecurrent
 from rnnkit.network.tokens import TokenFeatures
 
 __all__ = ["build_layers", "build_network"]
@@ -36,6 +37,7 @@ def build_layers(
     input_noise: float = 0.0,
     output_bias: Any = 0.0,
     tokens: Sequence[Any] | None = None,
+    static: Sequence[int] = (),
     **cell_options: Any,
 ) -> list[Layer]:
     """Return the layers of an estimator's network; their parameters take no memory yet.
@@ -72,6 +74,9 @@ def build_layers(
         Initial bias of the head.
     tokens : sequence of Embedding or CharacterEncoder, default=None
         How the integer columns of a step are embedded; None means numeric input only.
+    static : sequence of int, default=()
+        Which features of a step, embedded tokens first, do not change within a sequence and make
+        the initial state of the first layer (see `rnnkit.network.static`).
     **cell_options : dict
         The options of the cell by name, as `rnnkit.cells.make_spec` takes them.
 
@@ -110,15 +115,21 @@ def build_layers(
         is_last = layer == n_layers - 1
         if dropout and layer > 0:
             layers.append(Dropout(dropout))
-        spec = make_spec(cell, width, hidden_size, **cell_options)
-        recurrent = Recurrent(
-            both_directions(spec) if bidirectional else (spec,),
-            layer,
-            last_only=is_last and not per_step and pooling == "last",
-            recurrent_dropout=recurrent_dropout,
-            forget_bias=forget_bias,
-            gate_bias=gate_bias,
-            longest=longest,
+        starts = bool(static) and layer == 0
+        n_changing = width - len(static) if starts else width
+        spec = make_spec(cell, n_changing, hidden_size, **cell_options)
+        specs = both_directions(spec) if bidirectional else (spec,)
+        options: dict[str, Any] = {
+            "last_only": is_last and not per_step and pooling == "last",
+            "recurrent_dropout": recurrent_dropout,
+            "forget_bias": forget_bias,
+            "gate_bias": gate_bias,
+            "longest": longest,
+        }
+        recurrent = (
+            StartedRecurrent(specs, static, **options)
+            if starts
+            else Recurrent(specs, layer, **options)
         )
         layers.append(recurrent)
         width = recurrent.width
