@@ -311,6 +311,14 @@ def test_a_failed_partial_fit_has_not_happened(options, on_gpu, monkeypatch):
     np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))
 
 
+def test_what_does_not_fit_the_gpu_is_refused_before_it_is_allocated(cublas):
+    with standing_in(memory_bytes=10**8):
+        model = rnnkit.LSTMClassifier(1500, device="cuda")
+        with pytest.raises(MemoryError, match=r"hidden_size=1500 .* and 0\.05 GB are available"):
+            model.fit(X, Y)
+        assert not hasattr(model, "network_")
+
+
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_static_columns_and_frozen_tables_answer_as_on_the_cpu(cell, on_gpu):
     rng = np.random.RandomState(0)
