@@ -21,7 +21,7 @@ from sklearn.utils.metaestimators import available_if
 
 from rnnkit.backends import get_backend
 from rnnkit.configuration import warn_of_serial_build
-from rnnkit.estimators.building import build
+from rnnkit.estimators.building import build, initialize
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples, validation_pair
@@ -37,7 +37,7 @@ from rnnkit.estimators.fitting import (
 from rnnkit.estimators.hints import hint_at_data, hint_at_validation
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
-from rnnkit.estimators.parameters.field import parameter, parameters, values_for
+from rnnkit.estimators.parameters.field import equal, parameter, parameters, values_for
 from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
@@ -134,9 +134,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         """
         return output
 
-    def _class_weights(
-        self, output: Output, codec: Codec, targets: np.ndarray
-    ) -> np.ndarray | None:
+    def _class_weights(self, output: Output, codec: Codec, examples: Examples) -> np.ndarray | None:
         """Return a weight for every target, or None for ones."""
         return None
 
@@ -302,7 +300,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     def _can_go_on(self) -> bool:
         """Whether it is known where the last `partial_fit` ended and nothing changed since."""
         known = hasattr(self, "_trainer") or hasattr(self, "_training_state")
-        return known and self._trained_with == self.get_params()
+        return known and equal(self._trained_with, self.get_params())
 
     def _read_training(
         self,
@@ -324,7 +322,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             output = self._fit_output(output, examples, self.network_.output)
             return reader, codec, output, examples
         reader, sequences, form = Reader.learn(self, X, lengths, per_step=self._per_step)
-        targets = self._targets_of(sequences, form, y, sample_weight)
+        ignore_label = getattr(self, "ignore_label", None)
+        targets = self._targets_of(sequences, form, y, sample_weight, ignore_label)
         codec = self._learn_codec(targets, classes)
         output = self._make_output(codec)
         examples = self._make_examples(codec, output, sequences, form, targets, sample_weight)
@@ -355,10 +354,10 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         first: bool,
     ) -> Network:
         """Build the network and draw its weights, or copy those of the last fit."""
-        start = output.start(examples.targets, examples.weights)
+        start = output.start(examples.targets, examples.weights_of_targets)
         network = build(self, reader, output, examples.sequences, start)
         if first:
-            network.initialize(rng)
+            initialize(network, self, reader, rng)
         else:
             if network.parameters.shapes != self.network_.parameters.shapes:
                 self._refuse_change(self._built_with.keys() - values_for(self, "training"))
@@ -389,7 +388,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         changed = [
             f"{name}={getattr(self, name)!r} was {self._built_with[name]!r}"
             for name in sorted(names)
-            if getattr(self, name) != self._built_with[name]
+            if not equal(getattr(self, name), self._built_with[name])
         ]
         if changed:
             raise ValueError(
@@ -400,7 +399,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     def _training_data(
         self, examples: Examples, reader: Reader, codec: Codec, network: Network
     ) -> TrainingData:
-        class_weights = self._class_weights(network.output, codec, examples.targets)
+        class_weights = self._class_weights(network.output, codec, examples)
         return training_data(examples, reader, network, class_weights)
 
     def _forget_curves(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.cells import LayerSpec
+from rnnkit.estimators.embeddings import brought_tables, place_tables, table_widths
 from rnnkit.estimators.parameters.checks import read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
@@ -18,7 +19,7 @@ from rnnkit.network.network import Memory
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Sequences
 
-__all__ = ["build", "facts_of", "rebuild"]
+__all__ = ["build", "facts_of", "initialize", "rebuild"]
 
 
 def build(
@@ -125,8 +126,16 @@ def _token_layers(
     n_tables = n_columns - reader.n_spelling
     layers: list[Embedding | CharacterEncoder] = []
     if n_tables:
-        widths = one_for_each(estimator.embedding_dim, "embedding_dim", n_tables, "column of ids")
-        layers.append(Embedding(reader.n_tokens[:n_tables], widths, unknown_rates=rates))
+        dims = one_for_each(estimator.embedding_dim, "embedding_dim", n_tables, "column of ids")
+        widths = table_widths(estimator.embedding_dim, dims, _tables(estimator, reader))
+        layers.append(
+            Embedding(
+                reader.n_tokens[:n_tables],
+                widths,
+                unknown_rates=rates,
+                trainable=estimator.embedding_trainable,
+            )
+        )
     if reader.n_spelling:
         layers.append(
             CharacterEncoder(
@@ -138,6 +147,28 @@ def _token_layers(
             )
         )
     return layers
+
+
+def initialize(network: Network, estimator: Any, reader: Reader, rng: Any) -> None:
+    """Draw the weights of an estimator's network, and put in the tables that were brought along.
+
+    Raises
+    ------
+    ValueError
+        If a table does not fit.
+    """
+    network.initialize(rng)
+    place_tables(network, _tables(estimator, reader))
+
+
+def _tables(estimator: Any, reader: Reader) -> list[np.ndarray | None]:
+    """Return the table of each column of ids that is not of the spelling; None: to be drawn."""
+    n = len(reader.token_columns) - reader.n_spelling
+    if estimator.embedding_init is None or not n:
+        return [None] * n
+    called = tuple(reader.called(column) for column in reader.token_columns[:n])
+    words = reader.words[:n] or (None,) * n
+    return brought_tables(estimator.embedding_init, called, reader.n_tokens[:n], words)
 
 
 def _unknown_rates(

@@ -105,7 +105,9 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
     def _make_output(self, codec: Codec) -> Output:
         return self._scored_by_row(codec)
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
         refuse_masked(y, "y")
         refuse_strings(y, "y")
         y = values_of(y) if getattr(y, "ndim", 2) == 1 else y

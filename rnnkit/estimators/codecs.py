@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from rnnkit.estimators.labels import encode_labels
+from rnnkit.estimators.unlabelled import labelled_entries
 from rnnkit.metrics import edit_distance
 from rnnkit.sequences import split_steps
 
@@ -27,6 +28,7 @@ class Codec(ABC):
     """Between what users call their targets and what an output object is trained on."""
 
     kind: ClassVar[str]
+    ignore_label: Any = None  # what says that a target is not known, beside NaN and None
 
     @property
     @abstractmethod
@@ -43,6 +45,10 @@ class Codec(ABC):
             If y is not like the y of `fit`; with `strict`, also if it holds a label that was
             not there. Without, such a label is one that no prediction equals.
         """
+
+    def labelled(self, y: Any) -> np.ndarray | None:
+        """Return which targets are known, in the shape of y; None if all are."""
+        return labelled_entries(y, self.ignore_label)
 
     @abstractmethod
     def decode(self, decisions: np.ndarray) -> np.ndarray:
@@ -91,10 +97,21 @@ class _OfClasses(Codec):
         return cls(np.array(plain["classes"], np.dtype(plain["dtype"])))
 
 
+@dataclass(frozen=True, eq=False)
 class Labels(_OfClasses):
-    """One label of K classes for each; scored by accuracy."""
+    """One label of K classes for each; scored by accuracy.
 
-    kind = "labels"
+    Parameters
+    ----------
+    classes : ndarray of shape (K,)
+        Sorted.
+    ignore_label : label, default=None
+        What says that a target is not known, beside NaN and None.
+    """
+
+    kind: ClassVar[str] = "labels"
+
+    ignore_label: Any = None
 
     def encode(self, y: Any, *, strict: bool) -> np.ndarray:
         """Return the class index of every label, (n,) intp."""
@@ -116,6 +133,14 @@ class Labels(_OfClasses):
     def strata(self, targets: np.ndarray) -> np.ndarray:
         """Return the class indices."""
         return targets
+
+    def _plain(self) -> dict[str, Any]:
+        return {**super()._plain(), **_ignored(self)}
+
+    @classmethod
+    def _restore(cls, plain: Mapping[str, Any]) -> Codec:
+        classes = np.array(plain["classes"], np.dtype(plain["dtype"]))
+        return cls(classes, plain.get("ignore_label"))
 
 
 class LabelLists(_OfClasses):
@@ -159,12 +184,15 @@ class Indicators(Codec):
         K.
     noun : str
         What has the K labels, for error messages.
+    ignore_label : label, default=None
+        What says that a target is not known, beside NaN and None.
     """
 
     kind: ClassVar[str] = "indicators"
 
     n_labels: int
     noun: str
+    ignore_label: Any = None
 
     @property
     def width(self) -> int:
@@ -172,7 +200,7 @@ class Indicators(Codec):
         return self.n_labels
 
     @classmethod
-    def of(cls, n_labels: int, noun: str, given: Any) -> Indicators:
+    def of(cls, n_labels: int, noun: str, given: Any, ignore_label: Any = None) -> Indicators:
         """Return the codec, if the classes that a user may have given are its own.
 
         Raises
@@ -185,7 +213,7 @@ class Indicators(Codec):
                 f"classes must be 0 to {n_labels - 1} where y has {n_labels} columns of "
                 f"yes-or-no labels, got {given!r}"
             )
-        return cls(n_labels, noun)
+        return cls(n_labels, noun, ignore_label)
 
     @property
     def classes(self) -> np.ndarray:
@@ -210,15 +238,17 @@ class Indicators(Codec):
     ) -> float:
         """Return the share of rows all of whose labels are right, or for steps of right labels."""
         right = targets == decisions
+        if weights is not None and weights.ndim == 2:
+            return float(np.average(right, weights=weights))
         by_row = right.mean(axis=1) if self.noun == "step" else right.all(axis=1)
         return float(np.average(by_row, weights=weights))
 
     def _plain(self) -> dict[str, Any]:
-        return {"n_labels": self.n_labels, "noun": self.noun}
+        return {"n_labels": self.n_labels, "noun": self.noun, **_ignored(self)}
 
     @classmethod
     def _restore(cls, plain: Mapping[str, Any]) -> Codec:
-        return cls(plain["n_labels"], plain["noun"])
+        return cls(plain["n_labels"], plain["noun"], plain.get("ignore_label"))
 
 
 @dataclass(frozen=True)
@@ -252,17 +282,30 @@ class Numbers(Codec):
         return numbers
 
     def decode(self, decisions: np.ndarray) -> np.ndarray:
-        """Return the numbers, (n,) or (n, K)."""
-        numbers: np.ndarray = decisions if self.is_vector else decisions[..., 0]
+        """Return the numbers, (n,) or (n, K); (n, Q) or (n, K, Q) of several quantiles."""
+        numbers: np.ndarray = decisions if self.is_vector else decisions[:, 0]
         return numbers
 
     def score(
         self, targets: np.ndarray, decisions: np.ndarray, weights: np.ndarray | None
     ) -> float:
-        """Return R², NaN where a prediction is not finite or there are fewer than two targets."""
+        """Return R², NaN where a prediction is not finite or there are fewer than two targets.
+
+        Where each output has weights of its own, the mean of those that have two targets.
+        """
         if len(targets) < 2 or not np.isfinite(decisions).all():
             return float("nan")
-        return float(r2_score(targets, decisions, sample_weight=weights))
+        if weights is None:
+            return float(r2_score(targets, decisions))
+        n_weighed = np.count_nonzero(weights, axis=0)
+        if weights.ndim == 1:
+            score = r2_score(targets, decisions, sample_weight=weights)
+            return float(score) if n_weighed > 1 else float("nan")
+        scores = [
+            r2_score(targets[:, k], decisions[:, k], sample_weight=weights[:, k])
+            for k in np.flatnonzero(n_weighed > 1)
+        ]
+        return float(np.mean(scores)) if scores else float("nan")
 
     def _plain(self) -> dict[str, Any]:
         return {"n_outputs": self.n_outputs, "is_vector": self.is_vector}
@@ -270,6 +313,14 @@ class Numbers(Codec):
     @classmethod
     def _restore(cls, plain: Mapping[str, Any]) -> Codec:
         return cls(plain["n_outputs"], plain["is_vector"])
+
+
+def _ignored(codec: Codec) -> dict[str, Any]:
+    """Return the label of a codec that says nothing, as plain data; nothing if there is none."""
+    label = codec.ignore_label
+    if label is None:
+        return {}
+    return {"ignore_label": label.item() if isinstance(label, np.generic) else label}
 
 
 _KINDS: dict[str, type[Codec]] = {

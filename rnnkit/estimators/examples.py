@@ -24,6 +24,9 @@ class Examples:
         Encoded targets, as the network's output object takes them.
     weights : ndarray of shape (N,), or (ΣT,) with `weights_per_step`, float64; or None
     targets_per_step, weights_per_step : bool
+    labelled : ndarray of the first or of both dimensions of the user's targets, bool; or None
+        Which of them are known; None if all are. Where not, `targets` hold one that counts for
+        nothing.
     """
 
     sequences: Sequences
@@ -31,22 +34,36 @@ class Examples:
     weights: np.ndarray | None
     targets_per_step: bool
     weights_per_step: bool
+    labelled: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     @property
     def weights_of_targets(self) -> np.ndarray | None:
-        """The weight of every target: that of its sequence where each step has a target."""
-        if self.weights is None or self.targets_per_step == self.weights_per_step:
-            return self.weights
-        return np.repeat(self.weights, self.sequences.lengths)
+        """The weight of every target, (n,): that of its sequence where each step has a target.
+
+        Zero where a target is not known; of several outputs that are not known together, each
+        has its weights, (n, K).
+        """
+        weights = self.weights
+        if weights is not None and self.targets_per_step != self.weights_per_step:
+            weights = np.repeat(weights, self.sequences.lengths)
+        if self.labelled is None:
+            return weights
+        known = self.labelled.astype(np.float64)
+        if known.ndim == 2 and np.all(known == known[:, :1]):
+            known = known[:, 0]
+        if weights is None:
+            return known
+        known *= weights if known.ndim == 1 else weights[:, None]
+        return known
 
     def take(self, indices: np.ndarray) -> Examples:
         """Return the examples at some indices, in that order."""
         rows = np.arange(self.sequences.offsets[-1])[:, None]
         rows = Sequences(rows, self.sequences.offsets)[indices].values[:, 0]
-        weights = self.weights
+        weights, labelled = self.weights, self.labelled
         if weights is not None:
             weights = weights[rows if self.weights_per_step else indices]
         return Examples(
@@ -55,6 +72,7 @@ class Examples:
             weights,
             self.targets_per_step,
             self.weights_per_step,
+            None if labelled is None else labelled[rows],
         )
 
 

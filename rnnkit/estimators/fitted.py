@@ -29,6 +29,7 @@ from rnnkit.estimators.hints import hint_at_padding
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
+from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
 from rnnkit.network import BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
 from rnnkit.sequences.ids import refuse_other_ids
@@ -62,8 +63,11 @@ class FittedEstimator(BaseEstimator):
 
     # What a task defines.
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> Any:
-        """Return y laid out flat: an entry per sequence, or per step of all sequences."""
+    def _read_targets(self, y: Any, sequences: Sequences, form: Form, ignore_label: Any) -> Any:
+        """Return y laid out flat: an entry per sequence, or per step of all sequences.
+
+        `ignore_label` says there that a step is not labelled.
+        """
         raise NotImplementedError
 
     # What a fit learnt.
@@ -117,16 +121,18 @@ class FittedEstimator(BaseEstimator):
         self._refuse_no_targets(y)
         sequences, form = reader.read(self, X, lengths)
         hint_at_padding(reader.padded_steps, form, lengths, stacklevel=5)
-        targets = self._targets_of(sequences, form, y, sample_weight)
+        targets = self._targets_of(sequences, form, y, sample_weight, codec.ignore_label)
         return self._make_examples(
             codec, output, sequences, form, targets, sample_weight, strict=strict
         )
 
-    def _targets_of(self, sequences: Sequences, form: Form, y: Any, sample_weight: Any) -> Any:
+    def _targets_of(
+        self, sequences: Sequences, form: Form, y: Any, sample_weight: Any, ignore_label: Any
+    ) -> Any:
         """Return y laid out flat, if y and weights belong to the sequences in their order."""
         refuse_other_ids(sequences, y, "y")
         refuse_other_ids(sequences, sample_weight, "sample_weight")
-        return self._read_targets(y, sequences, form)
+        return self._read_targets(y, sequences, form, ignore_label)
 
     def _refuse_no_targets(self, y: Any) -> None:
         if y is None:
@@ -145,13 +151,21 @@ class FittedEstimator(BaseEstimator):
         *,
         strict: bool = True,
     ) -> Examples:
-        encoded = codec.encode(targets, strict=strict)
-        if strict:
-            output.check(encoded, sequences.lengths)
         targets_per_step = self._per_step and not output.targets_per_sequence
         weights_per_step = self._per_step and not output.weights_per_sequence
         weights = read_weights(sample_weight, sequences, form, per_step=weights_per_step)
-        return Examples(sequences, encoded, weights, targets_per_step, weights_per_step)
+        labelled = codec.labelled(targets) if targets_per_step else None
+        if labelled is not None:
+            targets = fill(targets, labelled)
+        encoded = codec.encode(targets, strict=strict)
+        if strict:
+            output.check(encoded, sequences.lengths)
+        examples = Examples(
+            sequences, encoded, weights, targets_per_step, weights_per_step, labelled
+        )
+        if labelled is not None:
+            refuse_unlabelled(examples.weights_of_targets, every_column=strict)
+        return examples
 
     # Computing with the trained network.
 
@@ -179,7 +193,8 @@ class FittedEstimator(BaseEstimator):
             One prediction per sequence. An estimator that answers per step returns (N, T) or
             (N, T, K) for a dense X, with the dtype's zero beyond a sequence's length. For any
             other X it returns an object array of N arrays (T_i,), or where there are several
-            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is.
+            outputs arrays (T_i, K) in a list, an object array or `Sequences`, as X is. Several
+            quantiles are one more axis, the last.
 
         Raises
         ------
@@ -197,6 +212,9 @@ class FittedEstimator(BaseEstimator):
     @takes_device_arrays
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
+
+        Several quantiles have the mean of their D², the share of the pinball loss of the best
+        constants that is gone.
 
         Parameters
         ----------

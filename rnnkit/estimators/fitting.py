@@ -14,7 +14,7 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate
-from rnnkit.network import Network, Output
+from rnnkit.network import UNKNOWN, Network, Output
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
     LBFGS,
@@ -83,17 +83,36 @@ def training_data(
 
     `class_weights` are one per target, or None for ones.
     """
-    weights = examples.weights
+    targets, weights = examples.targets, examples.weights
+    if examples.labelled is not None:
+        if network.output.sums_over_unknown:
+            targets, weights = _with_unknown(examples)
+        else:
+            weights = examples.weights_of_targets
     if class_weights is not None:
         weights = class_weights if weights is None else weights * class_weights
     if weights is not None:
         weights = moderate(weights)
         weights = cast(weights, network.dtype, "sample_weight")
-    targets = network.output.to_scores(examples.targets)
+    targets = network.output.to_scores(targets)
     if targets.dtype.kind == "f":
         targets = cast(targets, network.dtype, "y")
     inputs = reader.inputs(examples.sequences)
     return TrainingData(inputs, examples.sequences.offsets, targets, weights)
+
+
+def _with_unknown(examples: Examples) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return targets that are UNKNOWN where they are, and the weights of sequences.
+
+    A sequence without any target has the weight 0, as it has nothing to say.
+    """
+    assert examples.labelled is not None
+    targets = np.where(examples.labelled, examples.targets, UNKNOWN)
+    starts = examples.sequences.offsets[:-1]
+    some = np.logical_or.reduceat(examples.labelled, starts)
+    if some.all():
+        return targets, examples.weights
+    return targets, some * (1.0 if examples.weights is None else examples.weights)
 
 
 def split(
@@ -120,10 +139,12 @@ def split(
     )
     parts = examples.take(train), examples.take(validation)
     for part, name in zip(parts, ("training", "validation")):
-        if part.weights is not None and not part.weights.sum() > 0:
+        weights = part.weights_of_targets
+        if weights is not None and not np.all(weights.sum(axis=0) > 0):
+            what = "sample_weight" if examples.labelled is None else "labelled step with a weight"
             raise ValueError(
-                f"the {name} part that validation_fraction={fraction!r} leaves has no "
-                "sample_weight above 0; give validation_data"
+                f"the {name} part that validation_fraction={fraction!r} leaves has no {what} "
+                "above 0; give validation_data"
             )
     return parts
 

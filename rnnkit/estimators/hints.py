@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.estimators.embeddings import looks_up_ids
 from rnnkit.sequences import Form, Sequences, looks_channel_first
 from rnnkit.sequences.columns import column_names
 
@@ -41,7 +42,7 @@ def hint_at_data(estimator: Any, X: Any, form: Form, sequences: Sequences, stack
     stacklevel : int
         As of `warnings.warn`, seen from this function.
     """
-    if estimator.embedding_dim is not None:
+    if looks_up_ids(estimator):
         return
     for hint in _hints(estimator, X, form, sequences):
         warnings.warn(hint, UserWarning, stacklevel=stacklevel)
@@ -171,7 +172,7 @@ def hint_at_validation(
     stacklevel : int
         As of `warnings.warn`, seen from this function.
     """
-    if estimator.embedding_dim is not None:
+    if looks_up_ids(estimator):
         return
     means, deviations = _moments(sequences.values)
     others, spreads = _moments(validation.values)

@@ -113,14 +113,17 @@ class LabelPrediction(LabelLearning):
             return output
         if isinstance(class_weight, dict):
             class_weight = weights_by_class(class_weight, np.arange(2))
-        return output.weighed(class_weight, examples.targets)
+        return output.weighed(class_weight, examples.targets, examples.labelled)
 
-    def _class_weights(
-        self, output: Output, codec: Codec, targets: np.ndarray
-    ) -> np.ndarray | None:
+    def _class_weights(self, output: Output, codec: Codec, examples: Examples) -> np.ndarray | None:
         if isinstance(output, Bernoulli):  # which has them inside
             return None
         class_weight = self.class_weight
         if isinstance(class_weight, dict) and isinstance(codec, Labels):
             class_weight = weights_by_class(class_weight, codec.classes)
-        return output.class_weights(targets, class_weight)
+        targets, labelled = examples.targets, examples.labelled
+        if labelled is None or class_weight is None:
+            return output.class_weights(targets, class_weight)
+        weights = np.zeros(len(targets))
+        weights[labelled] = output.class_weights(targets[labelled], class_weight)
+        return weights

@@ -109,7 +109,9 @@ class RecurrentSequenceLabeller(LabelLearning):
         output = replace(output, beam_width=self.beam_width)
         return output.decision(scores, bound.context(plan))
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> list[np.ndarray]:
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> list[np.ndarray]:
         refuse_strings(y, "y", "labels")
         check_consistent_length(sequences.offsets[1:], y)
         pieces = [values_of(labels) for labels in y]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
+from rnnkit.estimators.categories import Columns
+from rnnkit.estimators.embeddings import for_each_column, is_by_word, looks_up_ids, n_ids_of
 from rnnkit.network import Inputs
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places
@@ -51,6 +53,13 @@ class Reader:
         Ids of each of them: 0 to one less.
     n_spelling : int
         How many of them spell a token, character by character.
+    labels : tuple
+        For each of them the labels of the ids 1, 2, ..., None where X holds the ids themselves;
+        empty where all columns are ids of tokens.
+    words : tuple
+        For each of them what the ids 1, 2, ... stand for, where that is known and asked for.
+    column_names : tuple or None
+        Names of the columns of a step, where they have any.
     """
 
     n_features: int
@@ -64,6 +73,9 @@ class Reader:
     token_columns: tuple[int, ...] = ()
     n_tokens: tuple[int, ...] = ()
     n_spelling: int = 0
+    labels: tuple[tuple[Any, ...] | None, ...] = ()
+    words: tuple[tuple[Any, ...] | None, ...] = ()
+    column_names: tuple[Any, ...] | None = None
 
     @classmethod
     def learn(
@@ -94,14 +106,24 @@ class Reader:
         """
         step_features = estimator.step_features
         form = Form.of(X, step_features)
-        all_tokens = estimator.embedding_dim is not None and estimator.categorical_features is None
-        dtype = "tokens" if all_tokens else None
-        sequences = Sequences.from_any(X, lengths, step_features, "X", dtype=dtype)
+        token_columns: tuple[int, ...] = ()
+        labels: tuple[tuple[Any, ...] | None, ...] = ()
+        if estimator.categorical_features is not None:
+            columns = Columns(X, lengths, step_features, "X")
+            token_columns = columns.choose(estimator.categorical_features)
+            labels = columns.learn(token_columns)
+            sequences = columns.sequences(token_columns, labels)
+            column_names = columns.names
+        else:
+            dtype = "tokens" if looks_up_ids(estimator) else None
+            sequences = Sequences.from_any(X, lengths, step_features, "X", dtype=dtype)
+            column_names = sequences.columns or ()
+            if dtype is not None:
+                token_columns = tuple(range(sequences.n_features))
         names = _get_feature_names(form.named(X))
         n_columns = form.n_steps if form.kind == "rows" else 1
         padded = lengths is not None and bool(np.any(sequences.lengths < form.n_steps))
-        token_columns = _token_columns(estimator, sequences.n_features)
-        reader = cls(
+        unfinished = cls(
             n_columns * sequences.n_features,
             step_features,
             sequences.n_features,
@@ -111,10 +133,14 @@ class Reader:
             form.n_steps if padded else None,
             _compute_dtype(estimator, sequences),
             token_columns,
-            _count_tokens(estimator, sequences, token_columns),
-            estimator.spelling_columns,
+            (),
+            estimator.spelling_columns if token_columns else 0,
+            labels=labels,
+            words=_words(estimator, X, token_columns, labels),
+            column_names=column_names or (None if names is None else tuple(names)),
         )
-        return reader, sequences, form
+        counts = _count_tokens(estimator, unfinished, sequences)
+        return replace(unfinished, n_tokens=counts), sequences, form
 
     def read(
         self,
@@ -150,11 +176,16 @@ class Reader:
             If X is not one of these, or not like the X of `fit`.
         """
         form = Form.of(X, self.step_features)
-        dtype = "tokens" if self.all_tokens else None
-        sequences = Sequences.from_any(
-            X, lengths, self.step_features, name, dtype=dtype, allow_empty=allow_empty
-        )
-        found, expected = sequences.n_features, self.n_step_features
+        columns: Columns | Sequences
+        if self.labels:
+            columns = Columns(X, lengths, self.step_features, name, allow_empty=allow_empty)
+            columns.refuse_other_names(self.column_names)
+        else:
+            dtype = "tokens" if self.token_columns else None
+            columns = Sequences.from_any(
+                X, lengths, self.step_features, name, dtype=dtype, allow_empty=allow_empty
+            )
+        found, expected = columns.n_features, self.n_step_features
         if form.kind == "rows" and self.n_columns is not None:
             n_columns = form.n_steps * found
             if n_columns == self.n_columns or not self.any_columns:
@@ -167,7 +198,19 @@ class Reader:
                 f"{name} has {found} features, but {type(estimator).__name__} is expecting "
                 f"{expected} features as input.{self._remedy(X, form, name)}"
             )
-        return sequences, form
+        if isinstance(columns, Columns):
+            return columns.sequences(self.token_columns, self.labels), form
+        return columns, form
+
+    def called(self, column: int) -> tuple[Any, ...]:
+        """Return what a column of a step may be called: its position, and its name if known."""
+        names = self.column_names
+        known = names is not None and len(names) == self.n_step_features
+        return (column, names[column]) if known and names is not None else (column,)
+
+    def step(self, x: Any) -> np.ndarray:
+        """Return one step of features (1, 1, F), numbers beside labels as they are."""
+        return np.array(x, dtype=object if self.labels else None).reshape(1, 1, -1)
 
     def _check_names(self, estimator: Any, X: Any) -> None:
         """Compare names of columns with those of `fit` as scikit-learn does."""
@@ -206,8 +249,9 @@ class Reader:
             place = Places(sequences.offsets, values.shape[1])
             return Inputs(cast(values, self.dtype, "X", place))
         tokens, numeric = values, None
-        if not self.all_tokens:
+        if values.dtype.kind == "f":
             tokens = convert_values(values[:, self.token_columns], "X", "tokens")
+        if not self.all_tokens:
             numbers = np.delete(values, self.token_columns, axis=1)
             numeric = cast(numbers, self.dtype, "X")
         for column, ids, n_tokens in zip(self.token_columns, tokens.T, self.n_tokens):
@@ -215,23 +259,27 @@ class Reader:
             if largest >= n_tokens:
                 raise ValueError(
                     f"X has the id {largest} in column {column}, but the embedding table has "
-                    f"{n_tokens} ids; give n_tokens to make it larger"
+                    f"{n_tokens} ids; give n_tokens, or a longer embedding_init, to make it larger"
                 )
         return Inputs(numeric, tokens)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as numbers, strings, lists and None, as JSON has them."""
-        plain = asdict(self)
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in plain.items()}
+        return {name: _listed(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Reader:
         """Return the reader that `to_dict` told of; what it did not know has its default."""
-        known = {field.name for field in fields(cls)}
-        values: dict[str, Any] = {name: plain[name] for name in plain.keys() & known}
-        for name, value in values.items():
-            values[name] = tuple(value) if isinstance(value, list) else value
-        return cls(**values)
+        known = {field.name for field in fields(cls)} & plain.keys()
+        return cls(**{name: _as_tuple(plain[name]) for name in known})
+
+
+def _listed(value: Any) -> Any:
+    return list(map(_listed, value)) if isinstance(value, tuple) else value
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
 def _n_columns(sequences: Sequences, form: Form) -> int | None:
@@ -244,51 +292,61 @@ def _n_columns(sequences: Sequences, form: Form) -> int | None:
 
 
 def _compute_dtype(estimator: Any, sequences: Sequences) -> str:
-    if estimator.embedding_dim is not None or estimator.precision == "bf16":
+    if looks_up_ids(estimator) or estimator.precision == "bf16":
         return "float32"
     return str(sequences.dtype)
 
 
-def _token_columns(estimator: Any, n_columns: int) -> tuple[int, ...]:
-    """Return which columns of a step hold ids."""
-    if estimator.embedding_dim is None:
+def _words(
+    estimator: Any,
+    X: Any,
+    columns: tuple[int, ...],
+    labels: tuple[tuple[Any, ...] | None, ...],
+) -> tuple[tuple[Any, ...] | None, ...]:
+    """Return what ids stand for if `embedding_init` asks for it: labels, or an encoder's words."""
+    given = estimator.embedding_init
+    entries = given.values() if isinstance(given, Mapping) else given
+    if not (is_by_word(given) or (isinstance(entries, list) and any(map(is_by_word, entries)))):
         return ()
-    columns = estimator.categorical_features
-    if columns is None:
-        columns = range(n_columns)
-    for column in columns:
-        if not -n_columns <= column < n_columns:
-            raise ValueError(
-                f"categorical_features={estimator.categorical_features!r} names the column "
-                f"{column}, but a step of X has {n_columns}"
-            )
-    chosen = tuple(sorted({int(column) % n_columns for column in columns}))
-    if len(chosen) != len(columns):
-        raise ValueError(
-            f"categorical_features={estimator.categorical_features!r} names a column twice"
-        )
-    return chosen
+    vocabularies = getattr(X, "vocabularies", None)
+    known = labels or (None,) * len(columns)
+    if vocabularies is None:
+        return known
+    return tuple(tuple(vocabularies[j]) if own is None else own for j, own in zip(columns, known))
 
 
-def _count_tokens(
-    estimator: Any, sequences: Sequences, columns: tuple[int, ...]
-) -> tuple[int, ...]:
+def _count_tokens(estimator: Any, reader: Reader, sequences: Sequences) -> tuple[int, ...]:
     """Return the number of ids of every column of ids, those of the spelling alike."""
+    columns, n_spelling = reader.token_columns, reader.n_spelling
     if not columns:
         return ()
     tokens = convert_values(sequences.values[:, columns], "X", "tokens")
-    largest = tokens.max(axis=0)
     given = one_for_each(estimator.n_tokens, "n_tokens", len(columns), "column of ids")
-    counts = [
-        int(found) + 1 if count is None else int(count) for count, found in zip(given, largest)
-    ]
-    if estimator.spelling_columns > len(counts):
+    if n_spelling > len(columns):
         raise ValueError(
-            f"spelling_columns={estimator.spelling_columns!r} exceeds the {len(counts)} columns "
-            "of ids in X"
+            f"spelling_columns={n_spelling!r} exceeds the {len(columns)} columns of ids in X"
         )
-    first = len(counts) - estimator.spelling_columns
-    return (*counts[:first], *[max(counts[first:], default=0)] * estimator.spelling_columns)
+    n_tables = len(columns) - n_spelling
+    called = tuple(map(reader.called, columns[:n_tables]))
+    entries = for_each_column(estimator.embedding_init, called) if n_tables else ()
+    counts = []
+    for i, largest in enumerate(tokens.max(axis=0).tolist()):
+        least = largest + 1
+        of_column = (reader.labels or (None,) * len(columns))[i]
+        if of_column is not None:
+            least = len(of_column) + 1
+            if given[i] is not None and given[i] < least:
+                raise ValueError(
+                    f"n_tokens must be at least {least} for the {least - 1} categories of column "
+                    f"{called[i][-1]!r} and the unknown, got {given[i]!r}"
+                )
+        elif i < len(reader.words) and reader.words[i] is not None:
+            least = max(least, len(reader.words[i] or ()) + 1)
+        brought = n_ids_of(entries[i], "embedding_init") if i < n_tables else None
+        known = least if brought is None else brought
+        counts.append(known if given[i] is None else int(given[i]))
+    first = len(counts) - n_spelling
+    return (*counts[:first], *[max(counts[first:], default=0)] * n_spelling)
 
 
 def one_for_each(value: Any, name: str, n: int, noun: str) -> tuple[Any, ...]:

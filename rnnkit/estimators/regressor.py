@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_pinball_score
 from sklearn.utils import Tags, check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length
@@ -33,9 +34,10 @@ from rnnkit.network import (
     Output,
     PoissonLoss,
     QuantileLoss,
+    Quantiles,
     SquaredError,
 )
-from rnnkit.network.losses import StandardizedOutput
+from rnnkit.network.losses import StandardizedOutput, weights_of_columns
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 from rnnkit.sequences.reading import as_array
@@ -75,15 +77,19 @@ class NumberPrediction(RecurrentEstimator):
         "float",
         'Where loss="huber" turns from square to straight.',
     )
-    quantile: float = parameter(
+    quantile: float | Sequence[float] = parameter(
         0.5,
-        [FRACTION],
-        "float",
-        'The quantile that loss="quantile" predicts.',
+        [FRACTION, list, tuple],
+        "float or list of float",
+        'The quantile that loss="quantile" predicts. A list gives several in one model, one '
+        "column each in its order, as the last axis of a prediction: (N, Q), or (N, K, Q) where "
+        "y has K columns. They never cross, and `score` is the mean of their D².",
     )
 
     def _make_output(self, codec: Codec) -> Output:
         loss = self.loss.removesuffix("_error")
+        if loss == "quantile" and isinstance(self.quantile, Iterable):
+            return Quantiles(codec.width, quantiles=tuple(map(float, self.quantile)))
         options = {"huber": (self.huber_delta,), "quantile": (self.quantile,)}
         return LOSSES[loss](codec.width, *options.get(loss, ()))
 
@@ -92,7 +98,7 @@ class NumberPrediction(RecurrentEstimator):
             return output
         if isinstance(last, StandardizedOutput):  # weights that were trained in its unit go on
             return replace(output, center=last.center, scale=last.scale)
-        standardized: Output = output.standardized(examples.targets, examples.weights)
+        standardized: Output = output.standardized(examples.targets, examples.weights_of_targets)
         return standardized
 
     def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
@@ -102,7 +108,7 @@ class NumberPrediction(RecurrentEstimator):
         along them cross the best place for ever, and a quantile would be some other one.
         """
         output = network.output
-        if not isinstance(output, (AbsoluteError, QuantileLoss)):
+        if not isinstance(output, (AbsoluteError, QuantileLoss, Quantiles)):
             return
         scores = apply(
             network,
@@ -112,20 +118,45 @@ class NumberPrediction(RecurrentEstimator):
             lambda bound, plan, x: bound.forward(plan, x),
             per_step=self._per_step,
         )
-        residuals = output.to_scores(examples.targets) - scores
-        if np.isfinite(residuals).all():
+        if np.isfinite(scores).all():
+            targets = output.to_scores(examples.targets)
             bias = network.parameters["head.bias"]
-            bias += output.best_shift(residuals, examples.weights)
+            bias += output.best_shift(scores, targets, examples.weights_of_targets)
+
+    def _score_examples(
+        self, network: Network, reader: Reader, codec: Codec, examples: Examples
+    ) -> float:
+        output = network.output
+        if not isinstance(output, Quantiles):
+            return super()._score_examples(network, reader, codec, examples)
+        values = self._decide(network, reader, examples.sequences)
+        targets, weights = examples.targets, examples.weights_of_targets
+        if len(targets) < 2 or not np.isfinite(values).all():
+            return float("nan")
+        scores = [
+            d2_pinball_score(targets[:, k], values[:, k, column], sample_weight=w, alpha=quantile)
+            for k, w in enumerate(weights_of_columns(weights, targets.shape[1]))
+            for column, quantile in enumerate(output.quantiles)
+            if w is None or np.count_nonzero(w) > 1
+        ]
+        return float(np.mean(scores)) if scores else float("nan")
+
+    @property
+    def n_outputs_(self) -> int:
+        """Outputs K."""
+        self._need_fit()
+        return self._codec.width
 
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
         return Numbers(targets.reshape(len(targets), -1).shape[1], targets.ndim == 2)
 
-    def _read_numbers(self, y: Any) -> np.ndarray:
-        """Return targets (n,) or (n, K) as finite float64."""
+    def _read_numbers(self, y: Any, *, allow_nan: bool = False) -> np.ndarray:
+        """Return targets (n,) or (n, K) as float64, finite or also NaN."""
         numbers: np.ndarray = check_array(
-            convert_values(as_array(y, "y"), "y", np.float64),
+            convert_values(as_array(y, "y"), "y", np.float64, allow_nan=allow_nan),
             ensure_2d=False,
             dtype=np.float64,
+            ensure_all_finite="allow-nan" if allow_nan else True,
             ensure_min_samples=0,
             input_name="y",
             estimator=self,
@@ -143,8 +174,9 @@ class RecurrentRegressor(RegressorMixin, PoolingParameters, NumberPrediction):
             "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
             "is standardized, so that fitting a y + b gives a times the prediction plus b; "
             "losses are told in the unit of y. After an absolute or quantile loss the bias of the "
-            "head is set to its best value. The squared loss is half the squared error, "
-            "averaged over the outputs."
+            "head is set to its best value, for several quantiles to that which has the share of "
+            "each below it; these lie as positive gaps around the one nearest to the median. The "
+            "squared loss is half the squared error, averaged over the outputs."
         ),
         example="""
 >>> import numpy as np
@@ -159,7 +191,9 @@ True
     )
     score = RecurrentEstimator.score  # not the mixin's, which knows no lengths
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
         refuse_strings(y, "y")
         y = as_array(y, "y")
         if y.ndim == 2 and y.shape[1] == 1:

@@ -20,7 +20,7 @@ from rnnkit.estimators.parameters.network import (
 )
 from rnnkit.estimators.regressor import NumberPrediction
 from rnnkit.estimators.targets import flatten_steps
-from rnnkit.network import BoundNetwork, Inputs
+from rnnkit.network import BoundNetwork, Inputs, Quantiles
 from rnnkit.sequences import Form, Plan, Sequences, pack
 
 __all__ = [
@@ -49,7 +49,10 @@ class RecurrentSequenceRegressor(NumberPrediction):
             "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
             "is standardized, so that fitting a y + b gives a times the prediction plus b; "
             "losses are told in the unit of y, as means over real steps. After an absolute or "
-            "quantile loss the bias of the head is set to its best value."
+            "quantile loss the bias of the head is set to its best value, for several quantiles to "
+            "that which has the share of each below it; these lie as positive gaps around the one "
+            "nearest to the median. A target that is NaN or None is not known: it counts for "
+            "nothing in losses and scores."
         ),
         example="""
 >>> import numpy as np
@@ -88,7 +91,8 @@ True
         ------
         ValueError, TypeError
             If X is not as in `fit`, `n_steps` is no positive integer, or the outputs cannot be
-            inputs: K differs from I, X holds token ids or the network reads backwards too.
+            inputs: K differs from I, X holds token ids, the network reads backwards too or
+            predicts several quantiles.
         """
         check_is_fitted(self)
         self._check_closed_loop(n_steps)
@@ -103,11 +107,19 @@ True
             for batch in bounded_batches(self.network_, sequences.offsets):
                 forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps)
                 steps[batch.sequences] = np.stack([backend.download(f) for f in forecasts], axis=1)
-        return self._codec.decode(steps)
+        predictions = self._codec.decode(steps.reshape(-1, self.n_outputs_))
+        return predictions.reshape(len(sequences), n_steps, *predictions.shape[1:])
 
     def _check_closed_loop(self, n_steps: Any) -> None:
         if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
             raise ValueError(f"n_steps must be an integer of at least 1, got {n_steps!r}")
+        output = self.network_.output
+        if isinstance(output, Quantiles):
+            raise ValueError(
+                "forecast feeds an output back as the next input and needs one number for it; "
+                f"quantile={list(output.quantiles)} gives {len(output.quantiles)}. Fit one "
+                "quantile, such as quantile=0.5"
+            )
         if self._reader.token_columns:
             raise ValueError("forecast needs numeric inputs; X holds token ids")
         if self.n_outputs_ != self._reader.n_step_features:
@@ -118,8 +130,11 @@ True
         if not self.network_.is_causal:
             raise ValueError("forecast needs bidirectional=False")
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
-        return self._read_numbers(flatten_steps(y, sequences, form, noun="targets"))
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
+        steps = flatten_steps(y, sequences, form, noun="targets")
+        return self._read_numbers(steps, allow_nan=True)
 
 
 def _closed_loop(bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int) -> list[Any]:

@@ -221,7 +221,7 @@ class Stream:
 
     def _read(self, x: Any) -> Inputs:
         """Return x, whatever its form, as the network takes it."""
-        sequences, _ = self._reader.read(self._estimator, np.asarray(x).reshape(1, 1, -1), name="x")
+        sequences, _ = self._reader.read(self._estimator, self._reader.step(x), name="x")
         inputs: Inputs = self._reader.inputs(sequences)
         return inputs
 

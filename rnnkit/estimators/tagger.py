@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from rnnkit.estimators.codecs import Codec, Indicators, Labels
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.label_learning import LabelPrediction
-from rnnkit.estimators.labels import check_label_values, find_classes
+from rnnkit.estimators.labels import check_label_values, find_classes, without_objects
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameter, parameters
 from rnnkit.estimators.parameters.network import (
@@ -27,6 +28,7 @@ from rnnkit.estimators.transitions import (
     describe_forbidden,
     forbidden_pairs,
 )
+from rnnkit.estimators.unlabelled import labelled_entries
 from rnnkit.network import CRF, Output
 from rnnkit.network.transitions import ForbiddenLabelsError
 from rnnkit.sequences import Form, Sequences
@@ -88,6 +90,16 @@ class RecurrentSequenceTagger(LabelPrediction):
         "beginning and the end of a sequence: ``[(None, 'I-PER'), ('O', 'I-PER')]``. A forbidden "
         "labelling has no probability, in training and in prediction, and is refused in y. "
         '"iob2" is "bio", "bioes" is "iobes"; "iob1" is known too.',
+    )
+
+    ignore_label: Any = parameter(
+        None,
+        [str, Real, None],
+        "str, number or None",
+        "A label in y that says that a step is not labelled, as NaN and None always do. Such a "
+        "step counts for nothing: in losses, scores, class weights or classes. A CRF sums over "
+        "all labels that it may have.",
+        part="reader",
     )
 
     @takes_device_arrays
@@ -163,18 +175,28 @@ class RecurrentSequenceTagger(LabelPrediction):
             rules = self.forbidden_transitions
             raise ValueError(describe_forbidden(error, rules, codec.classes)) from None
 
-    def _read_targets(self, y: Any, sequences: Sequences, form: Form) -> np.ndarray:
-        labels = flatten_steps(y, sequences, form)
+    def _read_targets(
+        self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
+    ) -> np.ndarray:
+        labels = flatten_steps(y, sequences, form, ignore_label=ignore_label)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
+        labelled = labelled_entries(labels, ignore_label)
         if labels.ndim == 1:
-            check_label_values(labels)
+            check_label_values(labels if labelled is None else labels[labelled])
         return labels
 
     def _learn_codec(self, targets: np.ndarray, classes: Any) -> Codec:
+        ignore_label = self.ignore_label
         if targets.ndim == 2:
-            return Indicators.of(targets.shape[1], "step", classes)
-        return Labels(find_classes(targets, self, classes))
+            return Indicators.of(targets.shape[1], "step", classes, ignore_label)
+        labelled = labelled_entries(targets, ignore_label)
+        if labelled is not None:
+            targets = without_objects(targets[labelled])
+        found = find_classes(targets, self, classes)
+        if ignore_label is not None and ignore_label in found.tolist():
+            raise ValueError(f"classes must not hold ignore_label={ignore_label!r}")
+        return Labels(found, ignore_label)
 
 
 @recurrent_estimator

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.numbers import is_missing, label_array
 from rnnkit.sequences.reading import refuse_masked
 
 __all__ = [
@@ -26,20 +27,28 @@ SAFE_EXPONENT = 64  # 2**-64 to 2**64: sums and products of such weights stay wi
 
 
 def flatten_steps(
-    y: Any, sequences: Sequences, form: Form, name: str = "y", noun: str = "labels"
+    y: Any,
+    sequences: Sequences,
+    form: Form,
+    name: str = "y",
+    noun: str = "labels",
+    ignore_label: Any = None,
 ) -> np.ndarray:
     """Put per-step values of any form into one array (ΣT,) or (ΣT, K).
 
     Parameters
     ----------
     y : array-like of shape (N, T) or (N, T, K), or list of array-likes, or Sequences
-        Values beyond a sequence's length are ignored in a dense y.
+        Values beyond a sequence's length are ignored in a dense y. NaN and None stay what they
+        are; in a list they may stand for all values of a sequence.
     sequences : Sequences
         The X that y belongs to.
     form : Form
         The form of that X.
     name, noun : str
         How error messages call the argument and its values.
+    ignore_label : label, default=None
+        A value that may be text among numbers, or a number among text.
 
     Raises
     ------
@@ -50,14 +59,18 @@ def flatten_steps(
         y = y.to_list()
         y = [steps[:, 0] for steps in y] if y[0].shape[1] == 1 else y
     check_consistent_length(sequences.offsets[1:], y)
-    pieces = [_steps_of(item) for item in _items_of(y, name, noun)]
     lengths = sequences.lengths
+    items = zip(_items_of(y, name, noun), lengths.tolist())
+    pieces = [_steps_of(item, length) for item, length in items]
     for i, (piece, length) in enumerate(zip(pieces, lengths)):
         padded = form.is_dense and len(piece) == form.n_steps
         if len(piece) != length and not padded:
             raise ValueError(f"sequence {i} has {length} steps but {len(piece)} {noun} in {name}")
-    refuse_mixed_types(pieces, name)
-    return np.concatenate([piece[:length] for piece, length in zip(pieces, lengths)])
+    pieces = [piece[:length] for piece, length in zip(pieces, lengths)]
+    refuse_mixed_types(pieces, name, ignore_label)
+    if len({piece.dtype.kind in "US" for piece in pieces}) > 1:  # NaN must not become text
+        pieces = [piece.astype(object) for piece in pieces]
+    return np.concatenate(_in_columns(pieces))
 
 
 def _items_of(y: Any, name: str, noun: str) -> Any:
@@ -72,13 +85,28 @@ def _items_of(y: Any, name: str, noun: str) -> Any:
     return array
 
 
-def _steps_of(item: Any) -> np.ndarray:
-    steps = values_of(item)
+def _steps_of(item: Any, length: int) -> np.ndarray:
+    """Return the values of a sequence; None or NaN in their place is that many times None."""
+    if item is None or (isinstance(item, float) and item != item):
+        return np.full(length, None)
+    steps = values_of(item, allow_missing=True)
     if steps.ndim == 0:
         raise ValueError(
             f"y must hold one value per step for every sequence; got the single value {item!r}"
         )
     return steps
+
+
+def _in_columns(pieces: list[np.ndarray]) -> list[np.ndarray]:
+    """Return pieces, those without a value as wide as the others."""
+    shapes = {piece.shape[1:] for piece in pieces if piece.ndim > 1}
+    if len(shapes) != 1:
+        return pieces
+    shape = shapes.pop()
+    return [
+        np.full((len(p), *shape), None) if p.ndim == 1 and is_missing(p).all() else p
+        for p in pieces
+    ]
 
 
 def refuse_strings(y: Any, name: str, noun: str | None = None) -> None:
@@ -108,27 +136,46 @@ def refuse_strings(y: Any, name: str, noun: str | None = None) -> None:
         )
 
 
-def values_of(y: Any) -> np.ndarray:
+def values_of(y: Any, *, allow_missing: bool = False) -> np.ndarray:
     """Return targets as an array, those of a nullable column in the dtype of its values.
 
     Raises
     ------
     ValueError
-        If a nullable column misses a value.
+        If a nullable column misses a value, unless it may.
     """
     dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)
     if dtype is None or dtype.kind not in "iub":
-        return np.asarray(y)
+        return label_array(y)
     if y.isna().any():
+        if allow_missing:
+            return np.asarray(y.astype(object))
         raise ValueError("Input y contains NaN.")
     values: np.ndarray = y.to_numpy(dtype)
     return values
 
 
-def refuse_mixed_types(pieces: list[np.ndarray], name: str) -> None:
-    kinds = {"text" if p.dtype.kind in "US" else "other" for p in pieces if len(p)}
-    if len(kinds) > 1:
+def refuse_mixed_types(pieces: list[np.ndarray], name: str, ignore_label: Any = None) -> None:
+    """Raise ValueError if values are text and others at once.
+
+    NaN, None and the label to be ignored are neither.
+    """
+    texts = {is_text for piece in pieces if len(piece) for is_text in _texts(piece, ignore_label)}
+    if len(texts) > 1:
         raise ValueError(f"{name} mixes text and numbers")
+
+
+def _texts(piece: np.ndarray, ignore_label: Any) -> set[bool]:
+    """Return whether values are text: one answer, both, or none where nothing is known."""
+    kind = piece.dtype.kind
+    if kind == "O":
+        known = piece[~is_missing(piece)].tolist()
+        return {isinstance(value, (str, bytes)) for value in known if value != ignore_label}
+    for entries in (piece[:1], piece):  # mostly the first tells
+        known = entries if kind != "f" else entries[~np.isnan(entries)]
+        if known.size and (ignore_label is None or np.any(known != ignore_label)):
+            return {kind in "US"}
+    return set()
 
 
 def read_weights(

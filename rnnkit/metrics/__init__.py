@@ -1,29 +1,55 @@
-"""Scores for predictions per step, per entity and per label sequence; padding never counts."""
+"""Scores for what is predicted per sequence, step, entity or label list; padding never counts.
 
-from rnnkit.metrics.tokens import (
-    edit_distance,
-    entity_f1,
+Targets and predictions as users hold them may enter; estimators may not, but through a scorer.
+"""
+
+from rnnkit.metrics.edits import edit_distance, label_error_rate
+from rnnkit.metrics.entities import entity_f1, entity_report
+from rnnkit.metrics.intervals import interval_coverage, interval_score, pinball_loss
+from rnnkit.metrics.scorers import (
     entity_f1_scorer,
-    label_error_rate,
+    get_scorer,
+    get_scorer_names,
+    label_accuracy_scorer,
     label_error_rate_scorer,
-    sequence_accuracy,
+    label_log_likelihood_scorer,
+    pinball_loss_scorer,
     sequence_accuracy_scorer,
-    token_accuracy,
     token_accuracy_scorer,
-    token_f1,
     token_f1_scorer,
+)
+from rnnkit.metrics.several_labels import label_accuracy, label_log_likelihood
+from rnnkit.metrics.tokens import (
+    sequence_accuracy,
+    token_accuracy,
+    token_confusion_matrix,
+    token_f1,
+    token_report,
 )
 
 __all__ = [
     "edit_distance",
     "entity_f1",
     "entity_f1_scorer",
+    "entity_report",
+    "get_scorer",
+    "get_scorer_names",
+    "interval_coverage",
+    "interval_score",
+    "label_accuracy",
+    "label_accuracy_scorer",
     "label_error_rate",
     "label_error_rate_scorer",
+    "label_log_likelihood",
+    "label_log_likelihood_scorer",
+    "pinball_loss",
+    "pinball_loss_scorer",
     "sequence_accuracy",
     "sequence_accuracy_scorer",
     "token_accuracy",
     "token_accuracy_scorer",
+    "token_confusion_matrix",
     "token_f1",
     "token_f1_scorer",
+    "token_report",
 ]

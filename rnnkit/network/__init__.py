@@ -16,14 +16,16 @@ from rnnkit.network.losses import (
     SquaredError,
 )
 from rnnkit.network.network import BoundNetwork, Network
-from rnnkit.network.outputs import Output, OutputContext
+from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
+from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
 
 __all__ = [
     "CRF",
     "CTC",
+    "UNKNOWN",
     "AbsoluteError",
     "Bernoulli",
     "BoundNetwork",
@@ -38,6 +40,7 @@ __all__ = [
     "ParameterVector",
     "PoissonLoss",
     "QuantileLoss",
+    "Quantiles",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "build_network",

@@ -43,7 +43,7 @@ class Chain:
         for position, layer in enumerate(self.layers):
             bound_to = after_parameters if first_with_gradient < position else binding
             self.operations.append(layer.bind_stream(bound_to) if stream else layer.bind(bound_to))
-            if layer.parameter_shapes():
+            if layer.parameter_shapes().keys() - set(layer.frozen):
                 first_with_gradient = min(first_with_gradient, position)
         self._forward = [operation.forward for operation in self.operations]
         self._backward = [

@@ -13,7 +13,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, PackedPlan
 from rnnkit.network.labels import check_class_indices
-from rnnkit.network.outputs import Output, OutputContext
+from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.packed_steps import PackedSteps
 from rnnkit.network.transitions import Pairs, check_labellings, check_lengths, rules_of
 
@@ -113,6 +113,15 @@ class _Field:
         return totals
 
 
+def _of_known_labels(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return scores (P, K) that leave the labels known alone possible: -inf for all others."""
+    known = np.flatnonzero(labels != UNKNOWN)
+    held = np.asarray(scores, dtype=np.float64).copy()
+    held[known] = -np.inf
+    held[known, labels[known]] = scores[known, labels[known]]
+    return held
+
+
 def _log_sum_exp(x: np.ndarray, axis: int) -> np.ndarray:
     """Return ``log Σ exp x`` along an axis, -inf where all are; overwrites x."""
     top = x.max(axis=axis, keepdims=True)
@@ -140,7 +149,7 @@ def crf_negative_log_likelihood(
     scores : (P, K) float array
         Raw score of each label at each packed row.
     labels : (P,) int array
-        The true labels.
+        The true labels; `UNKNOWN` where there is none.
     plan : PackedPlan
         How the sequences lie in the rows.
     transitions : (K, K) float array
@@ -163,19 +172,34 @@ def crf_negative_log_likelihood(
     and the probability ``exp s(y) / Z``, ``Z = Σ_y' exp s(y')``. The loss is
     ``log Z - s(y)``; its gradient is how often the model expects a score to be used minus how
     often y uses it. One sweep forward and one back take O(P K²) time and O(P K) memory.
+
+    Where labels are unknown, y is every labelling that agrees with the known ones: the loss is
+    ``log Z - log Σ_y exp s(y)``, the second sum by the same sweeps over a field in which other
+    labels are impossible (Tsuboi, Kashima, Mori, Oda & Matsumoto 2008). A sequence with no label
+    at all has the loss 0.
     """
     field = _Field(scores, plan, transitions, start, end)
     n, previous = field.packed.n, field.packed.previous_rows()
     incoming = field.forward()
     log_z = _log_sum_exp(field.final_scores(incoming), axis=1)
+    per_sequence = field.packed.weights(weights)
+    dscores, dtransitions = field.expectations(incoming, per_sequence)
     losses = np.zeros(plan.n_sequences)
     losses[:n] = log_z - field.labelling_scores(labels, previous)
-
-    per_sequence = field.packed.weights(weights)
-    per_row = per_sequence[plan.sequence_of_row()]
-    dscores, dtransitions = field.expectations(incoming, per_sequence)
-    dscores[np.arange(len(labels)), labels] -= per_row
-    np.subtract.at(dtransitions, (labels[previous], labels[n:]), per_row[n:])
+    known = labels != UNKNOWN
+    if known.all():
+        per_row = per_sequence[plan.sequence_of_row()]
+        dscores[np.arange(len(labels)), labels] -= per_row
+        np.subtract.at(dtransitions, (labels[previous], labels[n:]), per_row[n:])
+    else:
+        held = _Field(_of_known_labels(scores, labels), plan, transitions, start, end)
+        incoming = held.forward()
+        n_known = field.packed.sums(known.astype(np.float64))
+        agreeing = _log_sum_exp(held.final_scores(incoming), axis=1)
+        losses[:n] = np.where(n_known < plan.lengths[:n], log_z - agreeing, losses[:n])
+        marginals, pair_marginals = held.expectations(incoming, per_sequence)
+        dscores -= marginals
+        dtransitions -= pair_marginals
     dstart = dscores[:n].sum(axis=0)
     dend = dscores[field.packed.last_rows].sum(axis=0)
     return CRFLoss(losses, dscores.astype(scores.dtype, copy=False), dtransitions, dstart, dend)
@@ -252,7 +276,8 @@ class CRF(Output):
     """Output object: labels per step, scored together by a linear-chain random field.
 
     Its parameters are "crf.transitions" (K, K), "crf.start" (K,) and "crf.end" (K,), zero at
-    first: the field then is a softmax at each step. Targets are class indices (P,). A weight
+    first: the field then is a softmax at each step. Targets are class indices (P,), `UNKNOWN`
+    where a step is not labelled: what it may be is summed over. A weight
     belongs to a whole sequence, (B,), as its labels have one probability together; the loss is
     in nats per sequence.
 
@@ -274,6 +299,7 @@ class CRF(Output):
     spoken_name: ClassVar[str] = "output='crf'"
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
+    sums_over_unknown: ClassVar[bool] = True
     on_host: ClassVar[bool] = True
 
     n_classes: int

@@ -10,7 +10,7 @@ import numpy as np
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext
 
-__all__ = ["Bernoulli", "SoftmaxCrossEntropy", "check_class_indices"]
+__all__ = ["Bernoulli", "SoftmaxCrossEntropy", "check_class_indices", "sigmoid"]
 
 
 def check_class_indices(targets: np.ndarray, n_classes: int, spoken_name: str) -> None:
@@ -159,7 +159,7 @@ class Bernoulli(ElementwiseOutput):
         if self.label_smoothing:
             targets = (1.0 - self.label_smoothing) * targets + 0.5 * self.label_smoothing
         losses = xp.logaddexp(scores, xp.zeros_like(scores)) - targets * scores
-        slopes = _sigmoid(scores, xp) - targets
+        slopes = sigmoid(scores, xp) - targets
         if self.answer_weights is not None:
             no, yes = backend.upload(np.array(self.answer_weights, scores.dtype).T.copy())
             weights = xp.where(answers > 0, yes, no)
@@ -173,7 +173,7 @@ class Bernoulli(ElementwiseOutput):
 
     def probabilities(self, scores: Array, context: OutputContext) -> Array:
         """Return the probability of yes for every label."""
-        return _sigmoid(scores, context.backend.xp)
+        return sigmoid(scores, context.backend.xp)
 
     def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
         """Raise ValueError unless the targets are 0 and 1, (n, K)."""
@@ -187,7 +187,7 @@ class Bernoulli(ElementwiseOutput):
 
         One half is added to both counts, so that a label that is never or always there has odds.
         """
-        total = float(len(targets)) if weights is None else float(weights.sum())
+        total: Any = float(len(targets)) if weights is None else weights.sum(axis=0)
         yes = np.average(targets, axis=0, weights=weights) * total
         odds = (yes + 0.5) / (total - yes + 0.5)
         if self.answer_weights is not None:
@@ -195,7 +195,9 @@ class Bernoulli(ElementwiseOutput):
             odds *= np.maximum(weight_of_yes, 1e-300) / np.maximum(weight_of_no, 1e-300)
         return np.asarray(np.log(odds))
 
-    def weighed(self, class_weight: Any, targets: np.ndarray) -> Bernoulli:
+    def weighed(
+        self, class_weight: Any, targets: np.ndarray, labelled: np.ndarray | None = None
+    ) -> Bernoulli:
         """Return the output with `answer_weights`.
 
         Parameters
@@ -205,10 +207,15 @@ class Bernoulli(ElementwiseOutput):
             ``n / (2 × targets that give it)``. An array: the weights of no and yes.
         targets : ndarray of shape (n, K)
             Encoded targets of the training data.
+        labelled : ndarray of shape (n, K), bool, default=None
+            Which of them are known; None: all.
         """
         if isinstance(class_weight, str):
-            counts = np.stack([(targets == 0).sum(axis=0), (targets != 0).sum(axis=0)], axis=1)
-            pairs = np.where(counts > 0, len(targets) / (2.0 * np.maximum(counts, 1)), 1.0)
+            known = np.ones(targets.shape, bool) if labelled is None else labelled
+            answers = [known & (targets == 0), known & (targets != 0)]
+            counts = np.stack([answer.sum(axis=0) for answer in answers], axis=1)
+            total = counts.sum(axis=1, keepdims=True)
+            pairs = np.where(counts > 0, total / (2.0 * np.maximum(counts, 1)), 1.0)
         else:
             pairs = np.tile(np.asarray(class_weight, np.float64), (self.n_outputs, 1))
         return replace(self, answer_weights=tuple(map(tuple, pairs.tolist())))
@@ -218,7 +225,7 @@ class Bernoulli(ElementwiseOutput):
         return replace(self, label_smoothing=label_smoothing)
 
 
-def _sigmoid(scores: Array, xp: Any) -> Array:
+def sigmoid(scores: Array, xp: Any) -> Array:
     """Return ``1 / (1 + exp(-scores))`` without overflow."""
     e = xp.exp(-xp.abs(scores))
     return xp.where(scores >= 0, xp.ones_like(e), e) / (1.0 + e)

@@ -122,11 +122,14 @@ class Layer(ABC):
         Which rows it gives; None: those it was given.
     states : tuple of str
         What it carries from step to step: the name of each array (B, ·) of its `State`.
+    frozen : tuple of str
+        The parameters among its own that training leaves as they are.
     """
 
     rows_in: Rows | None = None
     rows_out: Rows | None = None
     states: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""

@@ -20,7 +20,15 @@ __all__ = [
     "SquaredError",
     "StandardizedOutput",
     "weighted_quantile",
+    "weights_of_columns",
 ]
+
+
+def weights_of_columns(weights: np.ndarray | None, n_columns: int) -> list[np.ndarray] | list[None]:
+    """Return the weights (n,) of each of K columns, from those of rows, of entries, or None."""
+    if weights is None:
+        return [None] * n_columns
+    return [weights if weights.ndim == 1 else weights[:, k] for k in range(n_columns)]
 
 
 def weighted_quantile(
@@ -34,8 +42,8 @@ def weighted_quantile(
         Numbers.
     quantile : float
         q, in (0, 1).
-    weights : ndarray of shape (n,), default=None
-        At least 0, not all 0; None means ones.
+    weights : ndarray of shape (n,) or (n, K), default=None
+        At least 0, not all 0, of rows or of entries; None means ones.
 
     Returns
     -------
@@ -49,7 +57,7 @@ def weighted_quantile(
     quantiles = np.empty(values.shape[1])
     for column, numbers in enumerate(values.T):
         order = np.argsort(numbers, kind="stable")
-        below = np.cumsum(weights[order])
+        below = np.cumsum((weights if weights.ndim == 1 else weights[:, column])[order])
         share = quantile * below[-1]
         first, last = (
             min(int(np.searchsorted(below, share, side)), n - 1) for side in ("left", "right")
@@ -84,8 +92,8 @@ class StandardizedOutput(ElementwiseOutput):
         Parameters
         ----------
         targets : ndarray of shape (n, K)
-        weights : ndarray of shape (n,), default=None
-            Weight of each target; None means ones.
+        weights : ndarray of shape (n,) or (n, K), default=None
+            Weight of each target, or of each of its entries; None means ones.
 
         Returns
         -------
@@ -129,14 +137,17 @@ class StandardizedOutput(ElementwiseOutput):
         values += upload(center)
         return values
 
-    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray | None:
+    def best_shift(
+        self, scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray | None:
         """Return what added to all raw scores makes the loss smallest; None: little is gained.
 
         Parameters
         ----------
-        residuals : ndarray of shape (n, K)
-            Targets less scores, in the unit of scores.
-        weights : ndarray of shape (n,) or None
+        scores : ndarray of shape (n, width)
+        targets : ndarray of shape (n, K)
+            In the unit of scores.
+        weights : ndarray of shape (n,) or (n, K), or None
         """
         return None
 
@@ -229,9 +240,11 @@ class AbsoluteError(StandardizedOutput):
         xp = backend.xp
         return xp.abs(errors) / self.n_outputs, xp.sign(errors) / self.n_outputs
 
-    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    def best_shift(
+        self, scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
         """Return the quantile of the residuals: slopes of one size never settle there."""
-        return weighted_quantile(residuals, 0.5, weights)
+        return weighted_quantile(targets - scores, 0.5, weights)
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, 0.5, weights)
@@ -324,9 +337,11 @@ class QuantileLoss(StandardizedOutput):
         slopes = slopes.astype(errors.dtype)
         return errors * slopes, slopes
 
-    def best_shift(self, residuals: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    def best_shift(
+        self, scores: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+    ) -> np.ndarray:
         """Return the quantile of the residuals: slopes of one size never settle there."""
-        return weighted_quantile(residuals, self.quantile, weights)
+        return weighted_quantile(targets - scores, self.quantile, weights)
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         return weighted_quantile(targets, self.quantile, weights)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from numbers import Integral
 from typing import Any
 
@@ -45,7 +46,10 @@ class Network:
     Attributes
     ----------
     parameters : ParameterVector
-        All parameters by name; zero until `initialize` is called.
+        All parameters by name, those that training leaves as they are first; zero until
+        `initialize` is called.
+    n_frozen : int
+        How many numbers at the beginning of the flat vector training leaves as they are.
     takes_tokens : bool
         Whether token ids are among the inputs.
 
@@ -67,12 +71,15 @@ class Network:
         self.takes_tokens = bool(self.layers) and isinstance(self.layers[0], TokenFeatures)
         rows_at_the_end(self.layers)
         shapes: dict[str, tuple[int, ...]] = {}
+        frozen = [name for layer in self.layers for name in layer.frozen]
         parts: tuple[Layer | Output, ...] = (*self.layers, output)
         for part in parts:
             for name, shape in part.parameter_shapes().items():
                 if name in shapes:
                     raise ValueError(f"two layers name the same parameter {name!r}")
                 shapes[name] = shape
+        shapes = {name: shapes[name] for name in (*frozen, *shapes)}
+        self.n_frozen = sum(prod(shapes[name]) for name in frozen)
         flat = None if memory is None else memory(shapes)
         self.parameters = ParameterVector(shapes, dtype, flat)
 
@@ -156,6 +163,8 @@ class BoundNetwork:
         Views of `flat_parameters` and `flat_gradient`, on the backend.
     flat_parameters, flat_gradient : array of shape (n_parameters,)
         `flat_gradient` is None unless bound for training; `backward` adds to it.
+    trained_parameters, trained_gradient : array of shape (n_parameters - n_frozen,)
+        What solvers and penalties see of the two: views without what is frozen.
     """
 
     def __init__(
@@ -172,6 +181,13 @@ class BoundNetwork:
             backend.xp.zeros_like(self.flat_parameters) if training else None
         )
         self.gradients = named_views(self.flat_gradient, shapes) if training else {}
+        self.trained_parameters: Array = self.flat_parameters
+        self.trained_gradient: Array = self.flat_gradient
+        if network.n_frozen:
+            self.trained_parameters = self.flat_parameters[network.n_frozen :]
+            if training:
+                gradient: Array = self.flat_gradient
+                self.trained_gradient = gradient[network.n_frozen :]
         self._binding = Binding(
             backend, self.parameters, self.gradients, network.dtype, training, input_gradient
         )

@@ -12,7 +12,9 @@ import numpy as np
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Backend, PackedPlan, Scalar
 
-__all__ = ["ElementwiseOutput", "Output", "OutputContext"]
+__all__ = ["UNKNOWN", "ElementwiseOutput", "Output", "OutputContext"]
+
+UNKNOWN = -1  # the class index of a target that is not known, for outputs that sum over it
 
 
 @dataclass(slots=True)
@@ -57,6 +59,9 @@ class Output(ABC):
     whole_sequences : bool
         Whether the loss needs all steps of a sequence at once, so that truncated
         backpropagation is impossible (CRF, CTC).
+    sums_over_unknown : bool
+        Whether targets may be `UNKNOWN`, over which the probability of the others is summed
+        (CRF); elsewhere such a target has the weight 0.
     on_host : bool
         Whether the loss is computed on the host whatever the backend (CRF, CTC).
     """
@@ -65,6 +70,7 @@ class Output(ABC):
     targets_per_sequence: ClassVar[bool] = False
     weights_per_sequence: ClassVar[bool] = False
     whole_sequences: ClassVar[bool] = False
+    sums_over_unknown: ClassVar[bool] = False
     on_host: ClassVar[bool] = False
 
     @property
@@ -92,7 +98,8 @@ class Output(ABC):
             The raw scores.
         targets, weights : array of shape (P, ...) or (B, ...)
             Arranged like the score rows, or like the plan's sequences (see the attributes);
-            weights None means ones.
+            weights None means ones. Where targets are compared entry by entry, weights may be
+            (P, K), one for each; they sum to those of a row as means over k.
         context : OutputContext
             The gradient of its own parameters is added to `context.gradients`.
 
@@ -138,8 +145,8 @@ class Output(ABC):
         ----------
         targets : ndarray of shape (n, ...)
             Encoded targets of the training data, on the host.
-        weights : ndarray of shape (n,), default=None
-            Weight of each target; None means ones.
+        weights : ndarray of shape (n,) or (n, K), default=None
+            Weight of each target, or of each of its entries; None means ones.
 
         Returns
         -------
@@ -211,8 +218,9 @@ class ElementwiseOutput(Output):
         backend = context.backend
         losses, slopes = self.compare(scores, targets, backend)
         if weights is not None:
-            losses *= weights[:, None]
-            slopes *= weights[:, None]
+            weights = self._of_scores(weights, backend.xp)
+            losses *= weights
+            slopes *= weights
         return backend.scalar(losses.sum()), slopes
 
     @abstractmethod
@@ -222,10 +230,24 @@ class ElementwiseOutput(Output):
     def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the mean loss of the raw scores `start`."""
         compared = np.asarray(self.to_scores(targets), np.float64)
-        scores = np.broadcast_to(self.start(targets, weights), compared.shape)
+        start = self.start(targets, weights)
+        scores = np.broadcast_to(start, (len(compared), len(start)))
         host: Any = HostBackend()
         losses, _ = self.compare(scores, compared, host)
+        if weights is not None and weights.ndim == 2:
+            weighted = losses * self._of_scores(weights, np)
+            return float(weighted.sum() / weights.sum() * self.n_outputs)
         return float(np.average(losses.sum(axis=1), weights=weights))
+
+    def _of_scores(self, weights: Array, xp: Any) -> Array:
+        """Return weights of rows (n,) or of targets (n, K) as what multiplies raw scores."""
+        if weights.ndim == 1:
+            return weights[:, None]
+        return (
+            weights
+            if self.width == weights.shape[1]
+            else xp.repeat(weights, self.width // weights.shape[1], axis=1)
+        )
 
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the predicted values."""

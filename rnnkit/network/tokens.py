@@ -51,6 +51,8 @@ class Embedding(Layer):
         For each column the probability that an id is read as 0 while training, drawn for each
         column of a step alone; so the network learns to do with the other columns and the
         context. See `rnnkit.network.tokens.unknown_rates`.
+    trainable : bool, default=True
+        Whether training changes the tables.
 
     Notes
     -----
@@ -64,6 +66,7 @@ class Embedding(Layer):
         *,
         first_column: int = 0,
         unknown_rates: Sequence[np.ndarray] | None = None,
+        trainable: bool = True,
     ) -> None:
         if len(sizes) != len(dims):
             raise ValueError(f"sizes and dims must be equally many, got {len(sizes)}, {len(dims)}")
@@ -80,6 +83,7 @@ class Embedding(Layer):
         self.dims = tuple(dims)
         self.first_column = first_column
         self.unknown_rates = unknown_rates
+        self.frozen = () if trainable else tuple(self.names)
 
     @property
     def width(self) -> int:
@@ -111,7 +115,8 @@ class _EmbeddingOperation:
         self._backend = binding.backend
         self._tables = [binding.parameters[name] for name in layer.names]
         gradients = binding.gradients
-        self._gradients = [gradients[name] for name in layer.names if gradients]
+        learns = bool(gradients) and not layer.frozen
+        self._gradients = [gradients[name] for name in layer.names] if learns else []
         last = layer.first_column + len(layer.sizes)
         self._columns = slice(layer.first_column, last)
         self._unknown_rates = layer.unknown_rates
@@ -297,6 +302,7 @@ class TokenFeatures(Layer):
         self.parts = tuple(parts)
         self.n_numeric = n_numeric
         self.noise = InputNoise(input_noise)
+        self.frozen = tuple(name for part in self.parts for name in part.frozen)
 
     @property
     def width(self) -> int:

@@ -152,8 +152,8 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     check_fields(output, "output")
     for name in ("center", "scale"):
         numbers = getattr(output, name, None)
-        if numbers is not None and len(numbers) != output.width:
-            raise FormatError(f"{name} of the output has {len(numbers)} numbers for {output.width}")
+        if numbers is not None and len(numbers) not in (codec.width, output.width):
+            raise FormatError(f"{name} of the output has {len(numbers)} numbers for {codec.width}")
     network = _network(built, reader, output, plain["facts"], told["weights"], decoder)
     _require_known("facts", plain["facts"], facts_of(network).keys())
     holder: Any = estimator
@@ -162,7 +162,8 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     if "training" in told:
         training = decoder.decode(told["training"])
         holder._training_state = _training_state(training["state"], network)
-        holder._trained_with = dict(training["with"])
+        # What the file's version did not know has had its default then as now.
+        holder._trained_with = {**estimator.get_params(), **training["with"]}
 
 
 def _check_reader(reader: Reader) -> None:

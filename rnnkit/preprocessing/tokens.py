@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from rnnkit.sequences.columns import column_names
 from rnnkit.sequences.numbers import convert_values
 from rnnkit.sequences.reading import refuse_masked
+from rnnkit.sequences.words import WordIds, table_of_words
 
 __all__ = ["TokenEncoder"]
 
@@ -146,6 +147,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         list of n ndarrays of shape (T_i,), or (T_i, C) if there are C > 1 columns; intp
+            It remembers the words of the ids, for `embedding_init` of an estimator.
 
         Raises
         ------
@@ -170,7 +172,50 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         flat = ids[np.array(rows, dtype=np.intp)]
         if len(self.columns_) == 1:
             flat = flat[:, 0]
-        return np.split(flat, np.cumsum([len(sequence) for sequence in sequences])[:-1])
+        bounds = np.cumsum([len(sequence) for sequence in sequences])[:-1]
+        return WordIds(np.split(flat, bounds), [tuple(v) for v in self.vocabularies_])
+
+    def embedding_init(self, vectors: Any, column: str = "word") -> np.ndarray:
+        """Return known vectors of the words in the order of their ids: a table to begin with.
+
+        For the parameter `embedding_init` of an estimator. In a Pipeline, where the vocabulary
+        is learnt anew by every fit, give that parameter the mapping itself.
+
+        Parameters
+        ----------
+        vectors : mapping of str to array-like of shape (embedding_dim,)
+            Anything with ``word in vectors`` and ``vectors[word]``.
+        column : str, default="word"
+            Which of `columns_`.
+
+        Returns
+        -------
+        ndarray of shape (n_tokens, embedding_dim), float64
+            NaN in the row of the unknown and of every word without a vector: an estimator draws
+            these rows.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If there is no such column, no word has a vector, or vectors differ in their width.
+
+        Examples
+        --------
+        >>> from rnnkit.preprocessing import TokenEncoder
+        >>> encoder = TokenEncoder().fit([["a", "cat"], ["a"]])
+        >>> encoder.embedding_init({"cat": [0.5, 1.0], "dog": [0.25, 1.0]})
+        array([[nan, nan],
+               [nan, nan],
+               [0.5, 1. ]])
+        """
+        check_is_fitted(self, "vocabularies_")
+        if column not in self.columns_:
+            raise ValueError(f"column must be one of {self.columns_}, got {column!r}")
+        place = self.columns_.index(column)
+        words = tuple(self.vocabularies_[place])
+        return table_of_words(vectors, words, self.vocabulary_sizes_[place], "vectors")
 
     def inverse_transform(self, X: Iterable[Any], unknown: str = "<unknown>") -> list[list[str]]:
         """Return the words, or characters, of the ids in the column "word".

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.sequences.categories import ColumnLabels, refuse_categories
 from rnnkit.sequences.columns import Places
 from rnnkit.sequences.forms import FlatSequences
 from rnnkit.sequences.frames import read_frame
@@ -95,6 +96,7 @@ class Sequences(FlatSequences):
         self.values = np.ascontiguousarray(values)
         self.offsets = np.ascontiguousarray(offsets)
         self._ids = Ids.of(ids, len(self.offsets) - 1)
+        self._columns: ColumnLabels | None = None
 
     @classmethod
     def from_any(
@@ -143,7 +145,8 @@ class Sequences(FlatSequences):
             If the type of `X`, of an object in it, or of `lengths` is not accepted.
         ValueError
             If there is no sequence, one is empty, shapes do not fit, a value is not a finite
-            real number that the dtype can hold, or a column holds dates, text or categories.
+            real number that the dtype can hold, or a column holds dates, text or categories
+            (of `Sequences`: has `categories`).
         """
         if not isinstance(X, Sequences):
             return cls(*read(X, lengths, step_features, name, dtype, allow_empty, allow_nan))
@@ -155,6 +158,7 @@ class Sequences(FlatSequences):
                 f"while a minimum of 1 is required for {name}."
             )
         refuse_empty(X.lengths, name, allow_empty)
+        refuse_categories(X, name)
         place = Places(X.offsets, X.n_features)
         values = convert_values(X.values, name, dtype, place=place)
         check_finite(values, name, place, allow_nan)
@@ -238,7 +242,8 @@ class Sequences(FlatSequences):
         sort : str or list of str, default=None
             Column(s) that order the steps of a sequence; None keeps the order of the rows.
         columns : list of str, default=None
-            The features; None: all columns but `group`, `sort` and `target`.
+            The features; None: all columns but `group`, `sort` and `target`. Numbers, and labels
+            (categories or text), which are kept as codes beside `categories`.
         target : str or list of str, default=None
             Column(s) to predict, returned as y in the order of the sequences.
         target_per : {None, "sequence", "step"}, default=None
@@ -281,13 +286,30 @@ class Sequences(FlatSequences):
         (['b', 'a'], [True, False])
         """
         long = read_frame(df, group, sort, columns, target, target_per, allow_nan)
-        X = cls(long.values, long.offsets, long.ids)
+        X = cls(long.values, long.offsets, long.ids)._with(long.columns)
         return X if target is None else (X, long.y)
 
     @property
     def ids(self) -> np.ndarray | None:
         """What each sequence is called, shape (n,), or None; read-only."""
         return None if self._ids is None else self._ids.values
+
+    @property
+    def columns(self) -> tuple[Any, ...] | None:
+        """Names of the F columns if they came from a long frame, else None."""
+        return None if self._columns is None else self._columns.names
+
+    @property
+    def categories(self) -> tuple[tuple[Any, ...] | None, ...] | None:
+        """For each column the labels that its codes 0, 1, ... stand for, None if it has numbers.
+
+        The code -1 stands for a missing label. None if the columns have no names.
+        """
+        return None if self._columns is None else self._columns.categories
+
+    def _with(self, columns: ColumnLabels | None) -> Sequences:
+        self._columns = columns
+        return self
 
     @property
     def shape(self) -> tuple[int]:
@@ -326,13 +348,13 @@ class Sequences(FlatSequences):
                 raise IndexError(f"Sequences have one dimension, got the index {key!r}")
             key = key[0]
         if isinstance(key, slice):
-            return self._slice(key)
+            return self._slice(key)._with(self._columns)
         if np.ndim(key) == 0 and not isinstance(key, (bool, np.bool_)) and key is not Ellipsis:
             i = range(len(self))[operator.index(key)]
             return self.values[self.offsets[i] : self.offsets[i + 1]]
         if key is Ellipsis:
             return self
-        return self._take(np.arange(len(self))[_index_array(key)])
+        return self._take(np.arange(len(self))[_index_array(key)])._with(self._columns)
 
     def _slice(self, key: slice) -> Sequences:
         start, stop, step = key.indices(len(self))
@@ -354,7 +376,9 @@ class Sequences(FlatSequences):
         return Sequences(self.values[rows], offsets, ids)
 
     def _called(self, ids: Any) -> Sequences:
-        return self if ids is None else type(self)(self.values, self.offsets, ids)
+        if ids is None:
+            return self
+        return type(self)(self.values, self.offsets, ids)._with(self._columns)
 
     def to_list(self) -> list[np.ndarray]:
         """Return the sequences as a list of (T_i, F) views.
@@ -390,7 +414,11 @@ class Sequences(FlatSequences):
         return X, lengths
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Sequences, (self.values, self.offsets, *([] if self._ids is None else [self._ids]))
+        ids = [] if self._ids is None else [self._ids]
+        return Sequences, (self.values, self.offsets, *ids), self._columns
+
+    def __setstate__(self, columns: ColumnLabels) -> None:
+        self._columns = columns
 
     def __repr__(self) -> str:
         return (

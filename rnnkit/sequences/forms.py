@@ -21,11 +21,12 @@ class FlatSequences:
     offsets : ndarray of shape (n + 1,), intp
     """
 
-    __slots__ = ("_ids", "offsets", "values")
+    __slots__ = ("_columns", "_ids", "offsets", "values")
 
     values: np.ndarray
     offsets: np.ndarray
     _ids: Any
+    _columns: Any  # their names, and what codes in them stand for; None: unknown
 
 
 @dataclass(frozen=True)

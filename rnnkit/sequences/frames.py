@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
+from rnnkit.sequences.categories import ColumnLabels, read_columns
 from rnnkit.sequences.columns import Places
 from rnnkit.sequences.forms import split_steps
 from rnnkit.sequences.numbers import check_finite, convert_values, is_missing
-from rnnkit.sequences.reading import as_array, refuse_empty
+from rnnkit.sequences.reading import refuse_empty
 
 __all__ = ["LongFrame", "read_frame"]
 
@@ -22,6 +23,7 @@ class LongFrame(NamedTuple):
     values: np.ndarray  # (ΣT, F)
     offsets: np.ndarray  # (n + 1,) intp
     ids: np.ndarray  # (n,), tuples where several columns name a sequence
+    columns: ColumnLabels  # their names, and what codes in them stand for
     y: np.ndarray | None  # one target for each sequence, or an object array of those of its steps
 
 
@@ -55,7 +57,8 @@ def read_frame(
     keys = [_ranks(frame, column) for column in reversed(sorts)]
     order = np.lexsort((*keys, codes))
     offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(first_rows)))])
-    values = as_array(frame.select(list(columns)).to_native(), "df")[order]
+    values, labels = read_columns(frame.select(list(columns)).to_native(), columns)
+    values = values[order]
     place = Places(offsets, len(columns), tuple(columns))
     values = convert_values(values, "df", allow_nan=allow_nan, place=place)
     check_finite(values, "df", place, allow_nan)
@@ -65,7 +68,7 @@ def read_frame(
     if targets:
         steps = [_values_of(frame[column])[order] for column in targets]
         y = _targets(steps, targets, isinstance(target, str), offsets, ids, target_per)
-    return LongFrame(values, offsets, ids, y)
+    return LongFrame(values, offsets, ids, labels, y)
 
 
 def _names(given: str | Sequence[str] | None) -> list[str]:

@@ -19,11 +19,15 @@ __all__ = [
     "convert_values",
     "is_float32",
     "is_missing",
+    "label_array",
 ]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 MISSING = ("NAType", "NaTType")  # the types of pandas.NA and pandas.NaT
-ENCODE_TEXT = "; turn words or characters into ids with rnnkit.preprocessing.TokenEncoder"
+ENCODE_TEXT = (
+    "; turn words or characters into ids with rnnkit.preprocessing.TokenEncoder, or name a column "
+    "of labels in categorical_features of an estimator with embedding_dim"
+)
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
@@ -186,6 +190,20 @@ def is_missing(values: np.ndarray) -> np.ndarray:
     elif kind == "O":
         missing.flat[:] = [_is_nothing(value) for value in values.flat]
     return missing
+
+
+def label_array(labels: Any) -> np.ndarray:
+    """Return labels as an array, a list of text and others as the objects they are.
+
+    NumPy would make text of all, so that NaN became the label "nan".
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind not in "US" or array.ndim != 1 or not isinstance(labels, (list, tuple)):
+        return array
+    if not all(isinstance(label, (str, bytes)) for label in labels):
+        array = np.empty(len(labels), dtype=object)
+        array[:] = labels
+    return array
 
 
 def _is_nothing(value: Any) -> bool:

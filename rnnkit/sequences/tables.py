@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,12 @@ class Table:
         """
         if is_frame(self._blocks[0]):
             return _joined(self._blocks)
+        if self.names:
+            columns = {name: self.column(j) for j, name in enumerate(self.names)}
+            with suppress(ImportError):
+                import pandas
+
+                return pandas.DataFrame(columns).infer_objects()
         rows = np.empty((int(self.offsets[-1]), self.n_features), dtype=object)
         for j in range(self.n_features):
             rows[:, j] = self.column(j)
@@ -213,7 +220,8 @@ def is_frame(X: Any) -> bool:
 def is_missing(values: np.ndarray) -> np.ndarray:
     """Return which entries of a column are None, NaN, NA or NaT."""
     if values.dtype.kind == "f":
-        return np.isnan(values)
+        missing: np.ndarray = np.isnan(values)
+        return missing
     if values.dtype != object:
         return np.zeros(len(values), dtype=bool)
     return np.array([_is_missing(value) for value in values], dtype=bool)

@@ -32,9 +32,9 @@ class TrainingData:
         One per sequence, or one per step where the network answers per step (unless its output
         has `targets_per_sequence`): class indices as intp, numbers (·, K) in the network's
         dtype, for CTC an object array of label arrays.
-    weights : ndarray of shape (n,) or (ΣT,), default=None
-        In the network's dtype, one per target, or one per sequence if the network's output has
-        `weights_per_sequence`. None means ones.
+    weights : ndarray of shape (n,), (ΣT,) or (ΣT, K), default=None
+        In the network's dtype, one per target or per entry of it, or one per sequence if the
+        network's output has `weights_per_sequence`. None means ones.
     """
 
     inputs: Inputs
@@ -98,7 +98,7 @@ class BoundData:
             return float(plan.n_rows if self._weights_per_step else plan.n_sequences)
         places = batch.rows if self._weights_per_step else batch.sequences
         self._batch_weights = weights = self._weights.take(places, axis=0)
-        return float(weights.sum())
+        return float(weights.sum()) / (1 if weights.ndim == 1 else weights.shape[1])
 
     def leave_out(self, n: int) -> float:
         """Set the weights of the first n sequences held to 0; return the sum that is left."""

@@ -42,7 +42,7 @@ def minimize(
         If the loss or the parameters are not finite at the end.
     """
     bound, backend = run.bound, run.bound.backend
-    parameters, gradient = bound.flat_parameters, bound.flat_gradient
+    parameters, gradient = bound.trained_parameters, bound.trained_gradient
     upload = backend.xp.asarray
     everything = batch_of(data.offsets, np.arange(data.n_sequences))
     n_sequences = int(communicator.total(data.n_sequences))

@@ -115,7 +115,7 @@ class Run:
         self.random_state = random_state
         self.solver: SolverState | None = None
         if solver is not None:
-            self.solver = solver.start(bound.backend, bound.flat_parameters)
+            self.solver = solver.start(bound.backend, bound.trained_parameters)
         self.noise_seed = int(random_state.randint(np.iinfo(np.int32).max))
         self.noise = philox(self.noise_seed)
         self.loss_progress = Progress(tol, n_iter_no_change, relative=True, **patience)

@@ -47,8 +47,8 @@ class Updater:
     ) -> None:
         self.weight_sum = 0.0
         self._backend = bound.backend
-        self._parameters = bound.flat_parameters
-        self._gradient = bound.flat_gradient
+        self._parameters = bound.trained_parameters
+        self._gradient = bound.trained_gradient
         self._number = bound.network.dtype.type
         self._solver: Any = solver
         self._all_reduce = communicator.all_reduce
@@ -56,10 +56,11 @@ class Updater:
         self._l1 = l1
         self._clip_norm = clip_norm
         self._clip_value = clip_value
+        frozen = {name for layer in bound.network.layers for name in layer.frozen}
         self._matrices = [
             (bound.parameters[name], bound.gradients[name])
             for name, shape in bound.network.parameters.shapes.items()
-            if len(shape) > 1
+            if len(shape) > 1 and name not in frozen
         ]
 
     def update(self, loss_sum: Scalar) -> tuple[Scalar, Scalar]:

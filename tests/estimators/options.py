@@ -31,6 +31,8 @@ OPTIONS = {
     "step_features": Option(3, form="rows"),
     "embedding_dim": Option(3, form="tokens"),
     "categorical_features": Option((0,), {"embedding_dim": 3}, "tokens"),
+    "embedding_init": Option([np.full((4, 3), 0.5), None, None], {"embedding_dim": 3}, "tokens"),
+    "embedding_trainable": Option(False, {"embedding_dim": 3}, "tokens"),
     "n_tokens": Option(9, {"embedding_dim": 3}, "tokens"),
     "token_dropout": Option(5.0, {"embedding_dim": 3}, "tokens"),
     "spelling_columns": Option(2, {"embedding_dim": 3}, "tokens"),
@@ -72,6 +74,7 @@ OPTIONS = {
     "class_weight": Option({0: 2.0}),
     "output": Option("crf"),
     "forbidden_transitions": Option([(1, None)]),
+    "ignore_label": Option(1),
     "beam_width": Option(4),
     "loss": Option("absolute"),
     "huber_delta": Option(0.1, {"loss": "huber"}),
@@ -101,9 +104,9 @@ def _modes():
     numbers = _RNG.uniform(0.5, 2, (N, T, F))
     yield "label", Mode("Classifier", {}, classes)
     yield "labels", Mode("Classifier", {}, yes_or_no)
-    yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T)))
+    yield "tag", Mode("SequenceTagger", {}, _RNG.randint(0, 3, (N, T)))
     yield "tags", Mode("SequenceTagger", {}, _RNG.randint(0, 2, (N, T, 3)))
-    ends_in_0 = _RNG.randint(0, 2, (N, T)) * (np.arange(T) < T - 1)
+    ends_in_0 = _RNG.randint(0, 3, (N, T)) * (np.arange(T) < T - 1)
     yield "crf", Mode("SequenceTagger", {"output": "crf"}, ends_in_0)
     yield "ctc", Mode("SequenceLabeller", {}, [[0, 1], [1, 0], [0], [1]] * (N // 4))
     for loss in LOSSES:

@@ -32,7 +32,9 @@ def classes_of(estimator, y):
         return {}
     several = type(y) is np.ndarray and y.ndim == 2 + ("Tagger" in type(estimator).__name__)
     several = several or (type(y) is np.ndarray and y.ndim == 3)
-    return {"classes": np.arange(F) if several else [0, 1]}
+    if several:
+        return {"classes": np.arange(F)}
+    return {"classes": np.unique(y) if isinstance(y, np.ndarray) else [0, 1]}
 
 
 def bits(estimator, X):

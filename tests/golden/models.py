@@ -98,6 +98,18 @@ def entity_tags(x: np.ndarray) -> list[str]:
     return [f"{letter}-{'up' if sign else 'down'}" for letter, sign in zip(letters, signs)]
 
 
+def three_tags(x: np.ndarray) -> np.ndarray:
+    return (x[:, 0] > -1).astype(int) + (x[:, 0] > 1) - 1
+
+
+def some_tags(x: np.ndarray) -> list[str | None]:
+    return [None if abs(value) < 0.5 else "up" if value > 0 else "down" for value in x[:, 0]]
+
+
+def some_steps(x: np.ndarray) -> np.ndarray:
+    return np.where(abs(x) < 0.5, np.nan, np.roll(x, -1, axis=0) / 2)
+
+
 def several_tags(x: np.ndarray) -> np.ndarray:
     return (x[:, :2] > 0).astype(int)
 
@@ -134,6 +146,17 @@ def tokens(columns: int, targets: Callable[[np.ndarray], Any]) -> Data:
     ids = np.random.RandomState(2).randint(0, 6, size=(N, T, columns))
     X = [x[:t] for x, t in zip(ids, steps)]
     return Data(X, [targets(x - 2.0) for x in X], steps)
+
+
+def labelled(data: Data) -> Data:
+    """The same with labels in the first and the last column."""
+    sequences = []
+    for x in data.X:
+        steps = x.astype(object)
+        for column in (0, -1):
+            steps[:, column] = [f"w{int(value)}" for value in x[:, column]]
+        sequences.append(steps)
+    return data._replace(X=sequences)
 
 
 def forms() -> dict[str, Data]:
@@ -273,6 +296,11 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("tokens beside numbers", "LSTMClassifier", mixed, embedding_dim=3,
         categorical_features=(0, -1), input_noise=0.1)  # fmt: skip
 
+    add("tokens, frozen table", "LSTMClassifier", tokens(1, label), embedding_trainable=False,
+        embedding_init=np.linspace(-1, 1, 40).reshape(8, 5).tolist(), solver="adamw")  # fmt: skip
+    add("labels beside numbers", "GRUClassifier", labelled(mixed), embedding_dim=3,
+        categorical_features="from_dtype", alpha=0.1)  # fmt: skip
+
     add("monitor score", "LSTMRegressor", monitor="score", early_stopping=True)
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)
     add("class_weight balanced", "GRUClassifier", class_weight="balanced")
@@ -283,6 +311,11 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("several labels", "LSTMClassifier", ragged(several_labels))
     add("several labels a step", "GRUSequenceTagger", ragged(several_tags, "f4"))
     add("crf", "LSTMSequenceTagger", dtype="f4", output="crf", fit=fit_weighted)
+    known = ragged(some_tags)
+    add("tags not known", "LSTMSequenceTagger", known, class_weight="balanced")
+    add("tags not known, crf", "GRUSequenceTagger", known, output="crf", fit=fit_weighted)
+    add("ignore_label", "RNNSequenceTagger", ragged(three_tags, "f4"), ignore_label=-1,
+        early_stopping=True, validation_fraction=0.5)  # fmt: skip
     add("crf, both ways", "GRUSequenceTagger", output="crf", bidirectional=True)
     rules = dict(output="crf", forbidden_transitions="iobes", hidden_size=5)
     add("crf, forbidden_transitions", "GRUSequenceTagger", ragged(entity_tags), **rules)
@@ -290,10 +323,14 @@ def models(device: str = "cpu") -> dict[str, Model]:
 
     add("several outputs", "LSTMRegressor", ragged(vector))
     add("a number a step", "LSTMSequenceRegressor", ragged(step_numbers, "f4"))
+    add("numbers not known", "GRUSequenceRegressor", ragged(some_steps))
     for loss in ("absolute", "huber", "quantile"):
         add(f"loss {loss}", "GRURegressor", loss=loss, huber_delta=0.5, quantile=0.8)
         add(f"loss {loss} a step", "LSTMSequenceRegressor", ragged(next_steps, "f4"), loss=loss,
             huber_delta=0.5, quantile=0.8)  # fmt: skip
+    several = dict(loss="quantile", quantile=[0.1, 0.5, 0.9])
+    add("several quantiles", "GRURegressor", ragged(vector, "f4"), **several)
+    add("several quantiles a step", "LSTMSequenceRegressor", ragged(step_numbers), **several)
     add("loss poisson", "LSTMRegressor", ragged(count, "f4"), loss="poisson")
     add("loss poisson a step", "GRUSequenceRegressor", ragged(step_counts), loss="poisson")
 

@@ -28,6 +28,7 @@ from rnnkit.network import (
     HuberLoss,
     Inputs,
     PoissonLoss,
+    Quantiles,
     SoftmaxCrossEntropy,
     SquaredError,
     build_network,
@@ -46,7 +47,7 @@ def data_of(lengths, output=None, weighted=False, per_step=False):
     n = offsets[-1] if per_step else len(lengths)
     targets = rng.randint(2, size=n)
     if output is not None and not isinstance(output, (SoftmaxCrossEntropy, CRF)):
-        targets = rng.randint(2, size=(n, output.width)).astype(np.float32)
+        targets = rng.randint(2, size=(n, output.n_outputs)).astype(np.float32)
     weights = rng.uniform(0.5, 1.5, size=n).astype(np.float32) if weighted else None
     values = rng.standard_normal((offsets[-1], 3)).astype(np.float32)
     return TrainingData(Inputs(values), offsets, targets, weights)
@@ -169,7 +170,10 @@ def test_penalties_and_clipping(options, fit_both):
 @pytest.mark.parametrize("per_step", [False, True])
 @pytest.mark.parametrize(
     "output",
-    [SoftmaxCrossEntropy(2, 0.1), SquaredError(2), HuberLoss(2, 0.5), PoissonLoss(2), Bernoulli(2)],
+    [
+        *(SoftmaxCrossEntropy(2, 0.1), SquaredError(2), HuberLoss(2, 0.5), PoissonLoss(2)),
+        *(Bernoulli(2), Quantiles(2, quantiles=(0.1, 0.9, 0.6))),
+    ],
     ids=lambda output: type(output).__name__,
 )
 def test_losses_per_sequence_and_per_step(output, per_step, fit_both):

@@ -21,6 +21,7 @@ from rnnkit.network import (
     Inputs,
     PoissonLoss,
     QuantileLoss,
+    Quantiles,
     SoftmaxCrossEntropy,
     SquaredError,
     build_network,
@@ -35,6 +36,7 @@ OUTPUTS = {
     "absolute": AbsoluteError(3),
     "huber": HuberLoss(3, 0.5),
     "quantile": QuantileLoss(3, 0.3),
+    "quantiles": Quantiles(3, quantiles=(0.8, 0.1, 0.5)),
     "poisson": PoissonLoss(3),
     "bernoulli": Bernoulli(3),
 }

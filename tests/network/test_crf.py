@@ -8,7 +8,7 @@ import pytest
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
-from rnnkit.network import OutputContext
+from rnnkit.network import UNKNOWN, OutputContext
 from rnnkit.network.crf import CRF, crf_marginals, crf_negative_log_likelihood, crf_viterbi
 from rnnkit.network.transitions import rules_of
 from rnnkit.sequences import pack
@@ -326,3 +326,76 @@ class TestOutputObject:
     def test_is_plain_data(self):
         assert pickle.loads(pickle.dumps(CRF(3))) == CRF(3) != CRF(4)
         assert CRF(3).width == 3
+
+
+# Labels that are not known.
+
+
+def some_unknown(labels, seed=1):
+    """Return labels of which about half are not known, and all of the first sequence's."""
+    labels = labels.copy()
+    labels[np.random.default_rng(seed).random(len(labels)) < 0.5] = UNKNOWN
+    return labels
+
+
+@pytest.mark.parametrize("n_labels", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_unknown_labels_are_summed_over_as_the_enumeration_does(n_labels, seed):
+    plan, scores, labels, parameters = problem(LENGTHS, n_labels, seed)
+    labels = some_unknown(labels, seed)
+    labels[rows_of(plan, 2)] = UNKNOWN
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters)
+    for b in range(plan.n_sequences):
+        rows = rows_of(plan, b)
+        labellings, totals = enumerate_labellings(scores[rows], *parameters)
+        probabilities = np.exp(totals) / np.exp(totals).sum()
+        agree = ((labellings == labels[rows]) | (labels[rows] == UNKNOWN)).all(axis=1)
+        expected = -np.log(probabilities[agree].sum())
+        assert_close(result.losses[b], expected, np.float64, len(totals))
+        of_agreeing = probabilities[agree] / probabilities[agree].sum()
+        for k in range(n_labels):
+            gradient = probabilities @ (labellings == k) - of_agreeing @ (labellings[agree] == k)
+            assert_close(result.dscores[rows, k], gradient, np.float64, len(totals))
+    assert result.losses[2] == 0
+    assert not result.dscores[rows_of(plan, 2)].any()
+
+
+def test_gradients_with_unknown_labels_match_finite_differences():
+    plan, scores, labels, parameters = problem(LENGTHS, 3)
+    labels, weights = some_unknown(labels), np.array([0.5, 2.0, 0.0, 1.5, 1.0])
+    arrays = [scores, *parameters]
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters, weights)
+
+    def loss():
+        losses = crf_negative_log_likelihood(arrays[0], labels, plan, *arrays[1:]).losses
+        return losses @ weights
+
+    for array, gradient in zip(arrays, result[1:], strict=True):
+        for index in np.ndindex(array.shape):
+            value = array[index]
+            array[index] = value + DIFFERENCE_STEP
+            above = loss()
+            array[index] = value - DIFFERENCE_STEP
+            below = loss()
+            array[index] = value
+            numeric = (above - below) / (2 * DIFFERENCE_STEP)
+            assert abs(gradient[index] - numeric) <= GRADIENT_TOLERANCE
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_a_sequence_has_the_same_bits_whether_others_lack_labels(scale):
+    plan, scores, labels, parameters = problem([6, 4, 3, 1], 4, scale=scale)
+    whole = crf_negative_log_likelihood(scores, labels, plan, *parameters)
+    partly = labels.copy()
+    partly[rows_of(plan, 1)[1:3]] = UNKNOWN
+    found = crf_negative_log_likelihood(scores, partly, plan, *parameters)
+    assert np.isfinite(found.dscores).all()
+    for b in (0, 2, 3):
+        rows = rows_of(plan, b)
+        assert found.losses[b].tobytes() == whole.losses[b].tobytes()
+        assert found.dscores[rows].tobytes() == whole.dscores[rows].tobytes()
+    rows = rows_of(plan, 1)
+    part = pack(np.array([4]))
+    alone = crf_negative_log_likelihood(scores[rows], partly[rows], part, *parameters)
+    assert alone.losses[0].tobytes() == found.losses[1].tobytes()
+    assert alone.dscores.tobytes() == found.dscores[rows].tobytes()

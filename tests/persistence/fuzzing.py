@@ -9,6 +9,7 @@ address space is limited) and exceptions that are no `FormatError`.
 
 import argparse
 import collections
+import copy
 import json
 import multiprocessing
 import os
@@ -107,6 +108,10 @@ def places_of(node: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return found
 
 
+def nasty(rng: random.Random) -> Any:
+    return copy.deepcopy(rng.choice(NASTY))
+
+
 def change(node: Any, rng: random.Random) -> None:
     """Change one entry of some JSON."""
     places = places_of(node, [])
@@ -121,14 +126,16 @@ def change(node: Any, rng: random.Random) -> None:
         other, other_key = rng.choice(places)
         container[key] = json.loads(json.dumps(other[other_key]))
     elif kind == 2 and isinstance(container, dict):
-        container[rng.choice(("a", "_a", "__class__", "n_", "ref", "array", key + "_"))] = value
+        container[rng.choice(("a", "_a", "__class__", "n_", "ref", "array", key + "_"))] = (
+            copy.deepcopy(value)
+        )
     elif kind == 3 and isinstance(value, int):
         container[key] = value + rng.choice((-1, 1, 8, 2**31, -value))
     elif kind == 4 and isinstance(value, list):
-        more = [*value, rng.choice(NASTY)]
+        more = [*value, nasty(rng)]
         container[key] = rng.choice((value * 2, value[:-1], value[::-1], more))
     else:
-        container[key] = rng.choice(NASTY)
+        container[key] = nasty(rng)
 
 
 def said(data: bytes, rng: random.Random) -> bytes:

@@ -1,5 +1,7 @@
 """Long frames of three libraries become sequences."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -75,9 +77,15 @@ def test_missing_values_are_named():
         Sequences.from_frame(frame, "g")
 
 
-def test_text_features_are_refused(frame):
-    with pytest.raises(ValueError, match="df must hold real numbers"):
-        Sequences.from_frame(frame, "ward", columns=["patient"])
+def test_text_features_are_codes_with_their_categories(frame):
+    X = Sequences.from_frame(frame, "ward", columns=["patient", "pulse"])
+    assert X.columns == ("patient", "pulse")
+    assert X.categories == (("a", "b"), None)
+    assert X[0][:, 0].tolist() == [1, 0, 1, 0]
+    for same in (X[[1, 0]], X[:1], X[...], pickle.loads(pickle.dumps(X))):
+        assert (same.columns, same.categories) == (X.columns, X.categories)
+    with pytest.raises(ValueError, match="column 'patient' holds labels such as 'a', 'b'; name"):
+        Sequences.from_any(X)
 
 
 def test_other_types_are_refused():

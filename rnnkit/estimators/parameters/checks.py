@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import (
 )
 
 from rnnkit.cells import CELLS, make_activation
-from rnnkit.estimators.parameters.field import entries_of
+from rnnkit.estimators.embeddings import looks_up_ids
+from rnnkit.estimators.parameters.field import FRACTION, entries_of
 from rnnkit.network import Output
 from rnnkit.training import check_truncation
 
@@ -56,6 +57,7 @@ def check_parameters(estimator: Any) -> None:
         if parameter in parameters:
             read_activation(parameters[parameter], parameter)
     _check_gate_bias(parameters.get("gate_bias"), CELLS[estimator._cell].gates)
+    _check_quantiles(parameters.get("quantile"))
     output = estimator._output_type()
     if parameters["bptt_steps"] is not None:
         _check_truncation(name, parameters, output)
@@ -75,12 +77,18 @@ def check_parameters(estimator: Any) -> None:
             "labels that are scored step by step know no neighbours. Got "
             f"{parameters['forbidden_transitions']!r} instead."
         )
-    if parameters["spelling_columns"] and parameters["embedding_dim"] is None:
+    reads_ids = looks_up_ids(estimator)
+    if not parameters["embedding_trainable"] and not reads_ids:
+        raise InvalidParameterError(
+            f"The 'embedding_trainable' parameter of {name} must be True without embedding_dim or "
+            "embedding_init. Got False instead."
+        )
+    if parameters["spelling_columns"] and not reads_ids:
         raise InvalidParameterError(
             f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "
             f"token ids have spellings. Got {parameters['spelling_columns']!r} instead."
         )
-    if parameters["categorical_features"] is not None and parameters["embedding_dim"] is None:
+    if parameters["categorical_features"] is not None and not reads_ids:
         raise InvalidParameterError(
             f"The 'categorical_features' parameter of {name} must be None without "
             f"embedding_dim. Got {parameters['categorical_features']!r} instead."
@@ -126,6 +134,17 @@ def read_activation(activation: Any, name: str) -> Any:
             f"The {name!r} parameter must be a name or a tuple (name, alpha, beta). "
             f"Got {activation!r} instead: {error}."
         ) from error
+
+
+def _check_quantiles(quantile: Any) -> None:
+    if not isinstance(quantile, (list, tuple)):
+        return
+    numbers = all(FRACTION.is_satisfied_by(q) for q in quantile)
+    if not numbers or not 0 < len(set(quantile)) == len(quantile):
+        raise InvalidParameterError(
+            "The 'quantile' parameter must be a number in (0, 1) or a list of such numbers, each "
+            f"once. Got {quantile!r} instead."
+        )
 
 
 def _check_gate_bias(gate_bias: Any, gates: tuple[str, ...]) -> None:

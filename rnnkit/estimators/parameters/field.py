@@ -6,6 +6,7 @@ import dataclasses
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from rnnkit.backends import is_device_name
@@ -20,6 +21,7 @@ __all__ = [
     "Number",
     "Parameter",
     "entries_of",
+    "equal",
     "integer",
     "parameter",
     "parameters",
@@ -81,6 +83,20 @@ def values_for(estimator: Any, *parts: str) -> dict[str, Any]:
         for name, (_, entry) in entries_of(type(estimator)).items()
         if entry.part in parts
     }
+
+
+def equal(a: Any, b: Any) -> bool:
+    """Whether two values of a parameter are equal, arrays entry by entry wherever they are."""
+    if a is b:
+        return True
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(equal(value, b[key]) for key, value in a.items())
+    if isinstance(a, (list, tuple)) and type(a) is type(b):
+        return len(a) == len(b) and all(map(equal, a, b))
+    if hasattr(a, "shape") or hasattr(b, "shape"):
+        a, b = np.asarray(a), np.asarray(b)
+        return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f"))
+    return bool(a == b)
 
 
 class Number(Interval):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
 from rnnkit.cells import ACTIVATIONS, PRECISIONS
@@ -81,11 +82,41 @@ class NetworkParameters:
     )
     categorical_features: Any = parameter(
         None,
-        [tuple, list, None],
-        "tuple of int or None",
-        "Which columns of a step hold token ids, by position; the others are numbers beside "
-        "them. None: all of them. Only used with `embedding_dim`.",
+        [tuple, list, np.ndarray, StrOptions({"from_dtype"}), None],
+        '"from_dtype", tuple of int and str, or None',
+        "Which columns of a step hold categories, by position or name; the others are numbers "
+        'beside them, each column of categories has a table of its own. "from_dtype" takes those '
+        "that `fit` finds to hold categories or text: of pandas, polars or Arrow, or objects with "
+        "a string among them. Strings, truth values and categories of any kind are labels: `fit` "
+        "learns those of a column, labels it did not see and missing ones (None, NaN) are the "
+        "unknown id 0. Whole numbers are ids themselves, missing ones 0. The labels of X may "
+        "come in frames, object arrays, lists or `Sequences.from_frame`. None: all columns are "
+        "token ids. Only used with `embedding_dim` or `embedding_init`.",
         part="reader",
+    )
+    embedding_init: Any = parameter(
+        None,
+        [object, None],
+        "array, mapping, list, dict or None",
+        "What the embedding table begins with: an array (n_tokens, embedding_dim) in the order "
+        "of the ids, or anything that maps words, or labels of a categorical column, to "
+        "vectors (a dict, gensim's KeyedVectors). The words of ids are known where X comes "
+        "from `rnnkit.preprocessing.TokenEncoder`, as in a Pipeline, or holds the labels "
+        "themselves. Rows of NaN, and words without a vector, are drawn, as long as the given "
+        "ones are on average; the row of the unknown is zero unless it is given. With several "
+        "columns of ids a list with an entry for each, or a dict from column (name or "
+        "position) to entry; None, or no entry, is drawn. `embedding_dim` may be left out "
+        "where every column has a table.",
+        part="reader",
+    )
+    embedding_trainable: bool = parameter(
+        True,
+        ["boolean"],
+        "bool",
+        "Whether training changes the embedding tables. False leaves every bit of them as "
+        "`embedding_init` gives it or as it was drawn; neither solver nor `alpha` and `l1` "
+        "see them, characters of spellings are trained all the same. May change between "
+        "warm-started fits.",
     )
     n_tokens: Any = parameter(
         None,

@@ -1,0 +1,169 @@
+"""Label sequences as users give them, aligned one by one; steps without a label left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.reading import refuse_masked
+
+__all__ = [
+    "aligned",
+    "check_same_number",
+    "is_missing",
+    "label_sequences",
+    "missing_places",
+    "paired",
+    "refuse_string",
+    "sequence_weights",
+    "step_weights",
+    "steps_with_labels",
+]
+
+
+def is_missing(label: Any) -> bool:
+    """Whether a value says that there is no label: None, NaN or pandas' NA."""
+    if isinstance(label, (float, np.floating)):
+        return bool(np.isnan(label))
+    return label is None or type(label).__name__ == "NAType"
+
+
+def missing_places(labels: np.ndarray) -> np.ndarray:
+    """Return where an array of labels has none, as booleans of its shape."""
+    if labels.dtype.kind == "f":
+        return np.asarray(np.isnan(labels))
+    if labels.dtype == object:
+        found = np.fromiter(map(is_missing, labels.ravel()), bool, labels.size)
+        return found.reshape(labels.shape)
+    return np.zeros(labels.shape, bool)
+
+
+def steps_with_labels(
+    y_true: Any, y_pred: Any, lengths: Any, sample_weight: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return true and predicted label, and weight, of each real step that has a true label.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of sequences or of steps do not fit, or there is no such step.
+    """
+    true, pred = aligned(y_true, y_pred, lengths)
+    weights = step_weights(sample_weight, true)
+    labels, predictions = np.concatenate(true), np.concatenate(pred)
+    if labels.dtype.kind not in "fO":
+        return labels, predictions, weights
+    known = ~missing_places(labels)
+    if not known.any():
+        raise ValueError("y_true must hold at least one label, got none")
+    if not known.all():
+        labels, predictions = labels[known], predictions[known]
+        weights = None if weights is None else weights[known]
+    labels = np.array(labels.tolist())
+    if labels.dtype.kind == "f" and predictions.dtype.kind in "iu":
+        whole = labels.astype(predictions.dtype)  # beside NaN, whole numbers were kept as floats
+        labels = whole if np.array_equal(whole, labels) else labels
+    return labels, predictions, weights
+
+
+def label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
+    """Return each sequence's labels (T_i,), cut to `lengths` where given."""
+    if y is None or isinstance(y, (str, bytes, dict)) or not hasattr(y, "__len__"):
+        raise TypeError(f"{name} must be an array or a list of label sequences, got {y!r}")
+    refuse_masked(y, name)
+    if column_names(y) and len(y.shape) == 2:
+        y = np.asarray(y)  # a frame's rows are the sequences, where its columns would be listed
+    items = y if isinstance(y, list) else list(y)
+    for i, labels in enumerate(items):
+        refuse_string(labels, f"{name}[{i}]")
+    sequences = [_array_of(labels) for labels in items]
+    if not sequences:
+        raise ValueError(f"{name} must hold at least one sequence, got none")
+    for i, labels in enumerate(sequences):
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            sequences[i] = labels[:, 0]
+        elif labels.ndim != 1:
+            raise ValueError(f"{name}[{i}] must be a sequence of labels, got shape {labels.shape}")
+    if lengths is None:
+        return sequences
+    lengths = np.asarray(lengths)
+    if lengths.shape != (len(sequences),):
+        raise ValueError(f"lengths must have shape ({len(sequences)},), got {lengths.shape}")
+    for i, (labels, length) in enumerate(zip(sequences, lengths)):
+        if not 0 <= length <= len(labels):
+            raise ValueError(f"lengths[{i}] must be between 0 and {len(labels)}, got {length}")
+    return [labels[:length] for labels, length in zip(sequences, lengths)]
+
+
+def _array_of(labels: Any) -> np.ndarray:
+    """Return labels as an array; beside text, NaN would become text too."""
+    if isinstance(labels, (list, tuple)) and any(map(is_missing, labels)):
+        array = np.empty(len(labels), dtype=object)
+        array[:] = labels
+        return array
+    return np.asarray(labels)
+
+
+def refuse_string(labels: Any, name: str) -> None:
+    """Raise ValueError if labels are a string, whose characters would be taken for labels."""
+    if isinstance(labels, (str, bytes)):
+        raise ValueError(
+            f"{name} must be a sequence of labels, got the string {labels[:40]!r}; give "
+            f"list({labels[:10]!r}) if every character is one"
+        )
+
+
+def check_same_number(true: list[np.ndarray], pred: list[np.ndarray]) -> None:
+    """Raise ValueError unless there are as many predicted sequences as true ones."""
+    if len(true) != len(pred):
+        raise ValueError(
+            f"y_true and y_pred have inconsistent numbers of sequences: [{len(true)}, {len(pred)}]"
+        )
+
+
+def paired(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the label sequences; predictions in a padded array are cut to the true lengths."""
+    true = label_sequences(y_true, "y_true", lengths)
+    pred = label_sequences(y_pred, "y_pred", None)
+    check_same_number(true, pred)
+    if lengths is not None or getattr(y_pred, "ndim", 1) == 2:
+        pred = [p[: len(t)] for t, p in zip(true, pred)]
+    return true, pred
+
+
+def aligned(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the label sequences, equally long one by one."""
+    true, pred = paired(y_true, y_pred, lengths)
+    for i, (t, p) in enumerate(zip(true, pred)):
+        if len(t) != len(p):
+            raise ValueError(f"sequence {i} has {len(t)} labels in y_true but {len(p)} in y_pred")
+    return true, pred
+
+
+def sequence_weights(sample_weight: Any, n: int) -> np.ndarray:
+    """Return the weight of each of n sequences, float64."""
+    refuse_masked(sample_weight, "sample_weight")
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight must have shape ({n},), got {weights.shape}")
+    return weights
+
+
+def step_weights(sample_weight: Any, true: list[np.ndarray]) -> np.ndarray | None:
+    """Return the weight of each real step (ΣT,), or None."""
+    if sample_weight is None:
+        return None
+    steps = [len(t) for t in true]
+    if all(np.ndim(weight) == 0 for weight in sample_weight):
+        return np.repeat(sequence_weights(sample_weight, len(true)), steps)
+    weights = label_sequences(sample_weight, "sample_weight", None)
+    if len(weights) != len(true):
+        raise ValueError(f"sample_weight must have {len(true)} sequences, got {len(weights)}")
+    if getattr(sample_weight, "ndim", 1) == 2:
+        weights = [w[:n] for w, n in zip(weights, steps)]
+    for i, (w, n) in enumerate(zip(weights, steps)):
+        if len(w) != n:
+            raise ValueError(f"sample_weight[{i}] must have {n} steps, got {len(w)}")
+    return np.concatenate(weights).astype(np.float64)
