@@ -88,6 +88,7 @@ setup(
         [
             extension("threads", C_SOURCES),
             extension("memory"),
+            extension("plan"),
             extension("parameters"),
             extension("recurrent"),
             extension("step"),

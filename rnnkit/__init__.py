@@ -21,8 +21,9 @@ from rnnkit.estimators import (
     RNNSequenceLabeller,
     RNNSequenceRegressor,
     RNNSequenceTagger,
+    TransformedTargetSequenceRegressor,
 )
-from rnnkit.persistence import load, save
+from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
@@ -45,8 +46,10 @@ __all__ = [
     "RNNSequenceTagger",
     "RecurrentFeatures",
     "Sequences",
+    "TransformedTargetSequenceRegressor",
     "__version__",
     "datasets",
+    "from_onnx",
     "functional",
     "load",
     "metrics",
@@ -54,5 +57,6 @@ __all__ = [
     "preprocessing",
     "save",
     "show_config",
+    "to_onnx",
     "training",
 ]

@@ -8,21 +8,26 @@ from libc.math cimport exp, log
 from cython cimport floating
 
 from rnnkit._core.kernels cimport rk_kernels
-from rnnkit._core.memory cimport Buffer, checked_bytes, lies_ready
+from rnnkit._core.memory cimport Buffer, checked_array, checked_bytes, lies_writable
+from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.threads cimport current_kernels, run_dense, run_dense_gradient, thread_count
 
 cnp.import_array()
 
 cdef class Dense:
-    """``y = x Wᵀ + b``, bound to an instruction set; owns its packed weights."""
+    """``y = x Wᵀ + b``, bound to an instruction set; owns its packed weights.
+
+    A call that comes while another one runs raises RuntimeError.
+    """
 
     cdef readonly object dtype
     cdef readonly ptrdiff_t n_inputs, n_outputs
     cdef int number_type  # NumPy's number of the dtype
     cdef const rk_kernels *kernels
+    cdef char taken  # while a call uses what follows
     cdef Buffer panels, bias
 
-    def __init__(self, n_inputs, n_outputs, dtype):
+    def __cinit__(self, n_inputs, n_outputs, dtype):
         self.dtype = np.dtype(dtype)
         self.number_type = self.dtype.num
         self.n_inputs = n_inputs
@@ -30,16 +35,6 @@ cdef class Dense:
         self.kernels = current_kernels(self.dtype)
         self.panels = Buffer()
         self.bias = Buffer()
-
-    cdef object checked(self, str name, array, tuple shape):
-        if lies_ready(array, self.number_type, shape):
-            return array
-        if not isinstance(array, np.ndarray) or array.dtype != self.dtype or array.shape != shape:
-            raise ValueError(
-                f"{name} must be an array of shape {shape} and dtype {self.dtype}, got "
-                f"{getattr(array, 'shape', type(array).__name__)} {getattr(array, 'dtype', '')}"
-            )
-        return np.ascontiguousarray(array)
 
     cdef object product(self, x, weight, bias, ptrdiff_t input_stride, ptrdiff_t output_stride,
                         ptrdiff_t n_inputs, ptrdiff_t n_outputs):
@@ -63,20 +58,36 @@ cdef class Dense:
 
     def forward(self, x, weight, bias):
         """Map x (P, I) with weight (K, I) and bias (K,) to (P, K)."""
-        x = self.checked("x", x, (len(x), self.n_inputs))
-        weight = self.checked("weight", weight, (self.n_outputs, self.n_inputs))
-        bias = self.checked("bias", bias, (self.n_outputs,))
-        return self.product(x, weight, bias, 1, self.n_inputs, self.n_inputs, self.n_outputs)
+        x = checked_array("x", x, self.dtype, (len(x), self.n_inputs))
+        weight = checked_array("weight", weight, self.dtype, (self.n_outputs, self.n_inputs))
+        bias = checked_array("bias", bias, self.dtype, (self.n_outputs,))
+        take(&self.taken, "Dense")
+        try:
+            return self.product(x, weight, bias, 1, self.n_inputs, self.n_inputs, self.n_outputs)
+        finally:
+            give_back(&self.taken)
 
     def backward(self, x, dy, weight, dweight, dbias, *, input_gradient=True):
         """Add to dweight (K, I) and dbias (K,); return dx (P, I), or None if not asked for."""
         cdef ptrdiff_t rows = len(x), n_inputs = self.n_inputs, n_outputs = self.n_outputs
+        x = checked_array("x", x, self.dtype, (rows, n_inputs))
+        dy = checked_array("dy", dy, self.dtype, (rows, n_outputs))
+        weight = checked_array("weight", weight, self.dtype, (n_outputs, n_inputs))
+        for name, array, shape in (("dweight", dweight, (n_outputs, n_inputs)),
+                                   ("dbias", dbias, (n_outputs,))):
+            if not lies_writable(array, self.number_type, shape):
+                raise ValueError(f"{name} must be a contiguous array of {self.dtype} and shape "
+                                 f"{shape} to write to")
+        take(&self.taken, "Dense")
+        try:
+            return self.backward_alone(x, dy, weight, dweight, dbias, rows, input_gradient)
+        finally:
+            give_back(&self.taken)
+
+    cdef object backward_alone(self, x, dy, weight, dweight, dbias, ptrdiff_t rows,
+                               bint input_gradient):
+        cdef ptrdiff_t n_inputs = self.n_inputs, n_outputs = self.n_outputs
         cdef int threads = thread_count(2.0 * rows * n_inputs * n_outputs)
-        x = self.checked("x", x, (rows, n_inputs))
-        dy = self.checked("dy", dy, (rows, n_outputs))
-        weight = self.checked("weight", weight, (n_outputs, n_inputs))
-        if self.checked("dweight", dweight, (n_outputs, n_inputs)) is not dweight:
-            raise ValueError("dweight must be C-contiguous")
         cdef void *x_data = cnp.PyArray_DATA(x)
         cdef void *dy_data = cnp.PyArray_DATA(dy)
         cdef void *dw_data = cnp.PyArray_DATA(dweight)
@@ -141,12 +152,14 @@ cdef double softmax_row(const floating *scores, floating *out, ptrdiff_t n) noex
 def softmax_cross_entropy(scores, labels, weights, double label_smoothing):
     """Return the summed loss in nats and its gradient; see `rnnkit.backends.interface`."""
     scores = np.ascontiguousarray(scores)
-    labels = np.ascontiguousarray(labels, dtype=np.intp)
+    labels = np.array(labels, dtype=np.intp)  # a copy, as these become places in a row
     if labels.shape != scores.shape[:1]:
         raise ValueError(f"labels must have shape {scores.shape[:1]}, got {labels.shape}")
     gradient = np.empty_like(scores)
     if weights is not None:
         weights = np.ascontiguousarray(weights, dtype=scores.dtype)
+        if weights.shape != labels.shape:
+            raise ValueError(f"weights must have shape {labels.shape}, got {weights.shape}")
     if scores.dtype == np.float32:
         loss = cross_entropy_rows[float](scores, labels, weights, label_smoothing, gradient)
     else:

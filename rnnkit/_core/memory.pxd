@@ -3,7 +3,7 @@
 cdef bint lies_ready(array, int number_type, tuple shape)
 cdef object checked_array(str name, array, dtype, tuple shape)
 cdef void *address(array) noexcept
-cdef const ptrdiff_t *indices(str name, array, ptrdiff_t n) except? NULL
+cdef bint lies_writable(array, int number_type, tuple shape)
 
 cdef class Buffer:
     cdef void *data

@@ -39,28 +39,28 @@ cdef bint lies_ready(array, int number_type, tuple shape):
     return True
 
 
+cdef bint lies_writable(array, int number_type, tuple shape):
+    """The same, and whether it may be written to."""
+    return lies_ready(array, number_type, shape) and cnp.PyArray_ISWRITEABLE(array)
+
+
 cdef object checked_array(str name, array, dtype, tuple shape):
-    """Return the array, contiguous, if it has the dtype and shape."""
-    if lies_ready(array, (<cnp.dtype>dtype).type_num, shape):
+    """Return the array, contiguous and aligned, if it has the dtype and shape."""
+    cdef int number_type = (<cnp.dtype>dtype).type_num
+    if lies_ready(array, number_type, shape):
         return array
     if not isinstance(array, np.ndarray) or array.dtype != dtype:
         raise TypeError(f"{name} must be an array of {dtype}, got {array!r:.60}")
-    if array.shape != shape:
-        raise ValueError(f"{name} must have shape {shape}, got {array.shape}")
-    return np.ascontiguousarray(array)
+    # Of a subclass the array beneath it, since what that says of its shape may be anything.
+    plain = np.require(array, dtype, ["C", "A"])
+    if not lies_ready(plain, number_type, shape):
+        raise ValueError(f"{name} must have shape {shape}, got {plain.shape}")
+    return plain
 
 
 cdef void *address(array) noexcept:
     """The first byte of a contiguous array; NULL for None."""
     return NULL if array is None else cnp.PyArray_DATA(array)
-
-
-cdef const ptrdiff_t *indices(str name, array, ptrdiff_t n) except? NULL:
-    """The entries of a contiguous array of n indices."""
-    if (type(array) is not np.ndarray or cnp.PyArray_TYPE(array) != cnp.NPY_INTP
-            or not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_SIZE(array) != n):
-        raise ValueError(f"{name} must be a contiguous array of {n} indices, got {array!r:.60}")
-    return <const ptrdiff_t *>cnp.PyArray_DATA(array)
 
 
 cdef class Buffer:

@@ -12,6 +12,7 @@ cdef class Parameter:
     cdef void **gradient             # and for those of the gradient
     cdef size_t n_bytes              # of the panels; 0: they are those of a parameter before
     cdef object array                # the plain one that was packed last
+    cdef object target               # the plain one that its gradient is added to
     cdef Buffer panels, transposed
 
 cdef class LayerParameters:
@@ -30,7 +31,7 @@ cdef class LayerParameters:
     cdef int pack_for_backward(self, bint input_gradient) except -1
     cdef int check_gradients(self, dict gradients) except -1
     cdef int reserve_gradients(self) except -1
-    cdef int add_gradients(self, dict gradients) except -1
+    cdef int add_gradients(self) except -1
     cdef ptrdiff_t slot_of(self, ptrdiff_t gate)
 
 cdef LayerParameters parameters_of(spec, dtype, rk_call *call, const rk_kernels *kernels)

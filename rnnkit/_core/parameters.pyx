@@ -8,7 +8,7 @@ of the slots that they fill, and the first of those slots. src/kernels.h has the
 import numpy as np
 
 from rnnkit._core.kernels cimport RK_GRU, rk_call, rk_kernels, rk_panels_named
-from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes
+from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes, lies_writable
 
 cdef int[4] AS_STORED = [0, 1, 2, 3]
 cdef int[3] N_FIRST = [2, 0, 1]  # the slots n r z of a gru, stored r z n
@@ -52,6 +52,9 @@ cdef class LayerParameters:
         parameter.gates = gates
         parameter.n_gates = parameter.shape[0] // self.call.layer.hidden
         parameter.columns = parameter.shape[1] if len(parameter.shape) == 2 else 1
+        if (parameter.n_gates < 1 or first_slot + parameter.n_gates > slots
+                or parameter.shape[0] != parameter.n_gates * self.call.layer.hidden):
+            raise ValueError(f"the core has no place for {name!r} of shape {parameter.shape}")
         parameter.first_slot = first_slot
         parameter.slots = slots
         if rk_panels_named(self.call, panels.encode(), &parameter.packed, &parameter.gradient) < 0:
@@ -107,11 +110,13 @@ cdef class LayerParameters:
         return 0
 
     cdef int check_gradients(self, dict gradients) except -1:
-        """Refuse arrays that cannot be added to where they lie."""
-        for name, shape in self.shapes.items():
-            target = gradients[name]
-            if target.shape != shape or target.dtype != self.dtype or not target.flags.c_contiguous:
-                raise ValueError(f"gradients[{name!r}] must be a contiguous {self.dtype} {shape}")
+        """Keep the arrays that are added to at the end; refuse others than can be, as they lie."""
+        cdef Parameter parameter
+        for parameter in self.table:
+            parameter.target = gradients[parameter.name]
+            if not lies_writable(parameter.target, self.dtype.num, parameter.shape):
+                raise ValueError(f"gradients[{parameter.name!r}] must be a contiguous array of "
+                                 f"{self.dtype} and shape {parameter.shape} to write to")
         return 0
 
     cdef int reserve_gradients(self) except -1:
@@ -128,14 +133,15 @@ cdef class LayerParameters:
                 room += parameter.n_bytes
         return 0
 
-    cdef int add_gradients(self, dict gradients) except -1:
-        """Add the panels to the plain arrays."""
+    cdef int add_gradients(self) except -1:
+        """Add the panels to the plain arrays that were checked."""
         cdef Parameter parameter
         for parameter in self.table:
             self.kernels.unpack_add(parameter.gradient[0], self.call.layer.hidden,
                                     parameter.columns, parameter.gates, parameter.n_gates,
                                     parameter.first_slot, parameter.slots,
-                                    address(gradients[parameter.name]))
+                                    address(parameter.target))
+            parameter.target = None
         return 0
 
     cdef ptrdiff_t slot_of(self, ptrdiff_t gate):

@@ -4,9 +4,11 @@ cimport numpy as cnp
 from rnnkit._core.kernels cimport rk_call, rk_kernels
 from rnnkit._core.memory cimport Buffer
 from rnnkit._core.parameters cimport LayerParameters
+from rnnkit._core.plan cimport PlanCopy
 
 cdef class RecurrentLayer:
     cdef readonly object spec, dtype
+    cdef char taken  # while a call uses what follows
     cdef const rk_kernels *kernels
     cdef rk_call call
     cdef LayerParameters parameters
@@ -14,10 +16,14 @@ cdef class RecurrentLayer:
     cdef ptrdiff_t panels, padded
     cdef bint ready_for_backward, with_pairs
     cdef object x, h0, mask, zoneout_h, zoneout_c  # held while pointers to them are
-    cdef object offsets, lengths
+    cdef PlanCopy plan
     cdef cnp.ndarray y_store
     cdef Buffer tiles, gates, cells, kept, previous, state, scratch, carried, normed, pairs
 
+    cdef tuple forward_alone(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
+                             zoneout_masks)
+    cdef tuple backward_alone(self, dy, dict gradients, dh_n, dc_n, bint input_gradient)
+    cdef object gate_alone(self, str name)
     cdef double operations(self, ptrdiff_t rows)
     cdef int forward_tiles(self, int threads) except -1
     cdef int backward_tiles(self, int threads) except -1

@@ -17,8 +17,10 @@ from rnnkit._core.kernels cimport (
     rk_layer_spec,
     rk_set_option,
 )
-from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes, indices
+from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes
+from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.parameters cimport parameters_of
+from rnnkit._core.plan cimport PlanCopy
 from rnnkit._core.threads cimport current_kernels, run_backward, run_forward, thread_count
 
 cnp.import_array()
@@ -30,10 +32,11 @@ cdef class RecurrentLayer:
     """One layer in one direction, bound to an instruction set; owns the memory of its calls.
 
     `spec` is any object with the attributes of `rnnkit.cells.LayerSpec`. Arrays are
-    C-contiguous and of the layer's dtype. Not for use by two threads at once.
+    C-contiguous and of the layer's dtype. A call that comes while another one runs raises
+    RuntimeError.
     """
 
-    def __init__(self, spec, dtype):
+    def __cinit__(self, spec, dtype):
         cdef ptrdiff_t lanes
         self.spec = spec
         self.dtype = np.dtype(dtype)
@@ -48,6 +51,7 @@ cdef class RecurrentLayer:
         self.panels = (self.call.layer.hidden + lanes - 1) // lanes
         self.padded = self.panels * lanes
         self.parameters = parameters_of(spec, self.dtype, &self.call, self.kernels)
+        self.plan = PlanCopy()
         self.tiles = Buffer()
         self.gates = Buffer()
         self.cells = Buffer()
@@ -68,17 +72,24 @@ cdef class RecurrentLayer:
 
         Returns (y, h_n, c_n); y may be reused by the next call.
         """
+        take(&self.taken, "RecurrentLayer")
+        try:
+            return self.forward_alone(plan, x, weights, h0, c0, training, recurrent_mask,
+                                      zoneout_masks)
+        finally:
+            give_back(&self.taken)
+
+    cdef tuple forward_alone(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
+                             zoneout_masks):
         cdef rk_call *call = &self.call
-        cdef ptrdiff_t n_batch = plan.n_sequences, hidden = call.layer.hidden
+        cdef ptrdiff_t n_batch, hidden = call.layer.hidden
         self.ready_for_backward = False
-        call.batch = n_batch
-        call.steps = plan.n_steps
-        call.rows = plan.n_rows
+        self.plan.take(plan)
+        n_batch = call.batch = self.plan.batch
+        call.steps = self.plan.steps
+        call.rows = self.plan.rows
         call.training = training
-        self.offsets = plan.step_offsets
-        self.lengths = plan.lengths
-        call.step_offsets = indices("step_offsets", self.offsets, call.steps + 1)
-        indices("lengths", self.lengths, n_batch)
+        call.step_offsets = self.plan.offsets
         self.x = checked_array("x", x, self.dtype, (call.rows, call.layer.inputs))
         self.h0 = self.checked_or_none("h0", h0, (n_batch, hidden))
         c0 = self.checked_or_none("c0", c0, (n_batch, hidden))
@@ -135,7 +146,7 @@ cdef class RecurrentLayer:
     cdef const ptrdiff_t *cut_evenly(self, int n_tiles) except NULL:
         """Cut the sequences, longest first, into tiles of about equal total length."""
         cdef ptrdiff_t *tiles = <ptrdiff_t *>self.tiles.reserve((n_tiles + 1) * sizeof(ptrdiff_t))
-        cdef const ptrdiff_t *lengths = <const ptrdiff_t *>address(self.lengths)
+        cdef const ptrdiff_t *lengths = self.plan.lengths
         cdef ptrdiff_t b = 0, total = 0
         cdef int tile
         tiles[0] = 0
@@ -274,7 +285,7 @@ cdef class RecurrentLayer:
         """The state after each sequence's last step; h0 where the sequence is empty."""
         cdef rk_call *call = &self.call
         cdef size_t n_bytes = call.layer.hidden * self.itemsize
-        cdef const ptrdiff_t *lengths = <const ptrdiff_t *>address(self.lengths)
+        cdef const ptrdiff_t *lengths = self.plan.lengths
         cdef ptrdiff_t b, row
         cdef const char *source
         for b in range(call.batch):
@@ -290,8 +301,15 @@ cdef class RecurrentLayer:
             else:
                 memcpy(<char *>h_n + b * n_bytes, source, n_bytes)
 
-    def gate(self, name):
+    def gate(self, str name):
         """Return a gate's activations (P, H) of the last training forward call."""
+        take(&self.taken, "RecurrentLayer")
+        try:
+            return self.gate_alone(name)
+        finally:
+            give_back(&self.taken)
+
+    cdef object gate_alone(self, str name):
         cdef rk_call *call = &self.call
         cdef ptrdiff_t slot, rows = call.rows, lanes = self.kernels.lanes
         if not self.ready_for_backward:
@@ -313,6 +331,13 @@ cdef class RecurrentLayer:
 
         See `rnnkit.backends.interface.RecurrentOperation.backward`. Returns (dx, dh0, dc0).
         """
+        take(&self.taken, "RecurrentLayer")
+        try:
+            return self.backward_alone(dy, gradients, dh_n, dc_n, input_gradient)
+        finally:
+            give_back(&self.taken)
+
+    cdef tuple backward_alone(self, dy, dict gradients, dh_n, dc_n, bint input_gradient):
         cdef rk_call *call = &self.call
         cdef ptrdiff_t n_batch = call.batch, hidden = call.layer.hidden
         cdef bint is_lstm = call.layer.cell == RK_LSTM
@@ -339,7 +364,7 @@ cdef class RecurrentLayer:
         self.parameters.reserve_gradients()
 
         self.backward_tiles(thread_count(2 * self.operations(call.rows)))
-        self.parameters.add_gradients(gradients)
+        self.parameters.add_gradients()
 
         dh0 = np.empty((n_batch, hidden), self.dtype)
         self.copy_rows(call.dh, self.padded, address(dh0), hidden, n_batch)
@@ -365,6 +390,9 @@ cdef int describe(spec, rk_layer_spec *layer) except -1:
     layer.reverse = spec.reverse
     layer.inputs = spec.n_inputs
     layer.hidden = spec.hidden_size
+    if layer.inputs < 1 or layer.hidden < 1:
+        raise ValueError(f"a layer needs inputs and hidden units, got {layer.inputs} and "
+                         f"{layer.hidden}")
     layer.activation = activation_of(spec.activation)
     layer.gate_activation = activation_of(spec.gate_activation)
     layer.output_activation = activation_of(spec.output_activation)

@@ -7,6 +7,7 @@ cimport numpy as cnp
 
 from rnnkit._core.kernels cimport RK_LSTM, rk_call
 from rnnkit._core.memory cimport address, checked_array
+from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.recurrent cimport RecurrentLayer
 from rnnkit._core.threads cimport run_step
 
@@ -15,7 +16,8 @@ cnp.import_array()
 cdef class RecurrentStep:
     """A layer bound to its weights and its own state.
 
-    The weights are packed here, once; later changes to them are not seen.
+    The weights are packed here, once; later changes to them are not seen. A call that comes
+    while another one runs raises RuntimeError.
     """
 
     cdef RecurrentLayer layer
@@ -24,7 +26,7 @@ cdef class RecurrentStep:
     cdef cnp.ndarray h, h_next       # (1, H), in turn
     cdef char *scratch
 
-    def __init__(self, spec, dtype, weights):
+    def __cinit__(self, spec, dtype, dict weights):
         cdef RecurrentLayer layer = RecurrentLayer(spec, dtype)
         self.layer = layer
         self.call = &layer.call
@@ -45,6 +47,13 @@ cdef class RecurrentStep:
 
         The array is overwritten by the call after the next.
         """
+        take(&self.layer.taken, "RecurrentStep")
+        try:
+            return self.step_alone(x)
+        finally:
+            give_back(&self.layer.taken)
+
+    cdef object step_alone(self, x):
         cdef RecurrentLayer layer = self.layer
         cdef rk_call *call = self.call
         cdef cnp.ndarray numbers
@@ -68,6 +77,13 @@ cdef class RecurrentStep:
     @property
     def state(self):
         """Copies of h and c, (1, H) each; c is None but for lstm."""
+        take(&self.layer.taken, "RecurrentStep")
+        try:
+            return self.state_alone()
+        finally:
+            give_back(&self.layer.taken)
+
+    cdef tuple state_alone(self):
         cdef RecurrentLayer layer = self.layer
         if layer.call.layer.cell != RK_LSTM:
             return self.h.copy(), None
@@ -78,11 +94,19 @@ cdef class RecurrentStep:
     @state.setter
     def state(self, state):
         """Take over h and c; None: zeros."""
-        cdef RecurrentLayer layer = self.layer
         h, c = (None, None) if state is None else state
+        take(&self.layer.taken, "RecurrentStep")
+        try:
+            self.set_state_alone(h, c)
+        finally:
+            give_back(&self.layer.taken)
+
+    cdef int set_state_alone(self, h, c) except -1:
+        cdef RecurrentLayer layer = self.layer
         shape = (1, layer.call.layer.hidden)
         h = layer.checked_or_none("h", h, shape)
         c = layer.checked_or_none("c", c, shape)
         self.h = np.zeros(shape, layer.dtype) if h is None else h.copy()
         if layer.call.layer.cell == RK_LSTM:
             layer.load_state(c)
+        return 0

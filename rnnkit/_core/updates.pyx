@@ -57,10 +57,20 @@ cdef double norm_of_large(const floating[::1] gradient) noexcept nogil:
     return largest * sqrt(total)
 
 
+cdef int check_sizes(ptrdiff_t parameters, ptrdiff_t gradient, ptrdiff_t first,
+                     ptrdiff_t second) except -1:
+    """Raise ValueError unless all vectors of a rule are as long as the parameters."""
+    if parameters != gradient or parameters != first or parameters != second:
+        raise ValueError(f"gradient and state must have the {parameters} entries of the "
+                         f"parameters, got {gradient}, {first} and {second}")
+    return 0
+
+
 def sgd(floating[::1] w, const floating[::1] g, floating[::1] velocity,
         floating rate, floating momentum, bint nesterov):
     """Stochastic gradient descent with classical or Nesterov momentum."""
     cdef ptrdiff_t i
+    check_sizes(w.shape[0], g.shape[0], velocity.shape[0], velocity.shape[0])
     with nogil:
         for i in range(w.shape[0]):
             velocity[i] = momentum * velocity[i] - rate * g[i]
@@ -72,6 +82,7 @@ def rmsprop(floating[::1] w, const floating[::1] g, floating[::1] square, floati
     """RMSProp, with momentum on the scaled step."""
     cdef ptrdiff_t i
     cdef floating root
+    check_sizes(w.shape[0], g.shape[0], square.shape[0], velocity.shape[0])
     with nogil:
         for i in range(w.shape[0]):
             square[i] = decay * square[i] + (1 - decay) * g[i] * g[i]
@@ -84,6 +95,7 @@ def adagrad(floating[::1] w, const floating[::1] g, floating[::1] square, floati
             floating epsilon):
     """AdaGrad."""
     cdef ptrdiff_t i
+    check_sizes(w.shape[0], g.shape[0], square.shape[0], square.shape[0])
     with nogil:
         for i in range(w.shape[0]):
             square[i] += g[i] * g[i]
@@ -95,6 +107,7 @@ def adadelta(floating[::1] w, const floating[::1] g, floating[::1] square, float
     """AdaDelta."""
     cdef ptrdiff_t i
     cdef floating step
+    check_sizes(w.shape[0], g.shape[0], square.shape[0], change.shape[0])
     with nogil:
         for i in range(w.shape[0]):
             square[i] = decay * square[i] + (1 - decay) * g[i] * g[i]
@@ -113,6 +126,7 @@ def adam(floating[::1] w, const floating[::1] g, floating[::1] mean, floating[::
     cdef floating scaled = <floating>(rate / (1 - beta_1 ** step))
     cdef floating root = <floating>(1 / sqrt(1 - beta_2 ** step))
     cdef floating keep = <floating>(1 - rate * weight_decay)
+    check_sizes(w.shape[0], g.shape[0], mean.shape[0], square.shape[0])
     with nogil:
         for i in range(w.shape[0]):
             mean[i] = b1 * mean[i] + c1 * g[i]

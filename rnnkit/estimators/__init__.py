@@ -19,6 +19,7 @@ from rnnkit.estimators.sequence_regressor import (
 )
 from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNSequenceTagger
+from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegressor
 
 __all__ = [
     "GRUClassifier",
@@ -38,4 +39,5 @@ __all__ = [
     "RNNSequenceTagger",
     "RecurrentFeatures",
     "Stream",
+    "TransformedTargetSequenceRegressor",
 ]

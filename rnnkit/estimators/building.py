@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from math import prod
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ def build(
         If the weights alone do not fit this machine.
     """
     _check_memory(estimator, reader)
+    _check_magnitudes(estimator, reader)
     facts = {
         "longest": int(sequences.lengths.max()),
         "start": start,
@@ -184,6 +186,19 @@ def _unknown_rates(
         unknown_rates(np.bincount(ids, minlength=n_tokens), strength)
         for ids, n_tokens in zip(tokens.T[:n_tables], reader.n_tokens)
     ]
+
+
+def _check_magnitudes(estimator: Any, reader: Reader) -> None:
+    """Raise if a number of the network would be infinite in the dtype it computes in."""
+    largest = float(np.finfo(reader.dtype).max)
+    for name, value in values_for(estimator, "network", "cell").items():
+        parts = value.values() if isinstance(value, dict) else value
+        for number in parts if isinstance(value, (dict, tuple, list)) else [value]:
+            if isinstance(number, Real) and abs(float(number)) > largest:
+                raise ValueError(
+                    f"{name}={value!r} is too large for {np.dtype(reader.dtype)}, in which the "
+                    "network computes"
+                )
 
 
 def _check_memory(estimator: Any, reader: Reader) -> None:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Indicators, Labels
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import find_classes, refuse_dates, without_objects
 from rnnkit.estimators.parameters.documentation import TaskText
@@ -53,7 +53,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
     )
     score = LabelPrediction.score  # not the mixin's, which knows no lengths
 
-    @takes_device_arrays
+    @answers
     def predict_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the probability of every class.
 
@@ -78,7 +78,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
         sequences, _ = self._read_new(X, lengths)
         return self._probabilities(sequences)
 
-    @takes_device_arrays
+    @answers
     def predict_log_proba(self, X: Any, lengths: Any = None) -> np.ndarray:
         """Return the logarithm of the probability of every class.
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from rnnkit.backends import is_device_name
+from rnnkit.estimators.transaction import at_this_moment
 
-__all__ = ["takes_device_arrays"]
+__all__ = ["answers", "takes_device_arrays"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -21,14 +22,25 @@ def takes_device_arrays(method: Method) -> Method:
     They are copied to the host. If the first argument is such an array, so is what the method
     returns, unless that holds labels that are no numbers.
     """
+    return _on_host(method, lambda estimator: estimator)
+
+
+def answers(method: Method) -> Method:
+    """The same for a method that changes nothing: it answers from what is learnt at this moment."""
+    return _on_host(method, at_this_moment)
+
+
+def _on_host(method: Method, choose: Callable[[Any], Any]) -> Method:
+    """Return the method of the estimator chosen, taking and giving device arrays."""
 
     @wraps(method)
     def on_host(self: Any, X: Any, *args: Any, **options: Any) -> Any:
-        if not is_device_name(self.device):
-            return method(self, X, *args, **options)
-        arguments = [_on_host(argument) for argument in args]
-        options = {name: _on_host(option) for name, option in options.items()}
-        result = method(self, _on_host(X), *arguments, **options)
+        chosen = choose(self)
+        if not is_device_name(chosen.device):
+            return method(chosen, X, *args, **options)
+        arguments = [_downloaded(argument) for argument in args]
+        options = {name: _downloaded(option) for name, option in options.items()}
+        result = method(chosen, _downloaded(X), *arguments, **options)
         return _on_device(result, X) if _is_on_device(X) else result
 
     return on_host  # type: ignore[return-value]
@@ -38,14 +50,14 @@ def _is_on_device(array: Any) -> bool:
     return hasattr(array, "__cuda_array_interface__")
 
 
-def _on_host(argument: Any) -> Any:
+def _downloaded(argument: Any) -> Any:
     """Return an argument with the arrays that lie on a GPU, alone or in a list, on the host."""
     if _is_on_device(argument):
         from rnnkit.backends.cuda import from_gpu
 
         return from_gpu(argument)
     if isinstance(argument, (list, tuple)) and any(map(_is_on_device, argument)):
-        return type(argument)(map(_on_host, argument))
+        return type(argument)(map(_downloaded, argument))
     return argument
 
 

@@ -75,6 +75,21 @@ class Examples:
             None if labelled is None else labelled[rows],
         )
 
+    def first_steps(self, lengths: np.ndarray) -> Examples:
+        """Return the first so many steps of each, all of whose targets and weights are per step."""
+        sequences = self.sequences
+        ends = np.repeat(sequences.offsets[:-1] + lengths, sequences.lengths)
+        kept = np.arange(sequences.offsets[-1]) < ends
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return Examples(
+            Sequences(sequences.values[kept], offsets, sequences.ids)._with(sequences._columns),
+            self.targets[kept],
+            None if self.weights is None else self.weights[kept],
+            self.targets_per_step,
+            self.weights_per_step,
+            None if self.labelled is None else self.labelled[kept],
+        )
+
 
 def validation_pair(validation_data: Any, X_val: Any, y_val: Any) -> Any:
     """Return validation data as one tuple, in whichever of the two ways `fit` got them.

@@ -23,12 +23,13 @@ from rnnkit.backends.interface import Array
 from rnnkit.cells import CELLS
 from rnnkit.estimators.applying import Operation, apply
 from rnnkit.estimators.codecs import Codec
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.hints import hint_at_padding
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
+from rnnkit.estimators.transaction import at_this_moment, turn_of
 from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
 from rnnkit.network import BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
@@ -176,7 +177,7 @@ class FittedEstimator(BaseEstimator):
             self.network_, self.device, inputs, sequences.offsets, operation, per_step=per_step
         )
 
-    @takes_device_arrays
+    @answers
     def predict(self, X: Any, lengths: Any = None) -> Any:
         """Predict the targets of sequences.
 
@@ -209,7 +210,7 @@ class FittedEstimator(BaseEstimator):
             return predictions
         return form.restore(predictions, sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
         """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
 
@@ -270,7 +271,7 @@ class FittedEstimator(BaseEstimator):
         decisions = self._decide(network, reader, examples.sequences)
         return codec.score(examples.targets, decisions, examples.weights_of_targets)
 
-    @takes_device_arrays
+    @answers
     def hidden_states(self, X: Any, layer: int = -1, lengths: Any = None) -> Any:
         """Return the hidden states of a recurrent layer after every step.
 
@@ -302,7 +303,7 @@ class FittedEstimator(BaseEstimator):
         )
         return form.restore(states, sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def gate_activations(self, X: Any, layer: int = 0, lengths: Any = None) -> dict[str, Any]:
         """Return the activations of every gate of a recurrent layer at every step.
 
@@ -355,7 +356,7 @@ class FittedEstimator(BaseEstimator):
             If the network reads sequences backwards too, or scores them only as a whole.
         """
         check_is_fitted(self)
-        return Stream(self)
+        return Stream(at_this_moment(self))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -367,9 +368,12 @@ class FittedEstimator(BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        trainer = state.pop("_trainer", None)
-        if trainer is not None:
-            state["_training_state"] = trainer.state()
+        if "_trainer" in state:
+            with turn_of(self):  # nobody trains meanwhile, and all is of one moment
+                state = dict(super().__getstate__())
+                trainer = state.pop("_trainer", None)
+                if trainer is not None:
+                    state["_training_state"] = trainer.state()
         return {**state, "_rnnkit_version": _installed_version()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

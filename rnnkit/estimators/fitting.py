@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from rnnkit.backends.interface import Backend
+from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate
+from rnnkit.estimators.telling import tell
 from rnnkit.network import UNKNOWN, Network, Output
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
@@ -29,7 +31,7 @@ from rnnkit.training import (
 
 __all__ = [
     "make_trainer",
-    "split",
+    "set_aside",
     "training_data",
     "trains_in_minibatches",
     "warn_of",
@@ -115,16 +117,50 @@ def _with_unknown(examples: Examples) -> tuple[np.ndarray, np.ndarray | None]:
     return targets, some * (1.0 if examples.weights is None else examples.weights)
 
 
-def split(
-    examples: Examples, strata: np.ndarray | None, fraction: float, rng: np.random.RandomState
+def set_aside(
+    estimator: Any, examples: Examples, codec: Codec, rng: np.random.RandomState
 ) -> tuple[Examples, Examples]:
-    """Set aside a part of the examples for validation.
+    """Return the examples to train on and those that decide when to stop.
 
     Raises
     ------
     ValueError
-        If a part would have fewer than two sequences, or no weight.
+        If a part would have too few sequences or steps, or no weight.
     """
+    fraction = estimator.validation_fraction
+    if estimator.validation_split == "time":
+        parts = _split_by_time(examples, fraction)
+    else:
+        strata = None if examples.targets_per_step else codec.strata(examples.targets)
+        parts = _split_at_random(examples, strata, fraction, rng)
+    for part, name in zip(parts, ("training", "validation")):
+        weights = part.weights_of_targets
+        if weights is not None and not np.all(weights.sum(axis=0) > 0):
+            what = "sample_weight" if examples.labelled is None else "labelled step with a weight"
+            raise ValueError(
+                f"the {name} part that validation_fraction={fraction!r} leaves has no {what} "
+                "above 0; give validation_data"
+            )
+    return parts
+
+
+def _split_by_time(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+    """Return the first steps of all sequences, and all their steps, of which the last count."""
+    lengths = examples.sequences.lengths
+    n_last = np.minimum(np.maximum(np.rint(fraction * lengths).astype(np.intp), 1), lengths - 1)
+    if not n_last.any():
+        raise ValueError("validation_split='time' needs a sequence of at least 2 steps, all have 1")
+    places = np.arange(examples.sequences.offsets[-1])
+    first_last = np.repeat(examples.sequences.offsets[1:] - n_last, lengths)
+    counts = (places >= first_last).astype(np.float64)
+    if examples.weights is not None:
+        counts *= examples.weights
+    return examples.first_steps(lengths - n_last), replace(examples, weights=counts)
+
+
+def _split_at_random(
+    examples: Examples, strata: np.ndarray | None, fraction: float, rng: np.random.RandomState
+) -> tuple[Examples, Examples]:
     n = len(examples)
     n_validation = max(round(fraction * n), min(SMALLEST_VALIDATION, n // 3))
     if n_validation < 2 or n - n_validation < 2:
@@ -137,16 +173,7 @@ def split(
     train, validation = train_test_split(
         np.arange(n), test_size=n_validation, random_state=rng, stratify=strata
     )
-    parts = examples.take(train), examples.take(validation)
-    for part, name in zip(parts, ("training", "validation")):
-        weights = part.weights_of_targets
-        if weights is not None and not np.all(weights.sum(axis=0) > 0):
-            what = "sample_weight" if examples.labelled is None else "labelled step with a weight"
-            raise ValueError(
-                f"the {name} part that validation_fraction={fraction!r} leaves has no {what} "
-                "above 0; give validation_data"
-            )
-    return parts
+    return examples.take(train), examples.take(validation)
 
 
 def _can_stratify(strata: np.ndarray, n_validation: int) -> bool:
@@ -155,14 +182,14 @@ def _can_stratify(strata: np.ndarray, n_validation: int) -> bool:
     return bool(counts.min() >= 2 and n_validation >= len(counts) <= len(strata) - n_validation)
 
 
-def warn_of(result: FitResult, learning_rate: Any, stacklevel: int) -> None:
+def warn_of(result: FitResult, learning_rate: Any) -> None:
     """Say why a training ended, where that is no success."""
     if result.reason == "interrupted":
-        warnings.warn("Training interrupted by user.", stacklevel=stacklevel)
+        tell("Training interrupted by user.", UserWarning)
     planned = make_schedule(learning_rate).is_planned
     unsuccessful = ("non_finite", "no_step")
     if result.reason in unsuccessful or (result.reason == "max_iter" and not planned):
-        warnings.warn(result.message, ConvergenceWarning, stacklevel=stacklevel)
+        tell(result.message, ConvergenceWarning, subject=result.reason)
 
 
 def warn_of_nothing_learnt(
@@ -171,7 +198,6 @@ def warn_of_nothing_learnt(
     output: Output,
     targets: np.ndarray,
     weights: np.ndarray | None,
-    stacklevel: int,
 ) -> None:
     """Say so if a training of some length ends no better than the best constant."""
     if n_updates < ENOUGH_UPDATES or not result.loss_curve or result.reason == "non_finite":
@@ -182,10 +208,10 @@ def warn_of_nothing_learnt(
     constant *= output.loss_unit
     best = min(result.loss_curve)
     if best > constant - 0.01 * abs(constant):
-        warnings.warn(
+        tell(
             f"Nothing was learnt: the smallest loss, {best:.6g}, is about that of the best "
             f"constant, {constant:.6g}. Try scaled inputs (rnnkit.preprocessing.SequenceScaler), "
             "another learning_rate_init, more epochs, or for long sequences gate_bias='chrono'.",
             ConvergenceWarning,
-            stacklevel=stacklevel,
+            subject="nothing learnt",
         )

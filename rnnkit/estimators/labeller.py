@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from rnnkit.backends.interface import Array
 from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, LabelLists
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.label_learning import LabelLearning
 from rnnkit.estimators.labels import check_label_values, find_classes
 from rnnkit.estimators.parameters.documentation import TaskText
@@ -72,7 +72,7 @@ class RecurrentSequenceLabeller(LabelLearning):
         "`fit`.",
     )
 
-    @takes_device_arrays
+    @answers
     def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the probability of every class, and of the blank, at every step.
 

@@ -270,7 +270,7 @@ class Reader:
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Reader:
         """Return the reader that `to_dict` told of; what it did not know has its default."""
-        known = {field.name for field in fields(cls)} & plain.keys()
+        known = plain.keys() & {field.name for field in fields(cls)}
         return cls(**{name: _as_tuple(plain[name]) for name in known})
 
 

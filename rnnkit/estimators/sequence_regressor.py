@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from rnnkit.backends import get_backend
 from rnnkit.estimators.applying import bounded_batches
 from rnnkit.estimators.base import recurrent_estimator
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameters
 from rnnkit.estimators.parameters.network import (
@@ -22,6 +23,7 @@ from rnnkit.estimators.regressor import NumberPrediction
 from rnnkit.estimators.targets import flatten_steps
 from rnnkit.network import BoundNetwork, Inputs, Quantiles
 from rnnkit.sequences import Form, Plan, Sequences, pack
+from rnnkit.sequences.numbers import cast
 
 __all__ = [
     "GRUSequenceRegressor",
@@ -29,6 +31,8 @@ __all__ = [
     "RNNSequenceRegressor",
     "RecurrentSequenceRegressor",
 ]
+
+Feed = Callable[[np.ndarray], Any]
 
 
 @parameters
@@ -68,7 +72,7 @@ True
     )
     _per_step: ClassVar[bool] = True
 
-    @takes_device_arrays
+    @answers
     def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:
         """Go on from the end of each sequence in closed loop: every output is the next input.
 
@@ -94,6 +98,10 @@ True
             inputs: K differs from I, X holds token ids, the network reads backwards too or
             predicts several quantiles.
         """
+        return self._forecast(X, n_steps, lengths, None)
+
+    def _forecast(self, X: Any, n_steps: int, lengths: Any, feed: Feed | None) -> np.ndarray:
+        """Forecast in closed loop; `feed` makes the next inputs (B, I) of outputs (B, K)."""
         check_is_fitted(self)
         self._check_closed_loop(n_steps)
         sequences, _ = self._read_new(X, lengths)
@@ -105,7 +113,7 @@ True
         with backend.active():
             bound = self.network_.bind(backend)
             for batch in bounded_batches(self.network_, sequences.offsets):
-                forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps)
+                forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps, feed)
                 steps[batch.sequences] = np.stack([backend.download(f) for f in forecasts], axis=1)
         predictions = self._codec.decode(steps.reshape(-1, self.n_outputs_))
         return predictions.reshape(len(sequences), n_steps, *predictions.shape[1:])
@@ -137,7 +145,9 @@ True
         return self._read_numbers(steps, allow_nan=True)
 
 
-def _closed_loop(bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int) -> list[Any]:
+def _closed_loop(
+    bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int, feed: Feed | None
+) -> list[Any]:
     """Return the predictions (B, K) of each step after the end of the sequences."""
     n_sequences = plan.n_sequences
     decisions = bound.decision(plan, bound.forward(plan, x))
@@ -145,10 +155,17 @@ def _closed_loop(bound: BoundNetwork, plan: Plan, x: Inputs, n_steps: int) -> li
     forecasts = [latest]
     one_step = pack(np.ones(n_sequences, np.intp))
     while len(forecasts) < n_steps:
-        scores = bound.forward(one_step, Inputs(latest), states=bound.states)
+        inputs = latest if feed is None else _fed(bound, latest, feed)
+        scores = bound.forward(one_step, Inputs(inputs), states=bound.states)
         latest = bound.decision(one_step, scores).copy()
         forecasts.append(latest)
     return forecasts
+
+
+def _fed(bound: BoundNetwork, latest: Any, feed: Feed) -> Any:
+    """Return what is made of outputs on the host, on the backend again."""
+    rows = np.asarray(feed(bound.backend.download(latest)))
+    return bound.backend.upload(cast(rows, bound.network.dtype, "the next input"))
 
 
 @recurrent_estimator

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnkit.backends import get_backend
 from rnnkit.network import Inputs, Network, NetworkStream
+from rnnkit.ownership import Owner
 
 __all__ = ["Stream"]
 
@@ -18,8 +19,9 @@ class Stream:
     """One sequence that is fed step by step to a fitted estimator.
 
     Made by an estimator's `stream()`. After the last step the prediction has the very bits
-    that `predict` gives for the whole sequence. Not to be shared between threads; a copy, or
-    what a pickle brings back, goes on from the same step by itself.
+    that `predict` gives for the whole sequence. A sequence is one thread's: a call that comes while
+    another one runs raises RuntimeError. A copy, or what a pickle brings back, goes on from the
+    same step by itself.
 
     Parameters
     ----------
@@ -69,11 +71,17 @@ class Stream:
         self._take_numbers = self._bound.step_numbers
         self._shape = (self._reader.n_step_features,)
         self._dtype = np.dtype(network.dtype.type)  # the one object; a pickle brings another
+        self._owner = Owner("stream")
+        self._try_to_take, self._take_back = self._owner.try_to_take, self._owner.take_back
         self._scores: Any = None
         self._started = False
 
     def reset(self) -> None:
         """Return to the state before the first step."""
+        with self._owner:
+            self._reset()
+
+    def _reset(self) -> None:
         self._bound.reset()
         self._scores = None
         self._started = False
@@ -90,17 +98,19 @@ class Stream:
             If what it is set to has other arrays than this network's, or numbers that are not
             finite.
         """
-        return self._bound.state if self._started else None
+        with self._owner:
+            return self._bound.state if self._started else None
 
     @state.setter
     def state(self, states: list[tuple[np.ndarray | None, ...]] | None) -> None:
-        if states is None:
-            self.reset()
-            return
-        with self._backend.active():
-            self._bound.state = self._checked(states)
-        self._scores = None
-        self._started = True
+        with self._owner:
+            if states is None:
+                self._reset()
+                return
+            with self._backend.active():
+                self._bound.state = self._checked(states)
+            self._scores = None
+            self._started = True
 
     def step(self, x: Any) -> Any:
         """Take one step and return the prediction so far.
@@ -120,11 +130,18 @@ class Stream:
         ------
         ValueError, TypeError
             If x is not one step as in `fit`.
+        RuntimeError
+            If another thread's call is running.
         """
-        if self._on_host:
-            return self._step(x)
-        with self._backend.active():
-            return self._step(x)
+        if not self._try_to_take(False):
+            self._owner.refuse()
+        try:
+            if self._on_host:
+                return self._step(x)
+            with self._backend.active():
+                return self._step(x)
+        finally:
+            self._take_back()
 
     def predict_proba(self) -> np.ndarray:
         """Return the probabilities that belong to the last step's prediction.
@@ -142,7 +159,7 @@ class Stream:
         """
         if self._scores is None:
             raise ValueError("predict_proba() needs at least one step()")
-        with self._backend.active():
+        with self._owner, self._backend.active():
             probabilities = self._bound.probabilities(self._scores)
             numbers: np.ndarray = self._backend.download(probabilities)[0]
         return numbers
@@ -151,8 +168,8 @@ class Stream:
         def on_host(array: Any) -> Any:
             return None if array is None else np.array(self._backend.download(array))
 
-        with self._backend.active():
-            states = self.state
+        with self._owner, self._backend.active():
+            states = self._bound.state if self._started else None
             if states is not None:
                 states = [tuple(map(on_host, of_layer)) for of_layer in states]
             return {

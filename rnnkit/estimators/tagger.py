@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Indicators, Labels
-from rnnkit.estimators.devices import takes_device_arrays
+from rnnkit.estimators.devices import answers
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.label_learning import LabelPrediction
 from rnnkit.estimators.labels import check_label_values, find_classes, without_objects
@@ -102,7 +102,7 @@ class RecurrentSequenceTagger(LabelPrediction):
         part="reader",
     )
 
-    @takes_device_arrays
+    @answers
     def predict_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the probability of every class at every step.
 
@@ -129,7 +129,7 @@ class RecurrentSequenceTagger(LabelPrediction):
         sequences, form = self._read_new(X, lengths)
         return form.restore(self._probabilities(sequences), sequences.offsets)
 
-    @takes_device_arrays
+    @answers
     def predict_log_proba(self, X: Any, lengths: Any = None) -> Any:
         """Return the logarithm of the probability of every class at every step.
 

@@ -15,6 +15,7 @@ from rnnkit.functional.layout import Layout, read_sequences, read_states
 from rnnkit.functional.options import read_options
 from rnnkit.functional.weights import GivenLayers, read_layers
 from rnnkit.network.chain import Chain
+from rnnkit.ownership import Owner
 
 __all__ = ["RecurrentOutput", "host_backend", "recurrent"]
 
@@ -147,6 +148,8 @@ def host_backend(name: str) -> Backend:
 class RecurrentOutput:
     """What `recurrent` returns.
 
+    Its `backward` works in memory of its own: one thread's at a time.
+
     Attributes
     ----------
     y : ndarray of shape (N, T, D·H), list or object array of arrays (T_n, D·H), or Sequences
@@ -166,6 +169,7 @@ class RecurrentOutput:
         self._chain = Chain(layers.layers, layers.binding(backend, self._gradients))
         self._x = layout.values[layout.rows]
         self._states = layout.pack_states(states, layers.n_directions)
+        self._owner = Owner("RecurrentOutput")
         self._ready = False  # whether the chain holds what one backward pass needs
         self.y = layout.unpack(self._run())
         ends = layout.unpack_states(self._chain.states)
@@ -192,7 +196,13 @@ class RecurrentOutput:
         ------
         ValueError
             If a gradient has a wrong shape or a number that is not finite.
+        RuntimeError
+            If another thread's call is running.
         """
+        with self._owner:
+            return self._backward(dy, dh_n, dc_n)
+
+    def _backward(self, dy: Any, dh_n: Any, dc_n: Any) -> dict[str, Any]:
         layers, layout = self._layers, self._layout
         if dc_n is not None and self.c_n is None:
             raise ValueError("dc_n belongs to the lstm cell")

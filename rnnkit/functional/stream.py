@@ -13,6 +13,7 @@ from rnnkit.functional.layers import host_backend
 from rnnkit.functional.options import read_options
 from rnnkit.functional.weights import read_layers, refuse_unnamed
 from rnnkit.network.layers import State
+from rnnkit.ownership import Owner
 
 __all__ = ["RecurrentStream"]
 
@@ -20,8 +21,8 @@ __all__ = ["RecurrentStream"]
 class RecurrentStream:
     """Recurrent layers over one sequence that is fed step by step.
 
-    The states have the very bits that `recurrent` gives for the whole sequence. Not to be
-    shared between threads.
+    The states have the very bits that `recurrent` gives for the whole sequence. A sequence is one
+    thread's: a call that comes while another one runs raises RuntimeError.
 
     Parameters
     ----------
@@ -89,22 +90,27 @@ class RecurrentStream:
         binding = layers.binding(host_backend(backend), {})
         self._operations = [layer.bind_stream(binding) for layer in layers.layers]
         self._steps = [operation.step for operation in self._operations]
+        self._owner = Owner("RecurrentStream")
+        self._try_to_take, self._take_back = self._owner.try_to_take, self._owner.take_back
         self.reset()
 
     def reset(self) -> None:
         """Return to the state before the first step, zeros."""
-        for operation in self._operations:
-            operation.state = None
+        with self._owner:
+            for operation in self._operations:
+                operation.state = None
 
     @property
     def state(self) -> list[State]:
         """What each layer remembers."""
-        return [operation.state for operation in self._operations]
+        with self._owner:
+            return [operation.state for operation in self._operations]
 
     @state.setter
     def state(self, state: Sequence[State]) -> None:
-        for operation, of_layer in zip(self._operations, state, strict=True):
-            operation.state = of_layer
+        with self._owner:
+            for operation, of_layer in zip(self._operations, state, strict=True):
+                operation.state = of_layer
 
     def step(self, x: Array) -> Array:
         """Take one step.
@@ -124,7 +130,14 @@ class RecurrentStream:
         ------
         TypeError, ValueError
             If x has another dtype or shape.
+        RuntimeError
+            If another thread's call is running.
         """
-        for step in self._steps:
-            x = step(x)
-        return x
+        if not self._try_to_take(False):
+            self._owner.refuse()
+        try:
+            for step in self._steps:
+                x = step(x)
+            return x
+        finally:
+            self._take_back()

@@ -109,6 +109,11 @@ def build_network(
         raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
     layers: list[Layer] = []
     width = n_inputs
+    if input_noise and not n_inputs:
+        raise ValueError(
+            f"input_noise must be 0 where a step holds token ids alone, got {input_noise!r}: "
+            "noise is added to numbers; input_dropout and token_dropout are for ids"
+        )
     if tokens is not None:
         features = TokenFeatures(tokens, n_inputs, input_noise)
         layers.append(features)

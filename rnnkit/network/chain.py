@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, PackedPlan
 from rnnkit.network.layers import Binding, Call, Layer, Operation, State
+from rnnkit.ownership import Owner
 
 __all__ = ["Chain"]
 
@@ -17,7 +18,7 @@ __all__ = ["Chain"]
 class Chain:
     """Layers bound to a backend, each fed with what the one before it gives.
 
-    Never shared between threads.
+    Never shared between threads: of two calls at once the second raises RuntimeError.
 
     Parameters
     ----------
@@ -46,7 +47,7 @@ class Chain:
             if layer.parameter_shapes().keys() - set(layer.frozen):
                 first_with_gradient = min(first_with_gradient, position)
         self._forward = [operation.forward for operation in self.operations]
-        self._backward = [
+        self._backward_calls = [
             operation.backward for operation in reversed(self.operations[first_with_gradient:])
         ]
         self._stateful: list[Any] = [
@@ -54,6 +55,7 @@ class Chain:
         ]
         self._training = binding.training
         self._call = Call()
+        self._owner = Owner("bound network")
 
     def forward(
         self,
@@ -80,18 +82,19 @@ class Chain:
         array of shape (P, ·) or (B, ·)
             Valid until the next call.
         """
-        call = self._call
-        call.plan = plan
-        call.noise = noise
-        call.training = self._training
-        if states is None:
-            for operation in self._stateful:
-                operation.state = None
-        else:
-            self.states = states
-        for forward in self._forward:
-            x = forward(x, call)
-        return x
+        with self._owner:
+            call = self._call
+            call.plan = plan
+            call.noise = noise
+            call.training = self._training
+            if states is None:
+                for operation in self._stateful:
+                    operation.state = None
+            else:
+                self.states = states
+            for forward in self._forward:
+                x = forward(x, call)
+            return x
 
     def forward_to(
         self, position: int, plan: PackedPlan, x: Any, *, training: bool = False
@@ -112,14 +115,15 @@ class Chain:
         Operation
             Of that layer.
         """
-        call = self._call
-        call.plan, call.noise = plan, None
-        for operation in self._stateful:
-            operation.state = None
-        for place in range(position + 1):
-            call.training = training and place == position
-            x = self.operations[place].forward(x, call)
-        return self.operations[position]
+        with self._owner:
+            call = self._call
+            call.plan, call.noise = plan, None
+            for operation in self._stateful:
+                operation.state = None
+            for place in range(position + 1):
+                call.training = training and place == position
+                x = self.operations[place].forward(x, call)
+            return self.operations[position]
 
     def start_stream(self, plan: PackedPlan) -> None:
         """Make ready for `step`: what is carried becomes zeros; plan is that of one step."""
@@ -129,7 +133,10 @@ class Chain:
             operation.state = None
 
     def step(self, x: Any) -> Array:
-        """Take a step, from where the last one ended; return the row (1, ·) of the last layer."""
+        """Take a step, from where the last one ended; return the row (1, ·) of the last layer.
+
+        Whoever calls it sees to it that no two calls meet: the shortest way in has one lock.
+        """
         call = self._call
         for forward in self._forward:
             x = forward(x, call)
@@ -157,6 +164,12 @@ class Chain:
         ValueError
             If there is a gradient for a state that nothing is learned through.
         """
+        with self._owner:
+            return self._backward_alone(dy, dstates)
+
+    def _backward_alone(
+        self, dy: Array | None, dstates: Sequence[State | None] | None
+    ) -> Array | None:
         if dstates is not None:
             pairs = list(zip(self._stateful, dstates, strict=True))
             for operation, dstate in pairs:
@@ -165,7 +178,7 @@ class Chain:
             for operation, dstate in pairs:
                 if dstate is not None:
                     operation.end_gradient = dstate
-        for backward in self._backward:
+        for backward in self._backward_calls:
             dy = backward(dy)
         return dy
 

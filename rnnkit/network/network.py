@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from math import prod
 from numbers import Integral
 from typing import Any
@@ -107,6 +108,12 @@ class Network:
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
         return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
+
+    def copy(self) -> Network:
+        """Return a network of the same layers and output with parameters of its own."""
+        network = copy(self)
+        network.parameters = self.parameters.copy()
+        return network
 
     def entry(self, inputs: Inputs) -> Any:
         """Return what the first layer takes: all of the inputs, or their numbers alone."""

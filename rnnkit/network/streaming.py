@@ -22,7 +22,7 @@ class NetworkStream:
     """A network's operations for one sequence, step by step, with its state between the steps.
 
     The scores after the last step have the very bits of `BoundNetwork.forward` on the whole
-    sequence. Never shared between threads.
+    sequence. Never shared between threads: whoever has it sees to it that no two calls meet.
 
     Parameters
     ----------

@@ -5,5 +5,6 @@ What reads a fitted estimator into bytes or arrays, and back, may enter; what it
 
 from rnnkit.persistence import keras, pytorch
 from rnnkit.persistence.files import load, save
+from rnnkit.persistence.onnx import from_onnx, to_onnx
 
-__all__ = ["keras", "load", "pytorch", "save"]
+__all__ = ["from_onnx", "keras", "load", "pytorch", "save", "to_onnx"]

@@ -13,14 +13,16 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.cells import Activation, LayerSpec
-from rnnkit.estimators.base import RecurrentEstimator, unchanged_on_error
+from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec, Indicators, LabelLists, Labels, Numbers
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
+from rnnkit.estimators.transaction import learning
 from rnnkit.network import CharacterEncoder, Embedding, Network
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.tokens import TokenFeatures
+from rnnkit.sequences import Sequences
 from rnnkit.training import FitResult
 
 __all__ = [
@@ -153,6 +155,7 @@ def assemble(
     dtype: np.dtype,
     classes: Any = None,
     multilabel: bool = False,
+    known: tuple[Reader, Codec] | None = None,
 ) -> Any:
     """Give an estimator a network with weights from elsewhere, as a fit would.
 
@@ -176,6 +179,8 @@ def assemble(
         0, 1, ... Regressors have none.
     multilabel : bool, default=False
         Whether the rows of the head are yes-or-no labels that do not exclude each other.
+    known : tuple of Reader and Codec, default=None
+        What X and y are like, where that is known.
 
     Returns
     -------
@@ -188,31 +193,40 @@ def assemble(
         If a parameter is out of range or does not fit, or the classes are not as many.
     """
     check_parameters(estimator)
-    with unchanged_on_error(estimator):
-        n_columns = n_numeric + len(n_tokens)
-        reader, sequences, _ = Reader.learn(
-            estimator, [np.zeros((1, n_columns))], None, per_step=estimator._per_step
-        )
-        if len(reader.token_columns) != len(n_tokens):
-            raise ValueError(
-                f"embedding_dim and categorical_features ask for {len(reader.token_columns)} "
-                f"embedding tables, but {len(n_tokens)} were given"
-            )
-        width = "float32" if n_tokens or estimator.precision == "bf16" else str(np.dtype(dtype))
-        reader = replace(reader, n_columns=None, n_tokens=tuple(n_tokens), dtype=width)
-        known = getattr(estimator, "_reader", None)
-        if known is not None and known.n_step_features == n_columns:
-            reader = replace(known, n_tokens=tuple(n_tokens), dtype=width)
-        codec = _codec(estimator, n_outputs, classes, multilabel)
-        output = estimator._make_output(codec)
-        network = build(estimator, reader, output, sequences, np.zeros(n_outputs))
+    with learning(estimator) as draft:
+        if known is None:
+            reader = _reader(draft, n_numeric, n_tokens, dtype)
+            codec = _codec(draft, n_outputs, classes, multilabel)
+        else:
+            reader, codec = known
+        kind = "tokens" if reader.all_tokens else None
+        one_step = [np.zeros((1, reader.n_step_features))]
+        sequences = Sequences.from_any(one_step, dtype=kind)
+        output = draft._make_output(codec)
+        network = build(draft, reader, output, sequences, np.zeros(n_outputs))
         fill(network)
         for name in ("_trainer", "_training_state", "_trained_with"):
-            vars(estimator).pop(name, None)
-        estimator._built_with = estimator.get_params(deep=False)
-        estimator._forget_curves()
-        estimator._record(reader, codec, network, _no_training(), 0)
+            vars(draft).pop(name, None)
+        draft._built_with = draft.get_params(deep=False)
+        draft._forget_curves()
+        draft._record(reader, codec, network, _no_training(), 0)
     return estimator
+
+
+def _reader(estimator: Any, n_numeric: int, n_tokens: Sequence[int], dtype: Any) -> Reader:
+    n_columns = n_numeric + len(n_tokens)
+    one_step = [np.zeros((1, n_columns))]
+    reader, _, _ = Reader.learn(estimator, one_step, None, per_step=estimator._per_step)
+    if len(reader.token_columns) != len(n_tokens):
+        raise ValueError(
+            f"embedding_dim and categorical_features ask for {len(reader.token_columns)} "
+            f"embedding tables, but {len(n_tokens)} were given"
+        )
+    width = "float32" if n_tokens or estimator.precision == "bf16" else str(np.dtype(dtype))
+    known: Reader | None = getattr(estimator, "_reader", None)
+    if known is not None and known.n_step_features == n_columns:
+        return replace(known, n_tokens=tuple(n_tokens), dtype=width)
+    return replace(reader, n_columns=None, n_tokens=tuple(n_tokens), dtype=width)
 
 
 def _no_training() -> FitResult:

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnkit.sequences.categories import ColumnLabels, refuse_categories
 from rnnkit.sequences.columns import Places
-from rnnkit.sequences.forms import FlatSequences
+from rnnkit.sequences.forms import FlatSequences, constant
 from rnnkit.sequences.frames import read_frame
 from rnnkit.sequences.ids import Ids
 from rnnkit.sequences.numbers import check_finite, convert_values
@@ -34,13 +34,16 @@ class Sequences(FlatSequences):
         Kept without a copy if C-contiguous; objects become float64. One dimension is read as
         F = 1.
     offsets : array-like of shape (n + 1,), integer
-        Where each sequence starts, then ΣT; starts with 0 and never decreases.
+        Where each sequence starts, then ΣT; starts with 0 and never decreases. Copied.
     ids : array-like of shape (n,), default=None
         What each sequence is called: numbers, text, dates or tuples. Several sequences may have
         one id.
 
     Attributes
     ----------
+    values : ndarray of shape (ΣT, F)
+    offsets : ndarray of shape (n + 1,), intp
+        Cannot be written to; neither attribute can be set.
     ids : ndarray of shape (n,) or None
         Read-only. Kept by slices, index arrays, masks, pickles and what returns `Sequences`.
         They serve as `groups` of scikit-learn's splitters. A y or `sample_weight` with a pandas
@@ -84,7 +87,7 @@ class Sequences(FlatSequences):
                 "offsets must be a 1-D array of at least one integer, "
                 f"got shape {offsets.shape} and dtype {offsets.dtype}"
             )
-        offsets = offsets.astype(np.intp, copy=False)
+        offsets = constant(offsets)
         if offsets[0] != 0 or offsets[-1] != len(values):
             raise ValueError(
                 f"offsets must start with 0 and end with the number of steps {len(values)}, "
@@ -93,9 +96,9 @@ class Sequences(FlatSequences):
         if (offsets[1:] < offsets[:-1]).any():
             i = int(np.argmax(offsets[1:] < offsets[:-1]))
             raise ValueError(f"offsets must not decrease, got {offsets[i]} before {offsets[i + 1]}")
-        self.values = np.ascontiguousarray(values)
-        self.offsets = np.ascontiguousarray(offsets)
-        self._ids = Ids.of(ids, len(self.offsets) - 1)
+        self._values = np.ascontiguousarray(values)
+        self._offsets = offsets
+        self._ids = Ids.of(ids, len(offsets) - 1)
         self._columns: ColumnLabels | None = None
 
     @classmethod

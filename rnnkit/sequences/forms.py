@@ -7,26 +7,39 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FlatSequences", "Form", "looks_channel_first", "split_steps"]
+__all__ = ["FlatSequences", "Form", "constant", "looks_channel_first", "split_steps"]
 
 CHANNEL_FIRST_RATIO = 10  # a last axis so much longer than the middle one is rarely features
 
 
 class FlatSequences:
-    """Base of the container whose sequences lie in one array: `rnnkit.sequences.Sequences`.
+    """Base of the container whose sequences lie in one array: `rnnkit.sequences.Sequences`."""
 
-    Attributes
-    ----------
-    values : ndarray of shape (ΣT, F)
-    offsets : ndarray of shape (n + 1,), intp
-    """
+    __slots__ = ("_columns", "_ids", "_offsets", "_values")
 
-    __slots__ = ("_columns", "_ids", "offsets", "values")
-
-    values: np.ndarray
-    offsets: np.ndarray
+    _values: np.ndarray
+    _offsets: np.ndarray
     _ids: Any
     _columns: Any  # their names, and what codes in them stand for; None: unknown
+
+    @property
+    def values(self) -> np.ndarray:
+        """The steps of all sequences, (ΣT, F)."""
+        return self._values
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each sequence starts in `values`, then ΣT: (n + 1,) intp, not to be changed."""
+        return self._offsets
+
+
+def constant(indices: np.ndarray) -> np.ndarray:
+    """Return a copy of indices as intp that nobody can write to.
+
+    What was checked once stays as it was checked: the flag of an array that owns its memory could
+    be set back, that of bytes cannot.
+    """
+    return np.frombuffer(indices.astype(np.intp, copy=False).tobytes(), np.intp)
 
 
 @dataclass(frozen=True)

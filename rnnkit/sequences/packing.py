@@ -12,7 +12,7 @@ __all__ = ["Plan", "pack", "windows"]
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How the B sequences of a minibatch lie in P packed rows.
+    """How the B sequences of a minibatch lie in P packed rows; its arrays are read-only.
 
     Step t owns the packed rows ``step_offsets[t]:step_offsets[t + 1]``, one for each of the
     first n_t sequences, those longer than t.
@@ -30,6 +30,10 @@ class Plan:
     lengths: np.ndarray
     step_offsets: np.ndarray
     order: np.ndarray
+
+    def __post_init__(self) -> None:
+        for array in (self.lengths, self.step_offsets, self.order):
+            array.flags.writeable = False
 
     @property
     def n_sequences(self) -> int:
@@ -118,6 +122,11 @@ def pack(lengths: np.ndarray) -> Plan:
     -------
     Plan
 
+    Raises
+    ------
+    ValueError
+        If a length is negative.
+
     Examples
     --------
     >>> import numpy as np
@@ -128,13 +137,15 @@ def pack(lengths: np.ndarray) -> Plan:
     >>> plan.rows(np.array([0, 1, 4]))
     array([1, 4, 0, 2, 5, 3])
     """
-    lengths = np.asarray(lengths, dtype=np.intp)
+    lengths = np.array(lengths, dtype=np.intp)  # a copy, which the plan keeps
     n = len(lengths)
     n_steps = int(lengths.max(initial=0))
     if (lengths == n_steps).all():
         return Plan(lengths, np.arange(n_steps + 1) * n, np.arange(n))
     order = np.argsort(-lengths, kind="stable")
     longest_first = lengths[order]
+    if longest_first[-1] < 0:
+        raise ValueError(f"lengths must not be negative, got {longest_first[-1]}")
     step_offsets = np.zeros(n_steps + 1, dtype=np.intp)
     ended = np.searchsorted(longest_first[::-1], np.arange(n_steps), side="right")
     np.cumsum(n - ended, out=step_offsets[1:])

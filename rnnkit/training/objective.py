@@ -113,6 +113,11 @@ class Objective:
 
         What it adds to the gradient is of no use.
         """
+        loss_sum, weight = self.total_loss()
+        return loss_sum / weight
+
+    def total_loss(self) -> tuple[float, float]:
+        """Return the weighted loss sum of all the data, as `mean_loss`, and their weight."""
         bound, data = self._bound, self._data
         everything = batch_of(data.offsets, np.arange(len(data.offsets) - 1))
         losses: list[Scalar] = []
@@ -121,7 +126,7 @@ class Objective:
             weight += data.hold(part)
             scores = bound.forward(part.plan, data.inputs())
             losses.append(bound.loss(part.plan, scores, *data.targets())[0])
-        return sum(bound.backend.to_floats(losses)) / weight
+        return sum(bound.backend.to_floats(losses)), weight
 
     def is_finite(self) -> bool:
         """Whether scores and loss of a few steps are finite with the weights as they are.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import nan
 from typing import NamedTuple
 
 __all__ = ["Ending", "FitResult"]
@@ -43,6 +44,9 @@ class FitResult:
         validation that of the best value monitored, whose weights were restored.
     best_validation_loss, best_validation_score : float or None
         The value monitored in that epoch; None for the other one and without validation.
+    loss : float, default=nan
+        Mean training loss of the last epoch; of the weights as they are, without noise, if no
+        epoch was completed.
     """
 
     n_epochs: int
@@ -55,3 +59,4 @@ class FitResult:
     best_epoch: int | None
     best_validation_loss: float | None
     best_validation_score: float | None
+    loss: float = nan

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from rnnkit.backends.interface import Backend
 from rnnkit.network.memory import bytes_per_row
 from rnnkit.network.network import Network
+from rnnkit.ownership import Owner
 from rnnkit.training.callbacks import Callback
 from rnnkit.training.communicator import Alone, Communicator
 from rnnkit.training.data import TrainingData
@@ -148,6 +150,8 @@ class Trainer:
         self._bptt_steps = bptt_steps
         self._monitor = monitor
         self._callbacks = tuple(callbacks)
+        self._owner = Owner("Trainer")
+        self._before: TrainingState | None = None
         self._max_rows = max(1, max_activation_bytes // bytes_per_row(network))
         self._communicator: Communicator = Alone() if communicator is None else communicator
         if random_state is None or state is not None:
@@ -203,8 +207,15 @@ class Trainer:
         return Objective(self._run.bound, data, self._max_rows).mean_loss
 
     def state(self) -> TrainingState:
-        """Return where the training stands, as data from which another trainer can go on."""
-        return self._run.state()
+        """Return where the training stands, as data from which another trainer can go on.
+
+        Raises
+        ------
+        RuntimeError
+            If another thread is training.
+        """
+        with self._owner.shared_in_thread():
+            return self._run.state()
 
     def fit(
         self,
@@ -245,6 +256,8 @@ class Trainer:
         ------
         ValueError
             If no weight is positive, or `validate` does not return what is monitored.
+        RuntimeError
+            If another call of `fit` is running.
         Exception
             Whatever the data, the backend, `validate` or a callback raises. Network and trainer
             are then as they were before the call.
@@ -252,21 +265,45 @@ class Trainer:
         weight = data.n_sequences if data.weights is None else float(data.weights.sum())
         if not self._communicator.total(weight) > 0:
             raise ValueError("weights must have a positive sum")
-        before = self._run.state_on_backend()
-        watch = Watch(
-            self._run,
-            before.weights,
-            self._communicator,
-            self._callbacks,
-            validate,
-            self._monitor,
-            fitted,
-        )
-        try:
+        with self._owner, self.undone_on_error() as before:
+            watch = Watch(
+                self._run,
+                before.weights,
+                self._communicator,
+                self._callbacks,
+                validate,
+                self._monitor,
+                fitted,
+            )
             return self._fit(data, watch, n_epochs, schedule_epochs, before)
+
+    @contextmanager
+    def undone_on_error(self) -> Iterator[TrainingState]:
+        """Take network and trainer back to where they are now if the body raises.
+
+        Yields
+        ------
+        TrainingState
+            Where they are, on the backend.
+        """
+        if self._before is not None:  # the body of another one
+            yield self._before
+            return
+        self._before = before = self._run.state_on_backend()
+        try:
+            yield before
         except BaseException:
             self._run.restore(before)
             raise
+        finally:
+            self._before = None
+
+    def take_weights(self, flat: np.ndarray) -> None:
+        """Go on from other weights than the network has; flat (n_parameters,) is on the host."""
+        if not np.array_equal(flat, self.network.parameters.flat):
+            bound = self._run.bound
+            bound.flat_parameters[...] = self.backend.xp.asarray(flat)
+            bound.download()
 
     def _fit(
         self,
@@ -296,7 +333,7 @@ class Trainer:
         if watch.validates and run.validation_progress.best_weights is not None:
             parameters[...] = run.validation_progress.best_weights
         run.bound.download()
-        return watch.result(ending)
+        return watch.result(ending, None if watch.losses else self._loss_as_it_is(objective, data))
 
     def _train(
         self,
@@ -323,6 +360,15 @@ class Trainer:
         )
         span = run.n_epochs + n_epochs if schedule_epochs is None else schedule_epochs
         return loop.train(watch, n_epochs, span)
+
+    def _loss_as_it_is(self, objective: Objective, data: TrainingData) -> float:
+        """Return the mean loss over the data of all ranks with the penalties, without noise."""
+        total, updater = self._communicator.total, self._updater
+        with np.errstate(all="ignore"):
+            loss_sum, weight = objective.total_loss()
+            updater.weight_sum = total(weight)
+            loss_sum = updater.finish(loss_sum)
+        return sum(self._run.bound.backend.to_floats([loss_sum])) / updater.weight_sum
 
     def _require_finite(self, objective: Objective) -> None:
         """Raise NotFiniteError if the network has no finite answer on one of the ranks."""

@@ -169,8 +169,9 @@ class Watch:
             f"{progress.n_iter_no_change} consecutive epochs.",
         )
 
-    def result(self, ending: Ending) -> FitResult:
-        """Return what the call of fit did."""
+    def result(self, ending: Ending, loss: float | None) -> FitResult:
+        """Return what the call of fit did; `loss` is that of the weights, if there was no epoch."""
+        last = self.losses[-1] if loss is None else loss * self._unit
         run = self._run
         by_loss = self.validates and self._monitor == "loss"
         by_score = self.validates and self._monitor == "score"
@@ -181,10 +182,11 @@ class Watch:
             reason=ending.reason,
             message=ending.message,
             loss_curve=self.losses,
-            best_loss=-run.loss_progress.best * self._unit,
+            best_loss=min(-run.loss_progress.best * self._unit, last),
             validation_losses=losses if losses or by_loss else None,
             validation_scores=scores if scores or by_score else None,
             best_epoch=progress.best_epoch,
             best_validation_loss=-progress.best * self._unit if by_loss else None,
             best_validation_score=progress.best if by_score else None,
+            loss=last,
         )

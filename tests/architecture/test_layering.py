@@ -24,6 +24,7 @@ LAYERS = {
     "sequences": 2,
     "cells": 1,
     "exceptions": 1,
+    "ownership": 1,
     "_core": 0,
 }
 SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspection"} | {

@@ -16,7 +16,9 @@ TASKS = ("Classifier", "Regressor", "SequenceTagger", "SequenceRegressor", "Sequ
 ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "RecurrentFeatures",
     "Sequences",
+    "TransformedTargetSequenceRegressor",
     "__version__",
+    "from_onnx",
     "load",
     "save",
     "show_config",

@@ -69,6 +69,7 @@ OPTIONS = {
     "n_iter_no_change": Option(1, {"tol": 1e9, "max_iter": 4}),
     "early_stopping": Option(True),
     "validation_fraction": Option(0.5, {"early_stopping": True}),
+    "validation_split": Option("time", {"early_stopping": True}),
     "random_state": Option(1),
     "label_smoothing": Option(0.3),
     "class_weight": Option({0: 2.0}),

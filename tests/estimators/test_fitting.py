@@ -14,10 +14,10 @@ def test_the_validation_part_is_stratified(monkeypatch, seed):
     parts = []
 
     def noted(*args):
-        parts.extend(fitting.split(*args))
+        parts.extend(fitting.set_aside(*args))
         return parts[-2:]
 
-    monkeypatch.setattr(base, "split", noted)
+    monkeypatch.setattr(base, "set_aside", noted)
     X = np.random.RandomState(seed).randn(200, 4, 2)
     y = np.repeat(["a", "b", "c"], [160, 30, 10])
     classifier = estimator(

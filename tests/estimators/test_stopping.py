@@ -8,7 +8,7 @@ from estimators.problems import estimator, labels_of, numbers_of, ragged, tags_o
 from tolerances import assert_close
 
 from rnnkit.estimators.fitting import MIN_UPDATES, N_UPDATES_NO_CHANGE
-from rnnkit.training import SGD
+from rnnkit.training import LBFGS, SGD
 
 X = ragged(60)
 Y = labels_of(X)
@@ -109,8 +109,8 @@ def test_common_classes_are_split_in_equal_shares(monkeypatch):
         seen.append([np.bincount(part.targets) for part in parts])
         return parts
 
-    split = base.split
-    monkeypatch.setattr(base, "split", noted)
+    split = base.set_aside
+    monkeypatch.setattr(base, "set_aside", noted)
     y = np.array(["a"] * 45 + ["b"] * 15)
     estimator("GRU", "Classifier", early_stopping=True, max_iter=1).fit(X, y)
     ((training, validation),) = seen
@@ -130,6 +130,87 @@ def test_few_sequences_cannot_be_split():
         estimator("GRU", "Classifier", early_stopping=True).fit(X[:4], ["a", "b", "a", "b"])
 
 
+BY_TIME = dict(early_stopping=True, validation_split="time", validation_fraction=0.25)
+
+
+def cut(pieces, part):
+    """Return the first or the last steps of each; a quarter of them, at least one, are last."""
+    cuts = [len(piece) - max(round(0.25 * len(piece)), 1) for piece in pieces]
+    return [p[:c] if part == "first" else p[c:] for p, c in zip(pieces, cuts)]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_a_split_by_time_trains_on_the_first_steps(cell, weighted):
+    """To the bit: nothing is drawn for it, and no later step is seen."""
+    y = TARGETS["SequenceTagger"]
+    weights = [np.linspace(0.5, 2, len(x)) for x in X] if weighted else None
+    model = estimator(cell, "SequenceTagger", max_iter=1, bidirectional=True, **BY_TIME)
+    model.fit(X, y, sample_weight=weights)
+    first = estimator(cell, "SequenceTagger", max_iter=1, bidirectional=True)
+    first.fit(
+        cut(X, "first"),
+        cut([np.asarray(v) for v in y], "first"),
+        sample_weight=cut(weights, "first") if weighted else None,
+    )
+    assert np.array_equal(model.network_.parameters.flat, first.network_.parameters.flat)
+    assert model.loss_curve_ == first.loss_curve_
+
+
+def test_later_steps_of_numbers_are_not_trained_on():
+    """Later targets count in the mean that the network starts from, as those of all sequences."""
+    y = TARGETS["SequenceRegressor"]
+    later = [np.concatenate(parts) for parts in zip(cut(X, "first"), cut([-x for x in X], "last"))]
+    models = [
+        estimator("LSTM", "SequenceRegressor", max_iter=1, bidirectional=True, **BY_TIME).fit(Z, y)
+        for Z in (X, later)
+    ]
+    flat, other = (model.network_.parameters.flat for model in models)
+    assert np.array_equal(flat, other)
+    assert models[0].validation_loss_curve_ != models[1].validation_loss_curve_
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_a_split_by_time_is_judged_by_the_last_steps_after_those_before(bidirectional):
+    y = TARGETS["SequenceRegressor"]
+    model = estimator(
+        "GRU", "SequenceRegressor", max_iter=12, bidirectional=bidirectional, **BY_TIME
+    ).fit(X, y)
+    best = model.best_epoch_ - 1
+    predictions = np.concatenate(cut(model.predict(X), "last"))
+    truth = np.concatenate(cut(y, "last"))
+    residual = ((predictions - truth) ** 2).sum()
+    assert_close(model.validation_loss_curve_[best], residual / len(truth) / 2, np.float64, 1000)
+    score = 1 - residual / ((truth - truth.mean()) ** 2).sum()
+    assert_close(model.validation_scores_[best], score, np.float64, 1000)
+
+
+def test_a_split_by_time_takes_one_long_series():
+    wave = np.sin(np.arange(300) / 9)[None, :]
+    model = estimator("GRU", "SequenceRegressor", max_iter=3, **BY_TIME)
+    model.fit(wave[:, :-1], wave[:, 1:])
+    assert len(model.validation_loss_curve_) == 3
+    with pytest.raises(ValueError, match="leaves fewer than 2"):
+        model.set_params(validation_split="random").fit(wave[:, :-1], wave[:, 1:])
+
+
+def test_a_split_by_time_needs_scores_of_single_steps():
+    for task, settings in (
+        ("Classifier", {}), ("Regressor", {}), ("SequenceLabeller", {}),
+        ("SequenceTagger", {"output": "crf"}),
+    ):  # fmt: skip
+        model = estimator("GRU", task, **settings, **BY_TIME)
+        with pytest.raises(ValueError, match=r"'validation_split' parameter of GRU.*'random'"):
+            model.fit(X, TARGETS[task])
+    one = np.zeros((5, 1))
+    with pytest.raises(ValueError, match="needs a sequence of at least 2 steps"):
+        estimator("GRU", "SequenceRegressor", **BY_TIME).fit(one, one)
+    weights = [np.r_[np.ones(len(x) - 1), 0.0] for x in X[:1]]
+    model = estimator("GRU", "SequenceTagger", **{**BY_TIME, "validation_fraction": 0.01})
+    with pytest.raises(ValueError, match=r"validation part .* no sample_weight above 0"):
+        model.fit(X[:1], TARGETS["SequenceTagger"][:1], sample_weight=weights)
+
+
 def test_several_labels_per_step_are_scored_one_by_one():
     y = [np.stack([x[:, 0] > 0, x[:, 1] > 0, x[:, 0] > 9], axis=1).astype(int) for x in X]
     model = estimator("GRU", "SequenceTagger", max_iter=20).fit(X, y)
@@ -147,3 +228,20 @@ def test_a_solver_changed_between_calls_of_partial_fit_is_taken_up():
         return model.partial_fit(X, Y).partial_fit(X, Y).predict_proba(X)
 
     assert not np.array_equal(after(0.9), after(0.0))
+
+
+def test_a_fit_without_an_epoch_tells_the_loss_of_its_weights():
+    y = TARGETS["Regressor"]
+    solver = LBFGS(gradient_tolerance=1e9)
+    for weights, alpha in ((None, 0.0), (np.linspace(1, 2, 60), 0.5)):
+        model = estimator("GRU", "Regressor", solver=solver, alpha=alpha)
+        with pytest.warns(UserWarning, match="took no step"):
+            model.fit(X, y, sample_weight=weights)
+        assert model.n_iter_ == 0
+        residuals = (model.predict(X) - y) ** 2 / 2
+        penalty = sum((w**2).sum() for w in model.weights_.values() if w.ndim > 1)
+        unit = model.network_.output.loss_unit
+        total = 60 if weights is None else weights.sum()
+        expected = np.average(residuals, weights=weights) + unit * alpha / 2 * penalty / total
+        assert_close(model.loss_, expected, np.float64, 1000)
+        assert model.best_loss_ == model.loss_

@@ -347,6 +347,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("shuffle False", "GRUClassifier", shuffle=False, batch_size="auto")
     add("early_stopping", "GRURegressor", early_stopping=True, validation_fraction=0.25,
         max_iter=4, n_iter_no_change=2)  # fmt: skip
+    add("early_stopping by time", "GRUSequenceTagger", early_stopping=True,
+        validation_split="time", validation_fraction=0.3, max_iter=3)  # fmt: skip
     add("validation_data", "LSTMClassifier", fit=fit_validated, max_iter=3)
     add("warm_start", "LSTMClassifier", fit=fit_twice, warm_start=True)
     add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)

@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV
 import rnnkit
 from rnnkit import backends
 from rnnkit.backends import get_backend
+from rnnkit.backends.cuda import CudaBackend
 from rnnkit.backends.cuda.device import pool_of
 from rnnkit.exceptions import MissingExtraError
 
@@ -248,3 +249,29 @@ def test_nothing_of_cupy_is_imported_before_a_gpu_is_asked_for():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("options", [{}, {"bptt_steps": 2}], ids=str)
+def test_a_failed_partial_fit_has_not_happened(options, on_gpu, monkeypatch):
+    model = estimator("GRU", "Classifier", device="cuda", batch_size=6, **options)
+    model.partial_fit(X, Y, classes=["down", "up"])
+    twin = pickle.loads(pickle.dumps(model))
+    before, answers = dict(vars(model)), model.predict_proba(X)
+    loss, calls = CudaBackend.softmax_cross_entropy, []
+
+    def third_fails(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise OSError("planted")
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(CudaBackend, "softmax_cross_entropy", third_fails)
+    with pytest.raises(OSError, match="planted"):
+        model.partial_fit(X, Y)
+    monkeypatch.undo()
+    assert vars(model) == before
+    np.testing.assert_array_equal(model.predict_proba(X), answers)
+    for other in (model, twin):
+        other.weights_["head.bias"][:] = 1
+        other.partial_fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))

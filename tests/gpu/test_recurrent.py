@@ -310,3 +310,38 @@ def test_again_the_same_bits(algorithm, nvidia):
     for one, other in zip(first, again):
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_a_call_within_a_call_is_refused(gpu):
+    problem = draw(np.float32, "gru", "plain", (2, 1), 3, 5, False)
+    layer = gpu.recurrent(problem.spec, problem.x.dtype)
+    weights, x = uploaded(gpu, problem.weights), gpu.xp.asarray(problem.x)
+
+    class Meddling:
+        @property
+        def n_rows(self):
+            return layer.forward(problem.plan, x, weights)
+
+    with pytest.raises(RuntimeError, match="this CudaRecurrent is in use"):
+        layer.forward(Meddling(), x, weights)
+    assert layer.forward(problem.plan, x, weights).y.shape == (3, 5)
+
+
+def test_a_plan_that_is_none_reaches_no_kernel(gpu):
+    problem = draw(np.float32, "gru", "plain", (2, 1), 3, 5, False)
+    layer = gpu.recurrent(problem.spec, problem.x.dtype)
+    plan = problem.plan
+
+    class Wrong:
+        lengths, step_offsets = np.array([2, 1]), np.array([0, 2, 300])
+        n_sequences, n_steps, n_rows = plan.n_sequences, plan.n_steps, plan.n_rows
+
+    with pytest.raises(ValueError, match="step_offsets must begin with 0 and grow"):
+        layer.forward(Wrong(), gpu.xp.asarray(problem.x), uploaded(gpu, problem.weights))
+
+
+def test_ids_beyond_the_table_reach_no_kernel(gpu):
+    rows = gpu.xp.zeros((2, 3), np.float32)
+    for ids in ([0, 4], [-1, 0]):
+        with pytest.raises(IndexError, match="ids must lie in 0"):
+            gpu.add_rows(gpu.xp.zeros((4, 3), np.float32), np.array(ids), rows)

@@ -28,7 +28,7 @@ def refusal(estimator, refused):
 
     refused: names of cell options; beside them parameters of the estimator by name.
     """
-    parameters = estimator._built_with
+    parameters = getattr(estimator, "_built_with", estimator.get_params(deep=False))
     default = type(estimator)().get_params()
     for name in refused:
         if name in parameters and parameters[name] != default[name]:

@@ -183,6 +183,11 @@ class CudaBackend:
             return
         xp = self.xp
         segments = segments_of(ids)
+        if segments.ids[0] < 0 or segments.ids[-1] >= len(table):
+            raise IndexError(
+                f"ids must lie in 0 .. {len(table) - 1}, got {segments.ids[0]} .. "
+                f"{segments.ids[-1]}"
+            )
         width = table.shape[1]
         general_kernels(table.dtype).add_rows.over(
             segments.n * width,

@@ -24,6 +24,7 @@ from rnnkit.backends.interface import (
     RecurrentResult,
 )
 from rnnkit.cells import LayerSpec
+from rnnkit.ownership import Owner
 
 __all__ = ["CudaRecurrent"]
 
@@ -47,7 +48,10 @@ class _Saved(NamedTuple):
 
 
 class CudaRecurrent:
-    """One recurrent layer in one direction; see `interface.RecurrentOperation`."""
+    """One recurrent layer in one direction; see `interface.RecurrentOperation`.
+
+    A call that comes while another one runs raises RuntimeError.
+    """
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class CudaRecurrent:
         self._uploads = uploads
         self._options = layer_options(spec, dtype)
         self._saved: _Saved | None = None
+        self._owner = Owner("CudaRecurrent")
 
     def forward(
         self,
@@ -81,6 +86,20 @@ class CudaRecurrent:
         zoneout_masks: tuple[Array, Array | None] | None = None,
     ) -> RecurrentResult:
         """Run all steps; the masks act in training alone."""
+        with self._owner:
+            return self._forward(plan, x, weights, h0, c0, training, recurrent_mask, zoneout_masks)
+
+    def _forward(
+        self,
+        plan: PackedPlan,
+        x: Array,
+        weights: dict[str, Array],
+        h0: Array | None,
+        c0: Array | None,
+        training: bool,
+        recurrent_mask: Array | None,
+        zoneout_masks: tuple[Array, Array | None] | None,
+    ) -> RecurrentResult:
         spec, xp = self.spec, self._xp
         width = (plan.n_rows, spec.hidden_size)
         x = xp.ascontiguousarray(x)
@@ -112,6 +131,17 @@ class CudaRecurrent:
         input_gradient: bool = True,
     ) -> RecurrentGradient:
         """Run back through the last forward call, once."""
+        with self._owner:
+            return self._backward(dy, gradients, dh_n, dc_n, input_gradient)
+
+    def _backward(
+        self,
+        dy: Array | None,
+        gradients: dict[str, Array],
+        dh_n: Array | None,
+        dc_n: Array | None,
+        input_gradient: bool,
+    ) -> RecurrentGradient:
         spec, xp, saved = self.spec, self._xp, self._recorded()
         plan = saved.plan
         self._saved = None
@@ -131,6 +161,10 @@ class CudaRecurrent:
 
     def gate(self, name: str) -> Array:
         """Return the (P, H) activations of a gate of the last training forward call."""
+        with self._owner:
+            return self._gate(name)
+
+    def _gate(self, name: str) -> Array:
         saved, spec = self._recorded(), self.spec
         plan, n_rows = saved.plan, saved.plan.n_rows
         values = self._xp.empty((n_rows, spec.hidden_size), self._dtype)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rnnkit.backends.interface import Array, ArrayModule, PackedPlan
+from rnnkit.backends.plans import checked_plan
 
 __all__ = ["HostArrays", "UploadedPlan", "Uploads"]
 
@@ -55,10 +56,16 @@ class Uploads:
         return self._arrays.new(make)
 
     def plan(self, plan: PackedPlan) -> UploadedPlan:
-        """Return a plan's arrays; those of the last plan are kept."""
+        """Return a plan's arrays; those of the last plan are kept.
+
+        Raises
+        ------
+        ValueError
+            If the plan is none that kernels can be trusted with.
+        """
         if self._last is None or self._last[0] is not plan:
-            offsets, lengths = (a.astype(np.int64) for a in (plan.step_offsets, plan.lengths))
-            uploaded = UploadedPlan(self.constant(offsets), self.constant(lengths))
+            checked = checked_plan(plan)
+            uploaded = UploadedPlan(*map(self.constant, checked))
             self._last = (plan, uploaded)
         return self._last[1]
 

@@ -77,6 +77,12 @@ def check_parameters(estimator: Any) -> None:
             "labels that are scored step by step know no neighbours. Got "
             f"{parameters['forbidden_transitions']!r} instead."
         )
+    by_step = estimator._per_step and output is None
+    if parameters["validation_split"] == "time" and not by_step:
+        raise InvalidParameterError(
+            f"The 'validation_split' parameter of {name} must be 'random' where targets are not "
+            "scored step by step. Got 'time' instead."
+        )
     reads_ids = looks_up_ids(estimator)
     if not parameters["embedding_trainable"] and not reads_ids:
         raise InvalidParameterError(

@@ -139,7 +139,16 @@ class TrainingParameters:
         [FRACTION],
         "float",
         "Share of the sequences that `early_stopping` sets aside: in equal shares of every class "
-        "where each has enough, and at least 24 sequences or a third of few.",
+        "where each has enough, and at least 24 sequences or a third of few. With "
+        '``validation_split="time"`` the share of the steps of every sequence.',
+    )
+    validation_split: str = parameter(
+        "random",
+        [StrOptions({"random", "time"})],
+        '{"random", "time"}',
+        'What `early_stopping` sets aside: "random" sequences, or with "time" the last steps of '
+        "every sequence, which the network then reads after those before them. For estimators "
+        "that score steps one by one, and data of one or few long sequences.",
     )
     warm_start: bool = parameter(
         False,

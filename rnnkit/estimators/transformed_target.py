@@ -1,0 +1,430 @@
+"""A regressor of steps that learns a transformed y and answers in the unit of y itself."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.estimators.targets import read_weights, refuse_strings, values_of
+from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.numbers import cast
+from rnnkit.sequences.reading import check_lengths, refuse_masked
+
+__all__ = ["TransformedTargetSequenceRegressor"]
+
+CHECKED = 10  # the inverse is tried on so many steps
+
+
+def _forecasts(self: TransformedTargetSequenceRegressor) -> bool:
+    return hasattr(getattr(self, "regressor_", self.regressor), "_forecast")
+
+
+class TransformedTargetSequenceRegressor(MetaEstimatorMixin, BaseEstimator):
+    """Fit a regressor of steps to a transformed y; predictions are transformed back.
+
+    What `sklearn.compose.TransformedTargetRegressor` does for one target per sample: the
+    transformer is fitted on the targets (ΣT, K) of all real steps, so that every step is
+    transformed alike. (scikit-learn's own takes no ragged y, and the T steps of a dense one for
+    T outputs, each with a scale of its own.)
+
+    Parameters
+    ----------
+    regressor : estimator
+        A sequence regressor, or a pipeline or search that ends in one; a clone of it is fitted.
+    transformer : transformer, default=None
+        A scikit-learn transformer with `inverse_transform`; a clone of it is fitted. Not beside
+        `func` and `inverse_func`.
+    func, inverse_func : callable, default=None
+        Functions of an array (ΣT, K), such as `numpy.log1p` and `numpy.expm1`; both or none. With
+        neither them nor a transformer y stays as it is.
+    check_inverse : bool, default=True
+        Whether `fit` tries on a few steps that the inverse leads back, and warns if not.
+
+    Attributes
+    ----------
+    regressor_ : estimator
+        The fitted regressor, in the unit of the transformed y.
+    transformer_ : transformer
+        The fitted transformer.
+    n_features_in_ : int
+        As of the regressor.
+
+    Notes
+    -----
+    The regressors of rnnkit standardize y themselves, so that a transformer which only shifts and
+    scales changes next to nothing; what changes the shape of y, such as a logarithm or
+    `PowerTransformer`, changes what is learnt.
+
+    Steps whose target is missing in all outputs do not reach the transformer and stay missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit import GRUSequenceRegressor, TransformedTargetSequenceRegressor
+    >>> X = [np.linspace(0, 1, n)[:, None] for n in (5, 8, 6)]
+    >>> y = [np.exp(5 * x[:, 0]) for x in X]
+    >>> inner = GRUSequenceRegressor(8, learning_rate="linear", random_state=0)
+    >>> regressor = TransformedTargetSequenceRegressor(inner, func=np.log, inverse_func=np.exp)
+    >>> regressor.fit(X, y).score(X, y) > 0.9
+    True
+    >>> [len(steps) for steps in regressor.predict(X)]
+    [5, 8, 6]
+    """
+
+    def __init__(
+        self,
+        regressor: Any,
+        *,
+        transformer: Any = None,
+        func: Callable[..., Any] | None = None,
+        inverse_func: Callable[..., Any] | None = None,
+        check_inverse: bool = True,
+    ) -> None:
+        self.regressor = regressor
+        self.transformer = transformer
+        self.func = func
+        self.inverse_func = inverse_func
+        self.check_inverse = check_inverse
+
+    def fit(
+        self, X: Any, y: Any, lengths: Any = None, **fit_params: Any
+    ) -> TransformedTargetSequenceRegressor:
+        """Fit the transformer to the targets of all steps, and the regressor to what it makes.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As the regressor takes it.
+        y : array-like of shape (N, T) or (N, T, K), list of arrays or Sequences
+            A number, or K numbers, for every step.
+        lengths : array-like of shape (N,), default=None
+            Steps of every sequence of a dense X; what y holds beyond does not count.
+        **fit_params : dict
+            Handed on to the regressor's `fit`, such as `sample_weight`. The targets in
+            `validation_data` and `y_val` are transformed like y, also behind the name of a
+            pipeline's step.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If y or a parameter is not as described, or as the regressor's `fit`. The estimator
+            stays as it was.
+
+        Warns
+        -----
+        UserWarning
+            If the inverse does not lead back to y.
+        """
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
+        steps = _Steps.of(y, lengths, "y")
+        transformer = self._fit_transformer(steps.values[steps.known])
+        routed = self._routed("fit", lengths, fit_params)
+        for name, value in routed.items():
+            routed[name] = _transformed_validation(transformer, name, value)
+        targets = steps.mapped(transformer.transform).separate()
+        self.regressor_ = clone(self.regressor).fit(X, targets, **routed)
+        self.transformer_ = transformer
+        if hasattr(self.regressor_, "feature_names_in_"):
+            self.feature_names_in_ = self.regressor_.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return self
+
+    def predict(self, X: Any, lengths: Any = None, **predict_params: Any) -> Any:
+        """Predict the targets of all steps, in the unit of y.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As in `fit`.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
+        **predict_params : dict
+            Handed on to the regressor's `predict`.
+
+        Returns
+        -------
+        ndarray of shape (N, T) or (N, T, K), list, object array or Sequences
+            In the form in which the regressor answers; zero beyond a sequence's length.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError, TypeError
+            As the regressor's `predict`.
+        """
+        check_is_fitted(self, "regressor_")
+        routed = self._routed("predict", lengths, predict_params)
+        predictions = self.regressor_.predict(X, **routed)
+        steps = _Steps.of(predictions, lengths, "predictions")
+        return steps.mapped(self.transformer_.inverse_transform).restored()
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
+        """Return R² of the predictions over all real steps, in the unit of y.
+
+        Parameters
+        ----------
+        X, y, lengths
+            As in `fit`.
+        sample_weight : array-like of shape (N,), or like y, default=None
+            Weights of sequences or of steps.
+
+        Returns
+        -------
+        float
+            NaN where a prediction is not finite or there are fewer than two targets.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is not as in `fit`.
+        """
+        predicted = _Steps.of(self.predict(X, lengths), lengths, "predictions")
+        true = _Steps.of(y, lengths, "y")
+        if not np.array_equal(true.offsets, predicted.offsets):
+            raise ValueError("y must have a target for every step of X, its steps differ in number")
+        places = Sequences(np.empty((len(true.values), 0)), true.offsets)
+        weights = read_weights(sample_weight, places, true.form, per_step=True)
+        known = true.known
+        truth, answers = true.values[known], predicted.values[known]
+        if len(truth) < 2 or not np.isfinite(answers).all():
+            return float("nan")
+        if weights is not None:
+            weights = weights[known]
+        return float(r2_score(truth, answers, sample_weight=weights))
+
+    @available_if(_forecasts)
+    def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:
+        """Go on from the end of each sequence in closed loop, in the unit of y.
+
+        Every output is transformed back before it is the next input: meant for a regressor
+        trained with ``y[t] = X[t + 1]``, both as they are.
+
+        Parameters
+        ----------
+        X : array-like, data frame, list of arrays or Sequences
+            As in `fit`; no sequence is empty.
+        n_steps : int
+            Steps to predict beyond the end of X.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (N, n_steps), or (N, n_steps, K) if y was given with K columns
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError, TypeError
+            As the regressor's `forecast`.
+        """
+        check_is_fitted(self, "regressor_")
+        inverse = self.transformer_.inverse_transform
+        forecasts = self.regressor_._forecast(X, n_steps, lengths, inverse)
+        rows = inverse(forecasts.reshape(len(forecasts) * n_steps, -1))
+        rows = cast(np.asarray(rows), forecasts.dtype, "the forecast")
+        return np.asarray(rows.reshape(forecasts.shape))
+
+    def _fit_transformer(self, targets: np.ndarray) -> Any:
+        """Return a fitted transformer; warn if its inverse does not lead back."""
+        functions = (self.func, self.inverse_func)
+        if self.transformer is None:
+            if (self.func is None) != (self.inverse_func is None):
+                raise ValueError("func and inverse_func must be given together, or neither of them")
+            transformer = FunctionTransformer(*functions, check_inverse=False)
+        elif any(function is not None for function in functions):
+            raise ValueError("transformer must be None beside func and inverse_func")
+        else:
+            transformer = clone(self.transformer)
+        if not hasattr(transformer, "inverse_transform"):
+            raise TypeError(
+                f"transformer must have inverse_transform; {type(transformer).__name__} has none"
+            )
+        if not len(targets):
+            raise ValueError("y holds no target: all are missing")
+        transformer.fit(targets)
+        if self.check_inverse:
+            some = targets[:: max(1, len(targets) // CHECKED)]
+            back = transformer.inverse_transform(transformer.transform(some))
+            if not np.allclose(some, back, equal_nan=True):
+                warnings.warn(
+                    "The transformer, or func and inverse_func, does not lead back to y; if that "
+                    "is meant, give check_inverse=False",
+                    UserWarning,
+                    stacklevel=3,
+                )
+        return transformer
+
+    def _routed(self, method: str, lengths: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Return what the regressor's method gets beside X and y."""
+        if lengths is not None:
+            params = {**params, "lengths": lengths}
+        if not params:
+            return {}
+        if not get_config()["enable_metadata_routing"]:
+            return dict(params)
+        return dict(process_routing(self, method, **params).regressor[method])
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return what arguments go where, if metadata routing is enabled.
+
+        Returns
+        -------
+        MetadataRouter
+        """
+        mapping = MethodMapping()
+        for method in ("fit", "predict", "score"):
+            mapping = mapping.add(caller=method, callee=method)
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(regressor=self.regressor, method_mapping=mapping)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Features of the regressor."""
+        if not hasattr(self, "regressor_"):
+            raise AttributeError(f"this {type(self).__name__} is not fitted yet; call fit first")
+        return int(self.regressor_.n_features_in_)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self.regressor).input_tags
+        tags.target_tags.required = True
+        return tags
+
+
+def _transformed_validation(transformer: Any, name: str, value: Any) -> Any:
+    """Return an argument of `fit`, transformed if it holds targets that decide when to stop."""
+    argument = name.rpartition("__")[2]
+    if value is None or argument not in ("y_val", "validation_data"):
+        return value
+    if argument == "y_val":
+        return _Steps.of(value, None, name).mapped(transformer.transform).separate()
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        return value  # which the regressor refuses
+    return value[0], _Steps.of(value[1], None, name).mapped(transformer.transform).separate()
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Numbers of all real steps, and the form in which they came.
+
+    Parameters
+    ----------
+    values : ndarray of shape (ΣT, K), float32 or float64
+    offsets : ndarray of shape (N + 1,), intp
+    is_vector : bool
+        Whether a step was given as K numbers, not as one.
+    form : Form
+    """
+
+    values: np.ndarray
+    offsets: np.ndarray
+    is_vector: bool
+    form: Form
+
+    @classmethod
+    def of(cls, y: Any, lengths: Any, name: str) -> _Steps:
+        """Read numbers per step; those beyond `lengths` of a dense y are no steps.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are none, or they are no numbers per step.
+        """
+        if isinstance(y, Sequences):
+            values = _numbers(y.values, name)
+            return cls(values, y.offsets, values.shape[1] > 1, Form.of(y))
+        refuse_masked(y, name)
+        refuse_strings(y, name, "targets")
+        if hasattr(y, "__array__"):
+            y = np.asarray(y)
+        form = Form.of(y)
+        pieces = [_numbers(values_of(piece), f"{name}[{i}]") for i, piece in enumerate(y)]
+        dimensions = {piece.ndim for piece in pieces}
+        if not pieces or len(dimensions) > 1 or not dimensions <= {1, 2}:
+            raise ValueError(
+                f"{name} must hold one target per step: an array (N, T) or (N, T, K) or a list of "
+                "arrays (T_i,) or (T_i, K)"
+            )
+        if len({piece.shape[1:] for piece in pieces}) > 1:
+            raise ValueError(f"{name} has sequences of different numbers of outputs")
+        if form.is_dense and lengths is not None:
+            counts = check_lengths(lengths, len(pieces), form.n_steps)
+            pieces = [piece[:count] for piece, count in zip(pieces, counts)]
+        offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
+        values = np.concatenate(pieces)
+        rows = values if values.ndim == 2 else values[:, None]
+        return cls(rows, offsets, values.ndim == 2, form)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which steps have a target, (ΣT,)."""
+        known: np.ndarray = ~np.isnan(self.values).all(axis=1)
+        return known
+
+    def mapped(self, function: Callable[[np.ndarray], Any]) -> _Steps:
+        """Return what a function of rows makes of the known steps; the others stay missing."""
+        known = self.known
+        result = np.asarray(function(self.values[known])) if known.any() else self.values[known]
+        if result.ndim == 1:
+            result = result[:, None]
+        if len(result) != np.count_nonzero(known):
+            raise ValueError(
+                f"the transformer must return a row for every step, got {len(result)} for "
+                f"{np.count_nonzero(known)}"
+            )
+        result = cast(result, self.values.dtype, "the transformed target")
+        if known.all():
+            values = result
+        else:
+            values = np.full((len(known), result.shape[1]), np.nan, self.values.dtype)
+            values[known] = result
+        is_vector = self.is_vector or values.shape[1] > 1
+        return _Steps(values, self.offsets, is_vector, self.form)
+
+    def separate(self) -> np.ndarray:
+        """Return an object array of an array for each sequence."""
+        return np.asarray(Form("objects").restore(self._entries(), self.offsets))
+
+    def restored(self) -> Any:
+        """Return the values in the form in which others came."""
+        return self.form.restore(self._entries(), self.offsets)
+
+    def _entries(self) -> np.ndarray:
+        return self.values if self.is_vector else self.values[:, 0]
+
+
+def _numbers(values: np.ndarray, name: str) -> np.ndarray:
+    """Return numbers as float32 where they are it, otherwise as float64; None is missing."""
+    if values.dtype.kind not in "biufO":
+        raise TypeError(f"{name} must hold numbers, got dtype {values.dtype}")
+    try:
+        return values if values.dtype == np.float32 else values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must hold numbers: {error}") from error

@@ -1,0 +1,142 @@
+"""A file that `to_onnx` wrote, read back: its metadata say what the estimator was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import rnnkit.estimators
+from rnnkit.estimators.base import RecurrentEstimator
+from rnnkit.estimators.codecs import Codec, codec_from_dict
+from rnnkit.estimators.reader import Reader
+from rnnkit.network import Network
+from rnnkit.persistence.assembling import assemble
+from rnnkit.persistence.given import GivenArrays
+from rnnkit.persistence.onnx.operators import GivenLayer, read_layer
+
+__all__ = ["read_own"]
+
+_CLASSES = {
+    name: item
+    for name in rnnkit.estimators.__all__
+    if issubclass(item := getattr(rnnkit.estimators, name), RecurrentEstimator)
+}
+# In a graph these stand on the other side of a product.
+_TURNED = ("head.weight", "attention.weight", "attention.query")
+
+
+def read_own(onnx: Any, model: Any, metadata: Mapping[str, str]) -> Any:
+    """Return the estimator of a file that `to_onnx` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file holds scalers or a transformer, or its parts do not fit each other.
+    """
+    name = metadata["rnnkit.estimator"]
+    release = metadata.get("rnnkit.version", "unknown")
+    if name not in _CLASSES or "rnnkit.scaled" in metadata:
+        what = "scalers before a network" if "rnnkit.scaled" in metadata else name
+        raise ValueError(f"from_onnx reads one estimator, but the file holds {what}")
+    try:
+        parameters = _parameters(metadata["rnnkit.parameters"])
+        reader = Reader.from_dict(json.loads(metadata["rnnkit.reader"]))
+        codec = codec_from_dict(json.loads(metadata["rnnkit.codec"]))
+        estimator = _CLASSES[name](**parameters)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"the metadata that rnnkit {release} wrote do not describe a {name}: {error!r}"
+        ) from error
+    constants = {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
+    layers = {
+        node.output[0].removesuffix(".Y"): read_layer(onnx, node, constants)
+        for node in model.graph.node
+        if node.op_type in ("RNN", "LSTM", "GRU")
+    }
+    _check_sizes(parameters, reader, codec, constants, layers)
+    arrays = {
+        key: np.ascontiguousarray(array.T if key in _TURNED else array, np.float32)
+        for key, array in constants.items()
+        if key.split(".")[0] in ("head", "attention", "embedding", "characters")
+        and not key.endswith((".W", ".R", ".B", ".P"))
+    }
+    for key, layer in layers.items():
+        arrays |= _named(key, layer)
+    given = GivenArrays(arrays)
+
+    def fill(network: Network) -> None:
+        for key, view in network.parameters.items():
+            view[...] = given.take(key, view.shape)
+        given.refuse_unused()
+
+    return assemble(
+        estimator,
+        fill,
+        n_numeric=reader.n_numeric,
+        n_tokens=reader.n_tokens,
+        n_outputs=len(arrays["head.bias"]),
+        dtype=np.dtype("float32"),
+        known=(reader, codec),
+    )
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in json.loads(text).items()
+    }
+
+
+def _named(key: str, layer: GivenLayer) -> dict[str, np.ndarray]:
+    """Return a layer's weights by the names of the network's parameters; key is "rnn.l0"."""
+    prefix, _, number = key.partition(".")
+    return {
+        f"{prefix}.{short}_{number}{suffix}": array
+        for own, suffix in zip(layer.directions, ("", "_reverse"))
+        for short, array in own.items()
+    }
+
+
+def _check_sizes(
+    parameters: Mapping[str, Any],
+    reader: Reader,
+    codec: Codec,
+    constants: Mapping[str, np.ndarray],
+    layers: Mapping[str, GivenLayer],
+) -> None:
+    """Raise ValueError if the metadata ask for other sizes than the arrays have.
+
+    Memory is asked for by the metadata: so they are compared before.
+    """
+    stacked = [layer for key, layer in layers.items() if key.startswith("rnn.")]
+    found: dict[str, Any] = {
+        "n_layers": len(stacked),
+        "hidden_size": stacked[0].hidden_size if stacked else 0,
+    }
+    said: dict[str, Any] = {name: parameters.get(name) for name in found}
+    if "head.bias" not in constants:
+        raise ValueError("the file has no 'head.bias'")
+    blanks = codec.kind == "label_lists"
+    found["outputs"], said["outputs"] = constants["head.bias"].size, codec.width + blanks
+    found["columns"] = reader.n_numeric + sum(
+        array.shape[1] for key, array in constants.items() if key.startswith("embedding.")
+    )
+    said["columns"] = stacked[0].n_inputs if stacked else 0
+    if "characters.l0" in layers:
+        found["columns"] += layers["characters.l0"].width
+        found["character_hidden_size"] = layers["characters.l0"].hidden_size
+        said["character_hidden_size"] = parameters.get("character_hidden_size")
+        found["character_dim"] = constants["characters.embedding"].shape[1]
+        said["character_dim"] = parameters.get("character_dim")
+    tables = [a for key, a in constants.items() if key.startswith("embedding.")]
+    spelled = [constants["characters.embedding"]] * reader.n_spelling if reader.n_spelling else []
+    found["n_tokens"] = tuple(len(table) for table in [*tables, *spelled])
+    said["n_tokens"] = reader.n_tokens
+    for name, value in said.items():
+        if value != found[name]:
+            raise ValueError(f"the metadata say {name}={value!r}, the arrays {found[name]!r}")
+    if reader.dtype not in ("float32", "float64") or reader.n_step_features < 1:
+        raise ValueError(f"the metadata say dtype={reader.dtype!r} of {reader.n_step_features}")
