@@ -228,42 +228,53 @@ def limit_memory(extra: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (present + extra, resource.RLIM_INFINITY))
 
 
-def run(seeds: range) -> dict[str, list[int]]:
-    """Return the seeds of each outcome, of those that were as they should be the first alone."""
+def run(seeds: range, latest: Any) -> dict[str, list[int]]:
+    """Return the seeds of each outcome; `latest` tells where a process ended that crashed."""
     warnings.simplefilter("ignore")
     found: dict[str, list[int]] = collections.defaultdict(list)
     for seed in seeds:
+        latest.value = seed
         found[outcome(mutant(seed))].append(seed)
     return dict(found)
 
 
-def in_a_process(seeds: range, answers: Any) -> None:
+def in_a_process(seeds: range, answers: Any, latest: Any) -> None:
     for data in FILES:  # what is imported on the way is not counted
         ask(load_bytes(data))
     limit_memory(MEMORY)
-    answers.put(run(seeds))
+    answers.put(run(seeds, latest))
 
 
-def fuzz(n: int, first: int = 0, chunk: int = 5000, processes: int = 1) -> dict[str, list[int]]:
-    """Load n mutated files in processes of their own; return the seeds of each outcome."""
+def fuzz(
+    n: int, first: int = 0, chunk: int = 5000, processes: int = 1, report: Any = None
+) -> dict[str, list[int]]:
+    """Load n mutated files in processes of their own; return the seeds of each outcome.
+
+    `report` is called with the seeds of a process that ended and what was found so far.
+    """
     context = multiprocessing.get_context("fork")
     waiting = [range(a, min(a + chunk, first + n)) for a in range(first, first + n, chunk)][::-1]
     found: dict[str, list[int]] = collections.defaultdict(list)
-    running: list[tuple[Any, range, Any]] = []
+    running: list[tuple[Any, range, Any, Any]] = []
     while waiting or running:
         while waiting and len(running) < processes:
             seeds, answers = waiting.pop(), context.SimpleQueue()
-            child = context.Process(target=in_a_process, args=(seeds, answers))
+            latest = context.Value("q", seeds.start)
+            child = context.Process(target=in_a_process, args=(seeds, answers, latest))
             child.start()
-            running.append((child, seeds, answers))
-        child, seeds, answers = running.pop(0)
+            running.append((child, seeds, answers, latest))
+        child, seeds, answers, latest = running.pop(0)
         while child.is_alive() and answers.empty():
             time.sleep(0.01)
         for what, where in ({} if answers.empty() else answers.get()).items():
             found[what] += where
         child.join()
         if child.exitcode:
-            found[f"crash, exit code {child.exitcode}"].append(seeds.start)
+            found[f"crash, exit code {child.exitcode}"].append(latest.value)
+            if latest.value + 1 < seeds.stop:
+                waiting.append(range(latest.value + 1, seeds.stop))
+        if report is not None:
+            report(seeds, found)
     return dict(found)
 
 
@@ -274,7 +285,15 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     begin = time.perf_counter()
-    found = fuzz(arguments.files, arguments.first, processes=arguments.processes)
+    told: set[str] = set()
+
+    def report(seeds: range, found: dict[str, list[int]]) -> None:
+        """Say at once what is new and wrong."""
+        for what in found.keys() - told - {"refused", "loaded"}:
+            print(f"seed {found[what][0]}: {what}", flush=True)
+            told.add(what)
+
+    found = fuzz(arguments.files, arguments.first, processes=arguments.processes, report=report)
     seconds = time.perf_counter() - begin
     for what, seeds in sorted(found.items(), key=lambda item: -len(item[1])):
         print(f"{len(seeds):9} {what} (first seed {seeds[0]})")
