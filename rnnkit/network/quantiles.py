@@ -81,7 +81,7 @@ class Quantiles(StandardizedOutput):
             slope = xp.where(errors > 0, above, xp.where(errors < 0, below, 0.0))
             slopes[:, :, column] = slope
             losses[:, :, column] = errors * slope
-        lower, middle, upper = self._columns()
+        lower, middle, upper = self.columns()
         # A gap moves its own quantile and all beyond it; the outermost comes first.
         for columns, sign in ((upper, 1.0), (lower, -1.0)):
             moved = xp.zeros_like(slopes[:, :, 0])
@@ -112,7 +112,7 @@ class Quantiles(StandardizedOutput):
         """
         scores = np.asarray(scores, np.float64)
         shift = np.zeros((self.n_outputs, len(self.quantiles)))
-        lower, middle, upper = self._columns()
+        lower, middle, upper = self.columns()
         raws = self._split(scores).transpose(1, 0, 2)
         for k, w in enumerate(weights_of_columns(weights, self.n_outputs)):
             raw, y = raws[k], targets[:, k]
@@ -140,7 +140,7 @@ class Quantiles(StandardizedOutput):
             [self.to_scores(weighted_quantile(targets, q, weights)) for q in self.quantiles], axis=1
         )
         scores = values.copy()
-        lower, middle, upper = self._columns()
+        lower, middle, upper = self.columns()
         for columns, sign in ((upper, 1.0), (lower, -1.0)):
             before = middle
             for column in columns:
@@ -150,9 +150,9 @@ class Quantiles(StandardizedOutput):
         return scores.reshape(-1)
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        return weighted_quantile(targets, self.quantiles[self._columns()[1]], weights)
+        return weighted_quantile(targets, self.quantiles[self.columns()[1]], weights)
 
-    def _columns(self) -> tuple[list[int], int, list[int]]:
+    def columns(self) -> tuple[list[int], int, list[int]]:
         """Return the columns below the middle one, it, and those above; the nearest come first."""
         order = sorted(range(len(self.quantiles)), key=self.quantiles.__getitem__)
         middle = min(order, key=lambda column: abs(self.quantiles[column] - 0.5))
@@ -166,7 +166,7 @@ class Quantiles(StandardizedOutput):
         """Return scores as (n, K, Q), and the values that they stand for, new."""
         raw = self._split(scores)
         values = xp.empty_like(raw)
-        lower, middle, upper = self._columns()
+        lower, middle, upper = self.columns()
         values[:, :, middle] = raw[:, :, middle]
         for columns, sign in ((upper, 1.0), (lower, -1.0)):
             value = raw[:, :, middle]

@@ -21,6 +21,7 @@ from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.transaction import learning
 from rnnkit.network import CharacterEncoder, Embedding, Network
 from rnnkit.network.losses import StandardizedOutput
+from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.sequences import Sequences
 from rnnkit.training import FitResult
@@ -31,6 +32,7 @@ __all__ = [
     "head_of",
     "is_classifying",
     "refuse_options",
+    "refuse_quantiles",
     "tables_of",
     "two_classes",
 ]
@@ -53,6 +55,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
             f"{purpose} takes a recurrent estimator of rnnkit, got {type(estimator).__name__}"
         )
     check_is_fitted(estimator, "network_")
+    if estimator._reader.static_columns:
+        raise ValueError(
+            f"{purpose} needs static='steps': other libraries have no place for the map from "
+            "static columns to the initial state"
+        )
     return estimator.network_
 
 
@@ -126,13 +133,23 @@ def head_of(network: Network) -> tuple[np.ndarray, np.ndarray]:
     """
     weight, bias = network.parameters["head.weight"], network.parameters["head.bias"]
     output = network.output
-    if not isinstance(output, StandardizedOutput) or output.scale is None:
+    is_linear = isinstance(output, StandardizedOutput) and not isinstance(output, Quantiles)
+    if not isinstance(output, StandardizedOutput) or not is_linear or output.scale is None:
         return weight.copy(), bias.copy()
     assert output.center is not None
     scale, center = np.array(output.scale), np.array(output.center)
     folded = scale[:, None] * weight.astype(np.float64)
     moved = scale * bias.astype(np.float64) + center
     return folded.astype(weight.dtype), moved.astype(bias.dtype)
+
+
+def refuse_quantiles(network: Network, library: str) -> None:
+    """Raise ValueError if the head's scores are gaps between quantiles."""
+    if isinstance(network.output, Quantiles):
+        raise ValueError(
+            f"{library} has no layer that makes several quantiles of the scores of the head; fit "
+            "with one quantile each"
+        )
 
 
 def is_classifying(estimator: Any) -> bool:
@@ -203,7 +220,7 @@ def assemble(
         one_step = [np.zeros((1, reader.n_step_features))]
         sequences = Sequences.from_any(one_step, dtype=kind)
         output = draft._make_output(codec)
-        network = build(draft, reader, output, sequences, np.zeros(n_outputs))
+        network = build(draft, reader, output, sequences, np.zeros(output.width))
         fill(network)
         for name in ("_trainer", "_training_state", "_trained_with"):
             vars(draft).pop(name, None)
@@ -215,6 +232,11 @@ def assemble(
 
 def _reader(estimator: Any, n_numeric: int, n_tokens: Sequence[int], dtype: Any) -> Reader:
     n_columns = n_numeric + len(n_tokens)
+    width = "float32" if n_tokens or estimator.precision == "bf16" else str(np.dtype(dtype))
+    known: Reader | None = getattr(estimator, "_reader", None)
+    fits = known is not None and known.n_step_features == n_columns
+    if known is not None and fits and len(known.token_columns) == len(n_tokens):
+        return replace(known, n_tokens=tuple(n_tokens), dtype=width)
     one_step = [np.zeros((1, n_columns))]
     reader, _, _ = Reader.learn(estimator, one_step, None, per_step=estimator._per_step)
     if len(reader.token_columns) != len(n_tokens):
@@ -222,10 +244,6 @@ def _reader(estimator: Any, n_numeric: int, n_tokens: Sequence[int], dtype: Any)
             f"embedding_dim and categorical_features ask for {len(reader.token_columns)} "
             f"embedding tables, but {len(n_tokens)} were given"
         )
-    width = "float32" if n_tokens or estimator.precision == "bf16" else str(np.dtype(dtype))
-    known: Reader | None = getattr(estimator, "_reader", None)
-    if known is not None and known.n_step_features == n_columns:
-        return replace(known, n_tokens=tuple(n_tokens), dtype=width)
     return replace(reader, n_columns=None, n_tokens=tuple(n_tokens), dtype=width)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.cells import LayerSpec
+from rnnkit.estimators.embeddings import looks_up_ids
 from rnnkit.network import CRF, Network
 from rnnkit.network.pooling import AttentionPooling
 from rnnkit.persistence.assembling import (
@@ -21,6 +22,7 @@ from rnnkit.persistence.assembling import (
     head_of,
     is_classifying,
     refuse_options,
+    refuse_quantiles,
     tables_of,
     two_classes,
 )
@@ -225,6 +227,7 @@ def _refuse(network: Network) -> None:
                 f"Keras has no LSTM with output_activation={spec.output_activation.name!r} "
                 f"beside activation={spec.activation.name!r}"
             )
+    refuse_quantiles(network, "Keras")
     if isinstance(network.output, CRF):
         raise ValueError("Keras has no layer for output='crf'")
     if any(isinstance(layer, AttentionPooling) for layer in network.layers):
@@ -312,11 +315,11 @@ def _listed(estimator: Any, arrays: Any) -> tuple[GivenArrays, _Keys]:
 
 def _n_tables(estimator: Any, arrays: Sequence[np.ndarray], n_cells: int, head_bias: bool) -> int:
     """Return how many of the first arrays are embedding tables."""
-    if estimator.embedding_dim is None:
+    if not looks_up_ids(estimator):
         return 0
     if isinstance(estimator.embedding_dim, (tuple, list)):
         return len(estimator.embedding_dim)
-    if estimator.categorical_features is not None:
+    if isinstance(estimator.categorical_features, (tuple, list)):
         return len(estimator.categorical_features)
     left = len(arrays) - 1 - head_bias
     has_bias = any(a.ndim == 1 for a in arrays[: left + 1]) or left - 3 * n_cells >= 1

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.cells import weight_name
+from rnnkit.estimators.embeddings import looks_up_ids
 from rnnkit.network import CRF, Network
 from rnnkit.network.pooling import AttentionPooling
 from rnnkit.persistence.assembling import (
@@ -19,6 +20,7 @@ from rnnkit.persistence.assembling import (
     head_of,
     is_classifying,
     refuse_options,
+    refuse_quantiles,
     tables_of,
     two_classes,
 )
@@ -32,6 +34,7 @@ _ATTENTION = {
     "attention.bias": "attention.0.bias",
     "attention.query": "attention.2.weight",
 }
+_FORBIDDEN = -10_000.0  # beside which a probability is 0; pytorch-crf takes no infinity
 _FIELD = {
     "crf.transitions": "crf.transitions",
     "crf.start": "crf.start_transitions",
@@ -103,11 +106,12 @@ def to_state_dict(
 
     Gate order is that of PyTorch in both: i, f, g, o and r, z, n. ``pooling="attention"`` is
     ``Sequential(Linear(W, W), Tanh(), Linear(W, 1, bias=False))`` before a softmax over the
-    steps, the random field that of the package pytorch-crf. The blank of a labeller is the last
-    row of its head. A regressor's head is that for y itself: center and scale of the training
-    data are folded in. ``batch_first`` and ``dropout`` have no weights. Of ``precision="bf16"``
-    the weights are those that are rounded in every product. The gate names follow PyTorch's
-    documentation of `torch.nn.LSTM` and `torch.nn.GRU`.
+    steps, the random field that of the package pytorch-crf, in which a forbidden transition
+    scores -10000. The blank of a labeller is the last row of its head. A regressor's head is
+    that for y itself: center and scale of the training data are folded in. ``batch_first`` and
+    ``dropout`` have no weights. Of ``precision="bf16"`` the weights are those that are rounded in
+    every product. The gate names follow PyTorch's documentation of `torch.nn.LSTM` and
+    `torch.nn.GRU`.
 
     Examples
     --------
@@ -150,6 +154,10 @@ def to_state_dict(
         return mapping
     for ours, theirs in _others(network).items():
         mapping[prefix + theirs] = parameters[ours].copy()
+    if isinstance(network.output, CRF):
+        for before, after in network.output.forbidden:
+            name, pair = _of_pair(before, after)
+            mapping[prefix + name][pair] = _FORBIDDEN
     mapping[place.of_head("weight")], mapping[place.of_head("bias")] = head_of(network)
     return mapping
 
@@ -217,7 +225,7 @@ def from_state_dict(
     given = GivenArrays(arrays)
     rnn_path = _find_rnn(arrays) if rnn is None else _path(rnn)
     n_inputs = given.shape(f"{rnn_path}weight_ih_l0", 2)[1]
-    table_keys = _find_tables(arrays, rnn_path, embedding) if estimator.embedding_dim else []
+    table_keys = _find_tables(arrays, rnn_path, embedding) if looks_up_ids(estimator) else []
     tables = [given.shape(key, 2) for key in table_keys]
     head_path = _find_head(arrays, rnn_path, table_keys) if head is None else _path(head)
     n_rows = given.shape(f"{head_path}weight", 2)[0]
@@ -286,6 +294,7 @@ def _path(name: str) -> str:
 def _refuse(network: Network) -> None:
     specs = [spec for layer in network.recurrent_layers for spec in layer.specs]
     refuse_options(specs, _REFUSED, "PyTorch", activations=("tanh", "relu"))
+    refuse_quantiles(network, "PyTorch")
 
 
 def _others(network: Network) -> dict[str, str]:
@@ -295,6 +304,15 @@ def _others(network: Network) -> dict[str, str]:
         **(_ATTENTION if has_attention else {}),
         **(_FIELD if isinstance(network.output, CRF) else {}),
     }
+
+
+def _of_pair(before: int | None, after: int | None) -> tuple[str, Any]:
+    """Return the score of label `after` right after `before`, None being beginning and end."""
+    if before is None:
+        return "crf.start_transitions", after
+    if after is None:
+        return "crf.end_transitions", before
+    return "crf.transitions", (before, after)
 
 
 def _fill_recurrent(network: Network, given: GivenArrays, path: str) -> None:

@@ -37,11 +37,10 @@ def why_refused(estimator):
     return "|".join(names) or None
 
 
-def dense(X, call, reader):
+def dense(X, call, estimator):
     """Return X and lengths as the graph takes them: padded, with NaN or -1 beyond the steps."""
-    sequences = rnnkit.Sequences.from_any(
-        X, call.get("lengths"), reader.step_features, dtype="tokens" if reader.all_tokens else None
-    )
+    reader = estimator._reader
+    sequences, _ = reader.read(estimator, X, call.get("lengths"))
     fill = -1 if reader.all_tokens else np.nan
     padded, lengths = sequences.to_padded(fill)
     return padded, lengths
@@ -49,7 +48,7 @@ def dense(X, call, reader):
 
 def feeds_of(model, estimator, X, call):
     reader = estimator._reader
-    padded, lengths = dense(X, call, reader)
+    padded, lengths = dense(X, call, estimator)
     inputs = {value.name: value for value in model.graph.input}
     feeds = {"lengths": lengths.astype(np.int64)} if "lengths" in inputs else {}
     if reader.n_numeric:
@@ -98,7 +97,7 @@ def assert_same_answers(estimator, found, X, call, lengths):
         assert np.array_equal(rows(found["label"]), rows(predicted))
     else:
         expected = rows(predicted)
-        expected = expected[:, None] if expected.ndim == 1 else expected
+        expected = expected.reshape(len(expected), -1)
         assert_near(rows(found["variable"]), expected)
     if "probabilities" in found:
         assert_near(rows(found["probabilities"]), rows(estimator.predict_proba(X, **call)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnkit.network import CTC, Bernoulli, Output, PoissonLoss, SoftmaxCrossEntropy
 from rnnkit.network.losses import StandardizedOutput
+from rnnkit.network.quantiles import Quantiles
 from rnnkit.persistence.onnx.graph import Graph
 from rnnkit.persistence.onnx.layers import Steps
 
@@ -62,6 +63,8 @@ def add_outputs(graph: Graph, output: Output, classes: Any, scores: Scores) -> N
         graph.give_out("label", masked, np.int64, scores.shape(output.width))
         probabilities = graph.add("Sigmoid", scores.value)
         _give_probabilities(graph, probabilities, output.width, scores)
+    elif isinstance(output, Quantiles):
+        _add_quantiles(graph, output, scores)
     elif isinstance(output, (StandardizedOutput, PoissonLoss)):
         numbers = scores.value
         if isinstance(output, PoissonLoss):
@@ -93,6 +96,34 @@ def label_table(classes: np.ndarray) -> np.ndarray:
         f"to_onnx can express labels that are text, whole numbers, numbers or bools, not "
         f"{classes.dtype} such as {classes[:1].tolist()}"
     )
+
+
+def _add_quantiles(graph: Graph, output: Quantiles, scores: Scores) -> None:
+    """Add the gaps up from the middle quantile and down from it, each above 0."""
+    k, q = output.n_outputs, len(output.quantiles)
+
+    def column(number: int) -> str:
+        return graph.add("Gather", scores.value, np.arange(k) * q + number, axis=-1)
+
+    lower, middle, upper = output.columns()
+    values = {middle: column(middle)}
+    for columns, operator in ((upper, "Add"), (lower, "Sub")):
+        before = values[middle]
+        for number in columns:
+            gap = graph.add("Softplus", column(number))
+            before = values[number] = graph.add(operator, before, gap)
+    last = np.array([3 if scores.per_step else 2])
+    stacked = [graph.add("Unsqueeze", values[number], last) for number in range(q)]
+    numbers = graph.add("Concat", *stacked, axis=-1)  # (..., K, Q)
+    if output.scale is not None:
+        scale, center = (
+            np.array(of_outputs, np.float32)[:, None]
+            for of_outputs in (output.scale, output.center)
+        )
+        numbers = graph.add("Add", graph.add("Mul", numbers, scale), center)
+    flat = np.array([0, 0, k * q] if scores.per_step else [0, k * q])
+    masked = scores.masked(graph, graph.add("Reshape", numbers, flat), np.float32(0))
+    graph.give_out("variable", masked, np.float32, scores.shape(k * q))
 
 
 def _nothing(table: np.ndarray) -> np.ndarray:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import rnnkit.estimators
 from rnnkit.estimators.base import RecurrentEstimator
-from rnnkit.estimators.codecs import Codec, codec_from_dict
+from rnnkit.estimators.codecs import codec_from_dict
+from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network
+from rnnkit.network.quantiles import Quantiles
 from rnnkit.persistence.assembling import assemble
 from rnnkit.persistence.given import GivenArrays
 from rnnkit.persistence.onnx.operators import GivenLayer, read_layer
@@ -56,7 +59,10 @@ def read_own(onnx: Any, model: Any, metadata: Mapping[str, str]) -> Any:
         for node in model.graph.node
         if node.op_type in ("RNN", "LSTM", "GRU")
     }
-    _check_sizes(parameters, reader, codec, constants, layers)
+    check_parameters(estimator)
+    width = estimator._make_output(codec).width
+    _check_sizes(parameters, reader, width, constants, layers)
+    unit = _unit(metadata.get("rnnkit.unit"))
     arrays = {
         key: np.ascontiguousarray(array.T if key in _TURNED else array, np.float32)
         for key, array in constants.items()
@@ -71,6 +77,8 @@ def read_own(onnx: Any, model: Any, metadata: Mapping[str, str]) -> Any:
         for key, view in network.parameters.items():
             view[...] = given.take(key, view.shape)
         given.refuse_unused()
+        if unit and isinstance(network.output, Quantiles):
+            network.output = replace(network.output, **unit)
 
     return assemble(
         estimator,
@@ -81,6 +89,17 @@ def read_own(onnx: Any, model: Any, metadata: Mapping[str, str]) -> Any:
         dtype=np.dtype("float32"),
         known=(reader, codec),
     )
+
+
+def _unit(text: str | None) -> dict[str, Any]:
+    """Return center and scale of the numbers that the network was trained in."""
+    if text is None:
+        return {}
+    try:
+        unit = {key: tuple(map(float, json.loads(text)[key])) for key in ("center", "scale")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"the metadata name no center and scale: {error!r}") from error
+    return unit
 
 
 def _parameters(text: str) -> dict[str, Any]:
@@ -103,7 +122,7 @@ def _named(key: str, layer: GivenLayer) -> dict[str, np.ndarray]:
 def _check_sizes(
     parameters: Mapping[str, Any],
     reader: Reader,
-    codec: Codec,
+    n_outputs: int,
     constants: Mapping[str, np.ndarray],
     layers: Mapping[str, GivenLayer],
 ) -> None:
@@ -119,8 +138,7 @@ def _check_sizes(
     said: dict[str, Any] = {name: parameters.get(name) for name in found}
     if "head.bias" not in constants:
         raise ValueError("the file has no 'head.bias'")
-    blanks = codec.kind == "label_lists"
-    found["outputs"], said["outputs"] = constants["head.bias"].size, codec.width + blanks
+    found["outputs"], said["outputs"] = constants["head.bias"].size, n_outputs
     found["columns"] = reader.n_numeric + sum(
         array.shape[1] for key, array in constants.items() if key.startswith("embedding.")
     )

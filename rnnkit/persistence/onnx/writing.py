@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from importlib.metadata import version
 from typing import Any
 
@@ -22,9 +21,11 @@ from rnnkit.network import Network
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.persistence.assembling import fitted_network, head_of
+from rnnkit.persistence.atomic import write_atomically
 from rnnkit.persistence.onnx.graph import Graph, load_onnx
 from rnnkit.persistence.onnx.layers import Steps, add_recurrent, add_tokens, pooled
 from rnnkit.persistence.onnx.outputs import Scores, add_outputs
@@ -87,6 +88,9 @@ def to_onnx(estimator: Any, path: Any = None, *, lengths: bool | None = None) ->
     lengths       int64   (N,), the real steps of every sequence, from 1 to T
     ============= ======= ===========================================================
 
+    The ids of a column of labels are 1, 2, ... in the order of the labels seen in `fit`, 0 for
+    others; the metadata "rnnkit.reader" list them under "labels".
+
     Outputs:
 
     ======================= =============================== =================================
@@ -94,7 +98,7 @@ def to_onnx(estimator: Any, path: Any = None, *, lengths: bool | None = None) ->
                             probabilities (..., K) float32  or bool; several: (..., K) int64
     labeller                label (N, T), label_lengths     the first label_lengths of each
                             (N,), probabilities             row, read from the best classes
-    regressors, features    variable (N, K) or (N, T, K)    float32
+    regressors, features    variable (N, K) or (N, T, K)    float32; Q quantiles: (..., K·Q)
     ======================= =============================== =================================
 
     These are the names and shapes of skl2onnx without its ZipMap. Operator set 17; the operators
@@ -133,7 +137,7 @@ def to_onnx(estimator: Any, path: Any = None, *, lengths: bool | None = None) ->
         writing.add_features(steps, features._fitted_layer, features._fitted_pooling)
     model = writing.to_model(final if features is None else features, bool(scalers))
     if path is not None:
-        _write(path, model.SerializeToString())
+        write_atomically(os.fspath(path), [model.SerializeToString()])
     return model
 
 
@@ -284,6 +288,10 @@ class _Writing:
         if not isinstance(written, RecurrentFeatures):
             metadata["rnnkit.parameters"] = json.dumps(_plain(written._built_with))
             metadata["rnnkit.reader"] = json.dumps(self._reader.to_dict())
+            output = self._network.output
+            if isinstance(output, Quantiles):  # whose unit does not fold into the head
+                unit = {"center": output.center, "scale": output.scale}
+                metadata["rnnkit.unit"] = json.dumps(unit)
             metadata["rnnkit.codec"] = json.dumps(self._codec.to_dict())
         inputs = ", ".join(value.name for value in self._graph.inputs)
         doc = _DOC.format(name=name, version=release, inputs=inputs)
@@ -308,26 +316,3 @@ def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
             continue
         kept[name] = value
     return kept
-
-
-def _write(path: Any, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    target = os.path.abspath(os.fspath(path))
-    folder = os.path.dirname(target)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=".rnnkit-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
