@@ -74,8 +74,9 @@ def max_threads():
     """Return how many threads a large call uses.
 
     OpenMP's limit, which OMP_NUM_THREADS, threadpoolctl and joblib's workers set, and not more
-    than the physical cores unless OMP_NUM_THREADS asks for it; 1 in a child forked after a
-    parallel region, where the OpenMP runtime could hang.
+    than the physical cores unless OMP_NUM_THREADS asks for it, nor than 256 or the processors if
+    these are more; 1 in a child forked after a parallel region, where the OpenMP runtime could
+    hang.
     """
     global physical_cores
     cdef int limit = rk_max_threads()

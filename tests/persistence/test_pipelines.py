@@ -165,6 +165,13 @@ CASES = {
         ROWS,
         NUMBERS,
     ),
+    "TransformedTargetSequenceRegressor": (
+        rnnkit.TransformedTargetSequenceRegressor(
+            network("GRUSequenceRegressor"), transformer=MinMaxScaler()
+        ),
+        RAGGED,
+        [x[:, 0] * 2 for x in RAGGED],
+    ),
     "SequenceScaler": (SequenceScaler(), RAGGED, None),
     "SequenceScaler of rows": (SequenceScaler(RobustScaler(), step_features=2), ROWS, None),
     "SequenceScaler of a frame": (SequenceScaler(), FRAME[["c", "d"]], None),

@@ -40,9 +40,15 @@ const char *rk_compiler(void) {
 #endif
 }
 
+/* Beyond this number, or that of the processors, threads are not started whatever OMP_NUM_THREADS
+ * says: the OpenMP runtime keeps a table of them on the stack, which a million overflows. */
+#define RK_MOST_THREADS 256
+
 int rk_max_threads(void) {
 #ifdef _OPENMP
-    return serial_child ? 1 : omp_get_max_threads();
+    const int limit = omp_get_max_threads(), processors = omp_get_num_procs();
+    const int most = processors > RK_MOST_THREADS ? processors : RK_MOST_THREADS;
+    return serial_child ? 1 : limit < most ? limit : most;
 #else
     return 1;
 #endif
