@@ -18,6 +18,14 @@ C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src"
 # one instruction set rounds alike; -g0 keeps a wheel small.
 COMPILE_ARGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
 COMPILE_ARGS += ["-fno-trapping-math"]
+LINK_ARGS = []
+SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
+if SANITIZERS:
+    LINK_ARGS += [f"-fsanitize={SANITIZERS}"]
+    COMPILE_ARGS += [*LINK_ARGS, "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+    COMPILE_ARGS += ["-O1", "-g"]
+else:  # what is cheap against what nobody foresaw; no inner loop calls what these look at
+    COMPILE_ARGS += ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
 
 
@@ -30,6 +38,7 @@ def extension(name, extra_sources=()):
         include_dirs=[numpy.get_include(), str(CORE)],
         define_macros=MACROS,
         extra_compile_args=COMPILE_ARGS,
+        extra_link_args=LINK_ARGS,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from rnnkit.backends.interface import PackedPlan, Repeated, Scalar
+from rnnkit.backends.memory import host_memory
 
 __all__ = ["HostBackend"]
 
@@ -30,6 +31,10 @@ class HostBackend:
     def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Do nothing: the host is always active."""
         return _ALWAYS_ACTIVE
+
+    def free_bytes(self) -> int:
+        """Return how much more memory this process can get, about."""
+        return host_memory()
 
     def upload(self, array: np.ndarray) -> np.ndarray:
         """Return the array."""

@@ -215,6 +215,10 @@ class Backend(Protocol):
         """
         ...
 
+    def free_bytes(self) -> int:
+        """Return how much more memory can be had where its arrays lie, about."""
+        ...
+
     def upload(self, array: np.ndarray) -> Array:
         """Return a host array on the backend, on the host the very array.
 

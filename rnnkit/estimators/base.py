@@ -20,6 +20,7 @@ from sklearn.utils.metaestimators import available_if
 
 from rnnkit.backends import get_backend
 from rnnkit.configuration import warn_of_serial_build
+from rnnkit.estimators.applying import ROWS_AT_ONCE
 from rnnkit.estimators.building import build, initialize
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
@@ -34,6 +35,7 @@ from rnnkit.estimators.fitting import (
     warn_of_nothing_learnt,
 )
 from rnnkit.estimators.hints import hint_at_data, hint_at_validation
+from rnnkit.estimators.memory import check_training
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
 from rnnkit.estimators.parameters.field import equal, parameter, parameters, values_for
@@ -190,6 +192,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         reader, codec, output, examples = self._read_training(
             X, y, sample_weight, lengths, first=first
         )
+        validates = self.early_stopping or validation_data is not None
+        check_training(self, reader, output, examples.sequences, backend, validates=validates)
         validation = self._read_validation(reader, codec, output, validation_data)
         if validation is not None:
             hint_at_validation(self, examples.sequences, validation.sequences, stacklevel=5)
@@ -258,6 +262,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         reader, codec, output, examples = self._read_training(
             X, y, sample_weight, lengths, first=first, classes=classes
         )
+        if first or len(examples.sequences.values) > ROWS_AT_ONCE:
+            check_training(self, reader, output, examples.sequences, backend)
         goes_on = not first and self._can_go_on()
         trainer: Trainer
         if goes_on and hasattr(self, "_trainer"):

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from math import prod
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from rnnkit.cells import LayerSpec
+from rnnkit.backends.memory import host_memory
 from rnnkit.estimators.embeddings import brought_tables, place_tables, table_widths
 from rnnkit.estimators.parameters.checks import read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
-from rnnkit.network import CharacterEncoder, Embedding, Network, Output, build_network
+from rnnkit.estimators.static import places_of_columns
+from rnnkit.network import CharacterEncoder, Embedding, Network, Output
+from rnnkit.network.building import build_layers
+from rnnkit.network.layers import Layer
+from rnnkit.network.memory import TOO_LITTLE_TO_ASK, Size, refuse_too_much, size_of
 from rnnkit.network.network import Memory
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.sequences import Sequences
 
-__all__ = ["build", "facts_of", "initialize", "rebuild"]
+__all__ = ["build", "facts_of", "initialize", "rebuild", "size_of_network"]
 
 
 def build(
@@ -50,9 +52,13 @@ def build(
     ValueError
         If a parameter does not fit X.
     MemoryError
-        If the weights alone do not fit this machine.
+        If the weights alone do not fit what memory is there.
     """
-    _check_memory(estimator, reader)
+    size = size_of_network(estimator, reader, output)
+    parts = size.weight_parts(np.dtype(reader.dtype).itemsize)
+    if sum(parts.values()) > TOO_LITTLE_TO_ASK:
+        subject = f"hidden_size={estimator.hidden_size!r}"
+        refuse_too_much(parts, host_memory(), subject, "use a smaller one")
     _check_magnitudes(estimator, reader)
     facts = {
         "longest": int(sequences.lengths.max()),
@@ -89,20 +95,40 @@ def rebuild(
     ValueError
         If a parameter does not fit X.
     """
+    layers = _layers(estimator, reader, output, facts, estimator.n_layers)
+    return Network(layers, output, reader.dtype, memory)
+
+
+def size_of_network(estimator: Any, reader: Reader, output: Output) -> Size:
+    """Return the size of the network that `build` would build, at no cost however large it is.
+
+    Layers from the third on are alike, so of more than three there are as many times the same.
+    """
+    n_layers = int(estimator.n_layers)
+    sizes = [
+        size_of(_layers(estimator, reader, output, {"longest": 1}, n), output)
+        for n in ([n_layers] if n_layers <= 3 else [2, 3])
+    ]
+    return sizes[-1] if n_layers <= 3 else sizes[1].with_more_layers(sizes[0], n_layers - 3)
+
+
+def _layers(
+    estimator: Any, reader: Reader, output: Output, facts: Mapping[str, Any], n_layers: int
+) -> list[Layer]:
     options = values_for(estimator, "network", "cell")
     for name in options.keys() & {"activation", "gate_activation"}:
         options[name] = read_activation(options[name], name)
-    return build_network(
+    tokens = _token_layers(estimator, reader, facts.get("unknown_rates"))
+    return build_layers(
         estimator._cell,
         reader.n_numeric,
         output,
         per_step=estimator._per_step,
         longest=facts.get("longest"),
         output_bias=facts.get("start", 0.0),
-        tokens=_token_layers(estimator, reader, facts.get("unknown_rates")),
-        dtype=reader.dtype,
-        memory=memory,
-        **options,
+        tokens=tokens,
+        static=_static_places(reader, tokens or []),
+        **{**options, "n_layers": n_layers},
     )
 
 
@@ -149,6 +175,18 @@ def _token_layers(
             )
         )
     return layers
+
+
+def _static_places(reader: Reader, tokens: list[Embedding | CharacterEncoder]) -> list[int]:
+    """Return where the static columns lie among the features of a step."""
+    if not reader.static_columns:
+        return []
+    widths: list[int] = []
+    for layer in tokens:
+        widths += layer.dims if isinstance(layer, Embedding) else [layer.width]
+    columns = reader.token_columns[: len(widths)]
+    numbers = [j for j in range(reader.n_step_features) if j not in reader.token_columns]
+    return places_of_columns(reader.static_columns, numbers, columns, widths)
 
 
 def initialize(network: Network, estimator: Any, reader: Reader, rng: Any) -> None:
@@ -199,17 +237,3 @@ def _check_magnitudes(estimator: Any, reader: Reader) -> None:
                     f"{name}={value!r} is too large for {np.dtype(reader.dtype)}, in which the "
                     "network computes"
                 )
-
-
-def _check_memory(estimator: Any, reader: Reader) -> None:
-    """Raise before memory is asked for that this machine does not have."""
-    directions = 2 if estimator.bidirectional else 1
-    spec = LayerSpec(estimator._cell, max(reader.n_numeric, 1), estimator.hidden_size)
-    n_weights = estimator.n_layers * directions * sum(map(prod, spec.parameter_shapes().values()))
-    needed = n_weights * np.dtype(reader.dtype).itemsize
-    present = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > present:
-        raise MemoryError(
-            f"hidden_size={estimator.hidden_size!r} needs {needed / 1e9:.3g} GB for the weights "
-            f"alone; this machine has {present / 1e9:.3g} GB"
-        )

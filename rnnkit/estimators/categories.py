@@ -14,8 +14,8 @@ from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.categories import label_of, labels_in_order
 from rnnkit.sequences.columns import Places, column_names, refuse_column
 from rnnkit.sequences.forms import FlatSequences
-from rnnkit.sequences.numbers import check_finite, convert_values
-from rnnkit.sequences.tables import Table, is_missing, read_table
+from rnnkit.sequences.numbers import check_finite, convert_values, is_missing
+from rnnkit.sequences.tables import Table, read_table
 
 __all__ = ["Columns"]
 

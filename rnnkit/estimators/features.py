@@ -14,6 +14,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from rnnkit.estimators.transaction import at_this_moment, learning
 from rnnkit.network.recurrent import Recurrent
 
 __all__ = ["RecurrentFeatures"]
@@ -88,8 +89,9 @@ class RecurrentFeatures(
             )
         if lengths is not None:
             fit_params = {**fit_params, "lengths": lengths}
-        self.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
-        self._fitted_layer, self._fitted_pooling = self.layer, self.pooling
+        with learning(self) as draft:
+            draft.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+            draft._fitted_layer, draft._fitted_pooling = self.layer, self.pooling
         return self
 
     def fit_transform(
@@ -132,8 +134,9 @@ class RecurrentFeatures(
             If X is not as in `fit`, or there is no such layer.
         """
         check_is_fitted(self, "estimator_")
-        estimator = self.estimator_
-        layer, pooling = self._fitted_layer, self._fitted_pooling
+        fitted = at_this_moment(self)
+        estimator = at_this_moment(fitted.estimator_)
+        layer, pooling = fitted._fitted_layer, fitted._fitted_pooling
         sequences, _ = estimator._read_new(X, lengths)
         vectors: np.ndarray = estimator._apply(
             sequences,

@@ -31,7 +31,7 @@ from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.transaction import at_this_moment, turn_of
 from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
-from rnnkit.network import BoundNetwork, Inputs, Network, Output
+from rnnkit.network import UNKNOWN, BoundNetwork, Inputs, Network, Output
 from rnnkit.sequences import Form, Plan, Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.training import Trainer, TrainingState
@@ -160,7 +160,10 @@ class FittedEstimator(BaseEstimator):
             targets = fill(targets, labelled)
         encoded = codec.encode(targets, strict=strict)
         if strict:
-            output.check(encoded, sequences.lengths)
+            checked = encoded
+            if labelled is not None and output.sums_over_unknown:
+                checked = np.where(labelled, encoded, UNKNOWN)
+            output.check(checked, sequences.lengths)
         examples = Examples(
             sequences, encoded, weights, targets_per_step, weights_per_step, labelled
         )

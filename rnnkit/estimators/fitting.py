@@ -30,6 +30,7 @@ from rnnkit.training import (
 )
 
 __all__ = [
+    "AUTO_BATCH_SIZE",
     "make_trainer",
     "set_aside",
     "training_data",

@@ -11,6 +11,7 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 from rnnkit.estimators.categories import Columns
 from rnnkit.estimators.embeddings import for_each_column, is_by_word, looks_up_ids, n_ids_of
+from rnnkit.estimators.static import find_static_columns, refuse_changes
 from rnnkit.network import Inputs
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places
@@ -60,6 +61,8 @@ class Reader:
         For each of them what the ids 1, 2, ... stand for, where that is known and asked for.
     column_names : tuple or None
         Names of the columns of a step, where they have any.
+    static_columns : tuple of int
+        Which columns of a step make the initial state; they do not change within a sequence.
     """
 
     n_features: int
@@ -76,6 +79,7 @@ class Reader:
     labels: tuple[tuple[Any, ...] | None, ...] = ()
     words: tuple[tuple[Any, ...] | None, ...] = ()
     column_names: tuple[Any, ...] | None = None
+    static_columns: tuple[int, ...] = ()
 
     @classmethod
     def learn(
@@ -140,7 +144,10 @@ class Reader:
             column_names=column_names or (None if names is None else tuple(names)),
         )
         counts = _count_tokens(estimator, unfinished, sequences)
-        return replace(unfinished, n_tokens=counts), sequences, form
+        n_words = len(token_columns) - unfinished.n_spelling
+        called = column_names or (() if names is None else tuple(names))
+        static = find_static_columns(estimator, sequences, called, token_columns[n_words:])
+        return replace(unfinished, n_tokens=counts, static_columns=static), sequences, form
 
     def read(
         self,
@@ -199,7 +206,11 @@ class Reader:
                 f"{expected} features as input.{self._remedy(X, form, name)}"
             )
         if isinstance(columns, Columns):
-            return columns.sequences(self.token_columns, self.labels), form
+            columns = columns.sequences(self.token_columns, self.labels)
+        if self.static_columns:
+            names = self.column_names or ()
+            names = names if len(names) == self.n_step_features else ()
+            refuse_changes(columns, self.static_columns, names, name)
         return columns, form
 
     def called(self, column: int) -> tuple[Any, ...]:

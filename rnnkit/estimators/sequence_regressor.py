@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.backends import get_backend
-from rnnkit.estimators.applying import bounded_batches
+from rnnkit.estimators.applying import bounded_batches, refuse_long_sequences
 from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.devices import answers
 from rnnkit.estimators.parameters.documentation import TaskText
@@ -111,6 +111,7 @@ True
         inputs = self._reader.inputs(sequences)
         steps = np.empty((len(sequences), n_steps, self.n_outputs_), self.network_.dtype)
         with backend.active():
+            refuse_long_sequences(self.network_, sequences.offsets, backend)
             bound = self.network_.bind(backend)
             for batch in bounded_batches(self.network_, sequences.offsets):
                 forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps, feed)
@@ -130,6 +131,10 @@ True
             )
         if self._reader.token_columns:
             raise ValueError("forecast needs numeric inputs; X holds token ids")
+        if self._reader.static_columns:
+            raise ValueError(
+                "forecast needs static='steps': its outputs are the next step's inputs"
+            )
         if self.n_outputs_ != self._reader.n_step_features:
             raise ValueError(
                 f"forecast feeds outputs back as inputs and needs as many: the network has "

@@ -188,10 +188,12 @@ class TransformedTargetSequenceRegressor(MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X, y, lengths
+        X, y
             As in `fit`.
         sample_weight : array-like of shape (N,), or like y, default=None
             Weights of sequences or of steps.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
 
         Returns
         -------

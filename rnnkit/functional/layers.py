@@ -15,6 +15,7 @@ from rnnkit.functional.layout import Layout, read_sequences, read_states
 from rnnkit.functional.options import read_options
 from rnnkit.functional.weights import GivenLayers, read_layers
 from rnnkit.network.chain import Chain
+from rnnkit.network.memory import OBJECTS_OF_A_LAYER, TOO_LITTLE_TO_ASK, refuse_too_much, size_of
 from rnnkit.ownership import Owner
 
 __all__ = ["RecurrentOutput", "host_backend", "recurrent"]
@@ -101,6 +102,8 @@ def recurrent(
     ValueError
         If an argument has a wrong shape or value, a weight is missing or unknown, or a number
         is not finite. The message names it.
+    MemoryError
+        If what the call keeps does not fit the memory that is there; nothing was allocated then.
 
     Examples
     --------
@@ -165,6 +168,7 @@ class RecurrentOutput:
         self, layers: GivenLayers, backend: Backend, layout: Layout, states: dict[str, Array]
     ) -> None:
         self._layers, self._layout = layers, layout
+        _refuse_too_much(layers, layout, backend)
         self._gradients = {name: np.empty_like(p) for name, p in layers.parameters.items()}
         self._chain = Chain(layers.layers, layers.binding(backend, self._gradients))
         self._x = layout.values[layout.rows]
@@ -231,3 +235,19 @@ class RecurrentOutput:
         y = self._chain.forward(self._layout.plan, self._x, states=self._states)
         self._ready = True
         return y
+
+
+def _refuse_too_much(layers: GivenLayers, layout: Layout, backend: Backend) -> None:
+    """Raise MemoryError, with the sum and its parts, before what does not fit is allocated."""
+    size, item = size_of(layers.layers), layers.dtype.itemsize
+    n_rows, n_sequences = layout.plan.n_rows, layout.plan.n_sequences
+    parts = {
+        "gradients": size.parameters * item,
+        "what is packed for the kernels": 3 * size.recurrent * item,
+        f"{n_rows} steps": n_rows * (size.row + 2 * layers.layers[-1].width) * item,
+        f"{n_sequences} states": n_sequences * size.sequence * item,
+        f"{size.directions} bound layers": size.directions * OBJECTS_OF_A_LAYER,
+    }
+    if sum(parts.values()) > TOO_LITTLE_TO_ASK:
+        remedy = "give fewer sequences, or fewer steps, at once"
+        refuse_too_much(parts, backend.free_bytes(), "recurrent", remedy)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.metrics.reading import aligned, missing_places
+from rnnkit.metrics.reading import aligned
 from rnnkit.metrics.schemes import Scheme, scheme_of
+from rnnkit.sequences.numbers import is_missing
 
 __all__ = ["entity_f1", "entity_report"]
 
@@ -150,7 +151,7 @@ def _counts(y_true: Any, y_pred: Any, scheme: str, lengths: Any) -> dict[str, tu
 
 def _labelled_pieces(true: np.ndarray, pred: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the parts of a sequence whose steps all have a true label."""
-    cuts = np.flatnonzero(missing_places(true))
+    cuts = np.flatnonzero(is_missing(true))
     for start, stop in zip([0, *(cuts + 1)], [*cuts, len(true)]):
         if stop > start:
             yield true[start:stop], pred[start:stop]

@@ -7,37 +7,19 @@ from typing import Any
 import numpy as np
 
 from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.numbers import is_missing, label_array
 from rnnkit.sequences.reading import refuse_masked
 
 __all__ = [
     "aligned",
     "check_same_number",
-    "is_missing",
     "label_sequences",
-    "missing_places",
     "paired",
     "refuse_string",
     "sequence_weights",
     "step_weights",
     "steps_with_labels",
 ]
-
-
-def is_missing(label: Any) -> bool:
-    """Whether a value says that there is no label: None, NaN or pandas' NA."""
-    if isinstance(label, (float, np.floating)):
-        return bool(np.isnan(label))
-    return label is None or type(label).__name__ == "NAType"
-
-
-def missing_places(labels: np.ndarray) -> np.ndarray:
-    """Return where an array of labels has none, as booleans of its shape."""
-    if labels.dtype.kind == "f":
-        return np.asarray(np.isnan(labels))
-    if labels.dtype == object:
-        found = np.fromiter(map(is_missing, labels.ravel()), bool, labels.size)
-        return found.reshape(labels.shape)
-    return np.zeros(labels.shape, bool)
 
 
 def steps_with_labels(
@@ -55,7 +37,7 @@ def steps_with_labels(
     labels, predictions = np.concatenate(true), np.concatenate(pred)
     if labels.dtype.kind not in "fO":
         return labels, predictions, weights
-    known = ~missing_places(labels)
+    known = ~is_missing(labels)
     if not known.any():
         raise ValueError("y_true must hold at least one label, got none")
     if not known.all():
@@ -78,7 +60,7 @@ def label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
     items = y if isinstance(y, list) else list(y)
     for i, labels in enumerate(items):
         refuse_string(labels, f"{name}[{i}]")
-    sequences = [_array_of(labels) for labels in items]
+    sequences = [label_array(labels) for labels in items]
     if not sequences:
         raise ValueError(f"{name} must hold at least one sequence, got none")
     for i, labels in enumerate(sequences):
@@ -95,15 +77,6 @@ def label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
         if not 0 <= length <= len(labels):
             raise ValueError(f"lengths[{i}] must be between 0 and {len(labels)}, got {length}")
     return [labels[:length] for labels, length in zip(sequences, lengths)]
-
-
-def _array_of(labels: Any) -> np.ndarray:
-    """Return labels as an array; beside text, NaN would become text too."""
-    if isinstance(labels, (list, tuple)) and any(map(is_missing, labels)):
-        array = np.empty(len(labels), dtype=object)
-        array[:] = labels
-        return array
-    return np.asarray(labels)
 
 
 def refuse_string(labels: Any, name: str) -> None:

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.metrics import classification_report, confusion_matrix, f1_score
 
 from rnnkit.metrics.reading import (
-    missing_places,
     paired,
     sequence_weights,
     steps_with_labels,
 )
+from rnnkit.sequences.numbers import is_missing
 
 __all__ = [
     "sequence_accuracy",
@@ -154,7 +154,7 @@ def sequence_accuracy(
     told = np.ones(len(true), bool)
     for i, (t, p) in enumerate(zip(true, pred)):
         if len(t) == len(p):
-            unknown = missing_places(t)
+            unknown = is_missing(t)
             right[i] = np.array_equal(t[~unknown], p[~unknown])
             told[i] = not len(t) or not unknown.all()
     if not told.all():

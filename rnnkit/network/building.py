@@ -12,12 +12,13 @@ from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent, both_directions
+from rnnkit.network.static import StartedRecurrent
 from rnnkit.network.tokens import TokenFeatures
 
-__all__ = ["build_network"]
+__all__ = ["build_layers", "build_network"]
 
 
-def build_network(
+def build_layers(
     cell: str,
     n_inputs: int,
     output: Output,
@@ -36,11 +37,10 @@ def build_network(
     input_noise: float = 0.0,
     output_bias: Any = 0.0,
     tokens: Sequence[Any] | None = None,
-    dtype: Any = "float64",
-    memory: Memory | None = None,
+    static: Sequence[int] = (),
     **cell_options: Any,
-) -> Network:
-    """Build the network of an estimator; its parameters are still zero.
+) -> list[Layer]:
+    """Return the layers of an estimator's network; their parameters take no memory yet.
 
     Parameters
     ----------
@@ -74,16 +74,15 @@ def build_network(
         Initial bias of the head.
     tokens : sequence of Embedding or CharacterEncoder, default=None
         How the integer columns of a step are embedded; None means numeric input only.
-    dtype : dtype, default="float64"
-        float32 or float64.
-    memory : callable, default=None
-        Where the parameters lie, as in `Network`.
+    static : sequence of int, default=()
+        Which features of a step, embedded tokens first, do not change within a sequence and make
+        the initial state of the first layer (see `rnnkit.network.static`).
     **cell_options : dict
         The options of the cell by name, as `rnnkit.cells.make_spec` takes them.
 
     Returns
     -------
-    Network
+    list of Layer
 
     Raises
     ------
@@ -91,17 +90,6 @@ def build_network(
         If a cell option is unknown.
     ValueError
         If an option is out of range or does not fit the cell.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rnnkit.network import SoftmaxCrossEntropy, build_network
-    >>> network = build_network("gru", 3, SoftmaxCrossEntropy(2), per_step=False, hidden_size=4)
-    >>> network.initialize(np.random.RandomState(0))
-    >>> list(network.parameters)[:3]
-    ['rnn.weight_ih_l0', 'rnn.weight_hh_l0', 'rnn.bias_l0']
-    >>> network.parameters["head.weight"].shape
-    (2, 4)
     """
     if tokens is None and n_inputs < 1:
         raise ValueError(f"n_inputs must be at least 1 without tokens, got {n_inputs!r}")
@@ -127,15 +115,21 @@ def build_network(
         is_last = layer == n_layers - 1
         if dropout and layer > 0:
             layers.append(Dropout(dropout))
-        spec = make_spec(cell, width, hidden_size, **cell_options)
-        recurrent = Recurrent(
-            both_directions(spec) if bidirectional else (spec,),
-            layer,
-            last_only=is_last and not per_step and pooling == "last",
-            recurrent_dropout=recurrent_dropout,
-            forget_bias=forget_bias,
-            gate_bias=gate_bias,
-            longest=longest,
+        starts = bool(static) and layer == 0
+        n_changing = width - len(static) if starts else width
+        spec = make_spec(cell, n_changing, hidden_size, **cell_options)
+        specs = both_directions(spec) if bidirectional else (spec,)
+        options: dict[str, Any] = {
+            "last_only": is_last and not per_step and pooling == "last",
+            "recurrent_dropout": recurrent_dropout,
+            "forget_bias": forget_bias,
+            "gate_bias": gate_bias,
+            "longest": longest,
+        }
+        recurrent = (
+            StartedRecurrent(specs, static, **options)
+            if starts
+            else Recurrent(specs, layer, **options)
         )
         layers.append(recurrent)
         width = recurrent.width
@@ -152,4 +146,49 @@ def build_network(
     if dropout:
         layers.append(Dropout(dropout))
     layers.append(Dense(width, output.width, output_bias))
-    return Network(layers, output, dtype, memory)
+    return layers
+
+
+def build_network(
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    dtype: Any = "float64",
+    memory: Memory | None = None,
+    **options: Any,
+) -> Network:
+    """Build the network of an estimator; its parameters are still zero.
+
+    Parameters
+    ----------
+    cell, n_inputs, output
+        As in `build_layers`.
+    dtype : dtype, default="float64"
+        float32 or float64.
+    memory : callable, default=None
+        Where the parameters lie, as in `Network`.
+    **options : dict
+        As in `build_layers`; `per_step` must be among them.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.network import SoftmaxCrossEntropy, build_network
+    >>> network = build_network("gru", 3, SoftmaxCrossEntropy(2), per_step=False, hidden_size=4)
+    >>> network.initialize(np.random.RandomState(0))
+    >>> list(network.parameters)[:3]
+    ['rnn.weight_ih_l0', 'rnn.weight_hh_l0', 'rnn.bias_l0']
+    >>> network.parameters["head.weight"].shape
+    (2, 4)
+    """
+    return Network(build_layers(cell, n_inputs, output, **options), output, dtype, memory)

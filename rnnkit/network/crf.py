@@ -361,7 +361,8 @@ class CRF(Output):
 
     def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
         """Raise ValueError unless the targets are class indices (n,) that break no rule."""
-        check_class_indices(targets, self.n_classes, self.spoken_name)
+        known = targets if targets.ndim != 1 else targets[targets != UNKNOWN]
+        check_class_indices(known, self.n_classes, self.spoken_name)
         if self.forbidden and lengths is not None:
             check_labellings(targets, lengths, self.forbidden, self.n_classes)
 

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from rnnkit.network.outputs import UNKNOWN
+
 __all__ = ["ForbiddenLabelsError", "Pairs", "check_labellings", "check_lengths", "rules_of"]
 
 Pairs = tuple[tuple[int | None, int | None], ...]
@@ -65,10 +67,12 @@ def check_labellings(
 ) -> None:
     """Raise ForbiddenLabelsError, of the first sequence and step, if labels break a rule.
 
+    And ValueError if no allowed labels fill the unknown steps of a sequence.
+
     Parameters
     ----------
     labels : (ΣT,) int array
-        Sequence after sequence.
+        Sequence after sequence; `UNKNOWN` where there is none, which some allowed label must fill.
     lengths : (B,) int array
         Steps of each sequence.
     forbidden : tuple of pairs
@@ -80,12 +84,17 @@ def check_labellings(
     stops, starts = stops[lengths > 0], (stops - lengths)[lengths > 0]
     first, last = np.zeros((2, len(labels)), bool)
     first[starts], last[stops - 1] = True, True
-    wrong_first = first & (start[labels] < 0)
-    wrong_last = last & (end[labels] < 0)
+    known = labels != UNKNOWN
+    wrong_first = first & known & (start[labels] < 0)
+    wrong_last = last & known & (end[labels] < 0)
     wrong_pair = np.zeros(len(labels), bool)
-    wrong_pair[1:] = ~first[1:] & (transitions[labels[:-1], labels[1:]] < 0)
+    wrong_pair[1:] = ~first[1:] & known[1:] & known[:-1]
+    wrong_pair[1:] &= transitions[labels[:-1], labels[1:]] < 0
     wrong = np.flatnonzero(wrong_first | wrong_last | wrong_pair)
     if not len(wrong):
+        for sequence, piece in enumerate(np.split(labels, np.cumsum(lengths)[:-1])):
+            if (piece == UNKNOWN).any():
+                _check_completion(piece, sequence, forbidden, n_labels)
         return
     row = int(wrong[0])
     place = int(np.searchsorted(stops, row, side="right"))
@@ -96,6 +105,24 @@ def check_labellings(
     if wrong_pair[row]:
         raise ForbiddenLabelsError(sequence, step, int(labels[row - 1]), label)
     raise ForbiddenLabelsError(sequence, step + 1, label, None)
+
+
+def _check_completion(labels: np.ndarray, sequence: int, forbidden: Pairs, n_labels: int) -> None:
+    """Raise ValueError if no allowed labelling of a sequence agrees with its known labels."""
+    transitions, start, end = (rules == 0 for rules in rules_of(forbidden, n_labels))
+    reached = start
+    for step, label in enumerate(labels):
+        if step:
+            reached = (reached[:, None] & transitions).any(axis=0)
+        if label != UNKNOWN:
+            reached = reached & (np.arange(n_labels) == label)
+        if step == len(labels) - 1:
+            reached = reached & end
+        if not reached.any():
+            raise ValueError(
+                f"y: sequence {sequence} has unlabelled steps that no labels fill: "
+                f"forbidden_transitions allow none up to step {step}"
+            )
 
 
 def check_lengths(lengths: np.ndarray, forbidden: Pairs, n_labels: int) -> None:

@@ -55,6 +55,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
             f"{purpose} takes a recurrent estimator of rnnkit, got {type(estimator).__name__}"
         )
     check_is_fitted(estimator, "network_")
+    if estimator._reader.static_columns:
+        raise ValueError(
+            f"{purpose} needs static='steps': other libraries have no place for the map from "
+            "static columns to the initial state"
+        )
     return estimator.network_
 
 

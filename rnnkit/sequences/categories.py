@@ -10,8 +10,9 @@ import numpy as np
 
 from rnnkit.sequences.columns import AS_CATEGORIES, Places, refuse_column
 from rnnkit.sequences.forms import FlatSequences
+from rnnkit.sequences.numbers import is_missing
 from rnnkit.sequences.reading import as_array
-from rnnkit.sequences.tables import Table, is_missing
+from rnnkit.sequences.tables import Table
 
 __all__ = ["ColumnLabels", "label_of", "labels_in_order", "read_columns", "refuse_categories"]
 

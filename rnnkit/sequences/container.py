@@ -165,7 +165,7 @@ class Sequences(FlatSequences):
         place = Places(X.offsets, X.n_features)
         values = convert_values(X.values, name, dtype, place=place)
         check_finite(values, name, place, allow_nan)
-        return X if values is X.values else cls(values, X.offsets, X._ids)
+        return X if values is X.values else cls(values, X.offsets, X._ids)._with(X._columns)
 
     @classmethod
     def from_list(

@@ -25,7 +25,7 @@ from rnnkit.sequences.reading import (
     rows_of_array,
 )
 
-__all__ = ["Table", "is_frame", "is_missing", "named_rows", "read_table"]
+__all__ = ["Table", "is_frame", "named_rows", "read_table"]
 
 
 class Table:
@@ -215,22 +215,6 @@ def is_frame(X: Any) -> bool:
     if isinstance(X, (np.ndarray, list, tuple)):
         return False
     return len(getattr(X, "shape", ())) == 2 and bool(column_names(X))
-
-
-def is_missing(values: np.ndarray) -> np.ndarray:
-    """Return which entries of a column are None, NaN, NA or NaT."""
-    if values.dtype.kind == "f":
-        missing: np.ndarray = np.isnan(values)
-        return missing
-    if values.dtype != object:
-        return np.zeros(len(values), dtype=bool)
-    return np.array([_is_missing(value) for value in values], dtype=bool)
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, (float, np.floating)) and bool(value != value)
 
 
 def _kind(dtype: Any) -> str:

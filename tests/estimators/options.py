@@ -34,6 +34,8 @@ OPTIONS = {
     "embedding_init": Option([np.full((4, 3), 0.5), None, None], {"embedding_dim": 3}, "tokens"),
     "embedding_trainable": Option(False, {"embedding_dim": 3}, "tokens"),
     "n_tokens": Option(9, {"embedding_dim": 3}, "tokens"),
+    "static": Option("state", form="static"),
+    "static_features": Option((1,), {"static": "state"}, "static"),
     "token_dropout": Option(5.0, {"embedding_dim": 3}, "tokens"),
     "spelling_columns": Option(2, {"embedding_dim": 3}, "tokens"),
     "character_dim": Option(5, {"embedding_dim": 3, "spelling_columns": 2}, "tokens"),
@@ -95,7 +97,8 @@ _RNG = np.random.RandomState(0)
 N, T, F = 20, 5, 3
 NUMBERS = _RNG.randn(N, T, F)
 TOKENS = _RNG.randint(0, 4, (N, T, F))
-FORMS = {"numbers": NUMBERS, "rows": NUMBERS.reshape(N, -1), "tokens": TOKENS}
+STATIC = np.concatenate([NUMBERS[..., :1], np.repeat(NUMBERS[:, :1, 1:], T, axis=1)], axis=2)
+FORMS = {"numbers": NUMBERS, "static": STATIC, "rows": NUMBERS.reshape(N, -1), "tokens": TOKENS}
 LOSSES = ("squared", "absolute", "huber", "quantile", "poisson")
 
 

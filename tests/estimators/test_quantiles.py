@@ -174,3 +174,27 @@ def test_backends_and_dtypes(dtype, solver):
     there = several(solver=solver, device="reference").fit(x, Y).predict(x)
     assert here.dtype == dtype
     np.testing.assert_allclose(here, there, atol=2e-3 if dtype == np.float32 else 1e-8)
+
+
+def test_targets_that_are_not_known():
+    """NaN counts nowhere, in one column of y or in all; shares are those of what is known."""
+    rng = np.random.RandomState(0)
+    single = [np.where(rng.rand(len(y)) < 0.3, np.nan, y) for y in STEPS]
+    model = several("SequenceRegressor", max_iter=10).fit(X, single)
+    y, p = np.concatenate(single), np.concatenate(list(model.predict(X)))
+    known = ~np.isnan(y)
+    shares = (y[known, None] <= p[known] + 1e-9).mean(axis=0)
+    assert np.abs(shares - Q).max() < 0.01
+    expected = np.mean([d2_pinball_score(y[known], v, alpha=q) for q, v in zip(Q, p[known].T)])
+    assert_close(model.score(X, single), expected, np.float64, 300)
+    both = [np.where(rng.rand(len(y), 2) < 0.3, np.nan, y) for y in vectors(STEPS)]
+    model = several("SequenceRegressor", max_iter=10).fit(X, both)
+    y, p = np.concatenate(both), np.concatenate(list(model.predict(X)))
+    scores = []
+    for k in range(2):
+        known = ~np.isnan(y[:, k])
+        shares = (y[known, k, None] <= p[known, k] + 1e-6).mean(axis=0)
+        assert np.abs(shares - Q).max() < 0.01
+        scores += [d2_pinball_score(y[known, k], p[known, k, j], alpha=q) for j, q in enumerate(Q)]
+    assert_close(model.score(X, both), np.mean(scores), np.float64, 300)
+    assert np.isfinite(model.loss_)

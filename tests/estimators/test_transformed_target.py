@@ -72,8 +72,12 @@ def forms():
     yield "padded X alone", PADDED, Y, LENGTHS
 
 
-@pytest.mark.parametrize("name, x, y, lengths", forms(), ids=[f[0] for f in forms()])
-def test_every_form_gives_the_same_answers(name, x, y, lengths):
+FORMS = {name: form for name, *form in forms()}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_the_same_answers(name):
+    x, y, lengths = FORMS[name]
     expected = TransformedTargetSequenceRegressor(inner(), transformer=StandardScaler()).fit(X, Y)
     model = clone(expected).fit(x, y, lengths=lengths)
     predictions = model.predict(x, lengths=lengths)
@@ -196,7 +200,7 @@ def test_what_cannot_be_transformed_is_refused(parameters, y, message):
 
 
 def test_an_inverse_that_does_not_lead_back_is_told():
-    model = TransformedTargetSequenceRegressor(inner(), func=np.log, inverse_func=np.sqrt)
+    model = TransformedTargetSequenceRegressor(inner(), func=np.log, inverse_func=np.cos)
     with pytest.warns(UserWarning, match="does not lead back"):
         model.fit(X, Y)
     model.set_params(check_inverse=False).fit(X, Y)

@@ -226,3 +226,41 @@ def test_backends_and_dtypes(dtype, solver):
     for one, other in zip(here.predict_proba(x), there.predict_proba(x)):
         assert one.dtype == dtype
         np.testing.assert_allclose(one, other, atol=1e-4 if dtype == np.float32 else 1e-10)
+
+
+def test_unlabelled_steps_are_summed_over_what_is_allowed():
+    x = [np.zeros((n, 1)) for n in (3, 2, 4)]
+    y = [["B-a", None, "E-a"], ["O", "S-a"], [None, None, "I-a", "E-a"]]
+    model = tagger("iobes", max_iter=3).fit(x, y)
+    assert illegal("iobes", model.predict(x), model.classes_.tolist()) == []
+    # With all scores alike, the loss is log(allowed labellings / those that agree with y).
+    model.set_params(warm_start=True, max_iter=1, learning_rate_init=1e-12)
+    model.network_.parameters.flat[:] = 0
+    model.fit(x, y)
+    forbidden = set(forbidden_by_scheme("iobes", model.classes_.tolist()))
+    expected = []
+    for labels in y:
+        paths = [
+            path
+            for path in itertools.product(model.classes_.tolist(), repeat=len(labels))
+            if not forbidden & set(itertools.pairwise([None, *path, None]))
+        ]
+        agreeing = [p for p in paths if all(a in (None, b) for a, b in zip(labels, p))]
+        expected.append(np.log(len(paths) / len(agreeing)))
+    assert model.loss_ == pytest.approx(np.mean(expected))
+    for wrong, message in [
+        ([None, None, "B-a"], "sequence 0 ends with 'B-a'"),
+        (["B-a", "O", None], "sequence 0 has 'O' at step 1 right after 'B-a'"),
+        (["B-a", None, "O"], None),
+        (["O", None, "I-a"], "sequence 0 ends with 'I-a'"),
+    ]:
+        if message is None:
+            model.fit(x, [wrong, *y[1:]])  # E-a stands between
+            continue
+        with pytest.raises(ValueError, match=message):
+            model.fit(x, [wrong, *y[1:]])
+    nothing_before_b = [(before, "B-a") for before in ("B-a", "E-a", "O")]
+    gap = [["B-a", None, "E-a"], ["O", None, "B-a"], ["O", "O", "E-a", "O"]]
+    x[1] = np.zeros((3, 1))
+    with pytest.raises(ValueError, match="sequence 1 has unlabelled steps that no labels fill"):
+        tagger(nothing_before_b).fit(x, gap)

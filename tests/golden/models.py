@@ -148,6 +148,11 @@ def tokens(columns: int, targets: Callable[[np.ndarray], Any]) -> Data:
     return Data(X, [targets(x - 2.0) for x in X], steps)
 
 
+def steady_columns(x: np.ndarray) -> np.ndarray:
+    """The same with the first two columns as in the first step."""
+    return np.column_stack([np.repeat(x[:1, :2], len(x), axis=0), x[:, 2:]])
+
+
 def labelled(data: Data) -> Data:
     """The same with labels in the first and the last column."""
     sequences = []
@@ -300,6 +305,12 @@ def models(device: str = "cpu") -> dict[str, Model]:
         embedding_init=np.linspace(-1, 1, 40).reshape(8, 5).tolist(), solver="adamw")  # fmt: skip
     add("labels beside numbers", "GRUClassifier", labelled(mixed), embedding_dim=3,
         categorical_features="from_dtype", alpha=0.1)  # fmt: skip
+
+    steady = tokens(3, label)._replace(X=list(map(steady_columns, mixed.X)))
+    for cell, named in (("RNN", None), ("LSTM", None), ("GRU", (0, 1))):
+        add(f"static columns {cell}", f"{cell}Classifier", steady, embedding_dim=3,
+            static="state", categorical_features=(0, -1), bidirectional=cell == "LSTM",
+            static_features=named)  # fmt: skip
 
     add("monitor score", "LSTMRegressor", monitor="score", early_stopping=True)
     add("label_smoothing", "GRUClassifier", label_smoothing=0.1)

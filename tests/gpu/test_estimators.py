@@ -275,3 +275,30 @@ def test_a_failed_partial_fit_has_not_happened(options, on_gpu, monkeypatch):
         other.weights_["head.bias"][:] = 1
         other.partial_fit(X, Y)
     np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_static_columns_and_frozen_tables_answer_as_on_the_cpu(cell, on_gpu):
+    rng = np.random.RandomState(0)
+    steady = [np.column_stack([np.full(len(x), rng.randn()), x]) for x in X]
+    dense = np.concatenate([np.repeat(rng.randn(8, 1, 2), 5, axis=1), rng.randn(8, 5, 1)], axis=2)
+    table = rng.randn(3, 2)
+    labels = [np.array([["ab"[len(x) % 2], value] for value in x[:, 0]], dtype=object) for x in X]
+    words = {"embedding_init": table, "embedding_trainable": False, "categorical_features": [0]}
+    for data, y, options in (
+        (steady, Y, {"static": "state"}),
+        (steady, Y, {"static": "state", "bidirectional": True}),
+        (dense, Y[:8], {"static": "state"}),
+        (labels, Y, {**words, "solver": "adamw", "alpha": 0.1}),
+        (labels, Y, {**words, "static": "state"}),
+    ):
+        found = []
+        for device in ("cpu", "cuda"):
+            model = estimator(
+                cell, "Classifier", device=device, max_iter=3, batch_size=8, **options
+            )
+            found.append(model.fit(data, y).predict_proba(data))
+            if "embedding_init" in options:
+                weight = model.weights_["embedding.weight_0"]
+                np.testing.assert_array_equal(weight, table.astype("f4"))
+        np.testing.assert_allclose(found[1], found[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)

@@ -95,6 +95,12 @@ class CudaBackend:
                 if give_back:
                     pool.free_all_blocks()
 
+    def free_bytes(self) -> int:
+        """Return how much more memory the GPU has, and what its pool keeps for later calls."""
+        with self.xp.cuda.Device(self.device):
+            free, _ = self.xp.cuda.runtime.memGetInfo()
+        return int(free) + int(pool_of(self.device).free_bytes())
+
     def upload(self, array: np.ndarray) -> Array:
         """Return a host array on the GPU; see `interface.Backend`."""
         return self._uploads.constant(array)
@@ -183,10 +189,9 @@ class CudaBackend:
             return
         xp = self.xp
         segments = segments_of(ids)
-        if segments.ids[0] < 0 or segments.ids[-1] >= len(table):
+        if ids.min() < 0 or segments.ids[-1] >= len(table):
             raise IndexError(
-                f"ids must lie in 0 .. {len(table) - 1}, got {segments.ids[0]} .. "
-                f"{segments.ids[-1]}"
+                f"ids must lie in 0 .. {len(table) - 1}, got {ids.min()} .. {ids.max()}"
             )
         width = table.shape[1]
         general_kernels(table.dtype).add_rows.over(

@@ -89,6 +89,12 @@ def check_parameters(estimator: Any) -> None:
             f"The 'embedding_trainable' parameter of {name} must be True without embedding_dim or "
             "embedding_init. Got False instead."
         )
+    if parameters.get("forbidden_transitions") is not None and output is None:
+        raise InvalidParameterError(
+            f"The 'forbidden_transitions' parameter of {name} must be None unless output='crf': "
+            "labels that are scored step by step know no neighbours. Got "
+            f"{parameters['forbidden_transitions']!r} instead."
+        )
     if parameters["spelling_columns"] and not reads_ids:
         raise InvalidParameterError(
             f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "
@@ -98,6 +104,11 @@ def check_parameters(estimator: Any) -> None:
         raise InvalidParameterError(
             f"The 'categorical_features' parameter of {name} must be None without "
             f"embedding_dim. Got {parameters['categorical_features']!r} instead."
+        )
+    if parameters["static_features"] is not None and parameters["static"] != "state":
+        raise InvalidParameterError(
+            f"The 'static_features' parameter of {name} must be None without static='state'. Got "
+            f"{parameters['static_features']!r} instead."
         )
     if parameters["precision"] == "bf16":
         _check_usual_cell(name, parameters)

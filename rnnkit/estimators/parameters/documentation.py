@@ -47,6 +47,13 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
 }
 
 
+THREADS = (
+    "Threads: any number may ask one fitted estimator for predictions and scores at once. Calls "
+    "that train it take turns; what is asked meanwhile is answered as before the training, and one "
+    "that fails has changed nothing."
+)
+
+
 class TaskText(NamedTuple):
     """What the estimators of a task say of themselves, whatever the cell.
 
@@ -108,7 +115,7 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
         textwrap.fill(text.remarks, 88),
         _section("Parameters", parameters),
         _section("Attributes", fitted),
-        _section("Notes", [notes]),
+        _section("Notes", [notes, "", textwrap.fill(THREADS, 88)]),
         _section("Examples", [text.example.strip().replace("{name}", cls.__name__)]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -126,6 +126,27 @@ class NetworkParameters:
         "each column in `fit` plus one. Only used with `embedding_dim`.",
         part="reader",
     )
+    static: str = parameter(
+        "steps",
+        [StrOptions({"steps", "state"})],
+        '{"steps", "state"}',
+        "What becomes of columns that do not change within a sequence, such as a patient's age. "
+        '"steps" feeds them at every step like the others. "state" feeds them once: the '
+        "initial state of the first recurrent layer is a learned linear map of them, "
+        "h_0 = W_h s + b_h, and c_0 = W_c s + b_c of an LSTM, for each direction; s are their "
+        "numbers, and the embeddings of categories among them. A stream looks at its first "
+        "step's.",
+        part="reader",
+    )
+    static_features: Any = parameter(
+        None,
+        [tuple, list, np.ndarray, None],
+        "tuple of int and str, or None",
+        'Which columns of a step are static, by position or name, with `static="state"`. None: '
+        "those that are constant within every sequence of the first `fit`. Whichever, they "
+        "must be constant within every sequence later on.",
+        part="reader",
+    )
     token_dropout: float = parameter(
         0.0,
         [NON_NEGATIVE],

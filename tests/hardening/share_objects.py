@@ -1,0 +1,101 @@
+"""Threads on shared objects, with signals coming in: what is not refused must be right.
+
+Run it in a build with sanitizers, as `.ci/hardening` does: ``python share_objects.py SECONDS``.
+"""
+
+import signal
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+
+import rnnkit
+from rnnkit.backends import get_backend
+from rnnkit.backends.cpu import using_threads
+from rnnkit.cells import LayerSpec
+from rnnkit.functional import RecurrentStream, recurrent
+from rnnkit.sequences import pack
+
+CPU, FLOAT = get_backend("cpu"), np.dtype(np.float64)
+RNG = np.random.default_rng(0)
+
+
+def objects():
+    """Return for each kind of shared object calls of it, which give the same every time."""
+    spec = LayerSpec("lstm", 6, 40)
+    weights = {name: 0.1 * RNG.normal(size=s) for name, s in spec.parameter_shapes().items()}
+    layer, dense = CPU.recurrent(spec, FLOAT), CPU.dense(6, 300, FLOAT)
+    plans = [pack(np.full(n, 20)) for n in (1, 25)]
+    xs = [RNG.normal(size=(plan.n_rows, 6)) for plan in plans]
+    matrix, bias = RNG.normal(size=(300, 6)), RNG.normal(size=300)
+    given = {"weight_ih_l0": weights["weight_ih"], "weight_hh_l0": weights["weight_hh"]}
+    output = recurrent(RNG.normal(size=(25, 20, 6)), given)
+    dys = [RNG.normal(size=(25, 20, 40)) for _ in range(2)]
+    stream = RecurrentStream(given)
+    X, y = RNG.normal(size=(40, 10, 3)), np.arange(40) % 2
+    fitted = rnnkit.GRUClassifier(12, max_iter=2, random_state=0).fit(X, y)
+    learner = rnnkit.GRUClassifier(12, random_state=0).partial_fit(X, y, classes=[0, 1])
+
+    def feed():
+        stream.step(np.ones(6))
+        return 0
+
+    def learn():
+        learner.partial_fit(X, y)
+        return learner.predict(X).shape
+
+    return {
+        "layer": [lambda i=i: layer.forward(plans[i], xs[i], weights)[1] for i in (0, 1)],
+        "dense": [lambda i=i: dense.forward(xs[i], (1 + i) * matrix, bias) for i in (0, 1)],
+        "gradients": [lambda i=i: output.backward(dys[i])["weight_hh_l0"] for i in (0, 1)],
+        "stream": [feed, feed],
+        "predictions": [lambda: fitted.predict_proba(X), lambda: fitted.score(X, y)],
+        "training": [learn, lambda: learner.predict_proba(X).shape],
+    }
+
+
+def together(name, calls, seconds):
+    """Make the calls from four threads; count what was right and what refused."""
+    expected = [call() for call in calls]
+    right, refused, wrong = [], [], []
+
+    def work(which):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                found = calls[which]()
+            except RuntimeError as error:
+                refused.append(str(error))
+                continue
+            (right if np.array_equal(found, expected[which]) else wrong).append(which)
+
+    threads = [threading.Thread(target=work, args=(i % 2,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print(f"{name}: {len(right)} right, {len(refused)} refused", flush=True)
+    assert right
+    assert not wrong, f"{name}: {len(wrong)} wrong"
+    assert all("in use" in words for words in refused), set(refused)
+
+
+def main(seconds):
+    """Share every kind of object for a while, a signal coming every few milliseconds."""
+    n_signals = []
+    signal.signal(signal.SIGALRM, lambda *_: n_signals.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
+    kinds = objects()
+    for name, calls in kinds.items():
+        with using_threads(2 if name in ("layer", "dense") else 0):
+            together(name, calls, seconds / len(kinds))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    assert n_signals
+    print(f"{len(n_signals)} signals")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(float(sys.argv[1]))
