@@ -74,6 +74,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         "feature_names_in_",
         "n_outputs_",
         "n_iter_",
+        "n_threads_",
         "t_",
         "loss_",
         "best_loss_",
@@ -415,6 +416,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         self._reader, self._codec, self.network_ = reader, codec, network
         n_before = len(self.loss_curve_)
         self.n_iter_ = result.n_epochs
+        self.n_threads_ = result.n_threads
         self.t_ += result.n_epochs * n_sequences
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
         self.loss_ = result.loss
