@@ -17,8 +17,8 @@ C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src"
 # -ffp-contract=off keeps fused multiply-adds where they are written, so that every build of
 # one instruction set rounds alike; -g0 keeps a wheel small.
 COMPILE_ARGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
-COMPILE_ARGS += ["-fno-trapping-math"]
-LINK_ARGS = []
+COMPILE_ARGS += ["-fno-trapping-math", "-pthread"]
+LINK_ARGS = ["-pthread"]
 SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
 if SANITIZERS:
     LINK_ARGS += [f"-fsanitize={SANITIZERS}"]
@@ -27,6 +27,8 @@ if SANITIZERS:
 else:  # what is cheap against what nobody foresaw; no inner loop calls what these look at
     COMPILE_ARGS += ["-fstack-protector-strong", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"]
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
+if os.environ.get("RNNKIT_POOL") == "0":  # OpenMP's threads in place of the core's own
+    MACROS.append(("RK_WITHOUT_POOL", "1"))
 
 
 def extension(name, extra_sources=()):
@@ -37,8 +39,8 @@ def extension(name, extra_sources=()):
         depends=C_HEADERS,
         include_dirs=[numpy.get_include(), str(CORE)],
         define_macros=MACROS,
-        extra_compile_args=COMPILE_ARGS,
-        extra_link_args=LINK_ARGS,
+        extra_compile_args=[*COMPILE_ARGS],
+        extra_link_args=[*LINK_ARGS],
     )
 
 

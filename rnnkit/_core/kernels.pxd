@@ -1,4 +1,4 @@
-"""The C interface of src/kernels.h and src/tuning.h."""
+"""The C interface of src/kernels.h, src/pool.h and src/tuning.h."""
 
 cdef extern from "src/tuning.h" nogil:
     double RK_OPERATIONS_WORTH_A_THREAD
@@ -88,7 +88,7 @@ cdef extern from "src/kernels.h" nogil:
         void (*pack_dense)(const void *w, ptrdiff_t input_stride, ptrdiff_t output_stride,
                            const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
                            void *padded_bias)
-        int (*largest_team)(const rk_call *call)
+        int (*most_shares)(const rk_call *call)
         size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
 
@@ -96,17 +96,25 @@ cdef extern from "src/kernels.h" nogil:
     const char *rk_isa_name(int row)
     int rk_isa_available(int row)
     const rk_kernels *rk_kernels_of(const char *isa, int dtype)
-    void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                    int threads, char *scratch, size_t scratch_stride)
+    int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                   int threads, char *scratch, size_t scratch_stride)
     void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
-    void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                     int threads, char *scratch, size_t scratch_stride)
-    void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
-                  ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads)
-    void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
-                           ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads)
-    int rk_max_threads()
+    int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                    int threads, char *scratch, size_t scratch_stride)
+    int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+                 ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads)
+    int rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                          ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads)
+    const char *rk_compiler()
+
+cdef extern from "src/pool.h" nogil:
+    int RK_MOST_THREADS
+
+    void rk_on_poll(int (*poll)() noexcept nogil)
+    int rk_openmp_limit()
+    int rk_processors()
     int rk_busy_threads()
+    int rk_workers()
     int rk_has_openmp()
     int rk_watch_forks()
-    const char *rk_compiler()
+    void rk_end_workers()

@@ -135,11 +135,11 @@ cdef class RecurrentLayer:
         return 0
 
     cdef int tile_count(self, int threads):
-        """The number of tiles of sequences; 0: all threads share the hidden units of all."""
+        """The number of tiles of sequences; 0: all threads share the hidden units, step by step."""
         cdef double step = self.operations(self.call.batch)
         if (threads > 1 and self.call.batch <= RK_SEQUENCES_WORTH_A_TILE * threads
                 and step >= RK_OPERATIONS_WORTH_A_MEETING * threads
-                and self.kernels.largest_team(&self.call) > 1):
+                and self.kernels.most_shares(&self.call) > 1):
             return 0
         return max(1, min(threads, self.call.batch))
 

@@ -3,16 +3,16 @@ from rnnkit._core.kernels cimport rk_call, rk_kernels
 
 cdef int thread_count(double operations)
 cdef const rk_kernels *current_kernels(object dtype) except NULL
-cdef void run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                      int n_tiles, int threads, char *scratch,
-                      size_t scratch_stride) noexcept nogil
+cdef int run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
+                     int n_tiles, int threads, char *scratch,
+                     size_t scratch_stride) except -1 nogil
 cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil
-cdef void run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                       int n_tiles, int threads, char *scratch,
-                       size_t scratch_stride) noexcept nogil
-cdef void run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
-                    void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
-                    int threads) noexcept nogil
-cdef void run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
-                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
-                             int threads) noexcept nogil
+cdef int run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
+                      int n_tiles, int threads, char *scratch,
+                      size_t scratch_stride) except -1 nogil
+cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
+                   void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
+                   int threads) except -1 nogil
+cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                            ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
+                            int threads) except -1 nogil

@@ -1,6 +1,8 @@
 """The sole owner of the C core: thread count, instruction set, and the doors to its drivers."""
 
+import atexit
 import os
+import threading
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from rnnkit._core.kernels cimport (
     RK_BFLOAT16,
     RK_FLOAT32,
     RK_FLOAT64,
+    RK_MOST_THREADS,
     RK_OPERATIONS_WORTH_A_THREAD,
     rk_backward,
     rk_busy_threads,
@@ -15,6 +18,7 @@ from rnnkit._core.kernels cimport (
     rk_compiler,
     rk_dense,
     rk_dense_gradient,
+    rk_end_workers,
     rk_forward,
     rk_has_openmp,
     rk_isa_available,
@@ -22,14 +26,27 @@ from rnnkit._core.kernels cimport (
     rk_isa_name,
     rk_kernels,
     rk_kernels_of,
-    rk_max_threads,
+    rk_on_poll,
+    rk_openmp_limit,
+    rk_processors,
     rk_step,
     rk_watch_forks,
+    rk_workers,
 )
+
+cdef extern from "Python.h" nogil:
+    unsigned long PyThread_get_thread_ident()
+    int PyErr_CheckSignals()  # what it raises stays with the thread until `left` passes it on
+    void *PyErr_Occurred()
+
+THREADS_A_PROCESSOR = 4  # that OMP_NUM_THREADS may ask for
 
 cdef int forced_threads = 0  # 0: the rule of max_threads
 cdef int physical_cores = 0  # 0: not asked yet
 cdef bytes isa_in_use = b""  # not chosen yet
+cdef bint threads_asked_for = bool(os.environ.get("OMP_NUM_THREADS"))
+cdef int processors_at_import = rk_processors()
+cdef unsigned long main_thread = threading.main_thread().ident
 
 
 def available_isas():
@@ -73,21 +90,28 @@ def openmp_version():
 def max_threads():
     """Return how many threads a large call uses.
 
-    OpenMP's limit, which OMP_NUM_THREADS, threadpoolctl and joblib's workers set, and not more
-    than the physical cores unless OMP_NUM_THREADS asks for it; 1 in a child forked after a
-    parallel region, where the OpenMP runtime could hang.
+    OpenMP's limit, which OMP_NUM_THREADS, threadpoolctl and joblib's workers set; not more than
+    the physical cores or the processors that the calling thread may use now, unless
+    OMP_NUM_THREADS asks for it. It may ask for THREADS_A_PROCESSOR times as many processors as
+    there were at import, and for none that was taken away since.
     """
     global physical_cores
-    cdef int limit = rk_max_threads()
+    cdef int limit, processors
     if forced_threads:
         return forced_threads
-    if limit == 1 or os.environ.get("OMP_NUM_THREADS"):
-        return limit
+    limit = min(rk_openmp_limit(), RK_MOST_THREADS)
+    if limit == 1:
+        return 1
+    processors = max(1, rk_processors())
+    if threads_asked_for:
+        if processors < processors_at_import:
+            return min(limit, processors)
+        return min(limit, THREADS_A_PROCESSOR * processors)
     if physical_cores == 0:
         import joblib
 
         physical_cores = joblib.cpu_count(only_physical_cores=True)
-    return min(limit, physical_cores)
+    return min(limit, processors, physical_cores)
 
 
 def force_threads(int n):
@@ -95,6 +119,8 @@ def force_threads(int n):
     global forced_threads
     if n < 0:
         raise ValueError(f"the number of threads must not be negative, got {n}")
+    if n > RK_MOST_THREADS:
+        raise ValueError(f"the number of threads must be at most {RK_MOST_THREADS}, got {n}")
     before = forced_threads
     forced_threads = n
     return before
@@ -113,6 +139,11 @@ def busy_threads():
     return rk_busy_threads()
 
 
+def workers():
+    """Return how many threads the core has started in this process; none before the first need."""
+    return rk_workers()
+
+
 cdef const rk_kernels *current_kernels(object dtype) except NULL:
     cdef const rk_kernels *kernels
     if dtype == np.float32:
@@ -126,37 +157,70 @@ cdef const rk_kernels *current_kernels(object dtype) except NULL:
     return kernels
 
 
-# The C sources are linked into this module alone, so that there is one fork flag; the other
+cdef int poll() noexcept nogil:
+    """Let Python see to its signals, in its main thread; not 0 if a handler raised."""
+    if PyThread_get_thread_ident() != main_thread:
+        return 0
+    with gil:
+        return PyErr_CheckSignals() != 0
+
+
+cdef int left(int status) except -1 nogil:
+    """Raise what ended a call before its end: what a handler raised, or a fork within one."""
+    if status == 0:
+        return 0
+    with gil:
+        if PyErr_Occurred() == NULL:
+            raise RuntimeError("a signal handler forked during this call, which cannot go on in "
+                               "the child")
+    return -1
+
+
+def _end_workers():
+    rk_end_workers()
+
+
+def _main_thread_after_fork():
+    """Note that the thread that forked is the child's main thread."""
+    global main_thread
+    main_thread = threading.get_ident()
+
+
+# The C sources are linked into this module alone, so that there is one pool of workers; the other
 # modules of the core come through these.
 
-cdef void run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                      int n_tiles, int threads, char *scratch,
-                      size_t scratch_stride) noexcept nogil:
-    rk_forward(k, call, tiles, n_tiles, threads, scratch, scratch_stride)
+cdef int run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
+                     int n_tiles, int threads, char *scratch,
+                     size_t scratch_stride) except -1 nogil:
+    return left(rk_forward(k, call, tiles, n_tiles, threads, scratch, scratch_stride))
 
 
 cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil:
     rk_step(k, call, scratch)
 
 
-cdef void run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                       int n_tiles, int threads, char *scratch,
-                       size_t scratch_stride) noexcept nogil:
-    rk_backward(k, call, tiles, n_tiles, threads, scratch, scratch_stride)
+cdef int run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
+                      int n_tiles, int threads, char *scratch,
+                      size_t scratch_stride) except -1 nogil:
+    return left(rk_backward(k, call, tiles, n_tiles, threads, scratch, scratch_stride))
 
 
-cdef void run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
-                    void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
-                    int threads) noexcept nogil:
-    rk_dense(k, x, weight, bias, y, inputs, outputs, rows, threads)
+cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
+                   void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
+                   int threads) except -1 nogil:
+    return left(rk_dense(k, x, weight, bias, y, inputs, outputs, rows, threads))
 
 
-cdef void run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
-                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
-                             int threads) noexcept nogil:
-    rk_dense_gradient(k, x, dy, dw, rows, inputs, outputs, threads)
+cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                            ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
+                            int threads) except -1 nogil:
+    return left(rk_dense_gradient(k, x, dy, dw, rows, inputs, outputs, threads))
 
 
 if rk_watch_forks() != 0:
     raise ImportError("rnnkit could not register its fork handler")
+rk_on_poll(poll)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_main_thread_after_fork)
+atexit.register(_end_workers)
 set_isa(os.environ.get("RNNKIT_ISA") or available_isas()[-1])

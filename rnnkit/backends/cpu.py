@@ -73,6 +73,12 @@ class CpuBackend(HostBackend):
 
     name = "cpu"
 
+    @property
+    def n_threads(self) -> int:  # type: ignore[override]
+        """Threads that a large operation may use now; see `rnnkit._core.threads.max_threads`."""
+        n: int = threads.max_threads()
+        return n
+
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
         operation: RecurrentOperation = RecurrentLayer(spec, dtype)

@@ -27,6 +27,7 @@ class HostBackend:
 
     xp = np
     on_host = True
+    n_threads = 1
 
     def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Do nothing: the host is always active."""

@@ -198,6 +198,9 @@ class Backend(Protocol):
     @property
     def on_host(self) -> bool: ...  # whether its arrays are NumPy's
 
+    @property
+    def n_threads(self) -> int: ...  # of the host, that a large operation may use now
+
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
 
     def recurrent_stream(

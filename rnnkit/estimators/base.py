@@ -45,6 +45,7 @@ from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.transaction import learning
 from rnnkit.network import Network, Output
+from rnnkit.sequences import Form
 from rnnkit.training import FitResult, Trainer, TrainingData, Validation
 
 __all__ = ["RecurrentEstimator", "recurrent_estimator"]
@@ -73,6 +74,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         "feature_names_in_",
         "n_outputs_",
         "n_iter_",
+        "n_threads_",
         "t_",
         "loss_",
         "best_loss_",
@@ -149,14 +151,16 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             A 3-D array (N, T, I); a 2-D array or frame (N, T·I); a list, tuple or 1-D object
             array of arrays (T_i, I) or (T_i,); or `rnnkit.Sequences`.
         y : array-like
-            One target per sequence, or one per step where the estimator answers per step.
+            One target per sequence, or one per step where the estimator answers per step: there
+            NaN or None says that it is not known, and counts for nothing.
         sample_weight : array-like of shape (N,), default=None
             Weight of every sequence in the loss; per step too where targets are per step.
         validation_data : tuple (X_val, y_val), default=None
             Data that decide when to stop (see `monitor`), in place of the part of the training
             data that `early_stopping` would set aside.
-        lengths : array-like of shape (N,), default=None
-            Steps of every sequence of a dense X; what lies beyond is never looked at.
+        lengths : array-like of shape (N,) or "nan", default=None
+            Steps of every sequence of a dense X; what lies beyond is never looked at. "nan": up
+            to the last step that is not all NaN, in X_val too.
         X_val, y_val : array-like, default=None
             `validation_data` as two arguments. A Pipeline transforms X_val as it does X if it
             is ``Pipeline(steps, transform_input=["X_val"])``, metadata routing is enabled and
@@ -194,7 +198,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         )
         validates = self.early_stopping or validation_data is not None
         check_training(self, reader, output, examples.sequences, backend, validates=validates)
-        validation = self._read_validation(reader, codec, output, validation_data)
+        validation = self._read_validation(reader, codec, output, validation_data, lengths)
         if validation is not None:
             hint_at_validation(self, examples.sequences, validation.sequences, stacklevel=5)
         rng = check_random_state(self.random_state)
@@ -326,7 +330,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         return reader, codec, self._fit_output(output, examples, None), examples
 
     def _read_validation(
-        self, reader: Reader, codec: Codec, output: Output, validation_data: Any
+        self, reader: Reader, codec: Codec, output: Output, validation_data: Any, lengths: Any
     ) -> Examples | None:
         if validation_data is None:
             return None
@@ -336,7 +340,8 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
                 f"got {type(validation_data).__name__}"
             )
         X, y = validation_data
-        return self._read_examples(reader, codec, output, X, y, None, None)
+        is_rule = isinstance(lengths, str) and Form.of(X).is_dense  # for lengths of any data
+        return self._read_examples(reader, codec, output, X, y, None, lengths if is_rule else None)
 
     def _start_network(
         self,
@@ -411,6 +416,7 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         self._reader, self._codec, self.network_ = reader, codec, network
         n_before = len(self.loss_curve_)
         self.n_iter_ = result.n_epochs
+        self.n_threads_ = result.n_threads
         self.t_ += result.n_epochs * n_sequences
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
         self.loss_ = result.loss

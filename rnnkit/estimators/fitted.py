@@ -159,11 +159,10 @@ class FittedEstimator(BaseEstimator):
         if labelled is not None:
             targets = fill(targets, labelled)
         encoded = codec.encode(targets, strict=strict)
+        if labelled is not None and output.sums_over_unknown:
+            encoded[~labelled] = UNKNOWN
         if strict:
-            checked = encoded
-            if labelled is not None and output.sums_over_unknown:
-                checked = np.where(labelled, encoded, UNKNOWN)
-            output.check(checked, sequences.lengths)
+            output.check(encoded, sequences.lengths)
         examples = Examples(
             sequences, encoded, weights, targets_per_step, weights_per_step, labelled
         )

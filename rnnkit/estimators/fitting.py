@@ -16,7 +16,7 @@ from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate
 from rnnkit.estimators.telling import tell
-from rnnkit.network import UNKNOWN, Network, Output
+from rnnkit.network import Network, Output
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
     LBFGS,
@@ -86,36 +86,30 @@ def training_data(
 
     `class_weights` are one per target, or None for ones.
     """
-    targets, weights = examples.targets, examples.weights
-    if examples.labelled is not None:
-        if network.output.sums_over_unknown:
-            targets, weights = _with_unknown(examples)
-        else:
-            weights = examples.weights_of_targets
+    weights = examples.weights
+    if examples.labelled is not None and network.output.weights_per_sequence:
+        weights = _weights_of_sequences(examples)
+    elif examples.labelled is not None:
+        weights = examples.weights_of_targets
     if class_weights is not None:
         weights = class_weights if weights is None else weights * class_weights
     if weights is not None:
         weights = moderate(weights)
         weights = cast(weights, network.dtype, "sample_weight")
-    targets = network.output.to_scores(targets)
+    targets = network.output.to_scores(examples.targets)
     if targets.dtype.kind == "f":
         targets = cast(targets, network.dtype, "y")
     inputs = reader.inputs(examples.sequences)
     return TrainingData(inputs, examples.sequences.offsets, targets, weights)
 
 
-def _with_unknown(examples: Examples) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return targets that are UNKNOWN where they are, and the weights of sequences.
-
-    A sequence without any target has the weight 0, as it has nothing to say.
-    """
+def _weights_of_sequences(examples: Examples) -> np.ndarray | None:
+    """Return the weights of sequences: 0 for those that have no target at all to tell of."""
     assert examples.labelled is not None
-    targets = np.where(examples.labelled, examples.targets, UNKNOWN)
-    starts = examples.sequences.offsets[:-1]
-    some = np.logical_or.reduceat(examples.labelled, starts)
+    some = np.logical_or.reduceat(examples.labelled, examples.sequences.offsets[:-1])
     if some.all():
-        return targets, examples.weights
-    return targets, some * (1.0 if examples.weights is None else examples.weights)
+        return examples.weights
+    return some * (1.0 if examples.weights is None else examples.weights)
 
 
 def set_aside(

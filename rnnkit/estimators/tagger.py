@@ -91,7 +91,6 @@ class RecurrentSequenceTagger(LabelPrediction):
         "labelling has no probability, in training and in prediction, and is refused in y. "
         '"iob2" is "bio", "bioes" is "iobes"; "iob1" is known too.',
     )
-
     ignore_label: Any = parameter(
         None,
         [str, Real, None],

@@ -79,7 +79,7 @@ class TransformedTargetSequenceRegressor(MetaEstimatorMixin, BaseEstimator):
     >>> from rnnkit import GRUSequenceRegressor, TransformedTargetSequenceRegressor
     >>> X = [np.linspace(0, 1, n)[:, None] for n in (5, 8, 6)]
     >>> y = [np.exp(5 * x[:, 0]) for x in X]
-    >>> inner = GRUSequenceRegressor(8, learning_rate="linear", random_state=0)
+    >>> inner = GRUSequenceRegressor(8, learning_rate_init=0.05, random_state=0)
     >>> regressor = TransformedTargetSequenceRegressor(inner, func=np.log, inverse_func=np.exp)
     >>> regressor.fit(X, y).score(X, y) > 0.9
     True

@@ -42,7 +42,9 @@ def labelled_entries(targets: np.ndarray, ignore_label: Any = None) -> np.ndarra
     if labelled.all():
         return None
     if not labelled.any():
-        raise ValueError("y must have at least one labelled step, got none")
+        raise ValueError(
+            "y must have a labelled step, but every target is NaN, None or ignore_label"
+        )
     return labelled
 
 

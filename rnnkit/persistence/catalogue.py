@@ -47,6 +47,10 @@ HIDDEN: dict[str, dict[str, str]] = {
         "fitted_layer": "_fitted_layer",
         "fitted_pooling": "_fitted_pooling",
     },
+    "rnnkit.preprocessing.SequenceImputer": {
+        "fitted_on_rows": "_fitted_on_rows",
+        "fitted_with": "_fitted",
+    },
     "rnnkit.preprocessing.SequenceScaler": {
         "fitted_on_rows": "_fitted_on_rows",
         "frame": "_empty_frame",

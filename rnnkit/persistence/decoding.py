@@ -122,6 +122,12 @@ class Decoder:
     def _integers(self, content: Any) -> list[int]:
         return self._numbers(content, "i")
 
+    def _rows(self, content: Any) -> list[np.ndarray]:
+        array = self.container.read(content)
+        if array.ndim != 2:
+            raise FormatError(f"its array {content!r:.100} has no rows")
+        return list(array)
+
     def _numbers(self, content: Any, kind: str) -> list[Any]:
         array = self.container.read(content)
         if array.ndim != 1 or array.dtype.kind != kind:
@@ -232,6 +238,7 @@ DECODERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "random_state": Decoder._random_state,
     "range": Decoder._range,
     "ref": Decoder._ref,
+    "rows": Decoder._rows,
     "scalar": Decoder._scalar,
     "set": Decoder._set,
     "slice": Decoder._slice,

@@ -133,6 +133,8 @@ class Encoder:
             return {"integers": self.add_array(np.array(values, "<i8"), place)}
         if kinds == {str}:
             return {"texts": self._texts(values, place)}
+        if kinds == {np.ndarray} and _are_rows(values):
+            return {"rows": self.add_array(np.stack(values), place)}
         return None
 
     def _texts(self, texts: list[str], place: str) -> list[str]:
@@ -189,6 +191,15 @@ class Encoder:
             raise TypeError(f"cannot save {place}: a file holds no array of dtype {dtype}")
         items = self.encode(array.ravel().tolist(), place)
         return {"dtype": dtype.str, "shape": list(array.shape), "items": items}
+
+
+def _are_rows(arrays: list[np.ndarray]) -> bool:
+    """Whether arrays are vectors of numbers, all of one length and dtype."""
+    first = arrays[0]
+    return first.dtype in NAMES and all(
+        array.ndim == 1 and (array.shape, array.dtype) == (first.shape, first.dtype)
+        for array in arrays
+    )
 
 
 def _library_of(frame: Any) -> str:

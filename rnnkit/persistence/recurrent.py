@@ -24,7 +24,7 @@ from rnnkit.exceptions import FormatError
 from rnnkit.network import Network
 from rnnkit.persistence.decoding import Decoder
 from rnnkit.persistence.encoding import Encoder
-from rnnkit.persistence.kinds import text_memory
+from rnnkit.persistence.kinds import DTYPE, text_memory
 from rnnkit.persistence.random_states import check_generator_state
 from rnnkit.persistence.types import check_fields
 from rnnkit.training import TrainingState
@@ -152,8 +152,8 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     check_fields(output, "output")
     for name in ("center", "scale"):
         numbers = getattr(output, name, None)
-        if numbers is not None and len(numbers) != output.width:
-            raise FormatError(f"{name} of the output has {len(numbers)} numbers for {output.width}")
+        if numbers is not None and len(numbers) not in (codec.width, output.width):
+            raise FormatError(f"{name} of the output has {len(numbers)} numbers for {codec.width}")
     network = _network(built, reader, output, plain["facts"], told["weights"], decoder)
     _require_known("facts", plain["facts"], facts_of(network).keys())
     holder: Any = estimator
@@ -162,7 +162,8 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     if "training" in told:
         training = decoder.decode(told["training"])
         holder._training_state = _training_state(training["state"], network)
-        holder._trained_with = dict(training["with"])
+        # What the file's version did not know has had its default then as now.
+        holder._trained_with = {**estimator.get_params(), **training["with"]}
 
 
 def _check_reader(reader: Reader) -> None:
@@ -193,14 +194,14 @@ def _check_texts(codec: dict[str, Any]) -> None:
     classes, dtype = codec.get("classes"), codec.get("dtype")
     if classes is None:
         return
-    if not isinstance(classes, list) or not isinstance(dtype, str):
-        raise FormatError("its classes are no list of a dtype")
+    if not isinstance(classes, list):
+        raise FormatError("its classes are no list")
+    if not isinstance(dtype, str) or not DTYPE.fullmatch(dtype):  # NumPy would parse any text
+        raise FormatError(f"its classes have the dtype {dtype!r:.100}")
     if np.dtype(dtype).kind in "US":
         if not all(isinstance(label, (str, bytes)) for label in classes):
             raise FormatError(f"its classes of dtype {dtype} are no texts")
         text_memory(len(classes), np.dtype(dtype).itemsize, sum(map(len, classes)))
-    elif np.dtype(dtype).kind not in "biufO":
-        raise FormatError(f"its classes have the dtype {dtype}")
     if any(not a < b for a, b in pairwise(classes)):
         raise FormatError("its classes are not sorted")
 

@@ -123,8 +123,9 @@ class Sequences(FlatSequences):
             A 3-D array (n, T, F); a 2-D array or frame (n, T * step_features); a list, tuple
             or 1-D object array of arrays (T_i, F) or (T_i,); or `Sequences`. Columns of a
             frame hold numbers, of whatever dtype.
-        lengths : array-like of shape (n,), integer, default=None
-            Steps of each sequence of a padded array; what lies beyond is never looked at.
+        lengths : array-like of shape (n,), integer, or "nan", default=None
+            Steps of each sequence of a padded array; what lies beyond is never looked at. "nan":
+            up to the last step that is not all NaN.
         step_features : int, default=1
             Features F of a step, where a sequence is given as one row of numbers.
         name : str, default="X"
@@ -203,8 +204,10 @@ class Sequences(FlatSequences):
         Parameters
         ----------
         X : array-like of shape (n, T, F) or (n, T)
-        lengths : array-like of shape (n,), integer, default=None
-            Steps of each sequence; None: all T.
+        lengths : array-like of shape (n,), integer, or "nan", default=None
+            Steps of each sequence; None: all T. "nan": up to its last step that is not all NaN,
+            as tslearn and aeon fill up rectangles. Axes (n, F, T) are turned by
+            ``X.transpose(0, 2, 1)`` first.
         ids : array-like of shape (n,), default=None
             What each sequence is called.
         allow_nan : bool, default=False

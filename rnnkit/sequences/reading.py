@@ -17,7 +17,13 @@ from rnnkit.sequences.columns import (
     shared_columns,
 )
 from rnnkit.sequences.forms import Form
-from rnnkit.sequences.numbers import ENCODE_TEXT, check_finite, convert_values, is_float32
+from rnnkit.sequences.numbers import (
+    ENCODE_TEXT,
+    check_finite,
+    convert_values,
+    is_float32,
+    is_missing,
+)
 
 __all__ = [
     "array_of_item",
@@ -198,7 +204,10 @@ def rows_of_array(
     n_steps, n_features = array.shape[1:]
     if lengths is None:
         return array.reshape(n * n_steps, n_features), np.full(n, n_steps, dtype=np.intp)
-    steps = check_lengths(lengths, n, n_steps)
+    if isinstance(lengths, str):
+        steps = _steps_before_missing(array, lengths)
+    else:
+        steps = check_lengths(lengths, n, n_steps)
     if steps.min() == n_steps:
         return array.reshape(n * n_steps, n_features), steps
     return array[np.arange(n_steps) < steps[:, None]], steps
@@ -212,6 +221,15 @@ def _fold(rows: np.ndarray, step_features: int, name: str) -> np.ndarray:
             f"{name} has {n_columns} columns, which is no multiple of step_features={step_features}"
         )
     return rows.reshape(n, n_columns // step_features, step_features)
+
+
+def _steps_before_missing(array: np.ndarray, lengths: str) -> np.ndarray:
+    """Return the steps (n,) of sequences (n, T, F) up to the last one that holds a value."""
+    if lengths != "nan":
+        raise ValueError(f'lengths must be an integer for each sequence or "nan", got {lengths!r}')
+    empty: Any = is_missing(array).all(axis=2)
+    n_beyond = np.where(empty.all(axis=1), empty.shape[1], (~empty[:, ::-1]).argmax(axis=1))
+    return np.asarray(empty.shape[1] - n_beyond, dtype=np.intp)
 
 
 def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:

@@ -47,6 +47,8 @@ class FitResult:
     loss : float, default=nan
         Mean training loss of the last epoch; of the weights as they are, without noise, if no
         epoch was completed.
+    n_threads : int, default=1
+        Threads of the host that a large layer could use at the end of the call.
     """
 
     n_epochs: int
@@ -60,3 +62,4 @@ class FitResult:
     best_validation_loss: float | None
     best_validation_score: float | None
     loss: float = nan
+    n_threads: int = 1

@@ -189,4 +189,5 @@ class Watch:
             best_validation_loss=-progress.best * self._unit if by_loss else None,
             best_validation_score=progress.best if by_score else None,
             loss=last,
+            n_threads=run.bound.backend.n_threads,
         )

@@ -35,9 +35,9 @@ CELLS = ("RNN", "LSTM", "GRU")
 N_THREADS = (2, 3, 4)
 FORMS = ("list", "tuple", "object array", "Sequences", "padded", "Fortran", "big-endian")
 # They are set below, need an X or y that is not drawn here, or let rounding grow beyond bounds.
-NOT_DRAWN = {"max_iter", "hidden_size", "step_features", "random_state", "solver", "tol"} | {
-    "learning_rate_init", "loss", "output", "class_weight", "ignore_label", "forbidden_transitions",
-    "batch_size",
+NOT_DRAWN = {
+    "learning_rate_init", "max_iter", "hidden_size", "step_features", "random_state", "solver",
+    "tol", "loss", "output", "class_weight", "ignore_label", "forbidden_transitions", "batch_size",
 }  # fmt: skip
 SOLVERS = ("adam", "adamw", "sgd", "nesterov", "rmsprop", "adagrad", "adadelta", "lbfgs")
 # How far trained weights of two instruction sets may lie apart, relative to the largest: rounding

@@ -98,5 +98,5 @@ def test_wrong_y_is_refused():
     regressor = estimator("GRU", "SequenceRegressor")
     with pytest.raises(ValueError, match=f"sequence 0 has {len(X[0])} steps but 1 targets"):
         regressor.fit(X, [np.zeros(1)] + Y[1:])
-    with pytest.raises(ValueError, match="y must have at least one labelled step, got none"):
+    with pytest.raises(ValueError, match="y must have a labelled step, but every target is NaN"):
         regressor.fit(X, [one * np.nan for one in Y])

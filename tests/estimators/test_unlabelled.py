@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -136,6 +137,12 @@ MODES = {
     "lbfgs": ("SequenceTagger", {"solver": "lbfgs"}, TAGS, None),
     "early": ("SequenceTagger", {"early_stopping": True, "monitor": "score"}, TAGS, None),
     **{loss: ("SequenceRegressor", {"loss": loss}, NUMBERS, np.nan) for loss in LOSSES},
+    "quantiles": (
+        "SequenceRegressor",
+        {"loss": "quantile", "quantile": [0.1, 0.5, 0.9]},
+        NUMBERS,
+        np.nan,
+    ),
     "early numbers": ("SequenceRegressor", {"early_stopping": True}, NUMBERS, np.nan),
 }
 
@@ -156,7 +163,7 @@ VECTORS = several(NUMBERS, np.nan)
 SEVERAL = {
     "indicators": ("SequenceTagger", {}, several(CODES, np.nan)),
     "indicators balanced": ("SequenceTagger", {"class_weight": "balanced"}, several(CODES, np.nan)),
-    **{f"{loss}s": ("SequenceRegressor", {"loss": loss}, VECTORS) for loss in LOSSES},
+    **{f"several {loss}": ("SequenceRegressor", {"loss": loss}, VECTORS) for loss in LOSSES},
     "vectors early": ("SequenceRegressor", {"early_stopping": True}, VECTORS),
 }
 EVERY = {
@@ -205,7 +212,7 @@ def test_every_way_to_train(mode):
     assert bits(pickle.loads(pickle.dumps(model))) == bits(model)
 
 
-@pytest.mark.parametrize("mode", ["softmax", "crf", "squared", "absolutes", "indicators"])
+@pytest.mark.parametrize("mode", ["softmax", "crf", "squared", "several absolute", "indicators"])
 def test_pipelines_and_searches(mode):
     task, options, y = EVERY[mode]
     model = make_pipeline(SequenceScaler(), small(task, **options))
@@ -216,6 +223,22 @@ def test_pipelines_and_searches(mode):
     name = f"gru{task.lower()}__hidden_size"
     search = GridSearchCV(model, {name: [2, 3]}, cv=2, error_score="raise")
     assert np.isfinite(search.fit(Sequences.from_list(X), targets).best_score_)
+
+
+def test_rules_of_a_field_hold_between_labels():
+    """A gap takes the one label that the rules leave; what no label can join is refused."""
+    rules = [("up", "up"), ("down", "down")]
+    y = [["up", "down"][i % 2 :] + ["up", "down"] * (n // 2) for i, n in enumerate(LENGTHS)]
+    y = [t[:n] for t, n in zip(y, LENGTHS)]
+    gaps = [[v if k else None for v, k in zip(t, known)] for t, known in zip(y, KNOWN)]
+    model = small("SequenceTagger", output="crf", forbidden_transitions=rules, max_iter=30)
+    model.fit(X, gaps)
+    for labels in model.predict(X):
+        assert all(a != b for a, b in pairwise(labels))
+    assert np.isfinite(model.loss_curve_).all()
+    gaps[4] = ["up", None, "down", *[None] * (LENGTHS[4] - 3)]
+    with pytest.raises(ValueError, match=r"sequence 4 has unlabelled steps .* up to step 2"):
+        model.fit(X, gaps)
 
 
 # Numbers by hand.
@@ -311,7 +334,7 @@ def test_nothing_labelled_is_refused():
             lambda: model.fit(X, y, validation_data=(X, none)),  # noqa: B023
         ]
         for call in calls:
-            with pytest.raises(ValueError, match="y must have at least one labelled step"):
+            with pytest.raises(ValueError, match="y must have a labelled step"):
                 call()
         assert bits(model) == before
 

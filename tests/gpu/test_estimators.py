@@ -71,6 +71,40 @@ def test_every_task_answers_as_on_the_cpu(task, cell, on_gpu):
     np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
 
 
+GAPS = {
+    "softmax": ("SequenceTagger", {"class_weight": "balanced"}),
+    "crf": ("SequenceTagger", {"output": "crf"}),
+    "squared": ("SequenceRegressor", {}),
+    "huber": ("SequenceRegressor", {"loss": "huber"}),
+    "quantile": ("SequenceRegressor", {"loss": "quantile"}),
+    "poisson": ("SequenceRegressor", {"loss": "poisson"}),
+    "indicators": ("SequenceTagger", {"class_weight": "balanced"}),
+}
+
+
+@pytest.mark.parametrize("graph", ["0", ""])
+@pytest.mark.parametrize("mode", GAPS)
+def test_steps_without_a_target_count_for_nothing(mode, graph, on_gpu, monkeypatch):
+    if graph:
+        monkeypatch.setenv("RNNKIT_CUDA_GRAPH", graph)
+    task, options = GAPS[mode]
+    rng = np.random.RandomState(0)
+    dense = np.stack([x[:3] for x in X])  # whose plans come again
+    if mode in ("softmax", "crf"):
+        y = [[tag if rng.rand() < 0.6 else None for tag in tags[:3]] for tags in tags_of(X)]
+        y[1] = [None] * 3
+    else:
+        y = np.where(rng.rand(*dense.shape) < 0.6, abs(dense) > 0.5, np.nan)
+        y = y if mode == "indicators" else y + abs(dense)
+    answers = []
+    for device in ("cpu", "cuda"):
+        model = estimator("GRU", task, device=device, max_iter=3, batch_size=8, **options)
+        model.fit(dense, y, validation_data=(dense, y))
+        answers.append([*model.loss_curve_, *model.validation_loss_curve_, model.score(dense, y)])
+        answers[-1] += flat(model.predict(dense)).tolist() if task.endswith("Regressor") else []
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
 def test_early_stopping_partial_fit_and_tokens(on_gpu):
     ids = [np.arange(1, 4) % (i % 3 + 2) for i in range(12)]
     y = [i % 2 for i in range(12)]
@@ -275,6 +309,14 @@ def test_a_failed_partial_fit_has_not_happened(options, on_gpu, monkeypatch):
         other.weights_["head.bias"][:] = 1
         other.partial_fit(X, Y)
     np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))
+
+
+def test_what_does_not_fit_the_gpu_is_refused_before_it_is_allocated(cublas):
+    with standing_in(memory_bytes=10**8):
+        model = rnnkit.LSTMClassifier(1500, device="cuda")
+        with pytest.raises(MemoryError, match=r"hidden_size=1500 .* and 0\.05 GB are available"):
+            model.fit(X, Y)
+        assert not hasattr(model, "network_")
 
 
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])

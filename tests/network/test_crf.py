@@ -399,3 +399,40 @@ def test_a_sequence_has_the_same_bits_whether_others_lack_labels(scale):
     alone = crf_negative_log_likelihood(scores[rows], partly[rows], part, *parameters)
     assert alone.losses[0].tobytes() == found.losses[1].tobytes()
     assert alone.dscores.tobytes() == found.dscores[rows].tobytes()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_unknown_labels_and_rules_match_the_enumeration(seed):
+    plan, scores, labels, parameters = problem(LENGTHS, 3, seed)
+    labels = some_unknown(labels, seed)
+    forbidden = ((0, 1), (2, 2), (None, 1), (0, None))
+    rules = rules_of(forbidden, 3)
+    parameters = [p + r for p, r in zip(parameters, rules)]
+    result = crf_negative_log_likelihood(scores, labels, plan, *parameters)
+    flat, in_order = np.empty(plan.n_rows, int), [rows_of(plan, b) for b in range(len(LENGTHS))]
+    flat[:] = np.concatenate([labels[rows] for rows in in_order])
+    possible = []
+    for b, rows in enumerate(in_order):
+        labellings, totals = enumerate_labellings(scores[rows], *parameters)
+        agree = ((labellings == labels[rows]) | (labels[rows] == UNKNOWN)).all(axis=1)
+        chance = np.exp(totals)[agree].sum() / np.exp(totals).sum()
+        possible.append(chance > 0)
+        if chance > 0:
+            assert_close(result.losses[b], -np.log(chance), np.float64, len(totals))
+            assert np.isfinite(result.dscores[rows]).all()
+    output = CRF(3, forbidden)
+    lengths = np.array([len(rows) for rows in in_order])
+    if all(possible):
+        output.check(flat, lengths)
+    else:
+        with pytest.raises(ValueError, match="forbidden"):
+            output.check(flat, lengths)
+    assert not all(possible) or seed  # both kinds occur
+
+
+def test_labels_that_no_allowed_labelling_joins_are_named():
+    output = CRF(3, ((0, 1), (1, 2), (2, 2)))
+    labels = np.array([1, 1, 0, UNKNOWN, 2, 0, UNKNOWN, 1])
+    with pytest.raises(ValueError, match=r"sequence 1 has unlabelled steps .* up to step 2"):
+        CRF(3, ((0, 1), (0, 0), (2, 2))).check(labels, np.array([2, 3, 3]))
+    output.check(labels, np.array([2, 3, 3]))

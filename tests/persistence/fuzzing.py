@@ -9,6 +9,7 @@ address space is limited) and exceptions that are no `FormatError`.
 
 import argparse
 import collections
+import copy
 import json
 import multiprocessing
 import os
@@ -22,6 +23,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import joblib
 import numpy as np
 from persistence.golden_files import FOLDER
 
@@ -107,6 +109,10 @@ def places_of(node: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return found
 
 
+def nasty(rng: random.Random) -> Any:
+    return copy.deepcopy(rng.choice(NASTY))
+
+
 def change(node: Any, rng: random.Random) -> None:
     """Change one entry of some JSON."""
     places = places_of(node, [])
@@ -121,14 +127,16 @@ def change(node: Any, rng: random.Random) -> None:
         other, other_key = rng.choice(places)
         container[key] = json.loads(json.dumps(other[other_key]))
     elif kind == 2 and isinstance(container, dict):
-        container[rng.choice(("a", "_a", "__class__", "n_", "ref", "array", key + "_"))] = value
+        container[rng.choice(("a", "_a", "__class__", "n_", "ref", "array", key + "_"))] = (
+            copy.deepcopy(value)
+        )
     elif kind == 3 and isinstance(value, int):
         container[key] = value + rng.choice((-1, 1, 8, 2**31, -value))
     elif kind == 4 and isinstance(value, list):
-        more = [*value, rng.choice(NASTY)]
+        more = [*value, nasty(rng)]
         container[key] = rng.choice((value * 2, value[:-1], value[::-1], more))
     else:
-        container[key] = rng.choice(NASTY)
+        container[key] = nasty(rng)
 
 
 def said(data: bytes, rng: random.Random) -> bytes:
@@ -200,7 +208,8 @@ def outcome(data: bytes) -> str:
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         model = load_bytes(data)
-        ask(model)
+        with joblib.parallel_config("sequential"):  # n_jobs may be any number
+            ask(model)
         return "loaded"
     except FormatError as error:
         return "refused" if "\n" not in str(error) and len(str(error)) < 1500 else f"text: {error}"
@@ -221,42 +230,53 @@ def limit_memory(extra: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (present + extra, resource.RLIM_INFINITY))
 
 
-def run(seeds: range) -> dict[str, list[int]]:
-    """Return the seeds of each outcome, of those that were as they should be the first alone."""
+def run(seeds: range, latest: Any) -> dict[str, list[int]]:
+    """Return the seeds of each outcome; `latest` tells where a process ended that crashed."""
     warnings.simplefilter("ignore")
     found: dict[str, list[int]] = collections.defaultdict(list)
     for seed in seeds:
+        latest.value = seed
         found[outcome(mutant(seed))].append(seed)
     return dict(found)
 
 
-def in_a_process(seeds: range, answers: Any) -> None:
+def in_a_process(seeds: range, answers: Any, latest: Any) -> None:
     for data in FILES:  # what is imported on the way is not counted
         ask(load_bytes(data))
     limit_memory(MEMORY)
-    answers.put(run(seeds))
+    answers.put(run(seeds, latest))
 
 
-def fuzz(n: int, first: int = 0, chunk: int = 5000, processes: int = 1) -> dict[str, list[int]]:
-    """Load n mutated files in processes of their own; return the seeds of each outcome."""
+def fuzz(
+    n: int, first: int = 0, chunk: int = 5000, processes: int = 1, report: Any = None
+) -> dict[str, list[int]]:
+    """Load n mutated files in processes of their own; return the seeds of each outcome.
+
+    `report` is called with the seeds of a process that ended and what was found so far.
+    """
     context = multiprocessing.get_context("fork")
     waiting = [range(a, min(a + chunk, first + n)) for a in range(first, first + n, chunk)][::-1]
     found: dict[str, list[int]] = collections.defaultdict(list)
-    running: list[tuple[Any, range, Any]] = []
+    running: list[tuple[Any, range, Any, Any]] = []
     while waiting or running:
         while waiting and len(running) < processes:
             seeds, answers = waiting.pop(), context.SimpleQueue()
-            child = context.Process(target=in_a_process, args=(seeds, answers))
+            latest = context.Value("q", seeds.start)
+            child = context.Process(target=in_a_process, args=(seeds, answers, latest))
             child.start()
-            running.append((child, seeds, answers))
-        child, seeds, answers = running.pop(0)
+            running.append((child, seeds, answers, latest))
+        child, seeds, answers, latest = running.pop(0)
         while child.is_alive() and answers.empty():
             time.sleep(0.01)
         for what, where in ({} if answers.empty() else answers.get()).items():
             found[what] += where
         child.join()
         if child.exitcode:
-            found[f"crash, exit code {child.exitcode}"].append(seeds.start)
+            found[f"crash, exit code {child.exitcode}"].append(latest.value)
+            if latest.value + 1 < seeds.stop:
+                waiting.append(range(latest.value + 1, seeds.stop))
+        if report is not None:
+            report(seeds, found)
     return dict(found)
 
 
@@ -267,7 +287,15 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
     begin = time.perf_counter()
-    found = fuzz(arguments.files, arguments.first, processes=arguments.processes)
+    told: set[str] = set()
+
+    def report(seeds: range, found: dict[str, list[int]]) -> None:
+        """Say at once what is new and wrong."""
+        for what in found.keys() - told - {"refused", "loaded"}:
+            print(f"seed {found[what][0]}: {what}", flush=True)
+            told.add(what)
+
+    found = fuzz(arguments.files, arguments.first, processes=arguments.processes, report=report)
     seconds = time.perf_counter() - begin
     for what, seeds in sorted(found.items(), key=lambda item: -len(item[1])):
         print(f"{len(seeds):9} {what} (first seed {seeds[0]})")

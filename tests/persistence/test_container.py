@@ -187,6 +187,7 @@ PARTS = {
     "codec, kind": ((*FIT, "codec", "dict", "kind"), "eval", "do not fit together"),
     "codec, fewer": ((*FIT, "codec", "dict", "classes"), ["down"], r"head\.weight has the shape"),
     "codec, dtype": ((*FIT, "codec", "dict", "dtype"), "<U99999999", "far longer than its text"),
+    "codec, comma": ((*FIT, "codec", "dict", "dtype"), ",", "have the dtype"),
     "codec, date": ((*FIT, "codec", "dict", "dtype"), "<M8[s]", "have the dtype"),
     "codec, order": ((*FIT, "codec", "dict", "classes"), ["up", "down"], "not sorted"),
     "weights": ((*FIT, "weights"), {}, "no table"),

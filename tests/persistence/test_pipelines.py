@@ -49,7 +49,13 @@ from sklearn.preprocessing import (
 
 import rnnkit
 from rnnkit.persistence import catalogue
-from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows, TokenEncoder
+from rnnkit.preprocessing import (
+    Padder,
+    SequenceImputer,
+    SequenceScaler,
+    SlidingWindows,
+    TokenEncoder,
+)
 
 RNG = np.random.RandomState(0)
 ROWS = RNG.uniform(0.5, 2, (40, 6))
@@ -159,6 +165,13 @@ CASES = {
         ROWS,
         NUMBERS,
     ),
+    "TransformedTargetSequenceRegressor": (
+        rnnkit.TransformedTargetSequenceRegressor(
+            network("GRUSequenceRegressor"), transformer=MinMaxScaler()
+        ),
+        RAGGED,
+        [x[:, 0] * 2 for x in RAGGED],
+    ),
     "SequenceScaler": (SequenceScaler(), RAGGED, None),
     "SequenceScaler of rows": (SequenceScaler(RobustScaler(), step_features=2), ROWS, None),
     "SequenceScaler of a frame": (SequenceScaler(), FRAME[["c", "d"]], None),
@@ -172,6 +185,12 @@ CASES = {
         [x.reshape(3, 2) for x in ROWS],
         None,
     ),
+    "SequenceImputer": (
+        SequenceImputer("interpolate", add_indicator=True, add_elapsed=True),
+        [np.where(x > 1, np.nan, x) for x in RAGGED],
+        None,
+    ),
+    "SequenceImputer of rows": (SequenceImputer(step_features=2), ROWS, None),
     "Padder": (Padder(fill=-1.0, flatten=True, side="start"), RAGGED, None),
     "Padder of frames": (Padder(9), [FRAME[["c", "d"]][:5], FRAME[["c", "d"]][:7]], None),
     "SlidingWindows": (SlidingWindows(5, step=2), FRAME[["c", "d"]], None),

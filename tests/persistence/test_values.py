@@ -79,6 +79,9 @@ LONG = {
     "types": [float, int, str, bool, object, np.float32, np.int64, np.dtype(">f8"), np.dtype("U5")],
     "objects": np.array([1, "a", None, (1, 2), 2.5], object),
     "texts of arrays": np.array([["a", "bc"], ["", "d"]], "<U7"),
+    "vectors by word": {f"word {i}": np.arange(4.0) + i for i in range(50)},
+    "vectors": [np.arange(4, dtype=np.float32) * i for i in range(50)],
+    "vectors that differ": [np.arange(4.0 + i) for i in range(50)],
     "by column": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
     "read-only": np.broadcast_to(np.arange(3.0), (2, 3)),
     "backwards": np.arange(6)[::-2],
@@ -111,7 +114,7 @@ def test_what_was_one_array_is_one_again():
      object(), Ellipsis, iter([]), np.array(["2020-01-01"], "M8[D]"), np.ma.masked_array([1]),
      np.zeros(1, [("a", int)]), type("Own", (), {}), json, {"a": [object()]}, bytearray(b"a"),
      np.datetime64("2020"), np.matrix([[1]])],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_plain_value_is_refused(value):
     with pytest.raises(TypeError, match=r"^cannot save value"):

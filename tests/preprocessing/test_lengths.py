@@ -13,7 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 import rnnkit
 import rnnkit.preprocessing
 from rnnkit import GRUClassifier, RecurrentFeatures
-from rnnkit.preprocessing import SequenceScaler
+from rnnkit.preprocessing import SequenceImputer, SequenceScaler
 
 LENGTHS = np.array([3, 1, 4, 2])
 Y = [0, 1, 0, 1]
@@ -28,6 +28,7 @@ def padded(junk):
 MODEL = GRUClassifier(3, max_iter=2, learning_rate="linear", random_state=0)
 TRANSFORMERS = {
     "SequenceScaler": SequenceScaler(),
+    "SequenceImputer": SequenceImputer(),
     "SequenceScaler of another": SequenceScaler(MinMaxScaler()),
     "RecurrentFeatures": RecurrentFeatures(MODEL),
 }

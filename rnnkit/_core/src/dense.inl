@@ -19,11 +19,15 @@ RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const re
 }
 
 static void FN(dense)(const void *x_all, const void *weight, const void *bias, void *y_all,
-                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last) {
+                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last,
+                      rk_seat *seat) {
     const real *x = (const real *)x_all + first * inputs;
     real *y = (real *)y_all + first * outputs;
     const ptrdiff_t rows = last - first, vectors = (outputs + VL - 1) / VL;
+    const double operations = 2.0 * (double)(rows * inputs) * RK_GROUP_VECTORS * VL;
     for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
+        if (rk_leave(seat, operations))
+            return;
 #define RK_DENSE_TILE(R, V)                                                                        \
     FN(dense_chunk)(R, V, x, weight, bias, y, inputs, outputs, v * VL, done)
         RK_TILES(rows, vectors - v, RK_DENSE_TILE)
@@ -63,9 +67,12 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
 
 static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
                                ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
-                               ptrdiff_t last) {
+                               ptrdiff_t last, rk_seat *seat) {
     const ptrdiff_t vectors = (inputs + VL - 1) / VL;
+    const double operations = 2.0 * (double)(rows * (last - first)) * RK_GROUP_VECTORS * VL;
     for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
+        if (rk_leave(seat, operations))
+            return;
 #define RK_DENSE_GRADIENT_TILE(R, V)                                                               \
     FN(dense_gradient_chunk)(R, V, x, dy, dw, rows, inputs, outputs, v * VL, first + done)
         RK_TILES(last - first, vectors - v, RK_DENSE_GRADIENT_TILE)

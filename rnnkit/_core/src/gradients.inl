@@ -1,6 +1,7 @@
 /* After backward: the gradients of the inputs and of the parameters. */
 
-static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last) {
+static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last,
+                               rk_seat *seat) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t per_vector = FN(operand_length)(VL), width = layer->slots * per_vector;
     const real *gates = RK_PAIRS ? call->gate_pairs : call->dgates_ih;
@@ -16,7 +17,8 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
                                         layer->inputs,
                                         layer->inputs,
                                         0};
-    FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(layer->inputs)});
+    FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(layer->inputs)},
+                    seat);
 }
 
 /* A block of packed rows: for each, the row of the operand and the gradients of a tile of gates.
@@ -60,12 +62,15 @@ static void FN(outer_rows)(const FN(block) *block, ptrdiff_t vectors, FN(outer) 
     RK_TILES(to.n, vectors, RK_OUTER_TILE)
 }
 
-/* Bring the block's operand rows, n wide, into the form the outer product wants: as pairs, or, if
- * they are wide, apart from each other. In place wide rows compete for a few sets of the
+/* Bring some columns of the block's operand rows into the form the outer product wants: as pairs,
+ * or, if they are wide, apart from each other. In place wide rows compete for a few sets of the
  * first-level cache, and each line is read for several register tiles. */
-static void FN(take_operands)(FN(block) *block, ptrdiff_t n) {
+static void FN(take_operands)(FN(block) *block, FN(share) columns) {
+    const ptrdiff_t n = columns.last - columns.first;
     real *scratch = block->scratch;
     block->n = block->rows;
+    for (ptrdiff_t i = 0; i < block->rows; i++)
+        block->operand[i] += columns.first;
 #if RK_PAIRS
     block->n = (block->rows + 1) / 2;
     for (ptrdiff_t i = 0; i < block->n; i++, scratch += FN(apart)(n)) {
@@ -123,6 +128,7 @@ typedef struct {
     ptrdiff_t slot, slots; /* of the gates: the first, how many */
     void *dw;
     ptrdiff_t n, dw_slot, dw_slots; /* rows of a panel of dw; the first slot there, of how many */
+    FN(share) columns; /* of the operand, and rows of dw, that are summed */
 } FN(weights);
 
 /* Add to the gradients of some panels of a matrix what the block's rows contribute. Four panels of
@@ -133,20 +139,22 @@ static void FN(add_outers)(const rk_call *call, FN(share) panels, FN(block) *blo
     const int one_gate = layer->slots == 1;
     const ptrdiff_t width = layer->slots * VL, together = one_gate ? RK_GROUP_VECTORS : 1;
     const ptrdiff_t dw_row = w.dw_slots * VL, gates_panel = call->rows * width;
-    FN(take_operands)(block, w.n);
+    const ptrdiff_t n = w.columns.last - w.columns.first;
+    FN(take_operands)(block, w.columns);
     for (ptrdiff_t p = panels.first; p < panels.last; p += together) {
         const ptrdiff_t left = panels.last - p;
         const ptrdiff_t vectors = w.slots * (left < together ? left : together);
         FN(take_gates)(block, (const real *)w.dgates + p * gates_panel + w.slot * VL, width,
-                       vectors, one_gate ? gates_panel : VL, w.n);
+                       vectors, one_gate ? gates_panel : VL, n);
         FN(outer_rows)(block, vectors,
-                       (FN(outer)){(real *)w.dw + p * w.n * dw_row + w.dw_slot * VL, w.n, dw_row,
-                                   one_gate ? w.n * dw_row : VL});
+                       (FN(outer)){(real *)w.dw + (p * w.n + w.columns.first) * dw_row +
+                                       w.dw_slot * VL,
+                                   n, dw_row, one_gate ? w.n * dw_row : VL});
     }
 }
 
-static void FN(input_outers)(const rk_call *call, FN(share) panels, ptrdiff_t first,
-                             ptrdiff_t last, FN(block) *block) {
+static void FN(input_outers)(const rk_call *call, FN(share) panels, FN(share) columns,
+                             ptrdiff_t first, ptrdiff_t last, FN(block) *block) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t inputs = layer->inputs, slots = layer->input_slots;
     for (block->rows = 0; block->rows < last - first; block->rows++) {
@@ -155,17 +163,18 @@ static void FN(input_outers)(const rk_call *call, FN(share) panels, ptrdiff_t fi
         block->operand[block->rows] = (const real *)call->x + row * inputs;
     }
     FN(add_outers)(call, panels, block,
-                   (FN(weights)){call->dgates_ih, 0, slots, call->dweight_ih, inputs, 0, slots});
+                   (FN(weights)){call->dgates_ih, 0, slots, call->dweight_ih, inputs, 0, slots,
+                                 columns});
 }
 
 /* What the recurrent weights were applied to depends on the options. */
-static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, ptrdiff_t first,
-                                 ptrdiff_t last, FN(block) *block) {
+static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, FN(share) columns,
+                                 ptrdiff_t first, ptrdiff_t last, FN(block) *block) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t hidden = layer->hidden, padded = FN(panels_of)(layer) * VL;
     const ptrdiff_t slots = layer->recurrent_slots;
     FN(weights) w = {call->dgates_hh, layer->slots - slots, layer->reset_before ? 2 : slots,
-                     call->dweight_hh, hidden, 0, slots};
+                     call->dweight_hh, hidden, 0, slots, columns};
     block->rows = 0;
     for (ptrdiff_t row = first; row < last; row++) {
         const ptrdiff_t previous = call->previous[row];
@@ -226,15 +235,24 @@ static void FN(vector_gradients)(const rk_call *call, ptrdiff_t panel, ptrdiff_t
 /* Block after block of packed rows, so that its operands are brought into form once for all of
  * the panels and its gates stay in the first-level cache. */
 static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t first_panel,
-                                   ptrdiff_t last_panel, void *scratch) {
+                                   ptrdiff_t last_panel, int share, int shares, void *scratch,
+                                   rk_seat *seat) {
+    const rk_layer_spec *layer = &call->layer;
     const FN(share) panels = {first_panel, last_panel};
+    const FN(share) inputs = FN(share_of)(layer->inputs, share, shares);
+    const FN(share) hidden = FN(share_of)(layer->hidden, share, shares);
+    const double operations = 2.0 * RK_BLOCK_ROWS * (double)(layer->slots * VL) *
+                              (double)((last_panel - first_panel) *
+                                       (inputs.last - inputs.first + hidden.last - hidden.first));
     FN(block) block = {.scratch = scratch};
     for (ptrdiff_t first = 0; first < call->rows; first += RK_BLOCK_ROWS) {
         const ptrdiff_t left = call->rows - first;
         const ptrdiff_t last = first + (left < RK_BLOCK_ROWS ? left : RK_BLOCK_ROWS);
-        for (ptrdiff_t p = first_panel; p < last_panel; p++)
+        if (rk_leave(seat, operations))
+            return;
+        for (ptrdiff_t p = first_panel; p < last_panel && share == 0; p++)
             FN(vector_gradients)(call, p, first, last);
-        FN(input_outers)(call, panels, first, last, &block);
-        FN(recurrent_outers)(call, panels, first, last, &block);
+        FN(input_outers)(call, panels, inputs, first, last, &block);
+        FN(recurrent_outers)(call, panels, hidden, first, last, &block);
     }
 }

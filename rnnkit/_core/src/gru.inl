@@ -33,12 +33,15 @@ RK_INLINE void FN(gru_forward)(const rk_call *call, const int plain, const FN(ru
 }
 
 /* Gate inputs of a gru with reset before: r and z are activated, then U_n (r * h) goes to hn. */
-static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at) {
+static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at,
+                            rk_seat *seat) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), hidden = layer->hidden, padded = panels * VL;
     const ptrdiff_t width = 4 * VL;
     const FN(factor) none = {0};
     for (ptrdiff_t p = 0; p < panels; p++) {
+        if (rk_leave(seat, FN(panel_operations)(layer, run)))
+            return;
         real *gates = at.gates + p * at.gates_panel;
         const FN(factor) h = FN(recurrent_factor)(call, run, at, p);
         FN(gru_gate_rows)(run->n, FN(input_factor)(call, run, p), none,
@@ -89,11 +92,11 @@ RK_INLINE void FN(gru_backward)(const rk_call *call, const int plain, const FN(r
 /* gru with reset before: with d = gradient of r * h, the gradient of r's input goes to its slot
  * and d * r becomes the start of the gradient of h in dh_used. */
 static void FN(reset_backward)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at,
-                               real *dh_used) {
+                               real *dh_used, rk_seat *seat) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), padded = panels * VL, hidden = layer->hidden;
     FN(recurrent_columns)(call, at, run->n, at.gates, 2, 1, dh_used,
-                          (FN(share)){0, FN(groups_of)(hidden)});
+                          (FN(share)){0, FN(groups_of)(hidden)}, seat);
     for (ptrdiff_t p = 0; p < panels; p++)
         for (ptrdiff_t r = 0; r < run->n; r++) {
             real *slot = at.gates + p * at.gates_panel + r * 4 * VL + VL;

@@ -185,16 +185,31 @@ static inline int rk_panels_named(rk_call *call, const char *its_name, const voi
     return -1;
 }
 
-/* A team: threads that run all sequences together, each a share of the hidden units, and meet once
- * a step. A call on its own has none: NULL. */
+/* A part of a pass: some sequences in some steps and, of each step, a share of the hidden units. A
+ * share reads what all shares of the step before it have written; parts that are whole, share 0 of
+ * 1, may run all steps at once. */
 typedef struct {
-    int arrived, rounds;
-} rk_meeting;
+    ptrdiff_t first, last;           /* packed positions of the sequences */
+    ptrdiff_t first_step, last_step; /* counted in the order of the pass */
+    int share, shares;
+} rk_part;
 
-typedef struct {
-    int rank, size;
-    rk_meeting *meeting;
-} rk_member;
+/* What a thread brings along. */
+typedef struct rk_seat {
+    int rank;             /* 0 is the calling thread */
+    double patience;      /* operations until it looks up; negative: the call is being left */
+    struct rk_crew *crew; /* pool.h; NULL: never looks up */
+} rk_seat;
+
+/* Look up from the work: for what the calling thread must see to, and whether to go on. */
+int rk_look_up(rk_seat *seat);
+
+/* Count operations to come; whether to leave them undone, with all others of the call. Kernels ask
+ * before every piece of some milliseconds at most, whatever the sizes. */
+static inline int rk_leave(rk_seat *seat, double operations) {
+    seat->patience -= operations;
+    return seat->patience < 0 && rk_look_up(seat);
+}
 
 /* The kernels of one instruction set and dtype; those for pairs are the recurrent ones alone. */
 typedef struct {
@@ -232,34 +247,35 @@ typedef struct {
     /* Bytes of scratch that `forward` and `backward` need for a tile of that many sequences. */
     size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows);
 
-    /* How many threads can share the hidden units of a call; 1 if its options need whole rows. */
-    int (*largest_team)(const rk_call *call);
+    /* How many shares the hidden units of a call can have; 1 if its options need whole rows. */
+    int (*most_shares)(const rk_call *call);
 
-    /* Run sequences first .. last (packed positions) through all steps. Writes y, c and what is
-     * kept. scratch: scratch_bytes(...), 64-byte aligned, each thread its own. */
-    void (*forward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
-                    const rk_member *member);
+    /* Run a part through its steps, 0 .. T. Writes y, c and what is kept. scratch:
+     * scratch_bytes(...), 64-byte aligned, each thread its own. */
+    void (*forward)(const rk_call *call, const rk_part *part, void *scratch, rk_seat *seat);
 
-    /* The same backwards: gates become gradients; dh and dc end as dh0 and dc0. */
-    void (*backward)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, void *scratch,
-                     const rk_member *member);
+    /* The same backwards: gates become gradients; dh and dc end as dh0 and dc0. One step more,
+     * 0 .. T + 1: each begins with the recurrent product of the one before. */
+    void (*backward)(const rk_call *call, const rk_part *part, void *scratch, rk_seat *seat);
 
     /* dx for the packed rows first .. last, after backward. */
-    void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last);
+    void (*input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, rk_seat *seat);
 
     /* Every parameter gradient of the panels first .. last of hidden units, summed over all packed
-     * rows in order, after backward. scratch: as for backward. */
-    void (*parameter_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last,
-                               void *scratch);
+     * rows in order, after backward; of the weights a share of the columns, of the rest all with
+     * share 0. scratch: as for backward. */
+    void (*parameter_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, int share,
+                               int shares, void *scratch, rk_seat *seat);
 
     /* y (n, K) = x (n, I) Wᵀ + b for rows first .. last. weight: [column group][I][vectors][VL],
      * bias: padded to the vectors. */
     void (*dense)(const void *x, const void *weight, const void *bias, void *y, ptrdiff_t inputs,
-                  ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last);
+                  ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last, rk_seat *seat);
 
     /* dw (K, I) += dyᵀ x, summed over all rows in order, for the outputs first .. last. */
     void (*dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
-                           ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last);
+                           ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last,
+                           rk_seat *seat);
 
     /* y[i] = f(x[i]), i < n; the very function that the cells use. At most 4 ULP from exact for
      * every kind. */
@@ -272,23 +288,18 @@ const char *rk_isa_name(int row);
 int rk_isa_available(int row); /* whether this machine has it */
 const rk_kernels *rk_kernels_of(const char *isa, int dtype); /* NULL if the machine lacks it */
 
-void rk_meet(const rk_member *member); /* wait until all of the team are here; NULL passes */
-
-/* parallel.c: whole-layer drivers, one parallel region each. `scratch` holds `threads` pieces of
- * `scratch_stride` bytes. n_tiles 0: the threads run all sequences as a team. */
-void rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                int threads, char *scratch, size_t scratch_stride);
+/* parallel.c: whole-layer drivers. `scratch` holds `threads` pieces of `scratch_stride` bytes.
+ * n_tiles 0: the threads run all sequences together, step by step. Each returns 0, or -1 if the
+ * call was left before its end (pool.h). */
+int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+               int threads, char *scratch, size_t scratch_stride);
 void rk_step(const rk_kernels *k, const rk_call *call, char *scratch); /* forward, B = 1, here */
-void rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                 int threads, char *scratch, size_t scratch_stride);
-void rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
-              ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads);
-void rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
-                       ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads);
-int rk_max_threads(void);     /* OpenMP's current limit; 1 in a serial build or a forked child */
-int rk_busy_threads(void);    /* threads of all calls that are running now, in any Python thread */
-int rk_has_openmp(void);      /* the OpenMP version date, 0 in a serial build */
-int rk_watch_forks(void);     /* makes a forked child run serially; 0 on success */
+int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
+                int threads, char *scratch, size_t scratch_stride);
+int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+             ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads);
+int rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
+                      ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads);
 const char *rk_compiler(void); /* name and version of the compiler */
 
 #endif

@@ -56,13 +56,16 @@ static void FN(normalise_backward)(FN(spread) d, FN(spread) hat, real scale) {
 }
 
 /* Gate inputs with layer_norm: norm_ih * LN(W x) + norm_hh * LN(U h) + b, for every panel. */
-static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at) {
+static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_run) at,
+                             rk_seat *seat) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer), hidden = layer->hidden;
     const ptrdiff_t slots = layer->slots, width = slots * VL;
     const ptrdiff_t first_recurrent = slots - layer->recurrent_slots;
     const FN(factor) none = {0};
     for (ptrdiff_t p = 0; p < panels; p++) {
+        if (rk_leave(seat, FN(panel_operations)(layer, run)))
+            return;
         FN(gate_rows)(layer->cell, 1, run->n, FN(input_factor)(call, run, p), none, NULL,
                       at.hat_ih + p * at.gates_panel, 0);
         FN(gate_rows)(layer->cell, 1, run->n, none, FN(recurrent_factor)(call, run, at, p), NULL,

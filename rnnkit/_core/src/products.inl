@@ -136,14 +136,22 @@ RK_INLINE int FN(panels_at_once)(const rk_layer_spec *layer, ptrdiff_t rows) {
     return bytes <= RK_CACHE_BYTES && 2 * bytes > RK_CACHE_BYTES ? 1 : 2;
 }
 
+/* Operations of the products of one panel of a run. */
+RK_INLINE double FN(panel_operations)(const rk_layer_spec *layer, const FN(run) *run) {
+    return 2.0 * (double)(run->n * layer->slots * VL) * (double)(layer->inputs + layer->hidden);
+}
+
 /* The gate inputs of a share of the panels. */
 RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *run,
-                            FN(rows_of_run) at, FN(share) panels) {
+                            FN(rows_of_run) at, FN(share) panels, rk_seat *seat) {
     const rk_layer_spec *layer = &call->layer;
+    const double operations = FN(panel_operations)(layer, run);
     int P = FN(panels_at_once)(layer, run->n);
     for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= P) {
         while (P > left)
             P /= 2;
+        if (rk_leave(seat, P * operations))
+            return;
         const ptrdiff_t p = run->t % 2 ? panels.first + left - P : panels.last - left;
         FN(gate_rows)(cell, P, run->n, FN(input_factor)(call, run, p),
                       FN(recurrent_factor)(call, run, at, p),
@@ -155,7 +163,7 @@ RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *
 /* out += gate gradients of the `slots` recurrent slots from `skip` on, times W_hh. */
 RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, ptrdiff_t rows,
                                      const real *gates, ptrdiff_t skip, ptrdiff_t slots,
-                                     real *out, FN(share) groups) {
+                                     real *out, FN(share) groups, rk_seat *seat) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t panels = FN(panels_of)(layer);
     const ptrdiff_t slot = layer->slots - layer->recurrent_slots + skip;
@@ -172,5 +180,5 @@ RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, pt
                                         panels * VL,
                                         panels * VL,
                                         1};
-    FN(column_rows)(&product, rows, groups);
+    FN(column_rows)(&product, rows, groups, seat);
 }

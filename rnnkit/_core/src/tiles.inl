@@ -111,11 +111,9 @@ RK_INLINE ptrdiff_t FN(groups_of)(ptrdiff_t columns) {
     return (columns + RK_GROUP_VECTORS * VL - 1) / (RK_GROUP_VECTORS * VL);
 }
 
-/* The part of n that is this thread's. */
-RK_INLINE FN(share) FN(share_of)(ptrdiff_t n, const rk_member *member) {
-    if (!member)
-        return (FN(share)){0, n};
-    return (FN(share)){n * member->rank / member->size, n * (member->rank + 1) / member->size};
+/* A share of n. */
+RK_INLINE FN(share) FN(share_of)(ptrdiff_t n, int share, int shares) {
+    return (FN(share)){n * share / shares, n * (share + 1) / shares};
 }
 
 /* A product with transposed weights: rows of gate gradients, panel after panel, times a matrix. */
@@ -151,9 +149,13 @@ RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_produc
 }
 
 /* The column groups first .. last of a product. */
-static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(share) groups) {
+static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(share) groups,
+                            rk_seat *seat) {
     const ptrdiff_t vectors = (c->columns + VL - 1) / VL;
+    const double operations = 2.0 * (double)(rows * c->panels * c->n) * RK_GROUP_VECTORS * VL;
     for (ptrdiff_t group = groups.first; group < groups.last; group++) {
+        if (rk_leave(seat, operations))
+            return;
         const ptrdiff_t first = group * RK_GROUP_VECTORS;
         const ptrdiff_t column = first * VL;
 #define RK_COLUMN_TILE(R, V) FN(column_chunk)(R, V, c, column, done)

@@ -53,10 +53,39 @@ enum { RK_INPUT_GRADIENT_ROWS = 96, RK_DENSE_ROWS = 96, RK_PAIRED_ROWS = 256 };
  *     bench_speed.py --only epoch */
 enum { RK_DENSE_GRADIENT_OUTPUTS = 6 };
 
-/* Looks at the counter, some microseconds of them, before a thread that waits for its team offers
- * its core to others: whoever is waited for longer may need it.
- *     bench_recurrent.py --wide --threads 2, the shapes with B = 1 and H = 1024 */
-enum { RK_SPINS = 4000 };
+/* Operations between two looks at the clock, some 20 microseconds of them: a look takes .03.
+ *     bench_interrupt.py; bench_speed.py --only streaming */
+#define RK_OPERATIONS_BETWEEN_LOOKS 2e6
+
+/* Nanoseconds between two polls of the calling thread: a tenth of what Ctrl-C may take.
+ *     bench_interrupt.py */
+enum { RK_POLL_NS = 50000000 };
+
+/* Nanoseconds that a thread without work spins before it sleeps: a worker between calls, while the
+ * processors are free and while they are not; a worker between the steps of a layer; the caller
+ * that waits for pieces begun. Waking takes 5 to 50 microseconds; spinning beside others costs the
+ * claim to run.
+ *     bench_neighbours.py */
+enum {
+    RK_SPIN_NS = 200000,
+    RK_CONTENDED_SPIN_NS = 3000,
+    RK_STEP_SPIN_NS = 100000,
+    RK_WAIT_NS = 60000,
+    RK_CONTENDED_WAIT_NS = 16000
+};
+
+/* Others want the processors: a thread had none for RK_GAP_NS between two looks, or was awake
+ * without one for RK_MISSED_NS of at least RK_CHECK_NS. Forgotten after RK_CONTENDED_NS.
+ *     bench_neighbours.py, beside none and beside one */
+enum {
+    RK_GAP_NS = 100000,
+    RK_MISSED_NS = 1000000,
+    RK_CHECK_NS = 1000000,
+    RK_CONTENDED_NS = 50000000
+};
+
+/* Looks between two looks at the clock, and threads that the caller watches while it waits. */
+enum { RK_LOOKS = 16, RK_RESCUED = 64 };
 
 /* Floating-point operations below which a second thread costs more than it brings: waking it takes
  * some microseconds.

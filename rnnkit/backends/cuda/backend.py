@@ -53,6 +53,7 @@ class CudaBackend:
 
     name = "cuda"
     on_host = False
+    n_threads = 1
 
     def __init__(self, device: int = 0, cublas: bool = True) -> None:
         self.xp = import_cupy()

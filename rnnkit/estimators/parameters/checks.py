@@ -89,12 +89,6 @@ def check_parameters(estimator: Any) -> None:
             f"The 'embedding_trainable' parameter of {name} must be True without embedding_dim or "
             "embedding_init. Got False instead."
         )
-    if parameters.get("forbidden_transitions") is not None and output is None:
-        raise InvalidParameterError(
-            f"The 'forbidden_transitions' parameter of {name} must be None unless output='crf': "
-            "labels that are scored step by step know no neighbours. Got "
-            f"{parameters['forbidden_transitions']!r} instead."
-        )
     if parameters["spelling_columns"] and not reads_ids:
         raise InvalidParameterError(
             f"The 'spelling_columns' parameter of {name} must be 0 without embedding_dim: only "

@@ -26,6 +26,11 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
     "feature_names_in_": ("ndarray of str", "Column names, if X was a data frame."),
     "n_outputs_": ("int", "Outputs K."),
     "n_iter_": ("int", "Epochs of the last call of `fit`."),
+    "n_threads_": (
+        "int",
+        "Threads that a large layer could use in the last call of `fit`; 1 with a GPU and with the "
+        "reference.",
+    ),
     "t_": ("int", "Sequences seen in training, each epoch counted."),
     "loss_": ("float", "Mean loss of the last epoch."),
     "best_loss_": ("float or None", "Smallest mean loss; None with a validation score."),

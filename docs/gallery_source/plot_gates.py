@@ -1,0 +1,8 @@
+"""
+Gates over time
+===============
+
+x
+"""
+import matplotlib.pyplot as plt
+plt.plot([1,2])

@@ -1,0 +1,37 @@
+/* Help without workers of the core's own: threads of an OpenMP region, or nobody. */
+#define _GNU_SOURCE /* processors of a thread, in system.h */
+#include "jobs.h"
+
+#if !RK_POOL
+
+int rk_hire(int threads) {
+#ifdef _OPENMP
+    return rk_the_pool.forks ? 1 : threads; /* the runtime could hang in a forked child */
+#else
+    (void)threads;
+    return 1;
+#endif
+}
+
+void rk_share_out(rk_crew *crew, rk_work work, void *what, ptrdiff_t pieces, int order) {
+    const rk_job job = rk_open_job(crew, work, what, pieces, order);
+#pragma omp parallel num_threads(crew->threads) if (crew->threads > 1)
+    {
+        const unsigned mode = rk_flush_denormals();
+        rk_seat mine = {0, RK_OPERATIONS_BETWEEN_LOOKS, crew};
+#ifdef _OPENMP
+        mine.rank = omp_get_thread_num();
+#endif
+        rk_take_part(&job, mine.rank == 0 ? &crew->seat : &mine);
+        rk_restore_mode(mode);
+    }
+    rk_close_job();
+}
+
+void rk_dismiss(void) {
+}
+
+void rk_forget(void) {
+}
+
+#endif

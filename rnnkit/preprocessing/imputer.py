@@ -1,0 +1,309 @@
+"""Fills gaps within sequences, and says where they were and for how long.
+
+Letters: n sequences, T steps, ΣT steps of all sequences, F features of a step.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_feature_names_in,
+    check_is_fitted,
+    validate_data,
+)
+
+from rnnkit.sequences import Form, Sequences
+
+__all__ = ["SequenceImputer"]
+
+STRATEGIES = ("ffill", "mean", "interpolate")
+
+
+class SequenceImputer(TransformerMixin, BaseEstimator):
+    """Fill missing values of sequences from the sequence itself.
+
+    NaN, None and `pandas.NA` are missing. Nothing goes from one sequence into another but the
+    means of the training data, nor from the padding of a dense X that comes with `lengths`.
+
+    Parameters
+    ----------
+    strategy : {"ffill", "mean", "interpolate"}, default="ffill"
+        What fills a gap: the last value that was observed; the mean of the feature in the
+        training data; or a straight line, over steps, between the values on both sides. A
+        feature that was not observed yet ("ffill"), or nowhere in the sequence, gets the mean.
+        Only one side observed, "interpolate" holds its value. It looks ahead, which a live
+        stream cannot; the others do not.
+    add_indicator : bool, default=False
+        Whether to append F features that are 1 where a value was missing, else 0.
+    add_elapsed : bool, default=False
+        Whether to append F features that count the steps since a value was observed: 0 where it
+        is, k at the k-th step of a gap, from the beginning of a sequence as if it had been
+        observed right before.
+    step_features : int, default=1
+        Features F of a step where X is 2-D.
+
+    Attributes
+    ----------
+    statistics_ : ndarray of shape (F,), float64
+        The mean of the observed values of each feature in `fit`; 0 where there was none.
+    n_features_in_ : int
+        Columns of a 2-D X, F for the other forms.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        The columns' names, where X is a frame or a list of frames.
+
+    Notes
+    -----
+    Values that were observed are never changed, and their dtype is that of X: float32 stays. The
+    indicator and the time since an observation are what GRU-D (Che, Purushotham, Cho, Sontag & Liu
+    2018) is given beside the values. Appended features come in the order of the F features,
+    indicators first. In 2-D X each step keeps its own columns together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rnnkit.preprocessing import SequenceImputer
+    >>> X = [np.array([1.0, np.nan, np.nan, 4.0]), np.array([np.nan, 4.0])]
+    >>> SequenceImputer().fit_transform(X)
+    [array([1., 1., 1., 4.]), array([3., 4.])]
+    >>> SequenceImputer("interpolate").fit_transform(X)[0]
+    array([1., 2., 3., 4.])
+    >>> SequenceImputer(add_indicator=True, add_elapsed=True).fit_transform(X)[1]
+    array([[3., 1., 1.],
+           [4., 0., 0.]])
+    """
+
+    _fitted_on_rows = True  # whether X was a 2-D array or a frame
+
+    def __init__(
+        self,
+        strategy: str = "ffill",
+        *,
+        add_indicator: bool = False,
+        add_elapsed: bool = False,
+        step_features: int = 1,
+    ) -> None:
+        self.strategy = strategy
+        self.add_indicator = add_indicator
+        self.add_elapsed = add_elapsed
+        self.step_features = step_features
+
+    def fit(self, X: Any, y: Any = None, lengths: Any = None) -> SequenceImputer:
+        """Learn the means of the values that are observed.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            Any of the four forms of input.
+        y : ignored
+        lengths : array-like of shape (n,), integer, or "nan", default=None
+            Real steps of each sequence where X is a padded array; "nan": up to the last step
+            that is not all NaN.
+
+        Returns
+        -------
+        SequenceImputer
+            This object.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or X is not accepted.
+
+        Warns
+        -----
+        UserWarning
+            If a feature was observed nowhere.
+        """
+        self._check_parameters()
+        steps = self._read(X, lengths, reset=True)
+        observed = ~np.isnan(steps.values)
+        counts = observed.sum(axis=0)
+        sums = np.where(observed, steps.values, 0).sum(axis=0, dtype=np.float64)
+        self.statistics_ = sums / np.maximum(counts, 1)
+        if not counts.all():
+            never = np.flatnonzero(counts == 0).tolist()
+            warnings.warn(
+                f"X has no value of the features {never} of a step: they are filled with 0",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._fitted = self.strategy, self.add_indicator, self.add_elapsed, self.step_features
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
+        """Learn the means of the values that are observed, and fill the others.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            Any of the four forms of input.
+        y : ignored
+        lengths : array-like of shape (n,), integer, or "nan", default=None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            As `transform`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or X is not accepted.
+        """
+        return self.fit(X, y, lengths).transform(X, lengths)
+
+    def transform(self, X: Any, lengths: Any = None) -> Any:
+        """Fill the values that are missing.
+
+        Parameters
+        ----------
+        X : array-like, frame, list or Sequences
+            Any of the four forms of input.
+        lengths : array-like of shape (n,), integer, or "nan", default=None
+            As in `fit`; what lies beyond becomes 0.
+
+        Returns
+        -------
+        ndarray, list, object array or Sequences
+            In the form of X, with the appended features.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If X is not accepted or has another number of features.
+        """
+        check_is_fitted(self, "statistics_")
+        steps = self._read(X, lengths, reset=False)
+        strategy, add_indicator, add_elapsed, step_features = self._fitted
+        values, starts = steps.values, np.repeat(steps.offsets[:-1], steps.lengths)[:, None]
+        missing = np.isnan(values)
+        before = _last_observed(missing)
+        before[before < starts] = -1
+        parts = [_filled(values, missing, before, steps, strategy, self.statistics_)]
+        if add_indicator:
+            parts.append(missing.astype(values.dtype))
+        if add_elapsed:
+            rows = np.arange(len(values))[:, None]
+            parts.append((rows - np.where(before < 0, starts - 1, before)).astype(values.dtype))
+        return Form.of(X, step_features).restore_data(np.hstack(parts), steps.offsets)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of the result: those of 2-D X, otherwise those of a step.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the columns of X; None: those seen in `fit`, or x0, x1, ...
+
+        Returns
+        -------
+        ndarray of shape (n_columns,), object
+            The names of X's columns; those appended begin with "missingindicator_" and
+            "elapsed_".
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        """
+        check_is_fitted(self, "statistics_")
+        names = _check_feature_names_in(self, input_features)
+        _, add_indicator, add_elapsed, _ = self._fitted
+        steps = names.reshape(-1, len(self.statistics_))
+        parts = [steps]
+        if add_indicator:
+            parts.append("missingindicator_" + steps)
+        if add_elapsed:
+            parts.append("elapsed_" + steps)
+        columns: np.ndarray = np.hstack(parts).ravel()
+        return columns
+
+    def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
+        """Return the steps of X; set or check its number of features."""
+        form = Form.of(X)
+        on_rows = form.kind == "rows"  # whose columns scikit-learn checks
+        step_features = self.step_features if reset else self._fitted[3]
+        steps = Sequences.from_any(X, lengths, step_features, allow_nan=True)
+        if on_rows and (reset or self._fitted_on_rows):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        elif not on_rows and (reset or not self._fitted_on_rows):
+            _check_feature_names(self, form.named(X), reset=reset)
+        if reset:
+            self._fitted_on_rows = on_rows
+            if not on_rows:
+                self.n_features_in_ = steps.n_features
+        elif steps.n_features != len(self.statistics_):
+            raise ValueError(
+                f"X has {steps.n_features} features, but SequenceImputer is expecting "
+                f"{len(self.statistics_)} features as input"
+            )
+        return steps
+
+    def _check_parameters(self) -> None:
+        if self.strategy not in STRATEGIES:
+            raise ValueError(f"strategy must be one of {STRATEGIES}, got {self.strategy!r}")
+        for name in ("add_indicator", "add_elapsed"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+# Results that are no rows have no names of columns in a frame: they are not wrapped.
+SequenceImputer._sklearn_auto_wrap_output_keys = property(
+    lambda self: {"transform"} if self._fitted_on_rows else set()
+)
+
+
+def _last_observed(missing: np.ndarray) -> np.ndarray:
+    """Return the row, up to each, where each feature was last observed; -1 if nowhere."""
+    rows = np.where(missing, -1, np.arange(len(missing))[:, None])
+    latest: np.ndarray = np.maximum.accumulate(rows, axis=0)
+    return latest
+
+
+def _filled(
+    values: np.ndarray,
+    missing: np.ndarray,
+    before: np.ndarray,
+    steps: Sequences,
+    strategy: str,
+    means: np.ndarray,
+) -> np.ndarray:
+    """Return the values (ΣT, F) with the missing ones filled."""
+    filled = values.copy()
+    row, column = np.nonzero(missing)
+    filled[row, column] = means[column]
+    if strategy == "mean":
+        return filled
+    last = before[row, column]
+    if strategy == "ffill":
+        held = last >= 0
+        filled[row[held], column[held]] = values[last[held], column[held]]
+        return filled
+    n_rows = len(values)
+    after = n_rows - 1 - _last_observed(missing[::-1])[::-1]  # n_rows where there is none
+    ends = np.repeat(steps.offsets[1:], steps.lengths)
+    following = after[row, column]
+    following[following >= ends[row]] = -1
+    last = np.where(last < 0, following, last)
+    following = np.where(following < 0, last, following)
+    known = last >= 0
+    row, column, last, following = (a[known] for a in (row, column, last, following))
+    share = (row - last) / np.maximum(following - last, 1)
+    first, second = values[last, column], values[following, column]
+    filled[row, column] = np.where(last == following, first, first * (1.0 - share) + second * share)
+    return filled
