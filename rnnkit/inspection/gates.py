@@ -21,6 +21,7 @@ SPOKEN = {
     "gru": {"r": "reset gate", "z": "update gate", "n": "candidate"},
     "rnn": {"a": "activation"},
 }
+TOP = 0.97  # of the height of the axes; the title of the first gate is above
 CANDIDATES = ("g", "n", "a")  # which are no gates: they have a sign
 
 
@@ -161,7 +162,7 @@ class GateActivationDisplay:
         titles = _titles(self.cell, self.activations)
         self.images_, axes = [], []
         gap = 0.3 / n
-        height = (1.0 - (n - 1) * gap) / n
+        height = (TOP - (n - 1) * gap) / n
         for place, (gate, values) in enumerate(self.activations.items()):
             inner = self.ax_.inset_axes([0.0, (n - 1 - place) * (height + gap), 0.93, height])
             bar = self.ax_.inset_axes([0.95, (n - 1 - place) * (height + gap), 0.02, height])

@@ -41,12 +41,12 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
     NotFittedError
         If it is not fitted.
     """
-    outermost = estimator
+    outermost, transformers = estimator, []
     while not isinstance(estimator, FittedEstimator):
         if isinstance(estimator, Pipeline):
             check_is_fitted(estimator)
-            if X is not None and len(estimator.steps) > 1:
-                X = estimator[:-1].transform(X)
+            if len(estimator.steps) > 1:
+                transformers.append(estimator[:-1])
             estimator = estimator.steps[-1][1]
         elif isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
@@ -60,6 +60,9 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
             check_is_fitted(estimator, inside)
             estimator = getattr(estimator, inside)
     check_is_fitted(estimator, "network_")
+    if X is not None:
+        for steps in transformers:
+            X = steps.transform(X)
     return at_this_moment(estimator), X
 
 

@@ -169,5 +169,6 @@ class LossCurveDisplay:
         handles, _ = self.ax_.get_legend_handles_labels()
         if self.score_ax_ is not None:
             handles = handles + self.score_ax_.get_legend_handles_labels()[0]
-        self.ax_.legend(handles=handles)
+        above = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 2, "frameon": False}
+        self.ax_.legend(handles=handles, **above)
         return self

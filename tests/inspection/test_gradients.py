@@ -1,11 +1,14 @@
 """The numbers behind saliency and gradient flow against finite differences in float64."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from estimators.problems import estimator, numbers_of, ragged, tags_of
 
 from rnnkit.inspection import GradientFlowDisplay, SaliencyDisplay
 from rnnkit.inspection.gradients import jacobian_norms
+from rnnkit.network import Network
 
 pytest.importorskip("matplotlib").use("Agg")
 
@@ -38,6 +41,15 @@ def raw_scores(fitted, x):
     return fitted._apply(
         sequences, lambda bound, plan, rows: bound.forward(plan, rows), per_step=fitted._per_step
     )
+
+
+def in_float64(fitted):
+    """Let a network that looks ids up, and so computes in float32, compute exactly enough."""
+    flat = fitted.network_.parameters.flat.astype("float64")
+    fitted.network_ = Network(
+        fitted.network_.layers, fitted.network_.output, "float64", lambda shapes: flat
+    )
+    fitted._reader = replace(fitted._reader, dtype="float64")
 
 
 X = ragged(12)
@@ -144,6 +156,7 @@ def test_saliency_of_ids_beside_numbers():
     fitted = estimator(
         "GRU", "Classifier", max_iter=3, categorical_features=[1], embedding_dim=3
     ).fit(mixed, CLASSES)
+    in_float64(fitted)
     x = mixed[0]
 
     def score(numbers):
