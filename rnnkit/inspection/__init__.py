@@ -11,9 +11,9 @@ from rnnkit.inspection.confusion import TokenConfusionDisplay
 from rnnkit.inspection.forecast import ForecastDisplay
 from rnnkit.inspection.gates import GateActivationDisplay
 from rnnkit.inspection.gradient_flow import GradientFlowDisplay
-from rnnkit.inspection.hidden_states import HiddenStateDisplay
 from rnnkit.inspection.loss_curves import LossCurveDisplay
 from rnnkit.inspection.saliency import SaliencyDisplay
+from rnnkit.inspection.states import HiddenStateDisplay
 from rnnkit.inspection.tagging import TaggingDisplay
 from rnnkit.inspection.transitions import TransitionDisplay
 
