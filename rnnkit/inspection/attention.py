@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.inspection.axes import axes_to_draw_on, heat_map, label_steps
-from rnnkit.inspection.looking import fitted_network, places_of, words_of
+from rnnkit.inspection.looking import fitted_network, places_of, sequences_of, words_of
 from rnnkit.network.pooling import AttentionPooling
 from rnnkit.sequences import split_steps
 
@@ -110,7 +110,7 @@ class AttentionDisplay:
             raise ValueError(
                 f"AttentionDisplay needs a {type(fitted).__name__} fitted with pooling='attention'"
             )
-        sequences, _ = fitted._read_new(inner, lengths)
+        sequences = sequences_of(fitted, inner, lengths)
         chosen = places_of(indices, len(sequences), MOST_ROWS)
         sequences = sequences[chosen]
 
@@ -122,7 +122,8 @@ class AttentionDisplay:
         words = [words_of(X, i, len(w)) for i, w in zip(chosen, weights)]
         known = [labels for labels in words if labels is not None]
         labels = known if len(known) == len(words) else None
-        names = [str(i) for i in chosen]
+        ids = chosen if sequences.ids is None else sequences.ids
+        names = [str(name) for name in ids]
         return cls(list(weights), step_labels=labels, sequence_labels=names).plot(ax, **drawing_kw)
 
     def plot(self, ax: Any = None, **drawing_kw: Any) -> AttentionDisplay:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.inspection.axes import axes_to_draw_on
-from rnnkit.inspection.looking import fitted_network, place_of
+from rnnkit.inspection.looking import fitted_network, place_of, sequences_of
 from rnnkit.network import Quantiles
 from rnnkit.sequences import Sequences
 
@@ -140,7 +140,7 @@ class ForecastDisplay:
         codec, network = fitted._codec, fitted.network_
         if codec.kind != "numbers":
             raise ValueError(f"ForecastDisplay needs a regressor, got {type(fitted).__name__}")
-        sequences, _ = fitted._read_new(inner, lengths)
+        sequences = sequences_of(fitted, inner, lengths)
         place = place_of(index, len(sequences))
         length = int(sequences.lengths[place])
         options = {} if lengths is None else {"lengths": lengths}
@@ -166,6 +166,7 @@ class ForecastDisplay:
             steps = length + np.arange(len(values))
         actual = None
         if y is not None:
+            y = y.to_numpy() if hasattr(y, "to_numpy") else y  # rows, not names of columns
             actual = np.asarray(y[place], dtype=float)
             if per_step:
                 actual = _column(actual[: len(values)], output, actual.ndim == 2)
@@ -315,7 +316,7 @@ def _column(values: np.ndarray, output: Any, is_vector: bool) -> np.ndarray:
 def _history(fitted: Any, X: Any, lengths: Any, place: int, feature: Any) -> np.ndarray:
     """Return a column of one sequence of X as users gave it, in the unit of y as a rule."""
     try:
-        sequences = Sequences.from_any(X, lengths, fitted.step_features, "X")
+        sequences = Sequences.from_any(X, lengths, fitted._reader.step_features, "X")
     except (TypeError, ValueError) as error:
         raise ValueError(
             "X holds no sequences of numbers that could be drawn as history; pass feature=None"

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnkit.inspection.axes import axes_to_draw_on
 from rnnkit.inspection.gradients import jacobian_norms
-from rnnkit.inspection.looking import fitted_network, place_of
+from rnnkit.inspection.looking import fitted_network, place_of, sequences_of
 
 __all__ = ["GradientFlowDisplay"]
 
@@ -109,7 +109,7 @@ class GradientFlowDisplay:
             If matplotlib is not installed.
         """
         fitted, inner = fitted_network(estimator, X)
-        sequences, _ = fitted._read_new(inner, lengths)
+        sequences = sequences_of(fitted, inner, lengths)
         network = fitted.network_
         layer = place_of(layer, len(network.recurrent_layers), "layer")
         longest = int(sequences.lengths.max(initial=0))

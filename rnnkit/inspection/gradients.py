@@ -204,7 +204,8 @@ def jacobian_norms(
             for start in range(0, h, n_copies):
                 units = np.arange(start, min(start + n_copies, h))
                 plan = pack(np.full(len(units), n_steps))
-                chain.forward(plan, backend.xp.repeat(x, len(units), axis=0))
+                copies = backend.upload(np.repeat(np.arange(n_steps), len(units)))
+                chain.forward(plan, x.take(copies, axis=0))
                 dh = np.zeros((len(units), h), network.dtype)
                 dh[np.arange(len(units)), units] = 1.0
                 end: list[Any] = [None] * len(recurrent.states)

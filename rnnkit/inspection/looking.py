@@ -14,12 +14,22 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from rnnkit.estimators import RecurrentFeatures, TransformedTargetSequenceRegressor
+from rnnkit.backends import is_device_name
+from rnnkit.estimators.devices import downloaded
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.transaction import at_this_moment
 from rnnkit.sequences import Form, Sequences
 
-__all__ = ["Look", "column_names", "fitted_network", "look_at", "place_of", "places_of", "words_of"]
+__all__ = [
+    "Look",
+    "column_names",
+    "fitted_network",
+    "look_at",
+    "place_of",
+    "places_of",
+    "sequences_of",
+    "words_of",
+]
 
 
 def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
@@ -29,8 +39,8 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
     ----------
     estimator : estimator
         A fitted one of rnnkit, or what holds one: a Pipeline that ends in it, whose other steps
-        transform X; a search; `FrozenEstimator`, `RecurrentFeatures`,
-        `TransformedTargetSequenceRegressor`.
+        transform X; a search; `FrozenEstimator`; what keeps one as `estimator_` or `regressor_`,
+        such as `RecurrentFeatures` and `TransformedTargetSequenceRegressor`.
     X : array-like, data frame, list of arrays or Sequences, default=None
         As `estimator.predict` takes it; None: none is needed.
 
@@ -51,28 +61,35 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
         elif isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
         else:
-            inside = _name_of_what_is_inside(estimator)
-            if inside is None:
+            estimator = _inside(estimator)
+            if estimator is None:
                 raise TypeError(
                     "estimator must be a recurrent estimator of rnnkit, or a Pipeline or search "
                     f"that ends in one, got {outermost!r}"
                 )
-            check_is_fitted(estimator, inside)
-            estimator = getattr(estimator, inside)
     check_is_fitted(estimator, "network_")
     if X is not None:
+        if is_device_name(estimator.device):
+            X = downloaded(X)
         for steps in transformers:
             X = steps.transform(X)
     return at_this_moment(estimator), X
 
 
-def _name_of_what_is_inside(estimator: Any) -> str | None:
-    """Return the attribute in which a meta-estimator keeps the fitted one, or None."""
-    if isinstance(estimator, RecurrentFeatures):
-        return "estimator_"
-    if isinstance(estimator, TransformedTargetSequenceRegressor):
-        return "regressor_"
-    return "best_estimator_" if hasattr(estimator, "refit") else None
+def _inside(estimator: Any) -> Any:
+    """Return the fitted estimator in a meta-estimator; None if it has none.
+
+    Raises
+    ------
+    NotFittedError
+        If it holds one that is to be fitted yet.
+    """
+    for name in ("best_estimator_", "estimator_", "regressor_"):
+        if hasattr(estimator, name):
+            return getattr(estimator, name)
+    if hasattr(estimator, "estimator") or hasattr(estimator, "regressor"):
+        check_is_fitted(estimator)
+    return None
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,20 @@ class Look:
         return rows
 
 
+def sequences_of(fitted: Any, X: Any, lengths: Any) -> Sequences:
+    """Return X as a fitted recurrent estimator reads it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X is not as in `fit`.
+    """
+    if is_device_name(fitted.device):
+        lengths = downloaded(lengths)
+    sequences: Sequences = fitted._read_new(X, lengths)[0]
+    return sequences
+
+
 def look_at(estimator: Any, X: Any, index: Any, lengths: Any = None) -> Look:
     """Return one sequence of X with the estimator that reads it.
 
@@ -126,7 +157,7 @@ def look_at(estimator: Any, X: Any, index: Any, lengths: Any = None) -> Look:
         If X is not as in `fit`, or there is no such sequence, or it has no steps.
     """
     fitted, inner = fitted_network(estimator, X)
-    sequences, _ = fitted._read_new(inner, lengths)
+    sequences = sequences_of(fitted, inner, lengths)
     place = place_of(index, len(sequences))
     one = sequences[place : place + 1]
     if not one.offsets[-1]:
@@ -170,7 +201,7 @@ def words_of(X: Any, place: int, n_steps: int) -> list[str] | None:
     """Return the tokens of a sequence of X if they are strings, one for each step; else None."""
     if Form.of(X).kind not in ("list", "objects"):
         return None
-    sequence = X[place]
+    sequence = (X if isinstance(X, (list, tuple)) else np.asarray(X))[place]
     if np.ndim(sequence) > 1 or len(sequence) != n_steps:
         return None
     words = list(sequence)

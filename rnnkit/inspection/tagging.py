@@ -13,7 +13,7 @@ import numpy as np
 
 from rnnkit.estimators.codecs import Indicators
 from rnnkit.inspection.axes import axes_to_draw_on
-from rnnkit.inspection.looking import fitted_network, places_of, words_of
+from rnnkit.inspection.looking import fitted_network, places_of, sequences_of, words_of
 from rnnkit.metrics.reading import label_sequences
 from rnnkit.sequences import split_steps
 from rnnkit.sequences.numbers import is_missing
@@ -122,7 +122,7 @@ class TaggingDisplay:
         network, codec = fitted.network_, fitted._codec
         if not (network.targets_per_step and hasattr(codec, "classes")):
             raise ValueError(f"TaggingDisplay needs a sequence tagger, got {type(fitted).__name__}")
-        sequences, _ = fitted._read_new(inner, lengths)
+        sequences = sequences_of(fitted, inner, lengths)
         chosen = places_of(indices, len(sequences), MOST_SEQUENCES)
         if words is not None and len(words) != len(sequences):
             raise ValueError(
@@ -187,7 +187,8 @@ class TaggingDisplay:
         for steps in self._steps():
             parts = []
             for word, label, true, p in steps:
-                style = f"{_WORD};background:{colours.get(label, 'transparent')}"
+                colour = colours.get(label)
+                style = _WORD if colour is None else f"{_WORD};background:{colour};color:#222"
                 hint = label if p is None else f"{label} {p:.3f}"
                 if true is not None:
                     style += _WRONG

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from estimators.problems import estimator, labels_of, numbers_of, padded, ragged, tags_of
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -213,6 +214,40 @@ def test_without_matplotlib_one_sentence_names_the_extra():
         "HiddenStateDisplay.plot needs the package 'matplotlib', which is not installed; "
         'install it with: pip install "rnnkit[plot]"',
     ], run.stderr
+
+
+def test_classifiers_with_a_threshold_and_searches_that_were_not_refitted(classifier):
+    y = labels_of(X) == "up"
+    rows = np.random.RandomState(0).randn(20, 6)
+    model = GRUClassifier(4, max_iter=3, learning_rate="linear", random_state=0)
+    inner = FixedThresholdClassifier(model, threshold=0.4).fit(rows, rows[:, 0] > 0)
+    drawn = HiddenStateDisplay.from_estimator(inner, rows)
+    np.testing.assert_array_equal(drawn.states, inner.estimator_.hidden_states(rows)[0])
+    search = GridSearchCV(model, {"max_iter": [1]}, cv=2, refit=False).fit(X, y)
+    for meta in (search, FixedThresholdClassifier(model), RecurrentFeatures(model)):
+        with pytest.raises((NotFittedError, TypeError)):
+            HiddenStateDisplay.from_estimator(meta, X)
+
+
+def test_bf16_networks():
+    single = [x.astype(np.float32) for x in X]
+    model = estimator("LSTM", "Classifier", max_iter=3, precision="bf16")
+    model.fit(single, labels_of(X))
+    assert np.isfinite(GradientFlowDisplay.from_estimator(model, single).norms).all()
+    assert np.isfinite(SaliencyDisplay.from_estimator(model, single).saliency).all()
+
+
+def test_a_series_of_texts_with_an_index_of_its_own(tagger):
+    pd = pytest.importorskip("pandas")
+    series = pd.Series(TEXTS, index=np.arange(100, 100 + len(TEXTS)))
+    assert TaggingDisplay.from_estimator(tagger, series, indices=1).words == [TEXTS[1]]
+
+
+def test_sequences_are_called_by_their_ids(classifier):
+    named = Sequences.from_list(X)
+    named = Sequences(named.values, named.offsets, [f"patient {i}" for i in range(len(X))])
+    drawn = AttentionDisplay.from_estimator(classifier, named, indices=[2, 0])
+    assert drawn.sequence_labels == ["patient 2", "patient 0"]
 
 
 # Gates and states
