@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from rnnkit import datasets, functional, metrics, persistence, preprocessing, training
+from rnnkit import datasets, functional, inspection, metrics, persistence, preprocessing, training
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
@@ -51,6 +51,7 @@ __all__ = [
     "datasets",
     "from_onnx",
     "functional",
+    "inspection",
     "load",
     "metrics",
     "persistence",
