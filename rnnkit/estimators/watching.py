@@ -75,6 +75,10 @@ class CallbackSupport(CallbackSupportMixin):
         """
         return super().set_callbacks(*map(_as_callback, callbacks))
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name not in OF_A_FIT}
+
     def __copy__(self) -> Any:
         # Also what scikit-learn makes of the estimator for a callback while it is being fitted.
         if has_turn(self):

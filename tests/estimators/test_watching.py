@@ -11,6 +11,7 @@ import pytest
 from estimators.problems import estimator, labels_of, numbers_of, padded, ragged, tags_of
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -358,6 +359,36 @@ def test_copies_have_the_callbacks_and_files_have_not(tmp_path):
     loaded = rnnkit.load(tmp_path / "model")
     assert not hasattr(loaded, "_skl_callbacks")
     np.testing.assert_array_equal(loaded.predict(X), watched.predict(X))
+
+
+def test_what_is_pickled_while_it_is_fitted_knows_nothing_of_that_fit():
+    pickled = []
+    keep = lambda epoch: pickled.append(epoch.estimator.__getstate__())
+    small().set_callbacks(keep).fit(X, Y)
+    assert all(
+        set(state) == {*small().get_params(), "_skl_callbacks", "_rnnkit_version"}
+        for state in pickled
+    )
+
+
+def test_functions_reach_the_workers_of_a_search(tmp_path):
+    def note(epoch):
+        (tmp_path / f"{epoch.task} {epoch.epoch}").touch()
+
+    GridSearchCV(small().set_callbacks(note), {"alpha": [0.0, 1.0]}, cv=2, n_jobs=2).fit(X, Y)
+    assert len(list(tmp_path.iterdir())) == 5 * 4
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_features_of_a_frozen_estimator(watched):
+    fitted = small().fit(X, Y)
+    before = dict(vars(fitted))
+    features = rnnkit.RecurrentFeatures(FrozenEstimator(fitted))
+    if watched:
+        features.set_callbacks(Spreading())
+    features.fit(X, Y)
+    same_attributes(before, vars(fitted))
+    assert "_parent_callback_ctx" not in vars(features.estimator_)
 
 
 def test_an_estimator_can_be_saved_in_a_hook_of_scikit_learn(tmp_path):
