@@ -29,6 +29,8 @@ else:  # what is cheap against what nobody foresaw; no inner loop calls what the
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
 if os.environ.get("RNNKIT_POOL") == "0":  # OpenMP's threads in place of the core's own
     MACROS.append(("RK_WITHOUT_POOL", "1"))
+if os.environ.get("RNNKIT_ISAS") == "scalar":  # no others: for a look at the rest of the core
+    MACROS.append(("RK_SCALAR_ALONE", "1"))
 
 
 def extension(name, extra_sources=()):
