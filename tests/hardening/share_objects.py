@@ -20,6 +20,7 @@ from rnnkit.sequences import pack
 
 CPU, FLOAT = get_backend("cpu"), np.dtype(np.float64)
 RNG = np.random.default_rng(0)
+N_THREADS = 4  # of Python, each of which may use as many of the core
 
 
 def objects():
@@ -46,7 +47,20 @@ def objects():
         learner.partial_fit(X, y)
         return learner.predict(X).shape
 
+    def one_of_its_own():
+        mine = CPU.recurrent(spec, FLOAT)
+        gradients = {name: np.zeros_like(weight) for name, weight in weights.items()}
+        dy = RNG.normal(size=(plans[1].n_rows, 40))
+
+        def work():
+            mine.forward(plans[1], xs[1], weights)
+            mine.backward(dy, gradients)
+            return gradients["weight_hh"].copy()
+
+        return work
+
     return {
+        "layers apart": [one_of_its_own() for _ in range(N_THREADS)],
         "layer": [lambda i=i: layer.forward(plans[i], xs[i], weights)[1] for i in (0, 1)],
         "dense": [lambda i=i: dense.forward(xs[i], (1 + i) * matrix, bias) for i in (0, 1)],
         "gradients": [lambda i=i: output.backward(dys[i])["weight_hh_l0"] for i in (0, 1)],
@@ -71,7 +85,8 @@ def together(name, calls, seconds):
                 continue
             (right if np.array_equal(found, expected[which]) else wrong).append(which)
 
-    threads = [threading.Thread(target=work, args=(i % 2,)) for i in range(4)]
+    whose = [i % len(calls) for i in range(N_THREADS)]
+    threads = [threading.Thread(target=work, args=(which,)) for which in whose]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -89,7 +104,7 @@ def main(seconds):
     signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
     kinds = objects()
     for name, calls in kinds.items():
-        with using_threads(2 if name in ("layer", "dense") else 0):
+        with using_threads(3):
             together(name, calls, seconds / len(kinds))
     signal.setitimer(signal.ITIMER_REAL, 0)
     assert n_signals
