@@ -53,7 +53,7 @@ def objects():
         dy = RNG.normal(size=(plans[1].n_rows, 40))
 
         def work():
-            mine.forward(plans[1], xs[1], weights)
+            mine.forward(plans[1], xs[1], weights, training=True)
             mine.backward(dy, gradients)
             return gradients["weight_hh"].copy()
 
