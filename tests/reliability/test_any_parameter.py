@@ -83,6 +83,7 @@ def others(name):
         "device": ("cuda", "CuPy", "GPU"),
         "class_weight": ("class",),
         "embedding_dim": ("token ids",),
+        "embedding_init": ("token ids",),
     }
     return (name, *also.get(name, ()))
 
