@@ -2,8 +2,8 @@
 Anomalies by surprise
 =====================
 
-A network that has learnt to say the next value of a regular signal is surprised where the signal breaks.
-Nobody has to show it a broken one.
+A network that has learnt to say the next value of a regular signal is surprised where the signal
+breaks. Nobody has to show it a broken one.
 """
 
 import matplotlib.pyplot as plt
@@ -21,11 +21,14 @@ def pulse(n_steps, rng):
 rng = np.random.RandomState(0)
 healthy = pulse(3001, rng)
 X, y = healthy[:-1].reshape(30, 100), healthy[1:].reshape(30, 100)
-model = GRUSequenceRegressor(24, learning_rate_init=0.01, max_iter=120, random_state=0).fit(X, y)
+model = GRUSequenceRegressor(
+    24, learning_rate_init=0.01, learning_rate="cosine", max_iter=120, random_state=0
+).fit(X, y)
 
 # %%
-# A second recording has three faults: a beat that is missing, one upside down, and a slow drift of the level.
-# The threshold is what healthy data rarely pass: the largest surprise of 500 further healthy steps.
+# A second recording has three faults: a beat that is missing, one upside down, and a slow drift
+# of the level. The threshold is what healthy data rarely pass: the largest surprise of 500
+# further healthy steps. After a fault the rhythm is lost, and the next beats surprise too.
 
 record = pulse(501, rng)
 record[118:138] = 0.03 * rng.normal(size=20)

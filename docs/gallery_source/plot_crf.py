@@ -2,10 +2,12 @@
 What a CRF learns of the order of labels
 ========================================
 
-A machine is off, starting, running or stopping, always in this order, and a noisy sensor sees it. A tagger
-that scores each step by itself makes jumps that the machine cannot make; ``output="crf"`` scores whole label
-sequences and learns which label follows which.
+A machine is off, starting, running or stopping, always in this order, and a noisy sensor sees it.
+A tagger that scores each step by itself makes jumps that the machine cannot make;
+``output="crf"`` scores whole label sequences and learns which label follows which.
 """
+
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,14 +26,18 @@ def record(n_samples):
         while len(labels) < 40:
             labels += [states[state]] * rng.randint(2, 8)
             state = (state + 1) % 4
-        X.append(np.array([levels[label] for label in labels]) + 0.35 * rng.normal(size=len(labels)))
+        X.append(
+            np.array([levels[label] for label in labels]) + 0.35 * rng.normal(size=len(labels))
+        )
         y.append(labels)
     return X, y
 
 
-X, y = record(60)
+X, y = record(150)
 X_test, y_test = record(60)
-parameters = dict(hidden_size=12, learning_rate_init=0.02, max_iter=25, random_state=0)
+parameters = dict(
+    learning_rate="cosine", hidden_size=12, learning_rate_init=0.03, max_iter=60, random_state=0
+)
 plain = GRUSequenceTagger(**parameters).fit(X, y)
 crf = GRUSequenceTagger(output="crf", **parameters).fit(X, y)
 
@@ -42,7 +48,7 @@ possible = {(a, b) for i, a in enumerate(states) for b in (a, states[(i + 1) % 4
 
 
 def impossible_jumps(labellings):
-    pairs = [pair for labels in labellings for pair in zip(labels, labels[1:])]
+    pairs = [pair for labels in labellings for pair in itertools.pairwise(labels)]
     return np.mean([pair not in possible for pair in pairs])
 
 
@@ -51,12 +57,14 @@ for name, model in (("step by step", plain), ("CRF", crf)):
     print(f"{name}: accuracy {model.score(X_test, y_test):.3f}, impossible jumps {jumps:.1%}")
 
 # %%
-# The learnt scores of the transitions, from the label of a row to that of a column. The four that the machine
-# makes, and staying, score highest.
+# The learnt scores of the transitions, from the label of a row to that of a column. The four that
+# the machine makes, and staying, score highest.
 
 order = [crf.classes_.tolist().index(state) for state in states]
 scores = crf.weights_["crf.transitions"][np.ix_(order, order)]
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), width_ratios=(1, 1.4), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(10, 4), width_ratios=(1, 1.4), layout="constrained"
+)
 limit = np.abs(scores).max()
 picture = left.imshow(scores, cmap="RdBu", vmin=-limit, vmax=limit)
 left.set_xticks(range(4), states, rotation=30)
@@ -64,7 +72,11 @@ left.set_yticks(range(4), states)
 left.set(xlabel="to", ylabel="from", title="transition scores")
 figure.colorbar(picture, ax=left, shrink=0.8)
 for height, (name, labels) in enumerate(
-    (("CRF", crf.predict(X_test[:1])[0]), ("step by step", plain.predict(X_test[:1])[0]), ("true", y_test[0]))
+    (
+        ("CRF", crf.predict(X_test[:1])[0]),
+        ("step by step", plain.predict(X_test[:1])[0]),
+        ("true", y_test[0]),
+    )
 ):
     for step, label in enumerate(labels):
         right.barh(height, 1, left=step, color=f"C{states.index(label)}", height=0.7)

@@ -2,8 +2,8 @@
 Labels without alignment
 ========================
 
-A signal spells a word: every letter is held for some steps. Training says which letters came, not when;
-connectionist temporal classification (CTC) finds that out.
+A signal spells a word: every letter is held for some steps. Training says which letters came, not
+when; connectionist temporal classification (CTC) finds that out.
 """
 
 import matplotlib.pyplot as plt
@@ -31,15 +31,21 @@ def spell(n_samples):
 X, y = spell(200)
 X_test, y_test = spell(100)
 model = GRUSequenceLabeller(
-    24, bidirectional=True, learning_rate_init=0.01, max_iter=40, random_state=0
+    24,
+    bidirectional=True,
+    learning_rate_init=0.01,
+    learning_rate="cosine",
+    max_iter=40,
+    random_state=0,
 ).fit(X, y)
 print(f"one minus the label error rate, on other words: {model.score(X_test, y_test):.3f}")
 
 # %%
-# The probabilities of one word, step by step. Where no letter begins the network says "blank", the dashed
-# line; each letter is a peak. Reading the best class of every step, without repeats and blanks, gives the word.
+# The probabilities of one word, step by step. Where no letter is being read the network says
+# "blank", the dashed line. Reading the best class of every step, without repeats and blanks,
+# gives the word.
 
-i = int(np.argmax([len(word) == 4 for word in y_test]))
+i = int(np.argmax([len(set(word)) == 4 for word in y_test]))
 probabilities = model.predict_proba(X_test[i : i + 1])[0]
 figure, (above, below) = plt.subplots(2, sharex=True, figsize=(8, 5), layout="constrained")
 above.plot(X_test[i], label=("first channel", "second channel"))

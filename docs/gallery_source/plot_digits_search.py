@@ -2,8 +2,9 @@
 Digits row by row, with a grid search
 =====================================
 
-scikit-learn's digits are pictures of 8 × 8 pixels. Read from top to bottom a picture is a sequence of 8 rows,
-each with 8 numbers; ``step_features=8`` says so. Two parameters are searched as for any estimator.
+scikit-learn's digits are pictures of 8 × 8 pixels. Read from top to bottom a picture is a
+sequence of 8 rows, each with 8 numbers; ``step_features=8`` says so. Two parameters are searched
+as for any estimator.
 """
 
 import matplotlib.pyplot as plt
@@ -28,7 +29,7 @@ model = make_pipeline(
 )
 grid = {
     "gruclassifier__hidden_size": [8, 16, 32, 64],
-    "gruclassifier__learning_rate_init": [0.001, 0.003, 0.01, 0.03],
+    "gruclassifier__learning_rate_init": [0.003, 0.01, 0.03, 0.1],
 }
 search = GridSearchCV(model, grid, cv=3).fit(X_train, y_train)
 print(search.best_params_)

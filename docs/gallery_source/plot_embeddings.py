@@ -2,8 +2,8 @@
 What a network knows of words
 =============================
 
-A tagger of parts of speech looks every word up in a table of vectors, which it learns along the way. Drawn in
-the plane, words that are used alike lie together.
+A tagger of parts of speech looks every word up in a table of vectors, which it learns along the
+way. Drawn in the plane, words that are used alike lie together.
 """
 
 import matplotlib.pyplot as plt
@@ -19,11 +19,11 @@ from rnnkit.preprocessing import TokenEncoder
 
 rng = np.random.RandomState(0)
 lexicon = {
-    "determiner": "the a every some".split(),
-    "adjective": "small old green quiet".split(),
-    "noun": "cat river teacher train garden".split(),
-    "verb": "sees likes paints follows".split(),
-    "adverb": "often slowly never".split(),
+    "determiner": ["the", "a", "every", "some"],
+    "adjective": ["small", "old", "green", "quiet"],
+    "noun": ["cat", "river", "teacher", "train", "garden"],
+    "verb": ["sees", "likes", "paints", "follows"],
+    "adverb": ["often", "slowly", "never"],
 }
 
 
@@ -38,13 +38,22 @@ for _ in range(200):
     X.append([str(rng.choice(lexicon[kind])) for kind in kinds])
     y.append(kinds)
 
-encoder, tagger = TokenEncoder(), GRUSequenceTagger(16, embedding_dim=8, max_iter=20, random_state=0)
+encoder = TokenEncoder()
+tagger = GRUSequenceTagger(
+    16,
+    embedding_dim=8,
+    alpha=0.001,
+    learning_rate_init=0.02,
+    learning_rate="cosine",
+    max_iter=40,
+    random_state=0,
+)
 model = make_pipeline(encoder, tagger).fit(X[:150], y[:150])
 print(f"accuracy on other sentences: {model.score(X[150:], y[150:]):.3f}")
 
 # %%
-# The table has a row for every id; row 0 is for words that training did not see. Eight numbers a word are
-# projected on the two directions in which they vary most.
+# The table has a row for every id; row 0 is for words that training did not see. Eight numbers a
+# word are projected on the two directions in which they vary most.
 
 vocabulary = encoder.vocabularies_[0]
 plane = PCA(2).fit_transform(tagger.weights_["embedding.weight_0"][1:])
@@ -52,8 +61,9 @@ figure, axis = plt.subplots(figsize=(7, 5), layout="constrained")
 for colour, (kind, words) in enumerate(lexicon.items()):
     at = plane[[vocabulary[word] - 1 for word in words]]
     axis.plot(*at.T, "o", color=f"C{colour}", label=kind)
-    for word, place in zip(words, at):
-        axis.annotate(word, place, xytext=(4, 4), textcoords="offset points", color=f"C{colour}")
+    for i, (word, place) in enumerate(zip(words, at)):
+        beside = (6, (-14, -5, 4, 10, -17)[i])
+        axis.annotate(word, place, xytext=beside, textcoords="offset points", color=f"C{colour}")
 axis.set(xlabel="first component", ylabel="second component")
 axis.margins(0.12)
 axis.legend()

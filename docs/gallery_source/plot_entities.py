@@ -2,8 +2,9 @@
 Entities with rules
 ===================
 
-Persons and places in generated sentences, as labels in the scheme IOB2. An I-PER that follows an O or a B-LOC
-is no entity; ``forbidden_transitions="bio"`` rules such labellings out, in training and in prediction.
+Persons and places in generated sentences, as labels in the scheme IOB2. An I-PER that follows an
+O or a B-LOC is no entity; ``forbidden_transitions="bio"`` rules such labellings out, in training
+and in prediction.
 """
 
 import matplotlib.pyplot as plt
@@ -18,11 +19,11 @@ from rnnkit.preprocessing import TokenEncoder
 # Family names and place names share words, as in life: "Paris" is a town or a Ms Paris.
 
 rng = np.random.RandomState(0)
-first = "Ada Alan Grace Kurt Emmy Paris".split()
-family = "Stone Hill Lake York Paris Wood".split()
+first = ["Ada", "Alan", "Grace", "Kurt", "Emmy", "Paris"]
+family = ["Stone", "Hill", "Lake", "York", "Paris", "Wood"]
 places = [["New", "York"], ["Lake", "Hill"], ["Paris"], ["Stone", "Wood"], ["York"]]
 before = {"PER": ["says", "with", "and"], "LOC": ["in", "from", "near"]}
-other = "today they walk slowly because trains are late".split()
+other = ["today", "they", "walk", "slowly", "because", "trains", "are", "late"]
 
 
 def sentence():
@@ -47,7 +48,14 @@ X_test, y_test = zip(*test)
 
 def tagger(**parameters):
     network = GRUSequenceTagger(
-        16, bidirectional=True, embedding_dim=8, max_iter=30, random_state=0, **parameters
+        16,
+        bidirectional=True,
+        embedding_dim=8,
+        learning_rate_init=0.01,
+        learning_rate="cosine",
+        max_iter=30,
+        random_state=0,
+        **parameters,
     )
     return make_pipeline(TokenEncoder(("word", "shape")), network).fit(list(X), list(y))
 
@@ -68,7 +76,8 @@ found = {name: model.predict(list(X_test)) for name, model in models.items()}
 print(entity_report(list(y_test), found["CRF with rules"], digits=2))
 
 # %%
-# Left the score of whole entities and the share of sentences that break a rule, right one sentence.
+# Left the score of whole entities and the share of sentences that break a rule, right one
+# sentence.
 
 scores = [entity_f1(list(y_test), labels) for labels in found.values()]
 broken = {name: [breaks_a_rule(labels) for labels in found[name]] for name in models}
@@ -76,7 +85,9 @@ shares = [np.mean(flags) for flags in broken.values()]
 i = int(np.argmax(broken["step by step"]))
 colours = {"O": "none", "PER": "#f4b183", "LOC": "#9dc3e6"}
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), width_ratios=(1, 1.5), layout="constrained")
+figure, (left, right) = plt.subplots(
+    1, 2, figsize=(11, 4), width_ratios=(1, 1.5), layout="constrained"
+)
 height = np.arange(3)[::-1]
 left.barh(height + 0.2, scores, 0.38, color="C2", label="F1 of entities")
 left.barh(height - 0.2, shares, 0.38, color="C3", label="sentences that break a rule")
@@ -87,7 +98,11 @@ left.set(xlim=(0, 1.18))
 left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
 right.set(xlim=(-0.2, 4.2), ylim=(len(X_test[i]), -1.2))
 right.axis("off")
-rows = [("word", X_test[i]), ("true", y_test[i]), *((n, found[n][i]) for n in ("step by step", "CRF with rules"))]
+rows = [
+    ("word", X_test[i]),
+    ("true", y_test[i]),
+    *((n, found[n][i]) for n in ("step by step", "CRF with rules")),
+]
 for column, (title, entries) in enumerate(rows):
     right.text(column, -0.8, title, ha="center", weight="bold")
     for step, entry in enumerate(entries):

@@ -2,8 +2,9 @@
 Gates over time
 ===============
 
-A network is to hold a number: whenever the marker is 1 it takes the value of that step, and says it until the
-next marker. To do so an LSTM has to shut its input gate and keep its forget gate open in between.
+A network is to hold a number: whenever the marker is 1 it takes the value of that step, and says
+it until the next marker. To do so an LSTM has to shut its input gate and keep its forget gate
+open in between.
 """
 
 # %%
@@ -26,13 +27,15 @@ def sample_and_hold(n_samples, n_steps=40):
 
 
 X, y = sample_and_hold(300)
-model = LSTMSequenceRegressor(8, learning_rate_init=0.02, max_iter=80, random_state=0).fit(X, y)
+model = LSTMSequenceRegressor(
+    8, learning_rate_init=0.02, learning_rate="cosine", max_iter=150, random_state=0
+).fit(X, y)
 X_test, y_test = sample_and_hold(100)
 print(f"R² on sequences that training did not see: {model.score(X_test, y_test):.3f}")
 
 # %%
-# ``gate_activations`` gives every gate at every step, between 0 (shut) and 1 (open). The units are sorted by
-# how much their input gate opens at a marker.
+# ``gate_activations`` gives every gate at every step, between 0 (shut) and 1 (open). The units
+# are sorted by how much their input gate opens at a marker.
 
 one = X_test[:1]
 gates = {name: values[0] for name, values in model.gate_activations(one).items()}

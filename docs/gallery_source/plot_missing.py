@@ -2,8 +2,8 @@
 Missing values
 ==============
 
-From sequences of two sensors more and more values are lost. Three ways to fill the gaps are compared with the
-score of the class that is to be found.
+From sequences of two sensors more and more values are lost. Three ways to fill the gaps are
+compared with the score of the class that is to be found.
 """
 
 import matplotlib.pyplot as plt
@@ -14,8 +14,8 @@ from rnnkit import GRUClassifier
 from rnnkit.preprocessing import SequenceImputer
 
 # %%
-# The class: does the second sensor follow the first, or precede it? Values come in smooth waves, so a gap can
-# be guessed from its neighbours.
+# The class: does the second sensor follow the first, or precede it? Values come in smooth waves,
+# so a gap can be guessed from its neighbours.
 
 rng = np.random.RandomState(0)
 
@@ -25,7 +25,7 @@ def sensors(n_samples):
     X = []
     for label in y:
         t = np.arange(rng.randint(20, 41)) / 4 + rng.uniform(0, 6)
-        lag = 0.8 if label == "follows" else -0.8
+        lag = 0.3 if label == "follows" else -0.3
         X.append(np.column_stack([np.sin(t), np.sin(t - lag)]) + 0.1 * rng.normal(size=(len(t), 2)))
     return X, y
 
@@ -34,7 +34,7 @@ def lose(X, share):
     return [np.where(rng.random_sample(x.shape) < share, np.nan, x) for x in X]
 
 
-complete, y = sensors(200)
+complete, y = sensors(300)
 complete_test, y_test = sensors(300)
 shares = [0.0, 0.2, 0.4, 0.6, 0.8]
 strategies = ["ffill", "interpolate", "mean"]
@@ -44,7 +44,9 @@ for share in shares:
     for strategy in strategies:
         model = make_pipeline(
             SequenceImputer(strategy, add_indicator=True),
-            GRUClassifier(12, learning_rate_init=0.02, max_iter=30, random_state=0),
+            GRUClassifier(
+                12, learning_rate_init=0.02, learning_rate="cosine", max_iter=60, random_state=0
+            ),
         ).fit(X, y)
         scores[strategy].append(model.score(X_test, y_test))
 

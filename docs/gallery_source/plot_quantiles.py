@@ -2,8 +2,8 @@
 A fan of quantiles
 ==================
 
-How much a day's demand can vary depends on the hour. One network with several quantiles says for every step
-between which values the next one will lie; its quantiles never cross.
+How much a day's demand can vary depends on the hour. One network with several quantiles says for
+every step between which values the next one will lie; its quantiles never cross.
 """
 
 import matplotlib.pyplot as plt
@@ -13,8 +13,8 @@ from rnnkit import GRUSequenceRegressor
 from rnnkit.metrics import interval_coverage, pinball_loss
 
 # %%
-# A daily wave with noise that is large at its top and small at its bottom. The inputs of a step are its value
-# and the hour of the next step, the target is the next value.
+# A daily wave with noise that is large at its top and small at its bottom. The inputs of a step
+# are its value and the hour of the next step, the target is the next value.
 
 rng = np.random.RandomState(0)
 hours = np.arange(24 * 160)
@@ -31,7 +31,8 @@ model = GRUSequenceRegressor(
 ).fit(X[:60], y[:60])
 
 # %%
-# On days that training did not see, about nine of ten values should lie between the outer quantiles.
+# On days that training did not see, about nine of ten values should lie between the outer
+# quantiles.
 
 predicted = model.predict(X[60:])
 covered = interval_coverage(y[60:], predicted[..., 0], predicted[..., -1])

@@ -2,9 +2,11 @@
 Sequences of different lengths
 ==============================
 
-Noisy waves of 5 to 60 steps rise or fall on the whole. They go into ``fit`` as a list, unpadded, and the
-longer a wave was seen, the surer the answer.
+Noisy waves of 5 to 60 steps rise or fall on the whole. They go into ``fit`` as a list, unpadded,
+and the longer a wave was seen, the surer the answer.
 """
+
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +22,9 @@ def waves(n_samples):
     for label in y:
         t = np.arange(rng.randint(5, 61))
         slope = 0.02 if label == "rising" else -0.02
-        X.append(slope * t + 0.5 * np.sin(t / 2 + rng.uniform(0, 6)) + 0.2 * rng.normal(size=len(t)))
+        X.append(
+            slope * t + 0.5 * np.sin(t / 2 + rng.uniform(0, 6)) + 0.2 * rng.normal(size=len(t))
+        )
     return X, y
 
 
@@ -42,7 +46,7 @@ axes[0].plot([], color="C0", label="rising")
 axes[0].plot([], color="C1", label="falling")
 axes[0].set(xlabel="step", title="twelve of the sequences")
 axes[0].legend(loc="upper left")
-shares = [right[(lengths >= a) & (lengths < b)].mean() for a, b in zip(edges, edges[1:])]
+shares = [right[(lengths >= a) & (lengths < b)].mean() for a, b in itertools.pairwise(edges)]
 axes[1].bar(edges[:-1], shares, width=np.diff(edges) - 0.5, align="edge", color="C2")
 axes[1].axhline(0.5, color="gray", linestyle=":")
 axes[1].set(xlabel="length", ylabel="accuracy", title="1000 other sequences", ylim=(0, 1))

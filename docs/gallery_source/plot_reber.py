@@ -2,11 +2,12 @@
 The embedded Reber grammar
 ==========================
 
-Strings of a small grammar, read symbol by symbol; after each the network says what may follow. All but one
-step can be known from the last two symbols. The last but one symbol repeats the second, and so needs memory
-[1]_.
+Strings of a small grammar, read symbol by symbol; after each the network says what may follow.
+For most steps the last few symbols are enough. The last but one symbol repeats the second, so
+that one has to be remembered [1]_.
 
-.. [1] S. Hochreiter, J. Schmidhuber (1997). Long short-term memory. Neural Computation 9, 1735-1780.
+.. [1] S. Hochreiter, J. Schmidhuber (1997). Long short-term memory. Neural Computation 9,
+       1735-1780.
 """
 
 import matplotlib.pyplot as plt
@@ -32,14 +33,16 @@ right = test.is_correct(probabilities)
 print(f"{right.mean():.0%} of the strings are right at every step")
 
 # %%
-# One string: how probable the network holds each symbol. Boxes mark what the grammar allows. At the last but
-# one step only the symbol that came second is allowed.
+# One string: how probable the network holds each symbol. Boxes mark what the grammar allows. At
+# the last but one step only the symbol that came second is allowed.
 
 i = int(np.argmin(np.abs(test.X.lengths - 14)))
 figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
 picture = axis.imshow(probabilities[i].T, vmin=0, vmax=1, cmap="Blues")
 for step, symbol in np.argwhere(test.allowed[i]):
-    axis.add_patch(plt.Rectangle((step - 0.5, symbol - 0.5), 1, 1, fill=False, edgecolor="C3", lw=1.5))
+    axis.add_patch(
+        plt.Rectangle((step - 0.5, symbol - 0.5), 1, 1, fill=False, edgecolor="C3", lw=1.5)
+    )
 axis.set_xticks(range(len(test.y[i])), test.strings[i][:-1])
 axis.set_yticks(range(7), model.classes_)
 axis.set(xlabel="the string, symbol by symbol", ylabel="what may follow")

@@ -2,8 +2,8 @@
 A sine wave, learnt and continued
 =================================
 
-A network that has learnt to say the next value can go on by itself: ``forecast`` feeds its answers back as
-inputs.
+A network that has learnt to say the next value can go on by itself: ``forecast`` feeds its
+answers back as inputs.
 """
 
 import matplotlib.pyplot as plt
@@ -13,7 +13,8 @@ from rnnkit import LSTMSequenceRegressor
 from rnnkit.datasets import make_sine_waves
 
 # %%
-# Twenty waves of one frequency with random phases. The target of a step is the value of the next one.
+# Twenty waves of one frequency with random phases. The target of a step is the value of the next
+# one.
 
 waves = make_sine_waves(n_samples=20, n_steps=200, scale=8.0, random_state=0)
 X, y = waves[:, :-1], waves[:, 1:]

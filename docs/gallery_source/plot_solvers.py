@@ -2,8 +2,8 @@
 Loss curves of the solvers
 ==========================
 
-The same network on the same data with every solver. Rates are the ones that suit each; the order of the curves
-differs from data to data.
+The same network on the same data with every solver. Rates are the ones that suit each; the order
+of the curves differs from data to data.
 """
 
 import warnings

@@ -2,8 +2,9 @@
 Columns that do not change
 ==========================
 
-Some columns say something of the whole sequence: a patient's weight beside the doses of every hour. They can be
-fed at every step like the rest, or once, as the state that the network begins from: ``static="state"``.
+Some columns say something of the whole sequence: a patient's weight beside the doses of every
+hour. They can be fed at every step like the rest, or once, as the state that the network begins
+from: ``static="state"``.
 """
 
 import warnings
@@ -17,15 +18,17 @@ from rnnkit import GRUSequenceRegressor
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 # %%
-# A drug is given now and then and fades; heavier people clear it more slowly. The level in the blood is to be
-# said at every hour.
+# A drug is given now and then and fades; heavier people clear it more slowly. The level in the
+# blood is to be said at every hour.
 
 rng = np.random.RandomState(0)
 
 
 def patients(n_samples, n_steps=36):
     weight = rng.uniform(-1, 1, n_samples)
-    doses = (rng.random_sample((n_samples, n_steps)) < 0.15) * rng.uniform(0.5, 1.5, (n_samples, n_steps))
+    doses = (rng.random_sample((n_samples, n_steps)) < 0.15) * rng.uniform(
+        0.5, 1.5, (n_samples, n_steps)
+    )
     kept = 0.8 + 0.15 * weight
     level = np.zeros((n_samples, n_steps))
     level[:, 0] = doses[:, 0]
@@ -55,7 +58,9 @@ for name, model in models.items():
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
 for axis, i, title in zip(
-    axes, (X_test[:, 0, 1].argmin(), X_test[:, 0, 1].argmax()), ("the lightest patient", "the heaviest")
+    axes,
+    (X_test[:, 0, 1].argmin(), X_test[:, 0, 1].argmax()),
+    ("the lightest patient", "the heaviest"),
 ):
     axis.plot(y_test[i], color="lightgray", linewidth=5, label="true")
     for name, model in models.items():

@@ -2,8 +2,8 @@
 Predictions while data arrive
 =============================
 
-A fitted classifier can be fed one step at a time and answers after every step. Here it tells three movements
-apart while they are being made.
+A fitted classifier can be fed one step at a time and answers after every step. Here it tells
+three movements apart while they are being made.
 """
 
 import time
@@ -14,8 +14,8 @@ import numpy as np
 from rnnkit import GRUClassifier
 
 # %%
-# A hand draws a circle, an eight or a line; all three begin alike. Positions are noisy. Training cuts half of the
-# movements short, so that the network learns to answer early.
+# A hand draws a circle, an eight or a line, all from the same point. Positions are noisy.
+# Training cuts half of the movements short, so that the network learns to answer early.
 
 rng = np.random.RandomState(0)
 

@@ -2,8 +2,8 @@
 Forecasts from sliding windows
 ==============================
 
-One long series is cut into windows; from each a network says the next twelve values at once. The plainest rule,
-"as a year ago", is drawn beside it.
+One long series is cut into windows; from each a network says the next twelve values at once. The
+plainest rule, "as a year ago", is drawn beside it.
 """
 
 import matplotlib.pyplot as plt
@@ -13,7 +13,8 @@ from rnnkit import LSTMRegressor
 from rnnkit.preprocessing import SlidingWindows
 
 # %%
-# A monthly series with a trend, a season that grows with it, and noise. The last four years are held back.
+# A monthly series with a trend, a season that grows with it, and noise. The last four years are
+# held back.
 
 rng = np.random.RandomState(0)
 months = np.arange(12 * 24)
@@ -21,8 +22,8 @@ season = 1 + 0.3 * np.sin(2 * np.pi * months / 12) + 0.1 * np.sin(4 * np.pi * mo
 series = (100 + months) * season * np.exp(0.03 * rng.normal(size=len(months)))
 
 # %%
-# The logarithm turns growth by a share into a shift, and differences by a year take trend and season out. What is
-# left to learn is how this year's departures continue.
+# The logarithm turns growth by a share into a shift, and differences by a year take trend and
+# season out. What is left to learn is how this year's departures continue.
 
 log = np.log(series)
 change = log[12:] - log[:-12]
@@ -36,7 +37,10 @@ errors = {"network": [], "as a year ago": []}
 for begin in range(n_train, len(change), 12):
     window = change[begin - 24 : begin].reshape(1, 24, 1)
     last_year = series[begin : begin + 12]  # the series is twelve months ahead of its changes
-    answers = {"network": last_year * np.exp(model.predict(10 * window)[0]), "as a year ago": last_year}
+    answers = {
+        "network": last_year * np.exp(model.predict(10 * window)[0]),
+        "as a year ago": last_year,
+    }
     at = months[begin + 12 : begin + 24]
     for colour, (name, answer) in zip(("C1", "C0"), answers.items()):
         first = begin == n_train
