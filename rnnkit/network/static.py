@@ -13,7 +13,7 @@ from rnnkit.network.initializers import glorot_uniform
 from rnnkit.network.layers import Binding, Call, RowBuffer, State
 from rnnkit.network.recurrent import Recurrent, RecurrentLayerOperation, RecurrentStreamOperation
 
-__all__ = ["StartedRecurrent"]
+__all__ = ["StartedLayerOperation", "StartedRecurrent", "StartedStreamOperation"]
 
 WEIGHT, BIAS = "static.weight", "static.bias"
 

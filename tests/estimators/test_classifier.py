@@ -8,6 +8,7 @@ from estimators.problems import CELLS, estimator, labels_of, ragged
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from tolerances import assert_close
 
+from rnnkit.backends.cpu import using_threads
 from rnnkit.backends.reference import ReferenceBackend
 from rnnkit.training import LBFGS, SGD, Cosine
 
@@ -445,7 +446,7 @@ def test_unknown_parameter_is_refused():
 
 
 def test_weights_beyond_memory_are_refused():
-    with pytest.raises(MemoryError, match=r"hidden_size=1000000000 needs .* GB"):
+    with pytest.raises(MemoryError, match=r"hidden_size=1000000000 .*needs .* GB"):
         estimator("LSTM", "Classifier", hidden_size=10**9).fit(X, Y)
 
 
@@ -493,3 +494,9 @@ def test_reference_device_agrees_with_the_cpu():
 def test_gpu_that_is_not_there_is_named():
     with pytest.raises((ImportError, RuntimeError), match="cuda"):
         estimator("LSTM", "Classifier", device="cuda").fit(X, Y)
+
+
+def test_n_threads_tells_what_a_fit_could_use():
+    for n in (1, 3):
+        with using_threads(n):
+            assert estimator("LSTM", "Classifier", max_iter=1).fit(X, Y).n_threads_ == n

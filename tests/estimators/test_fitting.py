@@ -30,3 +30,12 @@ def test_the_validation_part_is_stratified(monkeypatch, seed):
     training, validation = parts
     assert np.bincount(validation.targets).tolist() == [48, 9, 3]
     assert np.bincount(training.targets).tolist() == [112, 21, 7]
+
+
+def test_a_class_of_one_sequence_is_set_aside_without_shares():
+    X = np.random.RandomState(0).randn(30, 4, 2)
+    y = np.repeat(["a", "b", "c"], [20, 9, 1])
+    classifier = estimator("GRU", "Classifier", early_stopping=True, max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert classifier.fit(X, y).classes_.tolist() == ["a", "b", "c"]

@@ -48,7 +48,7 @@ MUTANTS = (
         ("means = backend.xp.exp(scores)", "means = scores"),
         ("values += upload(center)", "pass"),
         ),
-    *of("rnnkit/network/pooling.py", "tests/network/test_chain.py",
+    *of("rnnkit/network/pooling.py", "tests/network/test_network.py",
         ("return total / self._divisor", "return total"),
         ("denergies * p[\"attention.query\"] * (1.0 - inner * inner)",
          "denergies * p[\"attention.query\"]"),

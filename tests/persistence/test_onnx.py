@@ -32,7 +32,7 @@ TOLERANCE = 1e-5  # of the largest value, at least 1
 
 def why_refused(estimator):
     """Return a pattern of what the refusal names, or None."""
-    names = [name for name in REFUSED if refusal(estimator, [name])]
+    names = [found for name in REFUSED if (found := refusal(estimator, [name]))]
     names += ["crf"] if getattr(estimator, "output", None) == "crf" else []
     return "|".join(names) or None
 

@@ -33,6 +33,8 @@ def flat(values):
 @pytest.mark.parametrize("name", [n for n in MODELS if not why_refused(MODELS[n].estimator)])
 def test_our_own_files_come_back_as_they_were(name, tmp_path):
     estimator, data = trained(name)
+    if why_refused(estimator):  # which a fit alone can tell
+        return
     path = tmp_path / "model.onnx"
     rnnkit.to_onnx(estimator, path)
     back = rnnkit.from_onnx(path)

@@ -114,7 +114,7 @@ def test_what_was_one_array_is_one_again():
      object(), Ellipsis, iter([]), np.array(["2020-01-01"], "M8[D]"), np.ma.masked_array([1]),
      np.zeros(1, [("a", int)]), type("Own", (), {}), json, {"a": [object()]}, bytearray(b"a"),
      np.datetime64("2020"), np.matrix([[1]])],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_plain_value_is_refused(value):
     with pytest.raises(TypeError, match=r"^cannot save value"):

@@ -36,6 +36,9 @@ def refusal(estimator, refused):
 
     refused: names of cell options; beside them parameters of the estimator by name.
     """
+    reader = getattr(estimator, "_reader", None)
+    if reader is not None and reader.static_columns:  # the first that is asked for
+        return "static"
     several = isinstance(getattr(estimator, "quantile", None), list) and "quantile" in refused
     if several and estimator.loss == "quantile":
         return "quantile"

@@ -154,3 +154,13 @@ def test_an_empty_minibatch_adds_nothing():
     assert case.objective.add(noise()) == 0
     assert not case.bound.flat_gradient.any()
     assert list(case.objective.add_windows(batch_of(data.offsets, []), 2, noise())) == []
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_the_mean_loss_of_all_data_is_that_of_the_minibatch_of_all(per_step):
+    data = toy_data(6, per_step, weighted=True)
+    case = Case(toy_network(per_step=per_step, hidden_size=2), data)
+    assert_close(case.objective.mean_loss(), case.mean_loss(), np.float64, 100)
+    loss_sum, weight = case.objective.total_loss()
+    assert weight == case.updater.weight_sum
+    assert_close(case.objective.mean_loss(), loss_sum / weight, np.float64, 2)

@@ -34,3 +34,10 @@ def test_the_epoch_and_the_weights_of_the_best_value_are_kept():
 def test_no_growth_at_all_is_stalled_even_without_tolerance_to_spare():
     progress = Progress(tol=1e-4, n_iter_no_change=1)
     assert [progress.update(0.0, 1) for _ in range(3)] == [False, False, True]
+
+
+def test_epochs_without_progress_stall_once_they_held_enough_updates():
+    progress = Progress(tol=0.0, n_iter_no_change=1, n_updates_no_change=30, min_updates=20)
+    assert not progress.update(1.0, 1, n_updates=10)
+    stalled = [progress.update(0.5, 2, n_updates=n) for n in (20, 30, 39, 40)]
+    assert stalled == [False, False, False, True]
