@@ -56,6 +56,11 @@ sphinx_gallery_conf = {
     "examples_dirs": ["gallery_source"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"/plot_",
+    "subsection_order": [
+        *(f"gallery_source/{name}" for name in ("tasks", "data", "memory", "training")),
+        "*",
+    ],
+    "within_subsection_order": "FileNameSortKey",
     "ignore_pattern": r"__init__\.py",
     "abort_on_example_error": True,
     "remove_config_comments": True,
