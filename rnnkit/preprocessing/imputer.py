@@ -54,7 +54,7 @@ class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         The mean of the observed values of each feature in `fit`; 0 where there was none.
     n_features_in_ : int
         Columns of a 2-D X, F for the other forms.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The columns' names, where X is a frame or a list of frames.
 
     Notes

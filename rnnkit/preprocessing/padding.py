@@ -41,7 +41,7 @@ class Padder(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Steps after padding.
     n_features_in_ : int
         Features F of a step.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where X is a list of frames.
 
     Examples

@@ -63,7 +63,7 @@ class SequenceScaler(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         The fitted transformer of steps.
     n_features_in_ : int
         Columns of a 2-D X, F for the other forms.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         The columns' names, where X is a frame or a list of frames.
 
     Examples
