@@ -19,5 +19,11 @@ def make_recall(n=400, n_steps=25, seed=0):
 def fitted(cell=LSTMClassifier, **options):
     """The task and a classifier that has learnt it."""
     X, y = make_recall()
-    settings = {"learning_rate_init": 0.02, "max_iter": 80, "learning_rate": "linear", "random_state": 0, **options}
+    settings = {
+        "learning_rate_init": 0.02,
+        "learning_rate": "linear",
+        "max_iter": 80,
+        "random_state": 0,
+        **options,
+    }
     return cell(16, **settings).fit(X, y), X, y
