@@ -8,7 +8,7 @@ from recall import fitted
 from rnnkit import GRUClassifier, LSTMClassifier, RNNClassifier
 from rnnkit.inspection import GradientFlowDisplay
 
-warnings.simplefilter("ignore")  # that of the Elman network, which does not learn this task
+warnings.simplefilter("ignore")  # that of the Elman network, which does not generalize
 figure, axes = plt.subplots()
 for cell in (RNNClassifier, GRUClassifier, LSTMClassifier):
     classifier, X, _ = fitted(cell)

@@ -7,4 +7,4 @@ from rnnkit.inspection import GateActivationDisplay
 classifier, X, _ = fitted()
 display = GateActivationDisplay.from_estimator(classifier, X, index=1)
 for axes in display.axes_:
-    axes.axvline(X[1, :, 1].argmax() - 0.5, color="black", lw=1, ls=":")
+    axes.axvline(X[1, :, 1].argmax() - 0.5, color="red", lw=1.5, ls=":")

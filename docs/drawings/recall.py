@@ -21,8 +21,8 @@ def fitted(cell=LSTMClassifier, **options):
     X, y = make_recall()
     settings = {
         "learning_rate_init": 0.02,
-        "max_iter": 80,
         "learning_rate": "linear",
+        "max_iter": 80,
         "random_state": 0,
         **options,
     }
