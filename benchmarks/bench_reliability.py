@@ -105,7 +105,8 @@ def main() -> None:
         found = re.findall(row.figure, text)
         held = status == 0 and bool(found)
         failed += not held
-        figure = found[-1] if found else text.strip()[-200:].replace("\n", " ")
+        said = text.strip()[-200:].replace("\n", " ")
+        figure = found[-1] if found else f"none; it ended with {status}: {said}"
         print(f"| {row.promise} | {figure} | {'yes' if held else 'NO'} | {seconds:.0f} | "
               f"`{command}` |", flush=True)  # fmt: skip
     sys.exit(failed > 0)
