@@ -3,10 +3,10 @@
     python benchmarks/bench_advice.py [advice ...] [--seeds 3]
 
 Prints held-out accuracy, mean over seeds, on two real sets of the archives, digits read row by
-row, and a generated recall of 100 steps (is the first of 100 numbers positive?), for which a network
-must remember. The last column is the mean of the differences from the defaults over all sets, and
-beside it the largest spread (standard deviation over seeds) in the row. The data folder is taken
-from RNNKIT_DATA.
+row, and a generated recall of 100 steps (is the first of 100 numbers positive?), for which a
+network must remember. The last column is the mean of the differences from the defaults over all
+sets, and beside it the largest spread (standard deviation over seeds) in the row. The data folder
+is taken from RNNKIT_DATA.
 """
 
 import argparse

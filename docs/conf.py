@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "myst_parser",
@@ -56,6 +57,11 @@ sphinx_gallery_conf = {
     "examples_dirs": ["gallery_source"],
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"/plot_",
+    "subsection_order": [
+        *(f"gallery_source/{name}" for name in ("tasks", "data", "memory", "training")),
+        "*",
+    ],
+    "within_subsection_order": "FileNameSortKey",
     "ignore_pattern": r"__init__\.py",
     "abort_on_example_error": True,
     "remove_config_comments": True,
@@ -72,6 +78,10 @@ html_title = "rnnkit"
 html_static_path = ["_static"]
 html_css_files = ["rnnkit.css"]
 html_show_sourcelink = False
+# Pages without pages beneath them have nothing to list at the side.
+flat = ("index", "install", "data", "tuning", "threads", "gpu")
+flat += ("experiments", "performance", "versions", "design")
+html_sidebars = {page: [] for page in flat}
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,

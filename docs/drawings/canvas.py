@@ -18,7 +18,8 @@ class Canvas:
         """Draw a layer of units: weights, a bias and an activation."""
         corner = (x - width / 2, y - height / 2)
         style = "round,pad=0,rounding_size=0.12"
-        self.axes.add_patch(FancyBboxPatch(corner, width, height, style, fc=color, ec=WIRE, zorder=2))
+        patch = FancyBboxPatch(corner, width, height, style, fc=color, ec=WIRE, zorder=2)
+        self.axes.add_patch(patch)
         self.text(x, y, label)
 
     def frame(self, x0, y0, x1, y1):

@@ -1,6 +1,6 @@
 """One step of an Elman network."""
 
-from canvas import STATE, Canvas
+from canvas import Canvas
 
 c = Canvas(11, 6.5)
 c.frame(2.2, 1.4, 8.8, 5.2)

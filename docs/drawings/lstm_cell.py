@@ -17,7 +17,8 @@ def draw(peephole):
     c.wire((0.7, 1.9), (xs["o"], 1.9), arrow=False)
     c.wire((2.6, 0.6), (2.6, 1.9), arrow=False)
     c.dot(2.6, 1.9)
-    for gate, label in [("f", r"$\sigma$"), ("i", r"$\sigma$"), ("g", r"$\phi$"), ("o", r"$\sigma$")]:
+    labels = {"f": r"$\sigma$", "i": r"$\sigma$", "g": r"$\phi$", "o": r"$\sigma$"}
+    for gate, label in labels.items():
         x = xs[gate]
         c.wire((x, 1.9), (x, 2.75))
         if gate != "o":

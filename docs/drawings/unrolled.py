@@ -10,7 +10,7 @@ for t in range(6):
     c.wire((x, 1.3), (x, 3.5))
     c.text(x, 1.0, f"$x_{t + 1}$")
     c.wire((x, 4.5), (x, 6.5))
-    c.box(x, 7, r"$L_{%d}$" % (t + 1), color="#d9ead3")
+    c.box(x, 7, f"$L_{t + 1}$", color="#d9ead3")
     c.wire((x + 0.25, 6.5), (x + 0.25, 4.5), color=red, dashed=True)
     if t < 5:
         c.wire((x + 0.7, 4.15), (x + 1.9, 4.15))

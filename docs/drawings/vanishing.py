@@ -5,21 +5,21 @@ import numpy as np
 
 from rnnkit.functional import recurrent
 
-N, T, H, I = 16, 150, 32, 4
+N, T, H, n_inputs = 16, 150, 32, 4
 
 
 def weights(n_gates, rng):
     square = [np.linalg.qr(rng.normal(size=(H, H)))[0] for _ in range(n_gates)]
-    limit = np.sqrt(6 / (I + H))
+    limit = np.sqrt(6 / (n_inputs + H))
     return {
-        "weight_ih_l0": rng.uniform(-limit, limit, (n_gates * H, I)),
+        "weight_ih_l0": rng.uniform(-limit, limit, (n_gates * H, n_inputs)),
         "weight_hh_l0": np.vstack(square),
         "bias_ih_l0": np.zeros(n_gates * H),
     }
 
 
 rng = np.random.RandomState(0)
-x = rng.normal(size=(N, T, I))
+x = rng.normal(size=(N, T, n_inputs))
 figure, axes = plt.subplots(figsize=(6.4, 3.6))
 for name, cell, gates, forget in [
     ("Elman", "rnn", 1, None),

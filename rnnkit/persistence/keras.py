@@ -66,19 +66,19 @@ def to_weights(estimator: Any, *, named: bool = False) -> Any:
     -----
     In this order, all matrices transposed:
 
-    ==================================  =====================================  ===============
-    Keras                               rnnkit                                 shape in Keras
-    ==================================  =====================================  ===============
-    ``embedding/embeddings``            ``embedding.weight_0``, ``_1``, ...    (V, width)
-    ``lstm/lstm_cell/kernel``           ``rnn.weight_ih_l0``                   (I, G·H)
-    ``lstm/lstm_cell/recurrent_kernel`` ``rnn.weight_hh_l0``                   (H, G·H)
-    ``lstm/lstm_cell/bias``             ``rnn.bias_l0``                        (G·H,)
-    the same of a GRU, reset="after"    ``rnn.bias_l0``, ``rnn.bias_hn_l0``    (2, 3·H)
-    ``bidirectional/backward_lstm/...`` ``rnn...._l0_reverse``                 the same
-    ``lstm_1/...``                      ``rnn...._l1``, whose I is D·H         the same
-    ``dense/kernel``                    ``head.weight``                        (D·H, K)
-    ``dense/bias``                      ``head.bias``                          (K,)
-    ==================================  =====================================  ===============
+    ===================================  =====================================  ===============
+    Keras                                rnnkit                                 shape in Keras
+    ===================================  =====================================  ===============
+    ``embedding/embeddings``             ``embedding.weight_0``, ``_1``, ...    (V, width)
+    ``lstm/lstm_cell/kernel``            ``rnn.weight_ih_l0``                   (I, G·H)
+    ``lstm/lstm_cell/recurrent_kernel``  ``rnn.weight_hh_l0``                   (H, G·H)
+    ``lstm/lstm_cell/bias``              ``rnn.bias_l0``                        (G·H,)
+    the same of a GRU, reset="after"     ``rnn.bias_l0``, ``rnn.bias_hn_l0``    (2, 3·H)
+    ``bidirectional/backward_lstm/...``  ``rnn...._l0_reverse``                 the same
+    ``lstm_1/...``                       ``rnn...._l1``, whose I is D·H         the same
+    ``dense/kernel``                     ``head.weight``                        (D·H, K)
+    ``dense/bias``                       ``head.bias``                          (K,)
+    ===================================  =====================================  ===============
 
     The gates are i, f, c, o in Keras and i, f, g, o here, z, r, h of a GRU in Keras and r, z, n
     here. The layers are to be built with the activations of the estimator (`hard_sigmoid` has

@@ -1,8 +1,0 @@
-"""
-Gates over time
-===============
-
-x
-"""
-import matplotlib.pyplot as plt
-plt.plot([1,2])
