@@ -316,6 +316,8 @@ def test_an_absurd_number_of_threads_is_capped():
 )
 @pytest.mark.parametrize("asked", ["", "2"])
 def test_processors_taken_away_after_the_import_are_not_used(asked):
+    if not asked and "Clang" in threads.compiler():
+        pytest.skip("an empty OMP_NUM_THREADS ends LLVM's runtime before it reaches the core")
     program = LAYER + (
         "import os\n"
         "before, first = max_threads(), run()\n"

@@ -71,7 +71,7 @@ def objects():
 
 
 def together(name, calls, seconds):
-    """Make the calls from four threads; count what was right and what refused."""
+    """Make the calls from several threads; return how many were right, and how many refused."""
     expected = [call() for call in calls]
     right, refused, wrong = [], [], []
 
@@ -97,22 +97,24 @@ def together(name, calls, seconds):
     assert not wrong, f"{name}: {len(wrong)} wrong"
     assert right
     assert all("in use" in words for words in refused), set(refused)
+    return len(right), len(refused)
 
 
 def main(seconds):
     """Share every kind of object for a while, a signal coming every few milliseconds."""
-    n_signals = []
+    n_signals, counts = [], []
     kinds = objects()
     signal.signal(signal.SIGALRM, lambda *_: n_signals.append(1))
     signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
     try:
         for name, calls in kinds.items():
             with using_threads(3):
-                together(name, calls, seconds / len(kinds))
+                counts.append(together(name, calls, seconds / len(kinds)))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     assert n_signals
-    print(f"{len(n_signals)} signals")
+    n_right, n_refused = np.sum(counts, axis=0)
+    print(f"{n_right} right, {n_refused} refused, none wrong, {len(n_signals)} signals")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 const char *rk_compiler(void) {
 #ifdef __clang__
-    return __VERSION__; /* begins with "Clang" */
+    return __VERSION__; /* has "Clang" in it */
 #else
     return "GCC " __VERSION__;
 #endif
