@@ -4,6 +4,7 @@ import logging
 import os
 import platform
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -29,6 +30,8 @@ else:  # what is cheap against what nobody foresaw; no inner loop calls what the
 MACROS = [("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")]
 if os.environ.get("RNNKIT_POOL") == "0":  # OpenMP's threads in place of the core's own
     MACROS.append(("RK_WITHOUT_POOL", "1"))
+if os.environ.get("RNNKIT_ISAS") == "scalar":  # no others: for a look at the rest of the core
+    MACROS.append(("RK_SCALAR_ALONE", "1"))
 
 
 def extension(name, extra_sources=()):
@@ -67,7 +70,20 @@ class BuildCore(build_ext):
             self.announce(
                 "rnnkit: building without OpenMP; one thread will be used", level=logging.WARNING
             )
+        if self.parallel:
+            self.compile_side_by_side()
         super().build_extensions()
+
+    def compile_side_by_side(self):
+        """Let -j work on the sources of one module too: the kernels of all sets are one's."""
+        compile_all, jobs = self.compiler.compile, int(self.parallel)
+
+        def compile_each(sources, *arguments, **options):
+            with ThreadPoolExecutor(jobs) as threads:
+                work = [threads.submit(compile_all, [s], *arguments, **options) for s in sources]
+            return [done for each in work for done in each.result()]
+
+        self.compiler.compile = compile_each
 
     def links_with(self, flag):
         """Try the flag on a program that asks for its thread number."""

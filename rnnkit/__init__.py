@@ -2,7 +2,16 @@
 
 from importlib.metadata import version
 
-from rnnkit import datasets, functional, metrics, persistence, preprocessing, training
+from rnnkit import (
+    callbacks,
+    datasets,
+    functional,
+    inspection,
+    metrics,
+    persistence,
+    preprocessing,
+    training,
+)
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
@@ -48,9 +57,11 @@ __all__ = [
     "Sequences",
     "TransformedTargetSequenceRegressor",
     "__version__",
+    "callbacks",
     "datasets",
     "from_onnx",
     "functional",
+    "inspection",
     "load",
     "metrics",
     "persistence",

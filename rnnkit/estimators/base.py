@@ -23,9 +23,9 @@ from rnnkit.configuration import warn_of_serial_build
 from rnnkit.estimators.applying import ROWS_AT_ONCE
 from rnnkit.estimators.building import build, initialize
 from rnnkit.estimators.codecs import Codec
+from rnnkit.estimators.curves import TrainedEstimator
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples, validation_pair
-from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.fitting import (
     make_trainer,
     set_aside,
@@ -43,7 +43,7 @@ from rnnkit.estimators.parameters.names import check_names
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
-from rnnkit.estimators.transaction import learning
+from rnnkit.estimators.watching import CallbackSupport, Watcher, as_if_ended, learning_watched
 from rnnkit.network import Network, Output
 from rnnkit.sequences import Form
 from rnnkit.training import FitResult, Trainer, TrainingData, Validation
@@ -60,13 +60,14 @@ def recurrent_estimator(cls: Any) -> Any:
 
 
 @parameters
-class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator):
+class RecurrentEstimator(CallbackSupport, TrainingParameters, NetworkParameters, TrainedEstimator):
     """The life of a fit, whatever the task and the cell.
 
     Beside what `FittedEstimator` asks for, a task adds how targets are encoded
     (`_learn_codec`) and which output object the network ends in (`_make_output`).
     """
 
+    _has_epochs = True
     _attributes: ClassVar[tuple[str, ...]] = (
         "network_",
         "weights_",
@@ -185,12 +186,21 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             If X, or X_val beside it, looks laid out or scaled in another way than it was read.
         """
         check_parameters(self)
-        with learning(self) as draft:
+        told = X, y, sample_weight, lengths
+        with learning_watched(self, "fit", self.max_iter, *told) as (draft, watcher):
             validation_data = validation_pair(validation_data, X_val, y_val)
-            draft._fit(X, y, sample_weight, validation_data, lengths)
+            draft._fit(X, y, sample_weight, validation_data, lengths, watcher)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any, lengths: Any) -> None:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation_data: Any,
+        lengths: Any,
+        watcher: Watcher,
+    ) -> None:
         backend = get_backend(self.device)
         first = not (self.warm_start and hasattr(self, "network_"))
         reader, codec, output, examples = self._read_training(
@@ -213,13 +223,20 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
             validate = None
             if validation is not None:
                 validate = self._make_validate(trainer, reader, codec, validation)
-            result = trainer.fit(data, self.max_iter, validate)
-        self._settle(network, reader, examples)
+
+            def record(taker: Any, result: FitResult, of: Network | None = None) -> None:
+                learnt = network.copy() if of is None else of
+                taker._settle(learnt, reader, examples)
+                taker._record(reader, codec, learnt, result, len(examples), anew=first)
+
+            score = lambda: self._score_examples(network, reader, codec, examples)
+            watchers = watcher.follow(self, trainer, first, len(examples), score)
+            fitted = as_if_ended(self, record)
+            result = trainer.fit(data, self.max_iter, validate, callbacks=watchers, fitted=fitted)
         for name in ("_trainer", "_training_state", "_trained_with"):
             self.__dict__.pop(name, None)
-        if first:
-            self._forget_curves()
-        self._record(reader, codec, network, result, len(examples))
+        record(self, result, network)
+        watcher.close(result)
         warn_of(result, self.learning_rate)
         n_updates = result.n_epochs * trainer.n_batches(len(examples))
         if not (self.alpha or self.l1):  # which are in the loss
@@ -251,12 +268,19 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         ValueError, TypeError
             As in `fit`, and with `early_stopping`. The estimator stays as it was.
         """
-        with learning(self) as draft:
-            draft._partial_fit(X, y, sample_weight, lengths)
+        told = X, y, sample_weight, lengths
+        with learning_watched(self, "partial_fit", 1, *told) as (draft, watcher):
+            draft._partial_fit(*told, watcher)
         return self
 
     def _partial_fit(
-        self, X: Any, y: Any, sample_weight: Any, lengths: Any, classes: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        lengths: Any,
+        watcher: Watcher,
+        classes: Any = None,
     ) -> None:
         check_parameters(self)
         if self.early_stopping:
@@ -286,13 +310,22 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
         with trainer.backend.active(), trainer.undone_on_error():
             if goes_on:  # from weights that a user may have changed
                 trainer.take_weights(self.network_.parameters.flat)
-            result = trainer.fit(data, 1, schedule_epochs=self.max_iter)
+
+            def record(taker: Any, result: FitResult) -> None:
+                # A copy, which no later epoch changes while somebody predicts with it.
+                learnt = trainer.network.copy()
+                taker._record(reader, codec, learnt, result, len(examples), anew=first)
+
+            score = lambda: self._score_examples(trainer.network, reader, codec, examples)
+            watchers = watcher.follow(self, trainer, first, len(examples), score)
+            fitted = as_if_ended(self, record)
+            result = trainer.fit(
+                data, 1, schedule_epochs=self.max_iter, callbacks=watchers, fitted=fitted
+            )
             self._trainer, self._trained_with = trainer, self.get_params()
             self.__dict__.pop("_training_state", None)
-            if first:
-                self._forget_curves()
-            # A copy, which no later epoch changes while somebody predicts with it.
-            self._record(reader, codec, trainer.network.copy(), result, len(examples))
+            record(self, result)
+            watcher.close(result)
             if result.reason != "max_iter":
                 warn_of(result, self.learning_rate)
 
@@ -401,35 +434,3 @@ class RecurrentEstimator(TrainingParameters, NetworkParameters, FittedEstimator)
     ) -> TrainingData:
         class_weights = self._class_weights(network.output, codec, examples)
         return training_data(examples, reader, network, class_weights)
-
-    def _forget_curves(self) -> None:
-        self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] | None = None
-        self.validation_scores_: list[float] | None = None
-        self.best_epoch_: int | None = None
-        self.t_ = 0
-
-    def _record(
-        self, reader: Reader, codec: Codec, network: Network, result: FitResult, n_sequences: int
-    ) -> None:
-        """Keep what was learnt and what the training looked like."""
-        self._reader, self._codec, self.network_ = reader, codec, network
-        n_before = len(self.loss_curve_)
-        self.n_iter_ = result.n_epochs
-        self.n_threads_ = result.n_threads
-        self.t_ += result.n_epochs * n_sequences
-        self.loss_curve_ = self.loss_curve_ + result.loss_curve
-        self.loss_ = result.loss
-        self.best_loss_: float | None = None
-        self.best_validation_score_: float | None = None
-        if result.validation_scores is None:
-            self.best_loss_ = min(self.loss_curve_, default=result.loss)
-            if self.loss_curve_:
-                self.best_epoch_ = int(np.argmin(self.loss_curve_)) + 1
-            return
-        curve = (self.validation_loss_curve_ or []) + (result.validation_losses or [])
-        scores = (self.validation_scores_ or []) + result.validation_scores
-        self.validation_loss_curve_, self.validation_scores_ = curve, scores
-        self.best_validation_score_ = max(scores, default=np.nan)
-        if result.best_epoch is not None:
-            self.best_epoch_ = n_before + result.best_epoch

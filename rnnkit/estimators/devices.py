@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit.backends import is_device_name
 from rnnkit.estimators.transaction import at_this_moment
 
-__all__ = ["answers", "takes_device_arrays"]
+__all__ = ["answers", "downloaded", "takes_device_arrays"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -38,9 +38,9 @@ def _on_host(method: Method, choose: Callable[[Any], Any]) -> Method:
         chosen = choose(self)
         if not is_device_name(chosen.device):
             return method(chosen, X, *args, **options)
-        arguments = [_downloaded(argument) for argument in args]
-        options = {name: _downloaded(option) for name, option in options.items()}
-        result = method(chosen, _downloaded(X), *arguments, **options)
+        arguments = [downloaded(argument) for argument in args]
+        options = {name: downloaded(option) for name, option in options.items()}
+        result = method(chosen, downloaded(X), *arguments, **options)
         return _on_device(result, X) if _is_on_device(X) else result
 
     return on_host  # type: ignore[return-value]
@@ -50,14 +50,14 @@ def _is_on_device(array: Any) -> bool:
     return hasattr(array, "__cuda_array_interface__")
 
 
-def _downloaded(argument: Any) -> Any:
+def downloaded(argument: Any) -> Any:
     """Return an argument with the arrays that lie on a GPU, alone or in a list, on the host."""
     if _is_on_device(argument):
         from rnnkit.backends.cuda import from_gpu
 
         return from_gpu(argument)
     if isinstance(argument, (list, tuple)) and any(map(_is_on_device, argument)):
-        return type(argument)(map(_downloaded, argument))
+        return type(argument)(map(downloaded, argument))
     return argument
 
 

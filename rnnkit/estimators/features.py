@@ -15,6 +15,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.transaction import at_this_moment, learning
+from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.network.recurrent import Recurrent
 
 __all__ = ["RecurrentFeatures"]
@@ -23,7 +24,11 @@ POOLINGS = ("last", "mean", "max")
 
 
 class RecurrentFeatures(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, MetaEstimatorMixin, BaseEstimator
+    CallbackSupport,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    MetaEstimatorMixin,
+    BaseEstimator,
 ):
     """Turn sequences into vectors: the pooled hidden states of a recurrent network.
 
@@ -90,7 +95,9 @@ class RecurrentFeatures(
         if lengths is not None:
             fit_params = {**fit_params, "lengths": lengths}
         with learning(self) as draft:
-            draft.estimator_ = clone(self.estimator).fit(X, y, **fit_params)
+            inner = clone(self.estimator)
+            with handing_on(self, inner, X, y):
+                draft.estimator_ = inner.fit(X, y, **fit_params)
             draft._fitted_layer, draft._fitted_pooling = self.layer, self.pooling
         return self
 

@@ -21,7 +21,6 @@ from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
     LBFGS,
     FitResult,
-    PrintProgress,
     Trainer,
     TrainingData,
     TrainingState,
@@ -71,7 +70,6 @@ def make_trainer(
         schedule=estimator.learning_rate,
         batch_size=min(batch_size, n_sequences),
         random_state=rng,
-        callbacks=[PrintProgress()] if estimator.verbose else [],
         state=state,
         n_updates_no_change=N_UPDATES_NO_CHANGE,
         min_updates=MIN_UPDATES,

@@ -15,7 +15,7 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
 from rnnkit.estimators.labels import weights_by_class
 from rnnkit.estimators.parameters.field import RATE, parameter, parameters
-from rnnkit.estimators.transaction import learning
+from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
 
 __all__ = ["LabelLearning", "LabelPrediction"]
@@ -73,8 +73,9 @@ class LabelLearning(RecurrentEstimator):
                 "class_weight='balanced' is not supported for partial_fit; "
                 "pass a dict of weights instead"
             )
-        with learning(self) as draft:
-            draft._partial_fit(X, y, sample_weight, lengths, classes)
+        told = X, y, sample_weight, lengths
+        with learning_watched(self, "partial_fit", 1, *told) as (draft, watcher):
+            draft._partial_fit(*told, watcher, classes)
         return self
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["at_this_moment", "learning", "turn_of"]
+__all__ = ["at_this_moment", "has_turn", "learning", "turn_of"]
 
 # The thread that has its turn with an estimator, by the estimator's id: a lock in the estimator
 # would be pickled, cloned and compared with it.
@@ -60,6 +60,11 @@ def turn_of(estimator: Any) -> Iterator[None]:
         with ended:
             _turns.pop(key, None)
             ended.notify_all()
+
+
+def has_turn(estimator: Any) -> bool:
+    """Whether this very thread has its turn with the estimator."""
+    return _turns.get(id(estimator)) == threading.get_ident()
 
 
 def at_this_moment(estimator: Any) -> Any:

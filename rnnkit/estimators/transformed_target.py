@@ -22,6 +22,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.targets import read_weights, refuse_strings, values_of
+from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast
 from rnnkit.sequences.reading import check_lengths, refuse_masked
@@ -35,7 +36,7 @@ def _forecasts(self: TransformedTargetSequenceRegressor) -> bool:
     return hasattr(getattr(self, "regressor_", self.regressor), "_forecast")
 
 
-class TransformedTargetSequenceRegressor(MetaEstimatorMixin, BaseEstimator):
+class TransformedTargetSequenceRegressor(CallbackSupport, MetaEstimatorMixin, BaseEstimator):
     """Fit a regressor of steps to a transformed y; predictions are transformed back.
 
     What `sklearn.compose.TransformedTargetRegressor` does for one target per sample: the
@@ -145,7 +146,10 @@ class TransformedTargetSequenceRegressor(MetaEstimatorMixin, BaseEstimator):
         for name, value in routed.items():
             routed[name] = _transformed_validation(transformer, name, value)
         targets = steps.mapped(transformer.transform).separate()
-        self.regressor_ = clone(self.regressor).fit(X, targets, **routed)
+        inner = clone(self.regressor)
+        with handing_on(self, inner, X, y):
+            inner = inner.fit(X, targets, **routed)
+        self.regressor_ = inner
         self.transformer_ = transformer
         if hasattr(self.regressor_, "feature_names_in_"):
             self.feature_names_in_ = self.regressor_.feature_names_in_

@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.chain import Chain
+from rnnkit.network.description import NetworkTable, describe_layer, tabulate
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Binding, Call, Layer, Rows, State, rows_at_the_end
 from rnnkit.network.outputs import Output, OutputContext
@@ -108,6 +109,35 @@ class Network:
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
         return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
+
+    def table(self) -> NetworkTable:
+        """Return the layers as a table: shapes, numbers of parameters, bytes.
+
+        Returns
+        -------
+        NetworkTable
+            A tuple of a row for each layer, and for an output with parameters of its own.
+
+        Examples
+        --------
+        >>> from rnnkit.network import SoftmaxCrossEntropy, build_network
+        >>> network = build_network("gru", 3, SoftmaxCrossEntropy(2), per_step=False, hidden_size=4)
+        >>> network
+        Network(gru 3 → 4 (last state), dense 4 → 2: 110 parameters, float64)
+        >>> network.table()
+        layer                   output  parameters  bytes
+        -------------------------------------------------
+        gru 3 → 4 (last state)  (N, 4)         100    800
+        dense 4 → 2             (N, 2)          10     80
+        -------------------------------------------------
+        total                                  110    880
+        """
+        return tabulate(self.layers, self.output, self.dtype.itemsize)
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(describe_layer, self.layers))
+        n = self.parameters.flat.size
+        return f"{type(self).__name__}({layers}: {n:,} parameters, {self.dtype})"
 
     def copy(self) -> Network:
         """Return a network of the same layers and output with parameters of its own."""

@@ -225,8 +225,7 @@ def assemble(
         for name in ("_trainer", "_training_state", "_trained_with"):
             vars(draft).pop(name, None)
         draft._built_with = draft.get_params(deep=False)
-        draft._forget_curves()
-        draft._record(reader, codec, network, _no_training(), 0)
+        draft._record(reader, codec, network, _no_training(), 0, anew=True)
     return estimator
 
 

@@ -26,6 +26,13 @@ __all__ = ["decode_object", "encoder_of_objects"]
 _FITTED = re.compile(r"[A-Za-z][A-Za-z0-9_]*_")
 # What scikit-learn's set_output and set_..._request leave behind.
 _OUTPUT, _REQUESTS = "_sklearn_output_config", "_metadata_request"
+# Callbacks, which a file does not carry, and the tasks in which they stand.
+_WATCHING = (
+    "_skl_callbacks",
+    "_skl_callbacks_to_teardown",
+    "_callback_fit_ctx",
+    "_parent_callback_ctx",
+)
 
 
 def encoder_of_objects(*, include_training_state: bool) -> Any:
@@ -79,10 +86,11 @@ def encoder_of_objects(*, include_training_state: bool) -> Any:
 def _learnt(value: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes that are neither parameters nor there from the beginning."""
     fresh = vars(type(value)(**parameters))
+    skipped = {*parameters, *_WATCHING}
     return {
         name: content
         for name, content in vars(value).items()
-        if name not in parameters and not (name in fresh and _equal(fresh[name], content))
+        if name not in skipped and not (name in fresh and _equal(fresh[name], content))
     }
 
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 
 __all__ = ["SequenceImputer"]
@@ -24,7 +25,7 @@ __all__ = ["SequenceImputer"]
 STRATEGIES = ("ffill", "mean", "interpolate")
 
 
-class SequenceImputer(TransformerMixin, BaseEstimator):
+class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill missing values of sequences from the sequence itself.
 
     NaN, None and `pandas.NA` are missing. Nothing goes from one sequence into another but the
@@ -92,6 +93,7 @@ class SequenceImputer(TransformerMixin, BaseEstimator):
         self.add_elapsed = add_elapsed
         self.step_features = step_features
 
+    @watched
     def fit(self, X: Any, y: Any = None, lengths: Any = None) -> SequenceImputer:
         """Learn the means of the values that are observed.
 
@@ -130,7 +132,7 @@ class SequenceImputer(TransformerMixin, BaseEstimator):
             warnings.warn(
                 f"X has no value of the features {never} of a step: they are filled with 0",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         self._fitted = self.strategy, self.add_indicator, self.add_elapsed, self.step_features
         return self

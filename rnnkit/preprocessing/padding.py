@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 
 __all__ = ["Padder"]
 
 
-class Padder(TransformerMixin, BaseEstimator):
+class Padder(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill sequences up to one length.
 
     The recurrent estimators need no padding; it serves what takes arrays only.
@@ -67,6 +68,7 @@ class Padder(TransformerMixin, BaseEstimator):
         self.overlong = overlong
         self.flatten = flatten
 
+    @watched
     def fit(self, X: Any, y: Any = None) -> Padder:
         """Find the length to pad to.
 

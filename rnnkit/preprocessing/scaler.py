@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places, column_names
 from rnnkit.sequences.forms import split_steps
@@ -41,7 +42,7 @@ def _can_invert(self: SequenceScaler) -> bool:
     return hasattr(getattr(self, "scaler_", self._scaler()), "inverse_transform")
 
 
-class SequenceScaler(TransformerMixin, BaseEstimator):
+class SequenceScaler(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Transform the features of every step with one transformer fitted over all real steps.
 
     Parameters
@@ -80,6 +81,7 @@ class SequenceScaler(TransformerMixin, BaseEstimator):
         self.scaler = scaler
         self.step_features = step_features
 
+    @watched
     def fit(self, X: Any, y: Any = None, lengths: Any = None) -> SequenceScaler:
         """Fit the transformer on all real steps.
 

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences.columns import column_names
 from rnnkit.sequences.numbers import convert_values
 from rnnkit.sequences.reading import refuse_masked
@@ -23,7 +24,7 @@ UNKNOWN = 0
 BEYOND_END = ""  # the entry of a column of "spelling" beyond the end of the token; it has id 0
 
 
-class TokenEncoder(TransformerMixin, BaseEstimator):
+class TokenEncoder(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Encode tokens as integer ids, learnt from the training sequences.
 
     A sequence is a list of words, or a string, whose tokens are its characters. Each column
@@ -101,6 +102,7 @@ class TokenEncoder(TransformerMixin, BaseEstimator):
         self.n_chars = n_chars
         self.max_word_length = max_word_length
 
+    @watched
     def fit(self, X: Any, y: Any = None) -> TokenEncoder:
         """Learn the vocabularies.
 

@@ -9,12 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names
 
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 
 __all__ = ["SlidingWindows"]
 
 
-class SlidingWindows(TransformerMixin, BaseEstimator):
+class SlidingWindows(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Cut long series into windows of equal length, with the values that follow as targets.
 
     Window k of a series covers its steps ``k * step`` to ``k * step + window - 1``. Windows
@@ -54,6 +55,7 @@ class SlidingWindows(TransformerMixin, BaseEstimator):
         self.horizon = horizon
         self.step = step
 
+    @watched
     def fit(self, X: Any, y: Any = None) -> SlidingWindows:
         """Check the parameters; there is nothing to learn but the names of a frame's columns.
 

@@ -4,7 +4,7 @@ Solvers, schedules, stopping, callbacks, ranks and the loops themselves may ente
 and what a user sees as fitted may not.
 """
 
-from rnnkit.training.callbacks import Callback, Epoch, PrintProgress
+from rnnkit.training.callbacks import Callback, Epoch, EpochCallback, PrintProgress, ends_training
 from rnnkit.training.communicator import Communicator
 from rnnkit.training.data import TrainingData
 from rnnkit.training.optimizers import (
@@ -51,6 +51,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Epoch",
+    "EpochCallback",
     "FitResult",
     "InvScaling",
     "Linear",
@@ -64,6 +65,7 @@ __all__ = [
     "TrainingState",
     "Validation",
     "check_truncation",
+    "ends_training",
     "make_schedule",
     "make_solver",
 ]

@@ -71,6 +71,7 @@ class EpochLoop:
         """Run epochs until something ends them; the schedule spans `schedule_epochs`."""
         run, step = self._run, self._step_repeated()
         for _ in range(n_epochs):
+            watch.begin_epoch()
             loss, rate = self._epoch(step, schedule_epochs)
             stalled, ending = watch.end_epoch(loss, rate, self._n_sequences)
             run.schedule.epoch_end(run.n_seen)

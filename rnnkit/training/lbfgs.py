@@ -65,7 +65,10 @@ def minimize(
         if ending is not None:
             endings.append(ending)
             raise StopIteration
+        if len(watch.losses) < n_epochs:
+            watch.begin_epoch()
 
+    watch.begin_epoch()
     with ordered_sums():
         result = optimize.minimize(
             loss_and_gradient,

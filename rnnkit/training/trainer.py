@@ -224,7 +224,8 @@ class Trainer:
         validate: Callable[[], float | Validation] | None = None,
         *,
         schedule_epochs: int | None = None,
-        fitted: Callable[[], Any] | None = None,
+        callbacks: Sequence[Callback] = (),
+        fitted: Callable[[FitResult], Any] | None = None,
     ) -> FitResult:
         """Run epochs until `n_epochs`, stalled progress, or another reason to end.
 
@@ -243,9 +244,11 @@ class Trainer:
         schedule_epochs : int, default=None
             Number of epochs that the schedule spans, counted from the trainer's first; None
             means those before this call and `n_epochs`.
+        callbacks : sequence of Callback, default=()
+            Told of every epoch of this call, beside those of the trainer.
         fitted : callable, default=None
-            Called without arguments where a callback asks for `Epoch.fitted`; returns a fitted
-            estimator of the network as it then is, or None.
+            Called where a callback asks for `Epoch.fitted`, with the result as if the training
+            ended there; returns a fitted estimator of the network as it then is.
 
         Returns
         -------
@@ -270,7 +273,7 @@ class Trainer:
                 self._run,
                 before.weights,
                 self._communicator,
-                self._callbacks,
+                (*self._callbacks, *callbacks),
                 validate,
                 self._monitor,
                 fitted,

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from rnnkit.backends.interface import Array
-from rnnkit.training.callbacks import Callback, Epoch
+from rnnkit.training.callbacks import Callback, Epoch, ends_training
 from rnnkit.training.communicator import Communicator
 from rnnkit.training.result import Ending, FitResult
 from rnnkit.training.state import Run
+from rnnkit.training.stopping import Progress
 
 __all__ = ["NotFiniteError", "Validation", "Watch"]
 
@@ -74,7 +75,7 @@ class Watch:
         callbacks: Sequence[Callback],
         validate: Callable[[], float | Validation] | None,
         monitor: str,
-        fitted: Callable[[], Any] | None,
+        fitted: Callable[[FitResult], Any] | None,
     ) -> None:
         self.losses: list[float] = []
         self.validation_losses: list[float] = []
@@ -85,10 +86,19 @@ class Watch:
         self._unit = run.bound.output.loss_unit  # of the losses that are told
         self._communicator = communicator
         self._callbacks = callbacks
+        beginnings = (getattr(callback, "on_epoch_begin", None) for callback in callbacks)
+        self._beginnings = [begin for begin in beginnings if begin is not None]
         self._validate = validate
         self._monitor = monitor
         self._fitted = fitted
         self._started = time.perf_counter()
+
+    def begin_epoch(self) -> None:
+        """Tell the callbacks that ask for it that an epoch begins."""
+        for begin in self._beginnings:
+            begin()
+        if self._beginnings:
+            self._started = time.perf_counter()
 
     def end_epoch(self, loss: float, rate: float, n_sequences: int) -> tuple[bool, Ending | None]:
         """Note an epoch of mean loss, last learning rate and number of sequences.
@@ -110,13 +120,26 @@ class Watch:
                 value, run.n_epochs, parameters, n_updates=run.n_updates
             )
         logs["seconds"] = time.perf_counter() - self._started
-        epoch = Epoch(run.n_epochs, logs, run.bound, self._fitted)
-        asked = [callback.on_epoch_end(epoch) is True for callback in self._callbacks]
         ending = None
+        asked = [False]
+        if self._callbacks:
+            epoch = Epoch(run.n_epochs, logs, run.bound, self._make_fitted(), self._is_best())
+            asked = [ends_training(each.on_epoch_end(epoch)) for each in self._callbacks]
         if self._communicator.largest(any(asked)):
             ending = Ending("callback", "A callback ended the training.")
         self._started = time.perf_counter()
         return stalled, ending
+
+    def _is_best(self) -> bool:
+        """Whether the last epoch is the best so far."""
+        return self._progress.best_epoch == self._run.n_epochs
+
+    def _make_fitted(self) -> Callable[[], Any] | None:
+        """Return what `Epoch.fitted` calls: the training as if it had ended after this epoch."""
+        fitted = self._fitted
+        if fitted is None:
+            return None
+        return lambda: fitted(self.result(Ending("max_iter", "It goes on."), None))
 
     def _note(self, found: float | Validation, logs: dict[str, float]) -> float:
         """Note what validation gave; return what is monitored of it, larger is better."""
@@ -155,6 +178,10 @@ class Watch:
             self.latest = spare
 
     @property
+    def _progress(self) -> Progress:
+        return self._run.validation_progress if self.validates else self._run.loss_progress
+
+    @property
     def validates(self) -> bool:
         """Whether progress is that of what validation gives."""
         return self._validate is not None
@@ -175,7 +202,7 @@ class Watch:
         run = self._run
         by_loss = self.validates and self._monitor == "loss"
         by_score = self.validates and self._monitor == "score"
-        progress = run.validation_progress if self.validates else run.loss_progress
+        progress = self._progress
         losses, scores = self.validation_losses, self.validation_scores
         return FitResult(
             n_epochs=len(self.losses),

@@ -141,6 +141,8 @@ EXAMPLES = list(examples())
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda test: test.name)
 def test_example_runs(example):
+    if example.name.startswith("rnnkit.inspection"):
+        pytest.importorskip("matplotlib", reason="pictures need the extra plot").use("Agg")
     output = []
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     with np.printoptions(precision=8, legacy=False):

@@ -9,6 +9,7 @@ from architecture.package import FILES, FOLDER
 
 LAYERS = {
     "": 8,  # rnnkit/__init__.py
+    "callbacks": 7,
     "distributed": 7,
     "persistence": 6,
     "inspection": 6,

@@ -25,6 +25,7 @@ ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "to_onnx",
 }
 SUBMODULES = {"datasets", "functional", "inspection", "metrics", "persistence", "preprocessing"} | {
+    "callbacks",
     "solvers",
     "schedules",
     "training",
@@ -91,6 +92,7 @@ def test_file_lists_every_class_and_function_it_does_not_keep_to_itself(path):
 def test_import_loads_no_optional_package():
     """`import rnnkit` stays light: none of the packages behind an extra is loaded."""
     optional = ["torch", "onnx", "onnxruntime", "matplotlib", "pandas", "polars", "cupy", "dask"]
+    optional += ["tensorboardX"]
     code = (
         "import sys, sklearn.base; before = set(sys.modules); import rnnkit; "
         f"print([m for m in {optional!r} if m in sys.modules and m not in before])"

@@ -368,8 +368,9 @@ def test_interrupt_leaves_a_usable_model(monkeypatch):
 def test_verbose_prints_a_line_per_epoch(capsys):
     estimator("GRU", "Classifier", verbose=True, max_iter=3).fit(X, Y)
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert all("loss" in line for line in lines)
+    assert "best: iteration" in lines[-1]
     estimator("GRU", "Classifier", max_iter=3).fit(X, Y)
     assert capsys.readouterr().out == ""
 

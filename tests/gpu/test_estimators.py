@@ -124,6 +124,25 @@ def test_early_stopping_partial_fit_and_tokens(on_gpu):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_callbacks_see_epochs_as_on_the_cpu(solver, on_gpu):
+    dense = np.random.RandomState(0).standard_normal((12, 5, 2))
+    y = dense[:, -1, 0] > 0
+    seen = []
+    for device in ("cpu", "cuda"):
+        model = estimator("GRU", "Classifier", device=device, max_iter=3, solver=solver)
+        look = lambda epoch: seen.append(
+            [*epoch.fitted().predict_proba(dense).ravel(), epoch.training_score()]
+        )
+        plain = clone(model).fit(dense, y)
+        model.set_callbacks(look).fit(dense, y)
+        np.testing.assert_array_equal(
+            model.network_.parameters.flat, plain.network_.parameters.flat
+        )
+        seen.append([*model.predict_proba(dense).ravel(), model.score(dense, y)])
+    np.testing.assert_allclose(seen[4:], seen[:4], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
 def test_stream_forecast_states_and_gates(on_gpu):
     dense = np.random.RandomState(0).standard_normal((6, 5, 1))
     found, expected = (

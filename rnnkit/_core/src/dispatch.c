@@ -4,7 +4,7 @@
 /* Slowest first: name, isa_<file>.c, what the machine needs (the file's RK_TARGET). A row that
  * repeats a name stands for machines that have more: the kernels that it has serve in place of
  * those before it. */
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(RK_SCALAR_ALONE)
 #define RK_HAS(feature) (__builtin_cpu_supports(feature) != 0)
 #define RK_HAS_AVX2 (RK_HAS("avx2") && RK_HAS("fma"))
 #define RK_HAS_AVX512                                                                              \

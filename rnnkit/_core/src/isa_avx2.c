@@ -1,5 +1,5 @@
 /* The kernels compiled for AVX2 and FMA. */
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(RK_SCALAR_ALONE)
 #define RK_ISA avx2
 #define RK_TARGET "avx2,fma"
 #define RK_ISA_HEADER "vec_avx2.h"

@@ -1,5 +1,5 @@
 /* The kernels compiled for AVX-512. */
-#ifdef __x86_64__
+#if defined(__x86_64__) && !defined(RK_SCALAR_ALONE)
 #define RK_ISA avx512
 #define RK_TARGET "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"
 #define RK_ISA_HEADER "vec_avx512.h"

@@ -166,5 +166,10 @@ class TrainingParameters:
         0,
         ["verbose"],
         "bool or int",
-        "Whether the progress of every epoch is printed.",
+        "What is printed. 1 or True: a line per epoch with its number, training loss, where there "
+        "is validation its loss and score, learning rate and seconds; and one at the end with the "
+        "reason, iterations, seconds, and the best epoch with its loss or score. 2: also a line at "
+        "the beginning with the numbers of weights, sequences and minibatches, and in each line "
+        "the training score, which costs a pass over the data, and whether it is the best so far. "
+        "`partial_fit` prints the line of its epoch alone.",
     )
