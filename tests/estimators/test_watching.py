@@ -315,7 +315,9 @@ def test_a_training_that_is_not_finite_ends_all_its_tasks():
     assert recorder.seen[-2:] == ["end fit", "teardown"]
 
 
-@pytest.mark.parametrize("given", [Recorder, 3, "name", None, object()], ids=repr)
+@pytest.mark.parametrize(
+    "given", [Recorder, 3, "name", None, object()], ids=lambda given: type(given).__name__
+)
 def test_what_is_no_callback_is_refused(given):
     watched = small().set_callbacks(print)
     before = watched._skl_callbacks
