@@ -44,6 +44,7 @@ ADVICE = {
     "forget bias 0": (LSTMClassifier, {"forget_bias": 0.0}),
     "forget bias 5": (LSTMClassifier, {"forget_bias": 5.0}),
     "chrono biases": (LSTMClassifier, {"gate_bias": "chrono"}),
+    "GRU, chrono biases": (GRUClassifier, {"gate_bias": "chrono"}),
     "peepholes": (LSTMClassifier, {"peephole": True}),
     "softsign": (LSTMClassifier, {"activation": "softsign"}),
     "two layers": (LSTMClassifier, {"n_layers": 2}),

@@ -153,7 +153,7 @@ def test_wrong_y_is_refused():
         tagger.fit(X, Y[:-1])
     with pytest.raises(ValueError, match="not whole"):
         tagger.fit(X, [x[:, 0] for x in X])
-    with pytest.raises(ValueError, match="at least one labelled step"):
+    with pytest.raises(ValueError, match="must have a labelled step"):
         tagger.fit(X, [np.full(len(x), np.nan) for x in X])
     with pytest.raises(ValueError, match="at least 2 classes"):
         tagger.fit(X, [["up"] * len(x) for x in X])
