@@ -32,6 +32,19 @@ def test_it_takes_fewer_than_thirty_lines():
     assert sum(node.end_lineno - node.lineno + 1 for node in functions) < 30
 
 
+def test_entities_with_rules_are_legal_and_found_better():
+    command = [sys.executable, "-P", str(EXAMPLES / "named_entities.py")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    rows = re.findall(r"^(none|iobes) +(\d) +(\d+) +([\d.]+)$", run.stdout, re.MULTILINE)
+    assert len(rows) == 6
+    free, ruled = ([row for row in rows if row[0] == rules] for rules in ("none", "iobes"))
+    for without, with_rules in zip(free, ruled):
+        assert without[1] == with_rules[1]
+        assert int(without[2]) > int(with_rules[2]) == 0
+        assert float(with_rules[3]) > float(without[3])
+
+
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory):
     """What the newcomer's path prints, and the folder with the files that it leaves."""
