@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,10 @@ def conformance_folder():
 def n_threads_limit():
     """Return a context manager that limits OpenMP and BLAS to the given number of threads."""
     return lambda n: threadpool_limits(limits=n)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_interrupts():
+    """Some tests send SIGINT to themselves, which workers of a parallel run begin by ignoring."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
