@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.exceptions import FormatError
 from rnnkit.persistence.catalogue import class_named, hidden_attributes, name_of
+from rnnkit.persistence.consistency import check_consistency
 from rnnkit.persistence.decoding import Decoder
 from rnnkit.persistence.encoding import Encoder
 from rnnkit.persistence.recurrent import decode_fit, encode_fit
@@ -137,11 +138,13 @@ def decode_object(table: Any, decoder: Decoder) -> Any:
             raise FormatError(f"{name} has no network")
         decode_fit(value, table["fit"], decoder)
     hidden = hidden_attributes(name)
-    for key, content in _table_of(table.get("learnt", {}), decoder).items():
+    learnt = _table_of(table.get("learnt", {}), decoder)
+    for key, content in learnt.items():
         attribute = hidden.get(key, key)
         if attribute == key and (not _FITTED.fullmatch(key) or key in parameters):
             raise FormatError(f"{name} learns no {key!r:.100}")
         setattr(value, attribute, content)
+    check_consistency(name, value, learnt)
     return value
 
 
