@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit import schemes
 from rnnkit.datasets.loaded import arrays_of
 
 __all__ = ["SCHEMES", "SchemeError", "convert_entity_labels", "relabel", "scheme_named"]
 
 OUTSIDE = "O"
 # What the scheme calls the begin, inside, last and only token of an entity; iob1 has its own rule.
-SCHEMES: dict[str, str] = {"iob1": "BI", "iob2": "BI", "iobes": "BIES", "bilou": "BILU"}
-OTHER_NAMES = {"iob": "iob1", "bio": "iob2", "bioes": "iobes"}
+SCHEMES = {scheme.name: scheme.letters for scheme in schemes.SCHEMES.values()}
+OTHER_NAMES = {"iob": "iob1"} | {
+    name: scheme.name for name, scheme in schemes.SCHEMES.items() if name != scheme.name
+}
 
 Entity = tuple[str, int, int]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.metrics.schemes import forbidden_by_scheme
 from rnnkit.network.transitions import ForbiddenLabelsError, Pairs
+from rnnkit.schemes import forbidden_by_scheme
 
 __all__ = ["TRANSITION_SCHEMES", "describe_forbidden", "forbidden_pairs"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.metrics.reading import aligned
-from rnnkit.metrics.schemes import Scheme, scheme_of
+from rnnkit.schemes import Scheme, scheme_of
 from rnnkit.sequences.numbers import is_missing
 
 __all__ = ["entity_f1", "entity_report"]

@@ -26,6 +26,7 @@ LAYERS = {
     "cells": 1,
     "exceptions": 1,
     "ownership": 1,
+    "schemes": 1,
     "_core": 0,
 }
 SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspection"} | {

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV
 
 from rnnkit import Sequences
 from rnnkit.estimators.transitions import forbidden_pairs
-from rnnkit.metrics.schemes import forbidden_by_scheme, scheme_of
+from rnnkit.schemes import forbidden_by_scheme, scheme_of
 
 X = ragged(50, seed=3, shortest=1, longest=9)
 SCHEMES = ("bio", "iobes", "bilou", "iob1")

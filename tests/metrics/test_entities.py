@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tolerances import assert_close
 
 from rnnkit.metrics import entity_f1, entity_report
-from rnnkit.metrics.schemes import scheme_of
+from rnnkit.schemes import scheme_of
 
 NAMES = ("iob1", "iob2", "iobes", "bilou")
 

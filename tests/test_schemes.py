@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnkit.metrics.schemes import SCHEMES, forbidden_by_scheme, scheme_of
+from rnnkit.schemes import SCHEMES, forbidden_by_scheme, scheme_of
 
 NAMES = ("iob1", "iob2", "iobes", "bilou")
 
