@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_limits
 
+from rnnkit._core.threads import max_threads
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -44,6 +46,24 @@ def conformance_folder():
 def n_threads_limit():
     """Return a context manager that limits OpenMP and BLAS to the given number of threads."""
     return lambda n: threadpool_limits(limits=n)
+
+
+@pytest.fixture
+def torch_on_one_thread():
+    """PyTorch, on one thread for as long as the test runs: it may share our OpenMP runtime."""
+    torch = pytest.importorskip("torch", reason="needs the extra 'oracle'")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield torch
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def threads_stay_as_they_are():
+    """A test that leaves another limit of threads behind would change what later ones see."""
+    before = max_threads()
+    yield
+    assert max_threads() == before
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from estimators.own_watcher import Own
 from estimators.problems import estimator, labels_of, numbers_of, padded, ragged, tags_of
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -326,16 +327,6 @@ def test_what_is_no_callback_is_refused(given):
     assert watched._skl_callbacks is before
     watched.set_callbacks()
     assert not hasattr(watched, "_skl_callbacks")
-
-
-class Own:
-    """What has `on_epoch_end` alone."""
-
-    def __init__(self):
-        self.epochs = []
-
-    def on_epoch_end(self, epoch):
-        self.epochs.append(epoch.epoch)
 
 
 def test_an_object_with_on_epoch_end_does():

@@ -14,12 +14,7 @@ N, T, N_INPUTS, H = 5, 7, 3, 4
 LENGTHS = [3, 7, 1, 7, 5]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("torch_on_one_thread")
 
 
 def draw(shape, rng):

@@ -86,9 +86,8 @@ def test_gradient_matches_finite_differences(weights):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("seed", range(3))
-def test_value_and_gradient_match_torch(seed, dtype):
-    torch = pytest.importorskip("torch", reason="needs the extra 'oracle'")
-    torch.set_num_threads(1)
+def test_value_and_gradient_match_torch(seed, dtype, torch_on_one_thread):
+    torch = torch_on_one_thread
     n_labels = 5
     plan, scores = problem([30, 22, 22, 9, 4, 1], n_labels, seed, dtype)
     targets = random_targets(plan, n_labels, seed)

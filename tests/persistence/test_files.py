@@ -58,7 +58,9 @@ def files(tmp_path_factory):
 def elsewhere(files):
     """What another process, that loaded the files, says about knowledge and answers."""
     folder = next(iter(files.values()))[1].parent
-    path = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    tests = str(Path(__file__).parents[1])
+    # Without empty entries: they stand for the current folder, where nothing may be compiled.
+    path = os.pathsep.join(filter(None, [tests, os.environ.get("PYTHONPATH")]))
     run = subprocess.run(
         [sys.executable, "-P", "-c", CHILD, str(folder)],
         env={**os.environ, "PYTHONPATH": path},
