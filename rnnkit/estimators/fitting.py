@@ -57,7 +57,7 @@ def batch_size_of(estimator: Any, n_sequences: int) -> int:
     if estimator.batch_size == "auto":
         size: int = estimator._auto_batch_size(n_sequences)
         return size
-    return min(estimator.batch_size, n_sequences)
+    return min(int(estimator.batch_size), n_sequences)
 
 
 def make_trainer(

@@ -52,33 +52,46 @@ class Choice:
             if not 0 < self.top_p <= 1:
                 raise ValueError(f"top_p must lie in (0, 1], got {self.top_p!r}")
 
-    def draw(self, scores: np.ndarray, at: float) -> int:
-        """Return the id drawn.
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the likeliest token is taken."""
+        return self.temperature == 0 or self.top_k == 1
+
+    def draw(self, scores: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Return the id drawn for each of m texts, (m,) intp.
 
         Parameters
         ----------
-        scores : ndarray of shape (K,)
-            Raw scores; the first, of the unknown, is never drawn.
-        at : float
-            Where in [0, 1) the die fell.
+        scores : ndarray of shape (m, K)
+            Raw scores; the first of each row, of the unknown, is never drawn.
+        at : ndarray of shape (m,)
+            Where in [0, 1) each die fell.
         """
-        known = scores[1:]
-        if self.temperature == 0 or self.top_k == 1:
-            return int(known.argmax()) + 1
+        known = scores[:, 1:]
+        if self.is_greedy:
+            likeliest: np.ndarray = known.argmax(axis=1) + 1
+            return likeliest
         shares = known.astype(np.float64)
-        shares -= shares.max()
-        shares /= self.temperature
+        shares -= shares.max(axis=1, keepdims=True)
+        with np.errstate(over="ignore"):  # to -inf, whose share is 0
+            shares /= self.temperature
         np.exp(shares, out=shares)
         if self.top_k is None and self.top_p is None:
-            total = shares.cumsum()
-            return min(int(total.searchsorted(at * total[-1], side="right")), len(total) - 1) + 1
-        order = np.argsort(-shares, kind="stable")[: self.top_k]
-        total = shares[order].cumsum()
+            return _place(shares.cumsum(axis=1), at) + 1
+        order = np.argsort(-shares, axis=1, kind="stable")[:, : self.top_k]
+        total = np.take_along_axis(shares, order, axis=1).cumsum(axis=1)
         if self.top_p is not None:
-            n = int(total.searchsorted(self.top_p * total[-1], side="left")) + 1
-            total = total[:n]
-        place = min(int(total.searchsorted(at * total[-1], side="right")), len(total) - 1)
-        return int(order[place]) + 1
+            last = np.count_nonzero(total < self.top_p * total[:, -1:], axis=1)[:, None]
+            limit = np.take_along_axis(total, last, axis=1)
+            np.minimum(total, limit, out=total)
+        return np.take_along_axis(order, _place(total, at)[:, None], axis=1)[:, 0] + 1
+
+
+def _place(total: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return which share of each row a die fell into; `total` are their sums up to each."""
+    fell = np.minimum(at * total[:, -1], np.nextafter(total[:, -1], 0.0))
+    place: np.ndarray = np.count_nonzero(total <= fell[:, None], axis=1)
+    return place
 
 
 def _check_number(name: str, value: Any) -> None:

@@ -76,7 +76,7 @@ class Contexts:
                 )
         else:
             place = {label: i for i, label in enumerate(self.labels)}
-            labels = _present(values.reshape(-1))
+            labels = _present(np.atleast_1d(values))
             if values.ndim == 0:
                 labels *= n
             for label in labels:

@@ -40,9 +40,10 @@ from rnnkit.estimators.parameters.field import (
 )
 from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
 from rnnkit.estimators.reader import Reader
-from rnnkit.estimators.targets import moderate
+from rnnkit.estimators.targets import moderate, read_weights
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, NextToken, Output
+from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import Trainer, TrainingData, Validation
 from rnnkit.training.schedules import SCHEDULES
@@ -192,7 +193,7 @@ class LanguageLearning(RecurrentEstimator):
     # Fitting.
 
     @takes_device_arrays
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         X: Any,
         y: Any = None,
@@ -425,13 +426,6 @@ def contexts_of(vocabulary: Vocabulary, context: Any, n: int, reader: Reader) ->
 
 
 def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
-    if sample_weight is None:
-        return None
-    weights = np.asarray(sample_weight, np.float64)
-    if weights.shape != (n,):
-        raise ValueError(
-            f"sample_weight must have a weight for each document, {n}, got shape {weights.shape}"
-        )
-    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
-        raise ValueError("sample_weight must be finite, not negative, and not all 0")
-    return weights
+    """Return the weights (n,) of documents, checked; None where there are none."""
+    documents = Sequences(np.empty((0, 1)), np.zeros(n + 1, np.intp))
+    return read_weights(sample_weight, documents, Form.of([]), per_step=False)

@@ -186,7 +186,7 @@ True
         texts = list(map(vocabulary.text, written))
         return texts if several else texts[0]
 
-    def stream(self, context: Any = None) -> TextStream:
+    def stream(self, context: Any = None) -> TextStream:  # type: ignore[override]
         """Return an object that takes a text token by token.
 
         Parameters

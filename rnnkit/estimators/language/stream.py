@@ -192,7 +192,7 @@ class TextStream:
         held = stops.holding()
         for _, at in zip(range(n), uniforms(seed)):
             with self._owner:
-                token_id = choice.draw(self._scores, at)
+                token_id = int(choice.draw(self._scores[None], np.array([at]))[0])
                 if token_id == end:
                     break
                 self._feed(token_id)

@@ -136,7 +136,7 @@ def read_prompts(prompt: Any, vocabulary: Vocabulary) -> tuple[list[list[int]], 
     several = isinstance(prompt, (list, tuple, np.ndarray)) and not isinstance(prompt, str)
     if several and vocabulary.form != "text":
         several = len(prompt) > 0 and isinstance(prompt[0], (list, tuple, np.ndarray))
-    if not several and len(prompt) == 0:
+    if not several and hasattr(prompt, "__len__") and len(prompt) == 0:
         return [[]], False
     flat_words = vocabulary.token_kind == "words" and not isinstance(prompt, str) and not several
     texts = read_texts([prompt] if flat_words else prompt, vocabulary.token_kind, "prompt")
@@ -193,8 +193,9 @@ def write_many(
         for written_before in range(n):
             states = bound.states
             drawn, kept = [], []
-            for row, text in enumerate(texts):
-                token_id = choice.draw(last[row], next(dice[text]))
+            at = np.array([next(dice[text]) for text in texts])
+            for row, token_id in enumerate(choice.draw(last, at).tolist()):
+                text = texts[row]
                 if token_id != vocabulary.end:
                     written[text] += held[text].take(token_id)
                     if not held[text].stopped:
