@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.backends.interface import Backend
+
 __all__ = ["Choice"]
 
 
@@ -57,7 +59,7 @@ class Choice:
         """Whether the likeliest token is taken."""
         return self.temperature == 0 or self.top_k == 1
 
-    def draw(self, scores: np.ndarray, at: np.ndarray) -> np.ndarray:
+    def draw(self, scores: np.ndarray, at: np.ndarray, backend: Backend) -> np.ndarray:
         """Return the id drawn for each of m texts, (m,) intp.
 
         Parameters
@@ -66,32 +68,29 @@ class Choice:
             Raw scores; the first of each row, of the unknown, is never drawn.
         at : ndarray of shape (m,)
             Where in [0, 1) each die fell.
+        backend : Backend
+            What draws.
         """
         known = scores[:, 1:]
         if self.is_greedy:
-            likeliest: np.ndarray = known.argmax(axis=1) + 1
-            return likeliest
-        shares = known.astype(np.float64)
-        shares -= shares.max(axis=1, keepdims=True)
-        with np.errstate(over="ignore"):  # to -inf, whose share is 0
-            shares /= self.temperature
-        np.exp(shares, out=shares)
+            best: np.ndarray = known.argmax(axis=1) + 1
+            return best
         if self.top_k is None and self.top_p is None:
-            return _place(shares.cumsum(axis=1), at) + 1
-        order = np.argsort(-shares, axis=1, kind="stable")[:, : self.top_k]
-        total = np.take_along_axis(shares, order, axis=1).cumsum(axis=1)
+            return backend.draw(known, self.temperature, at) + 1
+        order = np.argsort(-known, axis=1, kind="stable")[:, : self.top_k]
+        likeliest = np.take_along_axis(known, order, axis=1)
         if self.top_p is not None:
-            last = np.count_nonzero(total < self.top_p * total[:, -1:], axis=1)[:, None]
-            limit = np.take_along_axis(total, last, axis=1)
-            np.minimum(total, limit, out=total)
-        return np.take_along_axis(order, _place(total, at)[:, None], axis=1)[:, 0] + 1
-
-
-def _place(total: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return which share of each row a die fell into; `total` are their sums up to each."""
-    fell = np.minimum(at * total[:, -1], np.nextafter(total[:, -1], 0.0))
-    place: np.ndarray = np.count_nonzero(total <= fell[:, None], axis=1)
-    return place
+            shares = likeliest.astype(np.float64)
+            shares -= shares[:, :1]
+            with np.errstate(over="ignore"):  # to -inf, whose share is 0
+                shares /= self.temperature
+            total = np.exp(shares, out=shares).cumsum(axis=1)
+            before = np.concatenate([np.zeros((len(total), 1)), total[:, :-1]], axis=1)
+            beyond = before >= self.top_p * total[:, -1:]
+            beyond[:, 0] = False
+            likeliest = np.where(beyond, -np.inf, likeliest)
+        place = backend.draw(likeliest, self.temperature, at)
+        return np.take_along_axis(order, place[:, None], axis=1)[:, 0] + 1
 
 
 def _check_number(name: str, value: Any) -> None:

@@ -19,6 +19,7 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
 from rnnkit.estimators.language.contexts import Contexts
 from rnnkit.estimators.language.likelihood import log_likelihoods
+from rnnkit.estimators.language.reading import contexts_of, reader_of, weights_of
 from rnnkit.estimators.language.stretches import (
     Laid,
     TextExamples,
@@ -32,6 +33,7 @@ from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.field import (
     FRACTION,
+    RATE,
     fixed,
     integer,
     parameter,
@@ -40,15 +42,14 @@ from rnnkit.estimators.parameters.field import (
 )
 from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
 from rnnkit.estimators.reader import Reader
-from rnnkit.estimators.targets import moderate, read_weights
+from rnnkit.estimators.targets import moderate
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, NextToken, Output
-from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import Trainer, TrainingData, Validation
 from rnnkit.training.schedules import SCHEDULES
 
-__all__ = ["LanguageLearning", "contexts_of", "weights_of"]
+__all__ = ["LanguageLearning"]
 
 SMALLEST_BATCH, LARGEST_BATCH = 8, 64  # stretches
 BATCHES_OF_AN_EPOCH = 24
@@ -157,6 +158,13 @@ class LanguageLearning(RecurrentEstimator):
         'int or "auto"',
         'Stretches of a minibatch, read side by side. "auto" is a 24th of all, but at least 8 and '
         "at most 64.",
+    )
+    dropout: float = parameter(
+        0.2,
+        [RATE],
+        "float",
+        "Dropout rate between the layers and before the output.",
+        part="network",
     )
     learning_rate: Any = parameter(
         "cosine",
@@ -293,7 +301,7 @@ class LanguageLearning(RecurrentEstimator):
                 has_ends=not texts.is_one if isinstance(ends, str) else bool(ends),
                 contexts=contexts,
             )
-            reader = _reader(vocabulary)
+            reader = reader_of(vocabulary)
         else:
             self._refuse_change(values_for(self, "reader"))
             reader, vocabulary = self._reader, self._vocabulary
@@ -319,6 +327,11 @@ class LanguageLearning(RecurrentEstimator):
         laid, n_last = cut(lay_out(texts, vocabulary), self.stretch_steps, tail)
         if len(laid.next) == 0:
             raise ValueError("X has no tokens to learn from")
+        if n_last == len(laid.lengths):
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction!r} of {len(laid.next)} token "
+                "leaves none to learn from; give validation_data"
+            )
         return TextExamples(
             sequences_of(laid),
             laid.next,
@@ -394,38 +407,3 @@ class LanguageLearning(RecurrentEstimator):
         codec: Any = self._codec
         vocabulary: Vocabulary = codec
         return vocabulary
-
-
-def _reader(vocabulary: Vocabulary) -> Reader:
-    """Return what a network reads at a step: an id, and the numbers of the context."""
-    width = 0 if vocabulary.contexts is None else vocabulary.contexts.width
-    return Reader(
-        n_features=1 + width,
-        step_features=1,
-        n_step_features=1 + width,
-        n_columns=None,
-        any_columns=True,
-        feature_names=None,
-        padded_steps=None,
-        dtype="float32",
-        token_columns=(0,),
-        n_tokens=(vocabulary.width,),
-        static_columns=tuple(range(1, 1 + width)),
-    )
-
-
-def contexts_of(vocabulary: Vocabulary, context: Any, n: int, reader: Reader) -> np.ndarray | None:
-    """Return the contexts (N, S) of documents, if the model has contexts."""
-    if vocabulary.contexts is None:
-        if context is not None:
-            raise ValueError("context must be None: the model was fitted without contexts")
-        return None
-    if context is None:
-        raise ValueError("context must be given: the model was fitted with contexts")
-    return cast(vocabulary.contexts.read(context, n), np.dtype(reader.dtype), "context")
-
-
-def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
-    """Return the weights (n,) of documents, checked; None where there are none."""
-    documents = Sequences(np.empty((0, 1)), np.zeros(n + 1, np.intp))
-    return read_weights(sample_weight, documents, Form.of([]), per_step=False)

@@ -164,27 +164,22 @@ True
         m = _one_count(counts)
         if stream and several:
             raise ValueError("stream=True writes one text; give one prompt, one context or none")
-        if stream:
+        contexts = moment._read_contexts(context, 1 if n_contexts is None else m)
+        seeds = check_random_state(random_state).randint(2**31 - 1, size=m).tolist()
+        if not several:
             text_stream = TextStream(moment, context)
             text_stream.read_ids(prompts[0])
-            return text_stream.sample(
-                n,
-                temperature=temperature,
-                top_k=top_k,
-                top_p=top_p,
-                stop=stop,
-                random_state=random_state,
-            )
-        contexts = moment._read_contexts(context, 1 if n_contexts is None else m)
+            written = text_stream.write_ids(n, choice, stops, seeds[0])
+            if stream:
+                return (vocabulary.tokens[i - 1] for i in written)
+            return vocabulary.text(list(written))
         if contexts is not None and len(contexts) < m:
             contexts = np.repeat(contexts, m, axis=0)
-        seeds = check_random_state(random_state).randint(2**31 - 1, size=m).tolist()
         prompts = prompts * m if len(prompts) == 1 else prompts
-        written = write_many(
+        texts = write_many(
             moment.network_, self.device, vocabulary, prompts, contexts, n, choice, stops, seeds
         )
-        texts = list(map(vocabulary.text, written))
-        return texts if several else texts[0]
+        return list(map(vocabulary.text, texts))
 
     def stream(self, context: Any = None) -> TextStream:  # type: ignore[override]
         """Return an object that takes a text token by token.

@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from rnnkit.cells import CELLS
 from rnnkit.estimators.applying import Operation, apply
 from rnnkit.estimators.devices import answers
-from rnnkit.estimators.language.learning import LanguageLearning, contexts_of, weights_of
+from rnnkit.estimators.language.learning import LanguageLearning
 from rnnkit.estimators.language.likelihood import log_likelihoods, sums
+from rnnkit.estimators.language.reading import contexts_of, weights_of
 from rnnkit.estimators.language.stretches import (
     lay_out,
     with_contexts,

@@ -18,7 +18,7 @@ from rnnkit.estimators.language.likelihood import log_softmax
 from rnnkit.estimators.language.texts import read_texts
 from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.language.writing import Stops, checked_count, uniforms
-from rnnkit.network import Inputs, Network, NetworkStream
+from rnnkit.network import Network, NetworkStream
 from rnnkit.ownership import Owner
 
 __all__ = ["TextStream"]
@@ -65,9 +65,7 @@ class TextStream:
         self._owner = Owner("stream")
         with self._backend.active():
             self._bound = NetworkStream(network, self._backend)
-        self._tokens = np.zeros((1, 1), np.intp)
-        self._inputs = Inputs(contexts, self._tokens)
-        self._scores: np.ndarray = np.zeros(vocabulary.width, network.dtype)
+        self._scores: np.ndarray = np.zeros((1, vocabulary.width), network.dtype)
 
     def reset(self) -> None:
         """Return to before the first token."""
@@ -80,12 +78,11 @@ class TextStream:
 
     def _feed(self, token: int) -> None:
         """Read a token's id; what follows it is then known."""
-        self._tokens[0, 0] = token
         if self._backend.on_host:
-            self._scores = self._bound.step(self._inputs)[0]
+            self._scores = self._bound.feed(token, self._contexts)
         else:
             with self._backend.active():
-                self._scores = self._backend.download(self._bound.step(self._inputs))[0]
+                self._scores = self._backend.download(self._bound.feed(token, self._contexts))
 
     def step(self, token: Any) -> np.ndarray:
         """Read a token and return what may follow.
@@ -150,7 +147,7 @@ class TextStream:
             return self._log_probabilities()
 
     def _log_probabilities(self) -> np.ndarray:
-        row: np.ndarray = log_softmax(self._scores[None])[0]
+        row: np.ndarray = log_softmax(self._scores)[0]
         return row
 
     def sample(
@@ -188,20 +185,36 @@ class TextStream:
         return self._write(checked_count(n), choice, stops, int(seed))
 
     def _write(self, n: int, choice: Choice, stops: Stops, seed: int) -> Iterator[Any]:
-        tokens, end = self._vocabulary.tokens, self._vocabulary.end
-        held = stops.holding()
+        tokens = self._vocabulary.tokens
+        for token_id in self.write_ids(n, choice, stops, seed):
+            yield tokens[token_id - 1]
+
+    def write_ids(self, n: int, choice: Choice, stops: Stops, seed: int) -> Iterator[int]:
+        """Write on from here; yield the id of every token of the model's `vocabulary_`.
+
+        Parameters
+        ----------
+        n, choice, stops
+            As of `sample`, checked.
+        seed : int
+            Of what is drawn.
+        """
+        end, owner, backend = self._vocabulary.end, self._owner, self._backend
+        held = stops.holding() if stops.runs else None
         for _, at in zip(range(n), uniforms(seed)):
-            with self._owner:
-                token_id = int(choice.draw(self._scores[None], np.array([at]))[0])
+            with owner:
+                token_id = int(choice.draw(self._scores, np.array([at]), backend)[0])
                 if token_id == end:
                     break
                 self._feed(token_id)
-            for ready in held.take(token_id):
-                yield tokens[ready - 1]
+            if held is None:
+                yield token_id
+                continue
+            yield from held.take(token_id)
             if held.stopped:
                 return
-        for ready in held.rest():
-            yield tokens[ready - 1]
+        if held is not None:
+            yield from held.rest()
 
     @property
     def state(self) -> tuple[list[tuple[np.ndarray | None, ...]], np.ndarray]:
@@ -220,7 +233,7 @@ class TextStream:
                 tuple(None if array is None else np.array(download(array)) for array in of_layer)
                 for of_layer in self._bound.state
             ]
-            return states, self._scores.copy()
+            return states, self._scores[0].copy()
 
     @state.setter
     def state(self, state: Any) -> None:
@@ -235,7 +248,7 @@ class TextStream:
                 if isinstance(states, list)
                 else None
             )
-            if given != shapes or np.shape(scores) != self._scores.shape:
+            if given != shapes or np.shape(scores) != self._scores.shape[1:]:
                 raise ValueError("state must be what was got from a stream of the same model")
             xp, dtype = self._backend.xp, self._network.dtype
             arrays = [
@@ -248,7 +261,7 @@ class TextStream:
             if not finite or not np.isfinite(scores).all():
                 raise ValueError("state must be finite")
             self._bound.state = arrays
-            self._scores = np.array(scores, dtype)
+            self._scores = np.array(scores, dtype)[None]
 
     def _id(self, token: Any) -> int:
         kind = self._vocabulary.token_kind

@@ -194,7 +194,7 @@ def write_many(
             states = bound.states
             drawn, kept = [], []
             at = np.array([next(dice[text]) for text in texts])
-            for row, token_id in enumerate(choice.draw(last, at).tolist()):
+            for row, token_id in enumerate(choice.draw(last, at, backend).tolist()):
                 text = texts[row]
                 if token_id != vocabulary.end:
                     written[text] += held[text].take(token_id)

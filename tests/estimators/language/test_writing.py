@@ -19,8 +19,10 @@ from estimators.language.models import (
 )
 from scipy.stats import chisquare
 
+from rnnkit.backends import get_backend
 from rnnkit.estimators.language.choosing import Choice
 
+CPU = get_backend("cpu")
 SCORES = np.array([9.0, 1.0, 3.0, 2.0, -1.0, 2.5])  # the first is the unknown's
 
 
@@ -45,24 +47,24 @@ def test_tokens_are_drawn_as_often_as_they_should(temperature, top_k, top_p):
     n = 4000
     at = np.random.RandomState(0).random_sample(n)
     choice = Choice(temperature, top_k, top_p)
-    drawn = choice.draw(np.tile(SCORES, (n, 1)), at)
+    drawn = choice.draw(np.tile(SCORES, (n, 1)), at, CPU)
     expected = shares(temperature, top_k, top_p)
     assert set(drawn) <= set(expected)
     counts = [np.count_nonzero(drawn == i) for i in expected]
     if len(expected) > 1:
         assert chisquare(counts, np.array(list(expected.values())) * n).pvalue > 1e-4
     np.testing.assert_array_equal(
-        drawn[:5], [choice.draw(SCORES[None], at[[i]])[0] for i in range(5)]
+        drawn[:5], [choice.draw(SCORES[None], at[[i]], CPU)[0] for i in range(5)]
     )
 
 
 def test_temperature_0_and_extremes():
-    assert Choice(0).draw(SCORES[None], np.array([0.999])) == [2]
+    assert Choice(0).draw(SCORES[None], np.array([0.999]), CPU) == [2]
     huge = np.array([[0.0, -1e30, 1e30, 0.0]])
     for choice in (Choice(1e-300), Choice(1e-300, top_p=0.5), Choice(1.0, 2)):
         for at in (0.0, 0.5, np.nextafter(1, 0)):
-            assert choice.draw(huge, np.array([at])) == [2]
-    assert set(Choice(1e300).draw(np.tile(SCORES, (99, 1)), np.linspace(0, 0.99, 99))) == {
+            assert choice.draw(huge, np.array([at]), CPU) == [2]
+    assert set(Choice(1e300).draw(np.tile(SCORES, (99, 1)), np.linspace(0, 0.99, 99), CPU)) == {
         1,
         2,
         3,
