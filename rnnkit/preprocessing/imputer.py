@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from rnnkit.documentation import Documented
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 
@@ -25,7 +26,7 @@ __all__ = ["SequenceImputer"]
 STRATEGIES = ("ffill", "mean", "interpolate")
 
 
-class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class SequenceImputer(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill missing values of sequences from the sequence itself.
 
     NaN, None and `pandas.NA` are missing. Nothing goes from one sequence into another but the

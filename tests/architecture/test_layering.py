@@ -26,6 +26,7 @@ LAYERS = {
     "cells": 1,
     "exceptions": 1,
     "ownership": 1,
+    "documentation": 1,
     "schemes": 1,
     "_core": 0,
 }
