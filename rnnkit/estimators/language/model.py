@@ -67,7 +67,7 @@ class RecurrentLanguageModel(LanguageScoring):
         ),
         example="""
 >>> from rnnkit import {name}
->>> model = {name}(16, random_state=0).fit("to be or not to be. " * 50)
+>>> model = {name}(32, random_state=0).fit("to be or not to be. " * 50)
 >>> model.perplexity("to be or not to be. ") < 2
 True
 >>> model.sample(12, prompt="to be or", temperature=0)

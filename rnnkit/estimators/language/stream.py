@@ -250,17 +250,14 @@ class TextStream:
             )
             if given != shapes or np.shape(scores) != self._scores.shape[1:]:
                 raise ValueError("state must be what was got from a stream of the same model")
+            arrays = [np.asarray(a) for of_layer in states for a in of_layer if a is not None]
+            if not all(np.isfinite(a).all() for a in [*arrays, np.asarray(scores)]):
+                raise ValueError("state must be finite")
             xp, dtype = self._backend.xp, self._network.dtype
-            arrays = [
-                tuple(None if a is None else xp.asarray(a, dtype=dtype) for a in of_layer)
+            self._bound.state = [
+                tuple(None if a is None else xp.asarray(np.asarray(a, dtype)) for a in of_layer)
                 for of_layer in states
             ]
-            finite = all(
-                bool(xp.isfinite(a).all()) for of_layer in arrays for a in of_layer if a is not None
-            )
-            if not finite or not np.isfinite(scores).all():
-                raise ValueError("state must be finite")
-            self._bound.state = arrays
             self._scores = np.array(scores, dtype)[None]
 
     def _id(self, token: Any) -> int:
