@@ -10,6 +10,7 @@ import sklearn
 from estimators.language.models import CELLS, NAMES, SEXES, TEXT, model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 
@@ -368,3 +369,17 @@ def test_exports_are_refused_by_name():
     ):
         with pytest.raises(ValueError, match="takes no language model, got GRULanguageModel"):
             export(fitted)
+
+
+def test_states_of_texts_are_features_and_pictures():
+    fitted = model().fit(NAMES * 8)
+    features = rnnkit.RecurrentFeatures(FrozenEstimator(fitted)).fit(NAMES).transform(NAMES)
+    states = fitted.hidden_states(NAMES)
+    np.testing.assert_array_equal(features, [of_name[-1] for of_name in states])
+    anew = rnnkit.RecurrentFeatures(model(), pooling="mean").fit_transform(NAMES)
+    assert anew.shape == (7, 12)
+    with pytest.raises(ValueError, match="lengths must be None"):
+        rnnkit.RecurrentFeatures(FrozenEstimator(fitted)).fit(NAMES).transform(NAMES, lengths=[3])
+    people = model().fit(NAMES, context=SEXES)
+    with pytest.raises(ValueError, match="contexts that it was fitted with"):
+        rnnkit.RecurrentFeatures(FrozenEstimator(people)).fit(NAMES).transform(NAMES)
