@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -287,6 +288,17 @@ def test_saved_copied_and_cloned(tmp_path, cell):
             assert again.vocabulary_ == fitted.vocabulary_
         assert not hasattr(clone(fitted), "network_")
         assert clone(fitted).get_params() == fitted.get_params()
+
+
+def test_a_file_of_other_tokens_than_the_network_reads_is_refused(tmp_path):
+    fitted = model().fit(NAMES)
+    for tokens in (fitted._codec.tokens[1:], (*fitted._codec.tokens, "z")):
+        fitted._codec = replace(fitted._codec, tokens=tokens)
+        with pytest.raises(ValueError, match="not those that its network reads"):
+            rnnkit.save(fitted, tmp_path / "m")
+    fitted._codec = rnnkit.estimators.codecs.Labels(np.arange(10))
+    with pytest.raises(ValueError, match="targets of another kind"):
+        rnnkit.save(fitted, tmp_path / "m")
 
 
 def test_training_goes_on_from_a_file(tmp_path):
