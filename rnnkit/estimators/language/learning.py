@@ -296,7 +296,7 @@ class LanguageLearning(RecurrentEstimator):
         """Read training texts, y being their contexts; with `first`, learn what they are."""
         texts = read_texts(X, self.tokens)
         if first:
-            contexts = None if y is None else Contexts.learn(y)
+            contexts = None if y is None else Contexts.learn(y, len(texts))
             ends = self.document_ends
             vocabulary = Vocabulary.learn(
                 texts,
