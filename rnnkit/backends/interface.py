@@ -163,6 +163,17 @@ class TokenOperation(Protocol):
         """Read the token of an id; return the raw scores (1, K), valid until the next call."""
         ...
 
+    def write(
+        self, scores: Array, temperature: float, at: np.ndarray, end: int
+    ) -> tuple[np.ndarray, Array]:
+        """Draw a token, read it, draw the next; return the ids drawn and the scores after them.
+
+        As `Backend.draw` draws, from scores (1, K) at first, of which the first, that of no
+        token, is never drawn; the temperature 0 takes the largest. at (n,) has a die for each
+        token. The id `end`, which is not read, is the last.
+        """
+        ...
+
 
 class Pace(Protocol):
     """How fast an optimizer goes and how far it has come, as of the update that is made now."""
