@@ -23,7 +23,7 @@ LINK_ARGS = ["-pthread", "-ldl"]
 # The kernels say themselves what is inlined, unrolled and held in vectors, and -O3 only adds copies
 # of them; loops over arrays in Cython need its vectoriser; modules that check and call gain nothing
 # from more than -O1. So it takes half the time of -O3 for all.
-OPTIMIZE_KERNELS, OPTIMIZE_LOOPS, OPTIMIZE_CALLS = "-O2", "-O3", "-O1"
+OPTIMIZE = {"threads": "-O2", "heads": "-O3", "updates": "-O3"}  # others: -O1
 SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
 if SANITIZERS:
     LINK_ARGS += [f"-fsanitize={SANITIZERS}"]
@@ -39,7 +39,7 @@ if os.environ.get("RNNKIT_ISAS") == "scalar":  # no others: for a look at the re
     MACROS.append(("RK_SCALAR_ALONE", "1"))
 
 
-def extension(name, optimize, extra_sources=()):
+def extension(name, extra_sources=()):
     """Describe one compiled module of the core."""
     return Extension(
         f"rnnkit._core.{name}",
@@ -47,7 +47,7 @@ def extension(name, optimize, extra_sources=()):
         depends=C_HEADERS,
         include_dirs=[numpy.get_include(), str(CORE)],
         define_macros=MACROS,
-        extra_compile_args=[optimize, *COMPILE_ARGS],  # what comes last counts
+        extra_compile_args=[OPTIMIZE.get(name, "-O1"), *COMPILE_ARGS],  # what comes last counts
         extra_link_args=[*LINK_ARGS],
     )
 
@@ -125,14 +125,15 @@ if platform.system() == "Windows":
 setup(
     ext_modules=cythonize(
         [
-            extension("threads", OPTIMIZE_KERNELS, C_SOURCES),
-            extension("memory", OPTIMIZE_CALLS),
-            extension("plan", OPTIMIZE_CALLS),
-            extension("parameters", OPTIMIZE_CALLS),
-            extension("recurrent", OPTIMIZE_CALLS),
-            extension("step", OPTIMIZE_CALLS),
-            extension("heads", OPTIMIZE_LOOPS),
-            extension("updates", OPTIMIZE_LOOPS),
+            extension("threads", C_SOURCES),
+            extension("memory"),
+            extension("plan"),
+            extension("parameters"),
+            extension("recurrent"),
+            extension("step"),
+            extension("tokens"),
+            extension("heads"),
+            extension("updates"),
         ],
         build_dir="build",
         compiler_directives={

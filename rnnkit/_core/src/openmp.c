@@ -8,8 +8,8 @@
 #include "jobs.h"
 
 #ifdef _OPENMP /* with RK_WITHOUT_POOL, the one whose regions help */
-rk_openmp rk_the_openmp = {omp_get_max_threads, omp_get_num_procs, omp_get_num_places,
-                           omp_get_place_num_procs, omp_get_place_proc_ids};
+rk_openmp rk_the_openmp = {omp_get_max_threads, (int (*)(void))omp_get_proc_bind,
+                           omp_get_num_places, omp_get_place_num_procs, omp_get_place_proc_ids};
 #else
 rk_openmp rk_the_openmp;
 #endif
@@ -20,7 +20,7 @@ int rk_ask_openmp(const char *library) {
         return 0;
     const rk_openmp found = {
         (int (*)(void))dlsym(handle, "omp_get_max_threads"),
-        (int (*)(void))dlsym(handle, "omp_get_num_procs"),
+        (int (*)(void))dlsym(handle, "omp_get_proc_bind"),
         (int (*)(void))dlsym(handle, "omp_get_num_places"),
         (int (*)(int))dlsym(handle, "omp_get_place_num_procs"),
         (void (*)(int, int *))dlsym(handle, "omp_get_place_proc_ids"),

@@ -56,7 +56,7 @@ void rk_on_poll(int (*poll)(void));
 
 /* Functions of an OpenMP runtime, each NULL where it is not known. */
 typedef struct {
-    int (*max_threads)(void), (*num_procs)(void), (*num_places)(void);
+    int (*max_threads)(void), (*proc_bind)(void), (*num_places)(void);
     int (*place_num_procs)(int place);
     void (*place_proc_ids)(int place, int *ids);
 } rk_openmp;

@@ -78,10 +78,10 @@ static inline rk_processor_set rk_caller_set(void) {
     rk_processor_set found;
     memset(&found, 0, sizeof found);
     const rk_openmp *openmp = &rk_the_openmp;
-    const int places = openmp->num_places && openmp->place_num_procs && openmp->place_proc_ids
-                           ? openmp->num_places()
-                           : 0;
-    if (places > 0) {
+    const int tells = openmp->proc_bind && openmp->num_places && openmp->place_num_procs &&
+                      openmp->place_proc_ids;
+    const int places = tells && openmp->proc_bind() ? openmp->num_places() : 0;
+    if (places > 0) { /* clang's runtime has a place of all that there were, too, unbound */
         for (int place = 0; place < places; place++) {
             int ids[CPU_SETSIZE];
             const int n = openmp->place_num_procs(place);
@@ -169,14 +169,13 @@ static inline int rk_place_thread_here(pthread_t thread, const rk_processor_set 
 
 #endif
 
-/* The processors that the calling thread may use now. */
+/* The processors that the calling thread may use now. The system is asked, not OpenMP's runtime:
+ * clang's counts once, when it is first used. */
 static inline int rk_count_processors(void) {
-    if (rk_the_openmp.num_procs)
-        return rk_the_openmp.num_procs();
 #ifdef __linux__
-    const rk_processor_set mine = rk_caller_set();
-    if (mine.known)
-        return CPU_COUNT(&mine.set);
+    const rk_processor_set set = rk_caller_set();
+    if (set.known && CPU_COUNT(&set.set) > 0)
+        return CPU_COUNT(&set.set);
 #endif
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (int)n;
