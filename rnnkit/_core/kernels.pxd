@@ -115,6 +115,7 @@ cdef extern from "src/pool.h" nogil:
     int rk_processors()
     int rk_busy_threads()
     int rk_workers()
-    int rk_has_openmp()
+    int rk_ask_openmp(const char *library)
+    int rk_asks_openmp()
     int rk_watch_forks()
     void rk_end_workers()

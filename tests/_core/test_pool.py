@@ -41,9 +41,6 @@ def run(n_sequences=64, n_steps=50, cell="lstm", n_inputs=16, hidden_size=64):
     return b"".join(a.tobytes() for a in (y, dx, *gradients.values()))
 """
 
-needs_openmp = pytest.mark.skipif(
-    not threads.openmp_version(), reason="a serial build has one thread"
-)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
@@ -244,7 +241,6 @@ def test_a_child_works_after_a_region_of_another_library(tmp_path):
 
 
 @needs_fork
-@needs_openmp
 def test_a_child_forked_while_another_thread_computes_has_workers_of_its_own():
     program = LAYER + (
         "import os, threading\n"
@@ -298,7 +294,6 @@ def test_a_call_whose_handler_forks_ends_in_the_child_and_goes_on_in_the_parent(
 # ---- limits ----
 
 
-@needs_openmp
 def test_an_absurd_number_of_threads_is_capped():
     program = LAYER + "print(max_threads(), run() == run(), workers())"
     most, same, started = run_python(program, OMP_NUM_THREADS="100000").split()
@@ -309,7 +304,6 @@ def test_an_absurd_number_of_threads_is_capped():
         pass
 
 
-@needs_openmp
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two processors and a system that assigns them",
@@ -329,7 +323,6 @@ def test_processors_taken_away_after_the_import_are_not_used(asked):
     assert run_python(program, OMP_NUM_THREADS=asked) == "2 1 True"
 
 
-@needs_openmp
 @pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two processors and a system that assigns them",
