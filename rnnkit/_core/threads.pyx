@@ -139,6 +139,11 @@ def busy_threads():
     return rk_busy_threads()
 
 
+def processors():
+    """Return how many processors the calling thread may use now."""
+    return rk_processors()
+
+
 def workers():
     """Return how many threads the core has started in this process; none before the first need."""
     return rk_workers()

@@ -15,7 +15,9 @@ int rk_hire(int threads) {
 
 void rk_share_out(rk_crew *crew, rk_work work, void *what, ptrdiff_t pieces, int order) {
     const rk_job job = rk_open_job(crew, work, what, pieces, order);
+#ifdef _OPENMP
 #pragma omp parallel num_threads(crew->threads) if (crew->threads > 1)
+#endif
     {
         const unsigned mode = rk_flush_denormals();
         rk_seat mine = {0, RK_OPERATIONS_BETWEEN_LOOKS, crew};

@@ -77,8 +77,8 @@ static inline rk_processor_set rk_caller_set(void) {
     rk_processor_set found;
     memset(&found, 0, sizeof found);
 #ifdef _OPENMP
-    const int places = omp_get_num_places();
-    if (places > 0) {
+    const int places = omp_get_proc_bind() == omp_proc_bind_false ? 0 : omp_get_num_places();
+    if (places > 0) { /* clang's runtime has a place of all that there were, too, unbound */
         for (int place = 0; place < places; place++) {
             int ids[CPU_SETSIZE];
             const int n = omp_get_place_num_procs(place);
@@ -139,6 +139,15 @@ typedef struct {
 
 typedef int rk_thread_clock;
 
+static inline int rk_processor(void) {
+    return -1;
+}
+
+static inline rk_processor_set rk_set_without(const rk_processor_set *set, int processor) {
+    (void)processor;
+    return *set;
+}
+
 static inline rk_thread_clock rk_clock_of(pthread_t thread) {
     (void)thread;
     return -1;
@@ -167,8 +176,14 @@ static inline int rk_place_thread_here(pthread_t thread, const rk_processor_set 
 
 #endif
 
-/* The processors that the calling thread may use now. */
+/* The processors that the calling thread may use now. The system is asked, not OpenMP's runtime:
+ * clang's counts once, when it is first used. */
 static inline int rk_count_processors(void) {
+#ifdef __linux__
+    const rk_processor_set set = rk_caller_set();
+    if (set.known && CPU_COUNT(&set.set) > 0)
+        return CPU_COUNT(&set.set);
+#endif
 #ifdef _OPENMP
     return omp_get_num_procs();
 #else
