@@ -28,10 +28,10 @@ cdef extern from *:
 
 cdef enum:
     ALIGNMENT_BYTES = 64  # one cache line, one AVX-512 vector
-    HUGE_PAGE_BYTES = 2 ** 21
+    HUGE_PAGE_BYTES = 0x200000
     # From here on memory is asked for in huge pages, as NumPy does: the first pass over what a large
     # layer keeps takes a third less time.
-    LARGE_BYTES = 2 ** 23
+    LARGE_BYTES = 0x800000
 
 
 cdef size_t checked_bytes(object itemsize, tuple shape) except? 0:

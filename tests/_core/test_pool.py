@@ -291,9 +291,11 @@ def test_a_call_whose_handler_forks_ends_in_the_child_and_goes_on_in_the_parent(
         "if children == [0]:\n"
         "    os._exit(0)  # forked between two calls\n"
         "code = os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1])\n"
-        "print(code, np.array_equal(first, expected))\n"
+        "print(code, np.array_equal(first, expected), workers())\n"
     )
-    assert run_python(program) == "0 True"
+    found = run_python(program)
+    # In a region of OpenMP's threads the child is ended: it would wait for the others for ever.
+    assert found in ("0 True 1", "1 True 0" if threads.openmp_version() else "0 True 0")
 
 
 # ---- limits ----
