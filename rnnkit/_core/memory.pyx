@@ -18,7 +18,7 @@ cdef extern from *:
     #endif
     static inline void rk_prefer_huge_pages(void *memory, size_t size) {
     #ifdef MADV_HUGEPAGE
-        (void)madvise(memory, size, MADV_HUGEPAGE); /* a wish; without it all works as well */
+        (void)madvise(memory, size, MADV_HUGEPAGE); /* a wish */
     #else
         (void)memory, (void)size;
     #endif
@@ -29,8 +29,7 @@ cdef extern from *:
 cdef enum:
     ALIGNMENT_BYTES = 64  # one cache line, one AVX-512 vector
     HUGE_PAGE_BYTES = 0x200000
-    # From here on memory is asked for in huge pages, as NumPy does: the first pass over what a large
-    # layer keeps takes a third less time.
+    # From here on memory is asked for in huge pages, as NumPy does: it is faster to get.
     LARGE_BYTES = 0x800000
 
 
