@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnkit._core.kernels cimport (
     RK_BFLOAT16,
+    RK_BYTES_WORTH_A_THREAD,
     RK_FLOAT32,
     RK_FLOAT64,
     RK_MOST_THREADS,
@@ -17,7 +18,9 @@ from rnnkit._core.kernels cimport (
     rk_backward,
     rk_busy_threads,
     rk_call,
+    rk_clear,
     rk_compiler,
+    rk_convert,
     rk_dense,
     rk_dense_gradient,
     rk_end_workers,
@@ -27,6 +30,7 @@ from rnnkit._core.kernels cimport (
     rk_isa_name,
     rk_kernels,
     rk_kernels_of,
+    rk_matrix,
     rk_on_poll,
     rk_openmp_limit,
     rk_processors,
@@ -180,6 +184,11 @@ def busy_threads():
     return rk_busy_threads()
 
 
+def processors():
+    """Return how many processors the calling thread may use now."""
+    return rk_processors()
+
+
 def workers():
     """Return how many threads the core has started in this process; none before the first need."""
     return rk_workers()
@@ -244,6 +253,31 @@ cdef int run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t 
                       int n_tiles, int threads, char *scratch,
                       size_t scratch_stride) except -1 nogil:
     return left(rk_backward(k, call, tiles, n_tiles, threads, scratch, scratch_stride))
+
+
+cdef int threads_to_move(size_t n_bytes):
+    """How many threads share so little arithmetic on so many bytes; 0: it is not worth a call."""
+    if forced_threads:
+        return forced_threads
+    return max_threads() if n_bytes >= RK_BYTES_WORTH_A_THREAD else 0
+
+
+cdef int run_convert(const rk_kernels *k, const rk_matrix *matrix, size_t n_bytes) except -1:
+    """Bring a matrix of so many bytes into another form."""
+    cdef int threads = threads_to_move(n_bytes)
+    if threads == 0:
+        return rk_convert(k, matrix, 0)
+    with nogil:
+        return left(rk_convert(k, matrix, threads))
+
+
+cdef int run_clear(void *memory, size_t n_bytes) except -1:
+    """Set memory to zeros."""
+    cdef int threads = threads_to_move(n_bytes)
+    if threads == 0:
+        return rk_clear(memory, n_bytes, 0)
+    with nogil:
+        return left(rk_clear(memory, n_bytes, threads))
 
 
 cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,

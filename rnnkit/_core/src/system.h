@@ -141,6 +141,15 @@ typedef struct {
 
 typedef int rk_thread_clock;
 
+static inline int rk_processor(void) {
+    return -1;
+}
+
+static inline rk_processor_set rk_set_without(const rk_processor_set *set, int processor) {
+    (void)processor;
+    return *set;
+}
+
 static inline rk_thread_clock rk_clock_of(pthread_t thread) {
     (void)thread;
     return -1;
