@@ -125,6 +125,7 @@ cdef extern from "src/pool.h" nogil:
     int rk_busy_threads()
     int rk_workers()
     int rk_ask_openmp(const char *library)
+    const char *rk_helpers()
     int rk_asks_openmp()
     int rk_watch_forks()
     void rk_end_workers()

@@ -25,6 +25,7 @@ from rnnkit._core.kernels cimport (
     rk_dense_gradient,
     rk_end_workers,
     rk_forward,
+    rk_helpers,
     rk_isa_available,
     rk_isa_count,
     rk_isa_name,
@@ -123,6 +124,11 @@ def multiplies_bfloat16():
 def compiler():
     """Return the compiler that built the core."""
     return rk_compiler().decode()
+
+
+def helpers():
+    """Return who shares the work of a call: "pool", "regions" (of OpenMP) or "nobody"."""
+    return rk_helpers().decode()
 
 
 def limits_from():
