@@ -101,7 +101,7 @@ class RecurrentOperation(Protocol):
         training: bool = False,
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
-    ) -> RecurrentResult:
+    ) -> tuple[Array, Array, Array | None]:
         """Run all steps.
 
         x is (P, I); `weights` has the names and shapes of ``spec.parameter_shapes()``;
@@ -120,7 +120,7 @@ class RecurrentOperation(Protocol):
         dc_n: Array | None = None,
         *,
         input_gradient: bool = True,
-    ) -> RecurrentGradient:
+    ) -> tuple[Array | None, Array, Array | None]:
         """Run back through the last forward call, once.
 
         dy is (P, H) or None for zeros; the gradient of each parameter is added to the array
