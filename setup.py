@@ -19,6 +19,7 @@ C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src"
 # one instruction set rounds alike; -g0 keeps a wheel small.
 COMPILE_ARGS = ["-std=c11", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
 COMPILE_ARGS += ["-fno-trapping-math", "-pthread"]
+COMPILE_ARGS += ["-Wno-psabi"]  # no vector is passed from file to file
 LINK_ARGS = ["-pthread"]
 SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
 if SANITIZERS:
@@ -120,6 +121,7 @@ setup(
             extension("recurrent"),
             extension("step"),
             extension("heads"),
+            extension("labels"),
             extension("updates"),
         ],
         build_dir="build",

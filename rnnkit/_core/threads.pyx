@@ -15,6 +15,8 @@ from rnnkit._core.kernels cimport (
     rk_backward,
     rk_busy_threads,
     rk_call,
+    rk_crf,
+    rk_ctc,
     rk_compiler,
     rk_dense,
     rk_dense_gradient,
@@ -26,9 +28,12 @@ from rnnkit._core.kernels cimport (
     rk_isa_name,
     rk_kernels,
     rk_kernels_of,
+    rk_label_kernels,
     rk_on_poll,
     rk_openmp_limit,
     rk_processors,
+    rk_run_crf,
+    rk_run_ctc,
     rk_step,
     rk_watch_forks,
     rk_workers,
@@ -157,6 +162,11 @@ cdef const rk_kernels *current_kernels(object dtype) except NULL:
     return kernels
 
 
+cdef const rk_label_kernels *label_kernels() except NULL:
+    """Return the kernels of CRF and CTC of the instruction set in use; all give the same bits."""
+    return rk_kernels_of(isa_in_use, RK_FLOAT64).labels
+
+
 cdef int poll() noexcept nogil:
     """Let Python see to its signals, in its main thread; not 0 if a handler raised."""
     if PyThread_get_thread_ident() != main_thread:
@@ -215,6 +225,16 @@ cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, 
                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
                             int threads) except -1 nogil:
     return left(rk_dense_gradient(k, x, dy, dw, rows, inputs, outputs, threads))
+
+
+cdef int run_crf(const rk_label_kernels *k, const rk_crf *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil:
+    return left(rk_run_crf(k, call, task, threads, scratch, stride))
+
+
+cdef int run_ctc(const rk_label_kernels *k, const rk_ctc *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil:
+    return left(rk_run_ctc(k, call, task, threads, scratch, stride))
 
 
 if rk_watch_forks() != 0:
