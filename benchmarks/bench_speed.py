@@ -12,7 +12,7 @@ import argparse
 import time
 
 from harness import Results, environment
-from speed import bfloat16, fits, footprint, small_calls
+from speed import bfloat16, fits, footprint, labels, small_calls
 from speed.layers import Layers
 from speed.rows import Run, missing
 
@@ -30,6 +30,8 @@ def groups(run):
         "second-thread": layers.second_thread,
         "ragged": layers.ragged,
         "epoch": lambda: fits.epoch(run),
+        "labels": lambda: labels.against_torch(run),
+        "tables": lambda: labels.large_tables(run),
         "grid": lambda: fits.grid_search(run),
         "streaming": lambda: small_calls.streaming(run),
         "python-share": lambda: small_calls.python_share(run),
