@@ -120,6 +120,7 @@ setup(
             extension("parameters"),
             extension("recurrent"),
             extension("step"),
+            extension("tokens"),
             extension("heads"),
             extension("labels"),
             extension("updates"),

@@ -12,7 +12,7 @@ import argparse
 import time
 
 from harness import Results, environment
-from speed import bfloat16, fits, footprint, labels, small_calls
+from speed import bfloat16, fits, footprint, labels, small_calls, texts
 from speed.layers import Layers
 from speed.rows import Run, missing
 
@@ -33,6 +33,8 @@ def groups(run):
         "labels": lambda: labels.against_torch(run),
         "tables": lambda: labels.large_tables(run),
         "grid": lambda: fits.grid_search(run),
+        "text-train": lambda: texts.training(run),
+        "text-write": lambda: texts.writing(run),
         "streaming": lambda: small_calls.streaming(run),
         "python-share": lambda: small_calls.python_share(run),
         "gate-functions": lambda: small_calls.gate_functions(run),
