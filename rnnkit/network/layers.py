@@ -129,7 +129,9 @@ class Layer(ABC):
     frozen : tuple of str
         The parameters among its own that training leaves as they are.
     tables : tuple of str
-        Those trained of which a minibatch has a gradient only for the rows that it looks up.
+        Those trained of which `backward` adds to the gradient only of the rows looked up.
+    whole : tuple of str
+        Parameters of other layers to whose gradient its own `backward` adds, to all of it.
     """
 
     rows_in: Rows | None = None
@@ -137,6 +139,7 @@ class Layer(ABC):
     states: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""

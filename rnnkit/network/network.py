@@ -433,6 +433,7 @@ class BoundNetwork:
 def _large_tables(network: Network) -> dict[str, TableRows]:
     """Return an account of the rows of each large table that is trained, by its full name."""
     tables = {name for layer in network.layers for name in layer.tables}
+    tables -= {name for layer in network.layers for name in layer.whole}
     found, first = {}, -network.n_frozen
     for name, shape in network.parameters.shapes.items():
         if name in tables and prod(shape) >= LARGE_TABLE:

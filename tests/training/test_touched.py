@@ -99,6 +99,18 @@ def test_training_goes_on_with_what_a_solver_remembers(solver, monkeypatch):
     assert found[0] == found[1]
 
 
+def test_a_table_that_a_tied_head_uses_whole_is_gone_through_whole(monkeypatch):
+    texts = ["abcab", "bca", "cabbac", "acb"] * 3
+    found = []
+    for threshold in (0, 2**60):
+        monkeypatch.setattr(network, "LARGE_TABLE", threshold)
+        model = rnnkit.GRULanguageModel(
+            6, embedding_dim=6, tied_embeddings=True, max_iter=3, tol=0, random_state=0
+        )
+        found.append(bits_of(quietly(model.fit, texts)))
+    assert found[0] == found[1]
+
+
 def touched_of(vector, table, solver="adam"):
     state = training.make_solver(solver).start(get_backend("cpu"), vector)
     return Touched([table], vector, state), state
