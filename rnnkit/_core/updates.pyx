@@ -35,20 +35,24 @@ cdef object checked_ranges(ranges, ptrdiff_t n):
 
 
 def add_rows(table, ids, rows):
-    """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
+    """Add to each row of table (V, W) the sum, in order, of those of rows (P, W) with its id."""
     ids = np.array(ids, dtype=np.intp)  # a copy, as these become places in the table
     if ids.shape != rows.shape[:1]:
         raise ValueError(f"ids must have shape {rows.shape[:1]}, got {ids.shape}")
+    order = np.argsort(ids, kind="stable")
+    total = np.zeros(table.shape[1], table.dtype)
     if table.dtype == np.float32:
-        scatter[float](table, ids, rows)
+        scatter[float](table, ids, order, rows, total)
     else:
-        scatter[double](table, ids, rows)
+        scatter[double](table, ids, order, rows, total)
 
 
 cdef int scatter(floating[:, ::1] table, const cnp.npy_intp[::1] ids,
-                 const floating[:, :] rows) except -1:
-    cdef ptrdiff_t p, k, n = table.shape[1]
+                 const cnp.npy_intp[::1] order, const floating[:, :] rows,
+                 floating[::1] total) except -1:
+    cdef ptrdiff_t i, p, k, n = table.shape[1], n_rows = ids.shape[0]
     cdef floating *to
+    cdef floating *sums
     cdef const floating *row
     if rows.shape[1] != n:
         raise ValueError(f"rows must have {n} columns, got {rows.shape[1]}")
@@ -57,12 +61,20 @@ cdef int scatter(floating[:, ::1] table, const cnp.npy_intp[::1] ids,
             raise IndexError(f"ids must lie in 0 .. {table.shape[0] - 1}, got {ids[p]}")
     if n > 1 and rows.strides[1] != sizeof(floating):
         rows = np.ascontiguousarray(rows)
+    if n == 0:
+        return 0
+    sums = &total[0]
     with nogil:
-        for p in range(ids.shape[0] if n else 0):
-            to = &table[ids[p], 0]
+        for i in range(n_rows):
+            p = order[i]
             row = &rows[p, 0]
             for k in range(n):
-                to[k] += row[k]
+                sums[k] += row[k]
+            if i + 1 == n_rows or ids[order[i + 1]] != ids[p]:
+                to = &table[ids[p], 0]
+                for k in range(n):
+                    to[k] += sums[k]
+                    sums[k] = 0
     return 0
 
 
