@@ -21,6 +21,8 @@ from rnnkit._core.kernels cimport (
     rk_clear,
     rk_compiler,
     rk_convert,
+    rk_crf,
+    rk_ctc,
     rk_dense,
     rk_dense_gradient,
     rk_end_workers,
@@ -31,10 +33,13 @@ from rnnkit._core.kernels cimport (
     rk_isa_name,
     rk_kernels,
     rk_kernels_of,
+    rk_label_kernels,
     rk_matrix,
     rk_on_poll,
     rk_openmp_limit,
     rk_processors,
+    rk_run_crf,
+    rk_run_ctc,
     rk_step,
     rk_watch_forks,
     rk_workers,
@@ -213,6 +218,11 @@ cdef const rk_kernels *current_kernels(object dtype) except NULL:
     return kernels
 
 
+cdef const rk_label_kernels *label_kernels() except NULL:
+    """Return the kernels of CRF and CTC of the instruction set in use; all give the same bits."""
+    return rk_kernels_of(isa_in_use, RK_FLOAT64).labels
+
+
 cdef int poll() noexcept nogil:
     """Let Python see to its signals, in its main thread; not 0 if a handler raised."""
     if PyThread_get_thread_ident() != main_thread:
@@ -296,6 +306,16 @@ cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, 
                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
                             int threads) except -1 nogil:
     return left(rk_dense_gradient(k, x, dy, dw, rows, inputs, outputs, threads))
+
+
+cdef int run_crf(const rk_label_kernels *k, const rk_crf *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil:
+    return left(rk_run_crf(k, call, task, threads, scratch, stride))
+
+
+cdef int run_ctc(const rk_label_kernels *k, const rk_ctc *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil:
+    return left(rk_run_ctc(k, call, task, threads, scratch, stride))
 
 
 if rk_watch_forks() != 0:
