@@ -20,16 +20,33 @@ RK_INLINE vec FN(clipped)(const rk_layer_spec *layer, vec a) {
     return v_min(v_set1((real)layer->clip), a);
 }
 
+/* The general cells, too, have the usual activations in place: another option is no reason to call. */
 RK_INLINE vec FN(gate)(const rk_layer_spec *layer, const int plain, vec a) {
-    if (plain)
+    if (!plain)
+        a = FN(clipped)(layer, a);
+    if (plain || layer->gate_activation.kind == RK_SIGMOID)
         return v_sigmoid(a);
-    return v_activate(layer->gate_activation, FN(clipped)(layer, a));
+    return v_activate(layer->gate_activation, a);
 }
 
 RK_INLINE vec FN(candidate)(const rk_layer_spec *layer, const int plain, vec a) {
-    if (plain)
+    if (!plain)
+        a = FN(clipped)(layer, a);
+    if (plain || layer->activation.kind == RK_TANH)
         return v_tanh(a);
-    return v_activate(layer->activation, FN(clipped)(layer, a));
+    return v_activate(layer->activation, a);
+}
+
+RK_INLINE vec FN(output)(const rk_layer_spec *layer, const int plain, vec state) {
+    if (plain || layer->output_activation.kind == RK_TANH)
+        return v_tanh(state);
+    return v_activate(layer->output_activation, state);
+}
+
+RK_INLINE vec FN(output_slope)(const rk_layer_spec *layer, const int plain, vec y) {
+    if (plain || layer->output_activation.kind == RK_TANH)
+        return v_set1(1) - y * y;
+    return v_slope(layer->output_activation, y);
 }
 
 /* The slope by the activation's input, zero where the clip holds: there y is f(+-clip). */
@@ -43,11 +60,15 @@ RK_OUT_OF_LINE vec FN(slope)(const rk_layer_spec *layer, rk_activation f, vec y)
 }
 
 RK_INLINE vec FN(gate_slope)(const rk_layer_spec *layer, const int plain, vec y) {
-    return plain ? y * (v_set1(1) - y) : FN(slope)(layer, layer->gate_activation, y);
+    if (plain || (layer->gate_activation.kind == RK_SIGMOID && !layer->has_clip))
+        return y * (v_set1(1) - y);
+    return FN(slope)(layer, layer->gate_activation, y);
 }
 
 RK_INLINE vec FN(candidate_slope)(const rk_layer_spec *layer, const int plain, vec y) {
-    return plain ? v_set1(1) - y * y : FN(slope)(layer, layer->activation, y);
+    if (plain || (layer->activation.kind == RK_TANH && !layer->has_clip))
+        return v_set1(1) - y * y;
+    return FN(slope)(layer, layer->activation, y);
 }
 
 /* v with zeros from lane n on. */

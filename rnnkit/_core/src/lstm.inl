@@ -51,8 +51,7 @@ RK_INLINE void FN(lstm_forward)(const rk_call *call, const int plain, const FN(r
             c[r - first] = FN(lstm_state)(call, plain, run, r, panel, gates + r * 4 * VL);
         for (ptrdiff_t r = first; r < last; r++) {
             const vec state = c[r - first], o = v_load(gates + (r * 4 + 3) * VL);
-            const vec out = plain ? v_tanh(state) : v_activate(layer->output_activation, state);
-            FN(store_h)(call, plain, run, r, panel, o * out);
+            FN(store_h)(call, plain, run, r, panel, o * FN(output)(layer, plain, state));
         }
     }
 }
@@ -72,7 +71,7 @@ static void FN(lstm_forward_normed)(const rk_call *call, const FN(run) *run, FN(
             const vec u = v_fma(v_load((const real *)call->norm_c + p * VL), v_load(hat + p * VL),
                                 v_load((const real *)call->norm_c_bias + p * VL));
             const vec o = v_load(at.gates + p * at.gates_panel + r * 4 * VL + 3 * VL);
-            FN(store_h)(call, 0, run, r, p, o * v_activate(layer->output_activation, u));
+            FN(store_h)(call, 0, run, r, p, o * FN(output)(layer, 0, u));
         }
     }
 }
@@ -130,8 +129,8 @@ RK_INLINE void FN(lstm_backward)(const rk_call *call, const int plain, const FN(
         vec c = v_fma(v_load(gates + VL), c_prev, v_load(gates) * v_load(gates + 2 * VL));
         if (!plain)
             c = FN(keep)(c, layer->hidden - unit);
-        const vec out = plain ? v_tanh(c) : v_activate(layer->output_activation, c);
-        const vec slope = plain ? v_set1(1) - out * out : v_slope(layer->output_activation, out);
+        const vec out = FN(output)(layer, plain, c);
+        const vec slope = FN(output_slope)(layer, plain, out);
         FN(lstm_gate_gradients)(call, plain, run, r, panel, gates, dh * out,
                                 dh * v_load(gates + 3 * VL) * slope);
     }
@@ -152,8 +151,8 @@ static void FN(lstm_backward_normed)(const rk_call *call, const FN(run) *run, FN
                                 v_load((const real *)call->norm_c_bias + p * VL));
             const vec o = v_load(at.gates + p * at.gates_panel + r * 4 * VL + 3 * VL);
             const vec dh = FN(take_dh)(call, 0, run, r, p);
-            const vec out = v_activate(layer->output_activation, u);
-            const vec du = dh * o * v_slope(layer->output_activation, out);
+            const vec out = FN(output)(layer, 0, u);
+            const vec du = dh * o * FN(output_slope)(layer, 0, out);
             v_store(d_out + p * VL, dh * out);
             v_store(d_normed + p * VL, du);
             v_store(d_state + p * VL, du * gain);
