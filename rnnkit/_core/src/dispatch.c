@@ -15,6 +15,10 @@
     ROW("avx2", avx2, RK_HAS_AVX2)                                                                 \
     ROW("avx512", avx512, RK_HAS_AVX512)                                                           \
     ROW("avx512", avx512bf16, RK_HAS_AVX512 && RK_HAS("avx512bf16"))
+#elif defined(__aarch64__) && !defined(RK_SCALAR_ALONE)
+#define RK_ISAS(ROW)                                                                               \
+    ROW("scalar", scalar, 1)                                                                       \
+    ROW("neon", neon, 1)
 #else
 #define RK_ISAS(ROW) ROW("scalar", scalar, 1)
 #endif

@@ -37,6 +37,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "rnnkit needs a little-endian machine: so lie pairs of bfloat16, and numbers in its files"
+#endif
+
 enum { RK_RNN, RK_LSTM, RK_GRU };
 enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
