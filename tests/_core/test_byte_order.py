@@ -40,5 +40,7 @@ def test_the_build_refuses_it_in_one_sentence(monkeypatch):
     pytest.importorskip("Cython", reason="setup.py imports it")
     monkeypatch.setattr(sys, "byteorder", "big")
     monkeypatch.chdir(CHECKOUT)
-    with pytest.raises(SystemExit, match=r"^rnnkit needs a little-endian machine, and \w+ is none$"):
+    with pytest.raises(
+        SystemExit, match=r"^rnnkit needs a little-endian machine, and \w+ is none$"
+    ):
         runpy.run_path("setup.py")

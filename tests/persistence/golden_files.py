@@ -7,8 +7,8 @@ answers.json. A folder that is there is never written again: old files must load
 
     python tests/persistence/golden_files.py --write --build aarch64 --only crf tokens
 
-writes some into one for that version on another machine. RNNKIT_GOLDEN_FILES names another place for
-the folders.
+writes some into one for that version on another machine. RNNKIT_GOLDEN_FILES names another place
+for the folders.
 """
 
 import argparse

@@ -1,5 +1,28 @@
 /* Dense layers, and the activations by themselves. */
 
+#if RK_BLAS
+/* y (rows, K) for V vectors of outputs from `column` on. */
+static void FN(dense_group)(const real *x, const real *weight, const real *bias, real *y,
+                            ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, ptrdiff_t V,
+                            ptrdiff_t column) {
+    const ptrdiff_t left = outputs - column, width = left < V * VL ? left : V * VL;
+    FN(start_rows)(rows, width, bias + column, y + column, outputs);
+    FN(add_product)(rows, width, (FN(operand)){x, inputs, inputs, 0, 1}, weight + column * inputs,
+                    V * VL, y + column, outputs);
+}
+
+/* dw for the outputs first .. last and V vectors of inputs from `column` on. */
+static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, ptrdiff_t rows,
+                                     ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
+                                     ptrdiff_t last, ptrdiff_t V, ptrdiff_t column) {
+    const ptrdiff_t left = inputs - column, width = left < V * VL ? left : V * VL;
+    for (ptrdiff_t row = 0; row < rows; row += RK_BLAS_DEPTH) {
+        const ptrdiff_t depth = rows - row < RK_BLAS_DEPTH ? rows - row : RK_BLAS_DEPTH;
+        FN(gemm)(1, last - first, width, depth, dy + row * outputs + first, outputs,
+                 x + row * inputs + column, inputs, dw + first * inputs + column, inputs);
+    }
+}
+#else
 RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
                                const real *bias, real *y, ptrdiff_t inputs, ptrdiff_t outputs,
                                ptrdiff_t column, ptrdiff_t done) {
@@ -18,20 +41,12 @@ RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const re
                       outputs - column - v * VL);
 }
 
-static void FN(dense)(const void *x_all, const void *weight, const void *bias, void *y_all,
-                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last,
-                      rk_seat *seat) {
-    const real *x = (const real *)x_all + first * inputs;
-    real *y = (real *)y_all + first * outputs;
-    const ptrdiff_t rows = last - first, vectors = (outputs + VL - 1) / VL;
-    const double operations = 2.0 * (double)(rows * inputs) * RK_GROUP_VECTORS * VL;
-    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
-        if (rk_leave(seat, operations))
-            return;
+static void FN(dense_group)(const real *x, const real *weight, const real *bias, real *y,
+                            ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, ptrdiff_t V,
+                            ptrdiff_t column) {
 #define RK_DENSE_TILE(R, V)                                                                        \
-    FN(dense_chunk)(R, V, x, weight, bias, y, inputs, outputs, v * VL, done)
-        RK_TILES(rows, vectors - v, RK_DENSE_TILE)
-    }
+    FN(dense_chunk)(R, V, x, weight, bias, y, inputs, outputs, column, done)
+    RK_TILES(rows, V, RK_DENSE_TILE)
 }
 
 /* The outputs k .. k + R and V vectors of inputs from `column` on. */
@@ -65,6 +80,31 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
             v_store_n(dw + (k + r) * inputs + column + v * VL, acc[r][v], left - v * VL);
 }
 
+static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, ptrdiff_t rows,
+                                     ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
+                                     ptrdiff_t last, ptrdiff_t V, ptrdiff_t column) {
+#define RK_DENSE_GRADIENT_TILE(R, V)                                                               \
+    FN(dense_gradient_chunk)(R, V, x, dy, dw, rows, inputs, outputs, column, first + done)
+    RK_TILES(last - first, V, RK_DENSE_GRADIENT_TILE)
+}
+#endif
+
+static void FN(dense)(const void *x_all, const void *weight, const void *bias, void *y_all,
+                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last,
+                      rk_seat *seat) {
+    const real *x = (const real *)x_all + first * inputs;
+    real *y = (real *)y_all + first * outputs;
+    const ptrdiff_t rows = last - first, vectors = (outputs + VL - 1) / VL;
+    const double operations = 2.0 * (double)(rows * inputs) * RK_GROUP_VECTORS * VL;
+    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
+        if (rk_leave(seat, operations))
+            return;
+        const ptrdiff_t left = vectors - v;
+        FN(dense_group)(x, weight, bias, y, inputs, outputs, rows,
+                        left < RK_GROUP_VECTORS ? left : RK_GROUP_VECTORS, v * VL);
+    }
+}
+
 static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
                                ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
                                ptrdiff_t last, rk_seat *seat) {
@@ -73,9 +113,9 @@ static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_
     for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
         if (rk_leave(seat, operations))
             return;
-#define RK_DENSE_GRADIENT_TILE(R, V)                                                               \
-    FN(dense_gradient_chunk)(R, V, x, dy, dw, rows, inputs, outputs, v * VL, first + done)
-        RK_TILES(last - first, vectors - v, RK_DENSE_GRADIENT_TILE)
+        const ptrdiff_t left = vectors - v;
+        FN(dense_gradient_group)(x, dy, dw, rows, inputs, outputs, first, last,
+                                 left < RK_GROUP_VECTORS ? left : RK_GROUP_VECTORS, v * VL);
     }
 }
 

@@ -29,7 +29,7 @@
  *
  * Same bits whatever the cut: each output element is one chain of fused multiply-adds in a
  * fixed order, so no result depends on the number of threads, on the tile a sequence lies in,
- * or on the sequences beside it.
+ * or on the sequences beside it. The set "blas" holds this as far as its BLAS does (blas.inl).
  */
 #ifndef RK_KERNELS_H
 #define RK_KERNELS_H
@@ -291,6 +291,7 @@ int rk_isa_count(void);
 const char *rk_isa_name(int row);
 int rk_isa_available(int row); /* whether this machine has it */
 const rk_kernels *rk_kernels_of(const char *isa, int dtype); /* NULL if the machine lacks it */
+void rk_take_blas(void *sgemm, void *dgemm); /* for "blas", before it is used: Fortran's addresses */
 
 /* parallel.c: whole-layer drivers. `scratch` holds `threads` pieces of `scratch_stride` bytes.
  * n_tiles 0: the threads run all sequences together, step by step. Each returns 0, or -1 if the
