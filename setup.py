@@ -122,6 +122,7 @@ setup(
             extension("parameters"),
             extension("recurrent"),
             extension("step"),
+            extension("tokens"),
             extension("heads"),
             extension("updates"),
         ],

@@ -1,4 +1,4 @@
-"""The estimators: five tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: six tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
@@ -10,6 +10,11 @@ from rnnkit.estimators.labeller import (
     GRUSequenceLabeller,
     LSTMSequenceLabeller,
     RNNSequenceLabeller,
+)
+from rnnkit.estimators.language.model import (
+    GRULanguageModel,
+    LSTMLanguageModel,
+    RNNLanguageModel,
 )
 from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
 from rnnkit.estimators.sequence_regressor import (
@@ -23,16 +28,19 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 
 __all__ = [
     "GRUClassifier",
+    "GRULanguageModel",
     "GRURegressor",
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
+    "LSTMLanguageModel",
     "LSTMRegressor",
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
+    "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceLabeller",
     "RNNSequenceRegressor",

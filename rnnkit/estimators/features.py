@@ -14,6 +14,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from rnnkit.documentation import Documented
 from rnnkit.estimators.transaction import at_this_moment, learning
 from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.network.recurrent import Recurrent
@@ -24,6 +25,7 @@ POOLINGS = ("last", "mean", "max")
 
 
 class RecurrentFeatures(
+    Documented,
     CallbackSupport,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

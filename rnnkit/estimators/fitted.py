@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.backends.interface import Array
 from rnnkit.cells import CELLS
+from rnnkit.documentation import Documented
 from rnnkit.estimators.applying import Operation, apply
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import answers
@@ -39,7 +40,7 @@ from rnnkit.training import Trainer, TrainingState
 __all__ = ["FittedEstimator"]
 
 
-class FittedEstimator(BaseEstimator):
+class FittedEstimator(Documented, BaseEstimator):
     """The side of an estimator that works once it is fitted.
 
     A task adds how y is laid out: `_read_targets`.

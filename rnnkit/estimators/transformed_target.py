@@ -21,6 +21,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from rnnkit.documentation import Documented
 from rnnkit.estimators.targets import read_weights, refuse_strings, values_of
 from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.sequences import Form, Sequences
@@ -36,7 +37,9 @@ def _forecasts(self: TransformedTargetSequenceRegressor) -> bool:
     return hasattr(getattr(self, "regressor_", self.regressor), "_forecast")
 
 
-class TransformedTargetSequenceRegressor(CallbackSupport, MetaEstimatorMixin, BaseEstimator):
+class TransformedTargetSequenceRegressor(
+    Documented, CallbackSupport, MetaEstimatorMixin, BaseEstimator
+):
     """Fit a regressor of steps to a transformed y; predictions are transformed back.
 
     What `sklearn.compose.TransformedTargetRegressor` does for one target per sample: the

@@ -41,16 +41,19 @@ _INFREQUENT = {
     "infrequent_mappings": "_default_to_infrequent_mappings",
 }
 
+_STEPWISE = {"fitted_on_rows": "_fitted_on_rows", "fitted_with": "_fitted"}
+
 # The file's name → the attribute, by the class's name.
 HIDDEN: dict[str, dict[str, str]] = {
     "rnnkit.RecurrentFeatures": {
         "fitted_layer": "_fitted_layer",
         "fitted_pooling": "_fitted_pooling",
     },
-    "rnnkit.preprocessing.SequenceImputer": {
-        "fitted_on_rows": "_fitted_on_rows",
-        "fitted_with": "_fitted",
-    },
+    "rnnkit.preprocessing.CalendarFeatures": {"fitted_with": "_fitted"},
+    "rnnkit.preprocessing.Difference": _STEPWISE,
+    "rnnkit.preprocessing.Fold": _STEPWISE,
+    "rnnkit.preprocessing.FourierTime": _STEPWISE,
+    "rnnkit.preprocessing.SequenceImputer": _STEPWISE,
     "rnnkit.preprocessing.SequenceScaler": {
         "fitted_on_rows": "_fitted_on_rows",
         "frame": "_empty_frame",

@@ -9,23 +9,18 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_feature_names_in,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted
 
-from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
-from rnnkit.sequences import Form, Sequences
+from rnnkit.preprocessing.stepwise import StepTransformer
+from rnnkit.preprocessing.watching import watched
+from rnnkit.sequences import Sequences
 
 __all__ = ["SequenceImputer"]
 
 STRATEGIES = ("ffill", "mean", "interpolate")
 
 
-class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class SequenceImputer(StepTransformer):
     """Fill missing values of sequences from the sequence itself.
 
     NaN, None and `pandas.NA` are missing. Nothing goes from one sequence into another but the
@@ -77,8 +72,6 @@ class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     array([[3., 1., 1.],
            [4., 0., 0.]])
     """
-
-    _fitted_on_rows = True  # whether X was a 2-D array or a frame
 
     def __init__(
         self,
@@ -184,7 +177,7 @@ class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "statistics_")
         steps = self._read(X, lengths, reset=False)
-        strategy, add_indicator, add_elapsed, step_features = self._fitted
+        strategy, add_indicator, add_elapsed, _ = self._fitted
         values, starts = steps.values, np.repeat(steps.offsets[:-1], steps.lengths)[:, None]
         missing = np.isnan(values)
         before = _last_observed(missing)
@@ -195,7 +188,7 @@ class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         if add_elapsed:
             rows = np.arange(len(values))[:, None]
             parts.append((rows - np.where(before < 0, starts - 1, before)).astype(values.dtype))
-        return Form.of(X, step_features).restore_data(np.hstack(parts), steps.offsets)
+        return self._give(X, np.hstack(parts), steps.offsets)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of the result: those of 2-D X, otherwise those of a step.
@@ -216,10 +209,8 @@ class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         NotFittedError
             If `fit` was not called.
         """
-        check_is_fitted(self, "statistics_")
-        names = _check_feature_names_in(self, input_features)
+        steps = self._step_names(input_features)
         _, add_indicator, add_elapsed, _ = self._fitted
-        steps = names.reshape(-1, len(self.statistics_))
         parts = [steps]
         if add_indicator:
             parts.append("missingindicator_" + steps)
@@ -228,46 +219,12 @@ class SequenceImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         columns: np.ndarray = np.hstack(parts).ravel()
         return columns
 
-    def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
-        """Return the steps of X; set or check its number of features."""
-        form = Form.of(X)
-        on_rows = form.kind == "rows"  # whose columns scikit-learn checks
-        step_features = self.step_features if reset else self._fitted[3]
-        steps = Sequences.from_any(X, lengths, step_features, allow_nan=True)
-        if on_rows and (reset or self._fitted_on_rows):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        elif not on_rows and (reset or not self._fitted_on_rows):
-            _check_feature_names(self, form.named(X), reset=reset)
-        if reset:
-            self._fitted_on_rows = on_rows
-            if not on_rows:
-                self.n_features_in_ = steps.n_features
-        elif steps.n_features != len(self.statistics_):
-            raise ValueError(
-                f"X has {steps.n_features} features, but SequenceImputer is expecting "
-                f"{len(self.statistics_)} features as input"
-            )
-        return steps
-
     def _check_parameters(self) -> None:
         if self.strategy not in STRATEGIES:
             raise ValueError(f"strategy must be one of {STRATEGIES}, got {self.strategy!r}")
         for name in ("add_indicator", "add_elapsed"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-# Results that are no rows have no names of columns in a frame: they are not wrapped.
-SequenceImputer._sklearn_auto_wrap_output_keys = property(
-    lambda self: {"transform"} if self._fitted_on_rows else set()
-)
 
 
 def _last_observed(missing: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
+from rnnkit.documentation import Documented
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
@@ -16,7 +17,7 @@ from rnnkit.sequences.numbers import convert_values
 __all__ = ["Padder"]
 
 
-class Padder(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill sequences up to one length.
 
     The recurrent estimators need no padding; it serves what takes arrays only.

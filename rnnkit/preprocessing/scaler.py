@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from rnnkit.documentation import Documented
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places, column_names
@@ -42,7 +43,7 @@ def _can_invert(self: SequenceScaler) -> bool:
     return hasattr(getattr(self, "scaler_", self._scaler()), "inverse_transform")
 
 
-class SequenceScaler(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class SequenceScaler(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Transform the features of every step with one transformer fitted over all real steps.
 
     Parameters

@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names
 
+from rnnkit.documentation import Documented
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 
 __all__ = ["SlidingWindows"]
 
 
-class SlidingWindows(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class SlidingWindows(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Cut long series into windows of equal length, with the values that follow as targets.
 
     Window k of a series covers its steps ``k * step`` to ``k * step + window - 1``. Windows

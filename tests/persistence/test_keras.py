@@ -123,7 +123,7 @@ def test_layers_of_cudnn(cell, both):
 @pytest.fixture(scope="module")
 def keras():
     os.environ.setdefault("KERAS_BACKEND", "torch")
-    return pytest.importorskip("keras", reason="keras is absent: pip install keras torch")
+    return pytest.importorskip("keras", reason="the extra oracle is not installed")
 
 
 def keras_model(keras, cell, layers, both, reset="after", activation="tanh", per_step=False):

@@ -50,6 +50,10 @@ from sklearn.preprocessing import (
 import rnnkit
 from rnnkit.persistence import catalogue
 from rnnkit.preprocessing import (
+    CalendarFeatures,
+    Difference,
+    Fold,
+    FourierTime,
     Padder,
     SequenceImputer,
     SequenceScaler,
@@ -66,6 +70,7 @@ FRAME = pd.DataFrame(
     {"a": list("abcd") * 10, "b": [1, 2, 2, 2] * 10, "c": ROWS[:, 0], "d": ROWS[:, 1]}
 )
 FRAMES = [FRAME[["c", "d"]][:5], FRAME[["c", "d"]][5:12]]
+DAYS = pd.DataFrame({"when": pd.date_range("2024-02-27", periods=9, freq="7h")})
 RAGGED = [x[: 2 + i % 4].reshape(-1, 1) for i, x in enumerate(ROWS)]
 WORDS = [["the", "cat", "sat"], ["a", "cat"], ["the", "\U0001f600", "mat."]] * 10
 
@@ -191,6 +196,12 @@ CASES = {
         None,
     ),
     "SequenceImputer of rows": (SequenceImputer(step_features=2), ROWS, None),
+    "Fold": (Fold(3, fill="edge"), RAGGED, None),
+    "Fold of rows": (Fold(2, remainder="drop", step_features=2), ROWS, None),
+    "Difference": (Difference(2, start="keep"), RAGGED, None),
+    "FourierTime": (FourierTime((12, 5.5), (2, 1)), RAGGED, None),
+    "FourierTime of a column": (FourierTime(7, time="c"), FRAMES, None),
+    "CalendarFeatures": (CalendarFeatures(("hour", "day", "year")), DAYS, None),
     "Padder": (Padder(fill=-1.0, flatten=True, side="start"), RAGGED, None),
     "Padder of frames": (Padder(9), [FRAME[["c", "d"]][:5], FRAME[["c", "d"]][:7]], None),
     "SlidingWindows": (SlidingWindows(5, step=2), FRAME[["c", "d"]], None),

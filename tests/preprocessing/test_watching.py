@@ -9,6 +9,10 @@ from sklearn.preprocessing import StandardScaler
 
 from rnnkit.callbacks import TimeLimit
 from rnnkit.preprocessing import (
+    CalendarFeatures,
+    Difference,
+    Fold,
+    FourierTime,
     Padder,
     SequenceImputer,
     SequenceScaler,
@@ -20,6 +24,10 @@ pytest.importorskip("sklearn.callback")
 
 NUMBERS = [np.arange(6.0).reshape(3, 2), np.ones((4, 2))]
 CASES = {
+    "CalendarFeatures": (CalendarFeatures(), np.array(["2024-05-01", "2024-05-02"], "datetime64")),
+    "Difference": (Difference(), NUMBERS),
+    "Fold": (Fold(), NUMBERS),
+    "FourierTime": (FourierTime(), NUMBERS),
     "Padder": (Padder(), NUMBERS),
     "SequenceImputer": (SequenceImputer(), NUMBERS),
     "SequenceScaler": (SequenceScaler(StandardScaler()), NUMBERS),

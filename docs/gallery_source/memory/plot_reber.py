@@ -6,7 +6,7 @@ Strings of a small grammar, read symbol by symbol; after each the network says w
 For most steps the last few symbols are enough. The last but one symbol repeats the second, so
 that one has to be remembered [1]_.
 
-.. [1] S. Hochreiter, J. Schmidhuber (1997). Long short-term memory. Neural Computation 9,
+.. [1] Hochreiter, Schmidhuber (1997). Long short-term memory. Neural Computation 9,
        1735-1780.
 """
 

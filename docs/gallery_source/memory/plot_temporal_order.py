@@ -7,7 +7,7 @@ XX, XY, YX or YY. Both can be far from the end, so the network has to notice the
 keep their order. The task is a shorter one of the kind of the temporal order problem [1]_
 (:func:`rnnkit.datasets.make_temporal_order`).
 
-.. [1] S. Hochreiter, J. Schmidhuber (1997). Long short-term memory. Neural Computation 9,
+.. [1] Hochreiter, Schmidhuber (1997). Long short-term memory. Neural Computation 9,
        1735-1780.
 """
 
