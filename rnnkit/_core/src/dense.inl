@@ -1,16 +1,25 @@
 /* Dense layers, and the activations by themselves. */
 
-#if RK_BLAS
-/* y (rows, K) for V vectors of outputs from `column` on. */
-static void FN(dense_group)(const real *x, const real *weight, const real *bias, real *y,
-                            ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, ptrdiff_t V,
-                            ptrdiff_t column) {
-    const ptrdiff_t left = outputs - column, width = left < V * VL ? left : V * VL;
-    FN(start_rows)(rows, width, bias + column, y + column, outputs);
-    FN(add_product)(rows, width, (FN(operand)){x, inputs, inputs, 0, 1}, weight + column * inputs,
-                    V * VL, y + column, outputs);
+static void FN(dense)(const void *x_all, const void *weight, const void *bias, void *y_all,
+                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last,
+                      rk_seat *seat) {
+    const FN(column_product) product = {(const real *)x_all + first * inputs,
+                                        inputs,
+                                        0,
+                                        1,
+                                        inputs,
+                                        weight,
+                                        inputs,
+                                        0,
+                                        (real *)y_all + first * outputs,
+                                        outputs,
+                                        outputs,
+                                        0,
+                                        bias};
+    FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(outputs)}, seat);
 }
 
+#if RK_BLAS
 /* dw for the outputs first .. last and V vectors of inputs from `column` on. */
 static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, ptrdiff_t rows,
                                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
@@ -23,32 +32,6 @@ static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, pt
     }
 }
 #else
-RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
-                               const real *bias, real *y, ptrdiff_t inputs, ptrdiff_t outputs,
-                               ptrdiff_t column, ptrdiff_t done) {
-    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            acc[r][v] = v_load(bias + column + v * VL);
-    FN(accumulate)(1, R, V, acc, 0, x + done * inputs, inputs, inputs, w + column * inputs, V * VL);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            v_store_n(y + (done + r) * outputs + column + v * VL, acc[r][v],
-                      outputs - column - v * VL);
-}
-
-static void FN(dense_group)(const real *x, const real *weight, const real *bias, real *y,
-                            ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, ptrdiff_t V,
-                            ptrdiff_t column) {
-#define RK_DENSE_TILE(R, V)                                                                        \
-    FN(dense_chunk)(R, V, x, weight, bias, y, inputs, outputs, column, done)
-    RK_TILES(rows, V, RK_DENSE_TILE)
-}
-
 /* The outputs k .. k + R and V vectors of inputs from `column` on. */
 RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x, const real *dy,
                                         real *dw, ptrdiff_t rows, ptrdiff_t inputs,
@@ -59,12 +42,13 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            acc[r][v] = v_load_n(dw + (k + r) * inputs + column + v * VL, left - v * VL);
+            acc[r][v] = FN(load_column)(dw + (k + r) * inputs + column + v * VL, V - 1 - v,
+                                        left - v * VL);
     for (ptrdiff_t row = 0; row < rows; row++) {
         vec d[RK_GROUP_VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            d[v] = v_load_n(x + row * inputs + column + v * VL, left - v * VL);
+            d[v] = FN(load_column)(x + row * inputs + column + v * VL, V - 1 - v, left - v * VL);
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
             const vec factor = v_set1(dy[row * outputs + k + r]);
@@ -77,7 +61,8 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            v_store_n(dw + (k + r) * inputs + column + v * VL, acc[r][v], left - v * VL);
+            FN(store_column)(dw + (k + r) * inputs + column + v * VL, acc[r][v], V - 1 - v,
+                             left - v * VL);
 }
 
 static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, ptrdiff_t rows,
@@ -88,22 +73,6 @@ static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, pt
     RK_TILES(last - first, V, RK_DENSE_GRADIENT_TILE)
 }
 #endif
-
-static void FN(dense)(const void *x_all, const void *weight, const void *bias, void *y_all,
-                      ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last,
-                      rk_seat *seat) {
-    const real *x = (const real *)x_all + first * inputs;
-    real *y = (real *)y_all + first * outputs;
-    const ptrdiff_t rows = last - first, vectors = (outputs + VL - 1) / VL;
-    const double operations = 2.0 * (double)(rows * inputs) * RK_GROUP_VECTORS * VL;
-    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
-        if (rk_leave(seat, operations))
-            return;
-        const ptrdiff_t left = vectors - v;
-        FN(dense_group)(x, weight, bias, y, inputs, outputs, rows,
-                        left < RK_GROUP_VECTORS ? left : RK_GROUP_VECTORS, v * VL);
-    }
-}
 
 static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
                                ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
