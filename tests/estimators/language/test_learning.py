@@ -191,7 +191,8 @@ def test_too_little_text_to_set_aside():
 def test_weights_are_as_good_as_repeated_documents():
     weights = np.array([1, 2, 0, 3, 1, 1, 0])
     repeated = [n for n, w in zip(NAMES, weights, strict=True) for _ in range(w)]
-    known = dict(vocabulary="".join(sorted(set("".join(NAMES)))), shuffle=False, batch_size=99)
+    known = dict(vocabulary="".join(sorted(set("".join(NAMES)))), shuffle=False)
+    known |= dict(batch_size=99, dropout=0.0)
     a = fitted_quietly(model(**known), NAMES, sample_weight=weights)
     b = fitted_quietly(model(**known), repeated)
     np.testing.assert_allclose(a.score_samples(NAMES), b.score_samples(NAMES), rtol=1e-3)
