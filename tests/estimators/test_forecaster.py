@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from estimators.options import OPTIONS, WITHOUT_RESULT
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
@@ -303,3 +304,84 @@ def test_refused():
     with pytest.raises(ValueError):
         forecaster.fit(missing)
     assert np.array_equal(forecaster.predict(), before)
+
+
+def test_backtest_sees_nothing_later_and_scores_what_came():
+    y = FORMS["series"]
+    found = small(horizon=6).backtest(y, splits=2)
+    assert found["cutoff"].tolist() == [77, 83]
+    for cutoff, forecast, interval in zip(found["cutoff"], found["forecasts"], found["intervals"]):
+        alone = small().fit(y[: cutoff + 1], fh=range(1, 7))
+        assert forecast.equals(alone.predict())
+        assert interval.equals(alone.predict_interval(coverage=0.8))
+    unit = np.abs(SERIES[12:84] - SERIES[:72]).mean()
+    off = np.abs(found["forecasts"][1].to_numpy() - SERIES[84:]).mean()
+    assert np.isclose(found["mase"][1], off / unit)
+    ends = found["intervals"][0].to_numpy()
+    inside = (ends[:, 0] <= SERIES[78:84]) & (SERIES[78:84] <= ends[:, 1])
+    assert np.isclose(found["coverage"][0], inside.mean())
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_backtest_takes_splitters_and_covariates(refit):
+    x = np.random.RandomState(1).randn(90, 1)
+    splitter = TimeSeriesSplit(3, test_size=5, gap=2)
+    found = small().backtest(SERIES, x, splits=splitter, past_covariates=x, refit=refit)
+    assert found["cutoff"].tolist() == [72, 77, 82]
+    assert all(forecast.shape == (5,) for forecast in found["forecasts"])
+    pairs = [(np.arange(10, 80), np.array([81, 84]))]
+    assert small().backtest(SERIES, splits=pairs)["forecasts"][0].shape == (2,)
+    both = small().backtest(FORMS["channels"], fh=[1, 4], splits=1)
+    assert both["forecasts"][0].shape == (2, 2)
+
+
+def test_backtest_refuses():
+    for arguments, text in [
+        ({"splits": 2}, "fh must be given"),
+        ({"splits": TimeSeriesSplit(2), "fh": 3}, "beside a splitter"),
+        ({"splits": []}, "at least one pair"),
+        ({"splits": [([0, 2], [3])]}, "follow each other"),
+        ({"splits": [(range(50), [40])]}, "later ones"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            small().backtest(SERIES, **arguments)
+    with pytest.raises(ValueError, match="one series"):
+        small(horizon=4).backtest(FORMS["list"])
+
+
+OWN = {
+    "strategy": "recursive",
+    "window": 8,
+    "transform": "log",
+    "seasonality": None,
+    "difference": [1, 12],
+    "n_estimators": 1,
+    "loss": "absolute",
+    "batch_size": 3,
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_parameter_has_an_effect(cell):
+    settings = {"max_iter": 4, "n_estimators": 2, "random_state": 0, "seasonality": 12}
+    make = getattr(rnnkit, f"{cell}Forecaster")
+    y = SERIES + 3
+
+    def forecast(**parameters):
+        return make(**{"hidden_size": 4, **settings, **parameters}).fit(y, fh=[1, 4]).predict()
+
+    usual = forecast()
+    for name in make().get_params():
+        if name in WITHOUT_RESULT or name in ("horizon", "static"):  # which have tests of their own
+            continue
+        if name in OWN:
+            value, needs = OWN[name], {}
+        else:
+            value, needs, _ = OPTIONS[name]
+        needs = {key: need for key, need in needs.items() if key in make().get_params()}
+        base = forecast(**needs) if needs else usual
+        if name in ("tol", "n_iter_no_change"):  # which never stop so short a training
+            assert forecast(**needs, **{name: value}).shape == (2,)
+            continue
+        assert not np.array_equal(forecast(**{**needs, name: value}), base), name
+    assert make(horizon=4, **settings).fit(y).predict().shape == (4,)

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
 from rnnkit.estimators.base import recurrent_estimator
+from rnnkit.estimators.forecasting.backtesting import Backtests
 from rnnkit.estimators.forecasting.errors import direct_errors, recursive_errors
 from rnnkit.estimators.forecasting.forecasts import Forecasts
 from rnnkit.estimators.forecasting.index import calendar_of, refuse_gap
@@ -40,7 +41,7 @@ HORIZON = 10  # "auto" where there is no season
 
 
 @parameters
-class RecurrentForecaster(Documented, Forecasts, ForecasterParameters, BaseEstimator):
+class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters, BaseEstimator):
     """What forecasts series, whatever the cell."""
 
     _cell: ClassVar[str]
