@@ -1,6 +1,7 @@
 """Forecasters at default parameters beside naive, AutoETS and SARIMAX on ten series.
 
-    python benchmarks/bench_forecast.py [series ...] [--cell GRU] [--seeds 3] [--points 3] [--no-rivals]
+    python benchmarks/bench_forecast.py [series ...] [--cell GRU] [--seeds 3] [--points 3]
+                                        [--no-rivals]
 
 Prints for each series the mean absolute scaled error (the unit is that of repeating the last season
 in the past) of what follows the last points, and the share of true values in intervals of 80 %.

@@ -45,7 +45,18 @@ _STEPWISE = {"fitted_on_rows": "_fitted_on_rows", "fitted_with": "_fitted"}
 
 _FORECASTER = {
     name: f"_{name}"
-    for name in ("errors", "fh", "form", "history", "known", "past", "profiles", "static", "units")
+    for name in (
+        "errors",
+        "fh",
+        "form",
+        "history",
+        "known",
+        "n_seen",
+        "past",
+        "profiles",
+        "static",
+        "units",
+    )
 }
 
 # The file's name → the attribute, by the class's name.

@@ -385,3 +385,18 @@ def test_every_parameter_has_an_effect(cell):
             continue
         assert not np.array_equal(forecast(**{**needs, name: value}), base), name
     assert make(horizon=4, **settings).fit(y).predict().shape == (4,)
+
+
+@pytest.mark.parametrize("difference", [None, 1])
+def test_intervals_hold_what_they_say(difference):
+    """Noise and random walks, short beside the horizon: a plain quantile of errors is too narrow."""
+    rng = np.random.RandomState(0)
+    noise = rng.randn(40, 92)
+    inside = []
+    for y in noise if difference is None else noise.cumsum(axis=1):
+        forecaster = small(
+            max_iter=1, seasonality=None, transform=None, difference=difference, horizon=12
+        ).fit(y[:80])
+        ends = forecaster.predict_interval(coverage=0.8)
+        inside.append(((ends[:, 0] <= y[80:]) & (y[80:] <= ends[:, 1])).mean())
+    assert abs(np.mean(inside) - 0.8) < 0.06

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri, stdtrit
 
 from rnnkit.estimators.forecasting.members import answer, left_out, roll
 from rnnkit.estimators.forecasting.steps import Steps, Windows, warm_up
@@ -71,13 +72,37 @@ def _some(errors: np.ndarray) -> np.ndarray:
     return errors
 
 
-def quantiles_of(errors: np.ndarray, quantiles: np.ndarray) -> np.ndarray:
-    """Return the quantiles of the errors at each step ahead, (S, K, Q); they do not cross."""
+def quantiles_of(
+    errors: np.ndarray, quantiles: np.ndarray, n_seen: float, *, adds_up: bool
+) -> np.ndarray:
+    """Return the quantiles of the errors at each step ahead, (S, K, Q); they do not cross.
+
+    Where differences add up, errors s steps ahead overlap: of n steps only m = n / s are errors of
+    their own. As with Student's t, the mean and spread of so few are not those of what comes:
+    quantiles are moved away from the median as those of a t distribution lie beyond those of a
+    normal one, and by ``sqrt(1 + 1 / m)`` for the mean.
+
+    Parameters
+    ----------
+    errors : ndarray of shape (M, S, K)
+    quantiles : ndarray of shape (Q,)
+    n_seen : float
+        Steps n of all series that were learnt from.
+    adds_up : bool
+        Whether differences are forecast; otherwise m = n.
+    """
     _, n_steps, n_channels = errors.shape
     result = np.empty((n_steps, n_channels, len(quantiles)))
+    normal = ndtri(quantiles)
+    off = np.abs(normal) > 1e-9
     for step in range(n_steps):
+        own = max(n_seen / (step + 1 if adds_up else 1), 3.0)
+        wider = np.ones(len(quantiles))
+        wider[off] = stdtrit(own - 1, quantiles[off]) / normal[off] * np.sqrt(1 + 1 / own)
         for channel in range(n_channels):
             column = errors[:, step, channel]
             known = column[~np.isnan(column)]
-            result[step, channel] = np.quantile(known, quantiles, method="weibull")
+            middle = np.quantile(known, 0.5)
+            found = np.quantile(known, quantiles, method="weibull")
+            result[step, channel] = middle + (found - middle) * wider
     return result

@@ -183,6 +183,7 @@ class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters
             )
         else:
             self._errors = direct_errors(self.estimators_, windows, form.dtype)
+        self._n_seen = float(sum(len(s.z) - s.first for s in series))
         self.n_channels_ = values[0].shape[1]
 
     def _require_steps(

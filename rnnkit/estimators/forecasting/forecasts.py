@@ -41,6 +41,7 @@ class Forecasts:
     _static: np.ndarray | None
     _units: dict[str, np.ndarray | None]
     _errors: np.ndarray
+    _n_seen: float
 
     def predict(self, fh: Any = None, X: Any = None) -> Any:
         """Forecast the steps after the end of the series.
@@ -145,7 +146,12 @@ class Forecasts:
                 f"{steps.max()}"
             )
         paths = self._paths(steps, X)
-        spread = quantiles_of(self._errors[:, : steps.max()], levels)
+        spread = quantiles_of(
+            self._errors[:, : steps.max()],
+            levels,
+            self._n_seen,
+            adds_up=len(self.treatment_["lags"]) > 0,
+        )
         values = []
         for profile, z, history in zip(self._fitted_profiles(), paths, self._history):
             ends = np.stack(
