@@ -58,13 +58,7 @@ def train(
     """
     members = []
     for number, seed in enumerate(seeds):
-        learnt, held = [], []
-        for targets, times in zip(windows.targets, windows.times):
-            flat = targets.reshape(len(targets), -1)
-            out = left_out(times, number, len(seeds))
-            out = np.repeat(out, targets.shape[2], axis=1)
-            learnt.append(np.where(out, np.nan, flat))
-            held.append(np.where(out, flat, np.nan))
+        learnt, held = _divided(windows, number, len(seeds))
         network = CELLS[cell](**parameters, random_state=seed)
         with warnings.catch_warnings():
             # The part that is left out says when to stop, which may be at the very beginning.
@@ -80,6 +74,27 @@ def train(
             )
         members.append(network)
     return members
+
+
+def _divided(
+    windows: Windows, member: int, n_members: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return the answers that a network learns, and those that it leaves out, each (W_i, S·K).
+
+    A step with an answer in the part that is left out is not learnt from at all: its other answers
+    would tell of it, since neighbouring steps ahead go together. Only where no step would be left
+    for some step ahead, its answers outside of the part are learnt.
+    """
+    plain, strict, held = [], [], []
+    for targets, times in zip(windows.targets, windows.times):
+        out = np.repeat(left_out(times, member, n_members), targets.shape[2], axis=1)
+        flat = targets.reshape(len(targets), -1)
+        held.append(np.where(out, flat, np.nan))
+        plain.append(np.where(out, np.nan, flat))
+        touched = (out & ~np.isnan(flat)).any(axis=1, keepdims=True)
+        strict.append(np.where(touched, np.nan, flat))
+    empty = np.isnan(np.concatenate(strict)).all(axis=0)
+    return [np.where(empty, a, b) for a, b in zip(plain, strict)], held
 
 
 def _with_answers(
