@@ -31,6 +31,7 @@ __all__ = [
     "Repeated",
     "Scalar",
     "StreamOperation",
+    "TokenOperation",
 ]
 
 # NumPy's and CuPy's arrays have no type in common that checkers know, and CuPy need not be there.
@@ -100,7 +101,7 @@ class RecurrentOperation(Protocol):
         training: bool = False,
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
-    ) -> RecurrentResult:
+    ) -> tuple[Array, Array, Array | None]:
         """Run all steps.
 
         x is (P, I); `weights` has the names and shapes of ``spec.parameter_shapes()``;
@@ -119,7 +120,7 @@ class RecurrentOperation(Protocol):
         dc_n: Array | None = None,
         *,
         input_gradient: bool = True,
-    ) -> RecurrentGradient:
+    ) -> tuple[Array | None, Array, Array | None]:
         """Run back through the last forward call, once.
 
         dy is (P, H) or None for zeros; the gradient of each parameter is added to the array
@@ -152,6 +153,25 @@ class StreamOperation(Protocol):
 
     def step(self, x: Array) -> Array:
         """Take the I numbers x of a step; return h (1, H), valid until the next call."""
+        ...
+
+
+class TokenOperation(Protocol):
+    """A text through table, layers and head, fed token by token."""
+
+    def feed(self, token: int) -> Array:
+        """Read the token of an id; return the raw scores (1, K), valid until the next call."""
+        ...
+
+    def write(
+        self, scores: Array, temperature: float, at: np.ndarray, end: int
+    ) -> tuple[np.ndarray, Array]:
+        """Draw a token, read it, draw the next; return the ids drawn and the scores after them.
+
+        As `Backend.draw` draws, from scores (1, K) at first, of which the first, that of no
+        token, is never drawn; the temperature 0 takes the largest. at (n,) has a die for each
+        token. The id `end`, which is not read, is the last.
+        """
         ...
 
 
@@ -206,6 +226,28 @@ class Backend(Protocol):
     def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
     ) -> StreamOperation: ...
+
+    def token_stream(
+        self,
+        table: Array,
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[Array, Array | None]],
+    ) -> TokenOperation | None:
+        """Return the short way of a text through all layers, with the bits of the long one.
+
+        The rows of table (V, E) are what an id becomes, `streams` what `recurrent_stream` gave,
+        whose states they keep, and `heads` the weights (K, I) and biases (K,) of dense layers.
+        None: there is no shorter way.
+        """
+        ...
+
+    def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
+        """Return for each row of raw scores (m, K) an index drawn from their softmax, (m,) intp.
+
+        Scores are divided by `temperature` first; at (m,) says where in [0, 1) each die fell. All
+        of it is on the host.
+        """
+        ...
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
 

@@ -1,4 +1,4 @@
-"""The estimators: six tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: seven tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
@@ -11,6 +11,11 @@ from rnnkit.estimators.labeller import (
     GRUSequenceLabeller,
     LSTMSequenceLabeller,
     RNNSequenceLabeller,
+)
+from rnnkit.estimators.language.model import (
+    GRULanguageModel,
+    LSTMLanguageModel,
+    RNNLanguageModel,
 )
 from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
 from rnnkit.estimators.sequence_regressor import (
@@ -25,18 +30,21 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 __all__ = [
     "GRUClassifier",
     "GRUForecaster",
+    "GRULanguageModel",
     "GRURegressor",
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
     "LSTMForecaster",
+    "LSTMLanguageModel",
     "LSTMRegressor",
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
     "RNNForecaster",
+    "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceLabeller",
     "RNNSequenceRegressor",

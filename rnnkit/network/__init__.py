@@ -7,7 +7,7 @@ from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF
 from rnnkit.network.ctc import CTC
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.labels import Bernoulli, SoftmaxCrossEntropy
+from rnnkit.network.labels import Bernoulli, NextToken, SoftmaxCrossEntropy
 from rnnkit.network.losses import (
     AbsoluteError,
     HuberLoss,
@@ -35,6 +35,7 @@ __all__ = [
     "Inputs",
     "Network",
     "NetworkStream",
+    "NextToken",
     "Output",
     "OutputContext",
     "ParameterVector",

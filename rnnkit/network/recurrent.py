@@ -75,7 +75,6 @@ class Recurrent(Layer):
         _check_gate_bias(spec, gate_bias, longest)
         self.specs = tuple(specs)
         self.last_only = last_only
-        self.rows_out = Rows.SEQUENCES if last_only else Rows.STEPS
         self.states = ("h", "c", "h_reverse", "c_reverse")[: 2 * len(self.specs)]
         self.recurrent_dropout = recurrent_dropout
         self.forget_bias = forget_bias
@@ -88,6 +87,11 @@ class Recurrent(Layer):
             }
             for spec in self.specs
         )
+
+    @property
+    def rows_out(self) -> Rows:
+        """Of `last_only` one row per sequence, else one per step."""
+        return Rows.SEQUENCES if self.last_only else Rows.STEPS
 
     @property
     def width(self) -> int:
@@ -323,10 +327,12 @@ class RecurrentStreamOperation:
     ----------
     step : callable
         Takes the numbers (I,) or (1, I) of a step and returns the state h (1, H).
+    stream : StreamOperation
+        The backend's, which takes the features that change.
     """
 
     def __init__(self, operation: StreamOperation) -> None:
-        self._operation = operation
+        self.stream = self._operation = operation
         self.step = operation.step
 
     def forward(self, x: Array, call: Call) -> Array:
