@@ -19,14 +19,14 @@ __all__ = ["direct_errors", "quantiles_of", "recursive_errors"]
 AT_MOST = 2000  # errors of each step ahead that are kept
 
 
-def direct_errors(members: list[Any], windows: Windows, dtype: str) -> np.ndarray:
+def direct_errors(members: list[Any], windows: Windows, dtype: str, weight: float) -> np.ndarray:
     """Return the errors at the steps that each network left out, (M, S, K), in units of series.
 
     NaN where a step was not left out or has no answer.
     """
     found = []
     for number, member in enumerate(members):
-        given = answer([member], windows.inputs, dtype)
+        given = answer([member], windows.inputs, dtype, weight)
         for said, targets, times in zip(given, windows.targets, windows.times):
             out = left_out(times, number, len(members))
             missing = np.where(out[:, :, None], targets - said.reshape(targets.shape), np.nan)
@@ -35,7 +35,12 @@ def direct_errors(members: list[Any], windows: Windows, dtype: str) -> np.ndarra
 
 
 def recursive_errors(
-    members: list[Any], series: list[Steps], window: int, n_steps: int, dtype: str
+    members: list[Any],
+    series: list[Steps],
+    window: int,
+    n_steps: int,
+    dtype: str,
+    weight: float,
 ) -> np.ndarray:
     """Return the errors of going on from the steps that each network left out, as above."""
     found = []
@@ -60,7 +65,7 @@ def recursive_errors(
                 after = steps.z[end : end + n_steps]
                 truth[: len(after)] = after
                 truths.append(truth)
-        for said, truth in zip(roll([member], starts, window, n_steps, dtype), truths):
+        for said, truth in zip(roll([member], starts, window, n_steps, dtype, weight), truths):
             found.append(truth - said)
     return _some(np.stack(found))
 

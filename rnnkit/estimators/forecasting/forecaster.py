@@ -17,7 +17,7 @@ from rnnkit.estimators.forecasting.backtesting import Backtests
 from rnnkit.estimators.forecasting.errors import direct_errors, recursive_errors
 from rnnkit.estimators.forecasting.forecasts import Forecasts
 from rnnkit.estimators.forecasting.index import calendar_of, refuse_gap
-from rnnkit.estimators.forecasting.members import train
+from rnnkit.estimators.forecasting.members import train, worth
 from rnnkit.estimators.forecasting.parameters import FORECASTING, ForecasterParameters
 from rnnkit.estimators.forecasting.profile import Profile, Treatment, choose_treatment
 from rnnkit.estimators.forecasting.reading import read_static, read_steps, units_of
@@ -52,7 +52,14 @@ class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters
             "of sktime: `fit(y, X, fh)`, `predict(fh, X)`, `predict_quantiles`, "
             "`predict_interval`, `update`."
         ),
-        notes="each step of a window answers with the next steps.",
+        notes=(
+            "each step of a window answers with the next steps (Wen et al. 2017), as distances "
+            "from the last value, or from what other differences of zero lead to. A network learns "
+            "nothing of the steps whose answers lie in the time that it leaves out; what it says "
+            "there decides when it stops, how much of what the networks say beyond the mean change "
+            "counts (`weight_`, the slope of truth on answer, times one minus the inverse of its "
+            "F statistic), and how wide intervals are. The whole series is kept, for `update`."
+        ),
         example="""
 >>> import numpy as np
 >>> from rnnkit import {name}
@@ -62,7 +69,15 @@ class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters
 ((6,), (6, 2))
 """,
     )
-    _attributes: ClassVar[tuple[str, ...]] = ()
+    _attributes: ClassVar[tuple[str, ...]] = (
+        "estimators_",
+        "treatment_",
+        "horizon_",
+        "window_",
+        "strategy_",
+        "weight_",
+        "n_channels_",
+    )
 
     def fit(
         self,
@@ -177,13 +192,15 @@ class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters
         if self.static == "state" and static is not None:
             settings["static_features"] = tuple(range(n_features - static.shape[1], n_features))
         self.estimators_ = train(self._cell, settings, seeds, windows, form.dtype)
+        self._n_seen = float(sum(len(s.z) - s.first for s in series))
+        n_own = self._n_seen / ((n_said + 1) / 2 if treatment.lags else 1)
+        self.weight_ = worth(self.estimators_, windows, form.dtype, n_own)
         if self.strategy_ == "recursive":
             self._errors = recursive_errors(
-                self.estimators_, series, self.window_, horizon, form.dtype
+                self.estimators_, series, self.window_, horizon, form.dtype, self.weight_
             )
         else:
-            self._errors = direct_errors(self.estimators_, windows, form.dtype)
-        self._n_seen = float(sum(len(s.z) - s.first for s in series))
+            self._errors = direct_errors(self.estimators_, windows, form.dtype, self.weight_)
         self.n_channels_ = values[0].shape[1]
 
     def _require_steps(

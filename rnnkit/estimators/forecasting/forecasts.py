@@ -32,6 +32,7 @@ class Forecasts:
     window_: int
     estimators_: list[Any]
     n_channels_: int
+    weight_: float
     _form: dict[str, Any]
     _fh: np.ndarray | None
     _profiles: list[dict[str, np.ndarray]]
@@ -187,9 +188,9 @@ class Forecasts:
         dtype = self._form["dtype"]
         series = self._steps(self._read_future(X, n_needed))
         if self.strategy_ == "recursive":
-            return roll(self.estimators_, series, self.window_, n_steps, dtype)
+            return roll(self.estimators_, series, self.window_, n_steps, dtype, self.weight_)
         inputs = [s.inputs()[-self.window_ :] for s in series]
-        said = answer(self.estimators_, inputs, dtype)
+        said = answer(self.estimators_, inputs, dtype, self.weight_)
         paths = []
         for s, given in zip(series, said):
             base = s.base(self.horizon_, np.array([len(s.z) - 1]))[0]

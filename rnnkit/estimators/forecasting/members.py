@@ -19,7 +19,7 @@ from rnnkit.estimators.sequence_regressor import (
     RNNSequenceRegressor,
 )
 
-__all__ = ["answer", "left_out", "roll", "train"]
+__all__ = ["answer", "left_out", "roll", "train", "worth"]
 
 CELLS: dict[str, Any] = {
     "rnn": RNNSequenceRegressor,
@@ -106,18 +106,69 @@ def _with_answers(
     return X, [targets[i] for i in kept]
 
 
-def answer(members: list[Any], inputs: list[np.ndarray], dtype: str) -> list[np.ndarray]:
-    """Return the mean answer of networks at each step of windows, a list of (W_i, S·K)."""
+def answer(
+    members: list[Any], inputs: list[np.ndarray], dtype: str, weight: float
+) -> list[np.ndarray]:
+    """Return the mean answer of networks at each step of windows, a list of (W_i, S·K).
+
+    Of each network's departure from the mean of what it learnt the share `weight` counts.
+    """
     X = [x.astype(dtype) for x in inputs]
-    each = [member.predict(X) for member in members]
-    return [
-        np.mean([np.asarray(given[i], np.float64) for given in each], axis=0).reshape(len(x), -1)
-        for i, x in enumerate(inputs)
-    ]
+    result = [0.0] * len(X)
+    for member in members:
+        usual = np.asarray(member.network_.output.center)
+        for i, said in enumerate(member.predict(X)):
+            departure = np.asarray(said, np.float64).reshape(len(X[i]), -1) - usual
+            result[i] = result[i] + (usual + weight * departure) / len(members)
+    return [np.asarray(steps) for steps in result]
+
+
+def worth(members: list[Any], windows: Windows, dtype: str, n_own: float) -> float:
+    """Return the share of networks' departures from the mean that counts, in [0, 1].
+
+    It is the slope of what came true on what was said, where it was left out, times one minus the
+    inverse of its F statistic: few steps cannot show that a network knows more than the mean.
+
+    Parameters
+    ----------
+    members : list
+    windows : Windows
+    dtype : str
+    n_own : float
+        How many of the answers do not overlap.
+    """
+    both = squares = truth = 0.0
+    n = 0
+    for number, member in enumerate(members):
+        output = member.network_.output
+        center, scale = np.asarray(output.center), np.asarray(output.scale)
+        given = answer([member], windows.inputs, dtype, 1.0)
+        for said, targets, times in zip(given, windows.targets, windows.times):
+            true = (targets.reshape(said.shape) - center) / scale
+            out = np.repeat(left_out(times, number, len(members)), targets.shape[2], axis=1)
+            out &= ~np.isnan(true)
+            a, b = true[out], ((said - center) / scale)[out]
+            both += float((a * b).sum())
+            squares += float((b * b).sum())
+            truth += float((a * a).sum())
+            n += a.size
+    if both <= 0:
+        return 0.0
+    slope = min(both / squares, 1.0)
+    explained = slope * (2 * both - slope * squares)  # by how much the squared error is smaller
+    rest = truth - explained
+    if rest <= 0:
+        return slope
+    return slope * max(0.0, 1 - rest / (n_own * explained))
 
 
 def roll(
-    members: list[Any], series: list[Steps], window: int, n_steps: int, dtype: str
+    members: list[Any],
+    series: list[Steps],
+    window: int,
+    n_steps: int,
+    dtype: str,
+    weight: float,
 ) -> list[np.ndarray]:
     """Return how series go on, step after step, each answer read like an observation.
 
@@ -130,6 +181,8 @@ def roll(
     window : int
     n_steps : int
     dtype : str
+    weight : float
+        As for `answer`.
 
     Returns
     -------
@@ -139,7 +192,7 @@ def roll(
     paths = [steps.z for steps in series]
     for _ in range(n_steps):
         grown = [replace(steps, z=z) for z, steps in zip(paths, series)]
-        given = answer(members, [steps.inputs()[-window:] for steps in grown], dtype)
+        given = answer(members, [steps.inputs()[-window:] for steps in grown], dtype, weight)
         for i, steps in enumerate(grown):
             base = steps.base(1, np.array([len(steps.z) - 1]))[0]
             paths[i] = np.concatenate([steps.z, base + given[i][-1:]])
