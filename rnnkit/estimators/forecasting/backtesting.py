@@ -46,8 +46,8 @@ class Backtests:
         ----------
         y : array (T,) or (T, K), series or frame
             One series.
-        X, past_covariates, static_covariates
-            As in `fit`, at the steps of y.
+        X : as in `fit`, default=None
+            At the steps of y.
         fh : int or array of int, default=None
             Steps ahead that are compared; None: those that `splits` tests, or the horizon of the
             forecaster, which must then be given. Not beside a splitter.
@@ -55,6 +55,8 @@ class Backtests:
             How many points: ``TimeSeriesSplit(splits, test_size=max(fh))``. A splitter of
             scikit-learn or sktime gives positions; those to train on follow each other, and those
             to test come after them.
+        past_covariates, static_covariates
+            As in `fit`, at the steps of y.
         coverage : float, default=0.8
             Of the intervals that are scored.
         refit : bool, default=True
