@@ -405,3 +405,23 @@ def test_intervals_hold_what_they_say(difference):
         ends = forecaster.predict_interval(coverage=0.8)
         inside.append(((ends[:, 0] <= y[80:]) & (y[80:] <= ends[:, 1])).mean())
     assert abs(np.mean(inside) - 0.8) < 0.06
+
+
+def test_what_is_the_same_everywhere_goes_on_so():
+    for strategy in ("direct", "recursive"):
+        still = small(strategy=strategy, seasonality="auto", horizon=3).fit(np.full(60, 7.0))
+        assert np.array_equal(still.predict_interval(), np.full((3, 2), 7.0))
+        line = small(strategy=strategy, seasonality="auto", horizon=3).fit(2.0 * np.arange(60))
+        assert np.allclose(line.predict(), [120, 122, 124])
+
+
+def test_splitters_and_horizons_of_sktime():
+    sktime = pytest.importorskip("sktime")
+    from sktime.forecasting.base import ForecastingHorizon
+    from sktime.split import ExpandingWindowSplitter
+
+    y = FORMS["series"]
+    found = small().fit(y, fh=ForecastingHorizon([1, 3])).predict()
+    assert found.equals(small().fit(y, fh=[1, 3]).predict()), sktime.__version__
+    splitter = ExpandingWindowSplitter(fh=[1, 2], initial_window=80, step_length=4)
+    assert small().backtest(y, splits=splitter)["cutoff"].tolist() == [79, 83, 87]
