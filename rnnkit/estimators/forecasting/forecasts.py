@@ -79,7 +79,10 @@ class Forecasts:
         """Forecast quantiles of the steps after the end of the series; they never cross.
 
         They are the forecast plus quantiles of the errors that each network made so many steps
-        ahead in the part of the series that it left out (cross-conformal prediction, Vovk 2015).
+        ahead in the part of the series that it left out (cross-conformal prediction, Vovk 2015),
+        and wider where these are few: errors of differences s steps ahead overlap, only a share
+        1 / s of them is of its own, and as many degrees of freedom has the t distribution by which
+        they are widened.
 
         Parameters
         ----------
@@ -151,6 +154,7 @@ class Forecasts:
             self._errors[:, : steps.max()],
             levels,
             self._n_seen,
+            self.weight_,
             adds_up=len(self.treatment_["lags"]) > 0,
         )
         values = []
