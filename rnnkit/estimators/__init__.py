@@ -1,4 +1,4 @@
-"""The estimators: six tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: seven tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
@@ -6,6 +6,7 @@ lies in `network` and `training`.
 
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
 from rnnkit.estimators.features import RecurrentFeatures
+from rnnkit.estimators.forecasting import GRUForecaster, LSTMForecaster, RNNForecaster
 from rnnkit.estimators.labeller import (
     GRUSequenceLabeller,
     LSTMSequenceLabeller,
@@ -28,18 +29,21 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 
 __all__ = [
     "GRUClassifier",
+    "GRUForecaster",
     "GRULanguageModel",
     "GRURegressor",
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
+    "LSTMForecaster",
     "LSTMLanguageModel",
     "LSTMRegressor",
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
+    "RNNForecaster",
     "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceLabeller",

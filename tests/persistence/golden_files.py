@@ -107,6 +107,11 @@ def fitted() -> dict[str, tuple[Any, Any]]:
     add("padder", Padder(6, fill=-1.0, flatten=True, side="start"), RAGGED)
     add("windows", SlidingWindows(3, step=2), DENSE[:2])
     add("writing", network("GRULanguageModel", embedding_dim=2, tied_embeddings=True), WORDS)
+    series = np.cumsum(DENSE[:, :3, 0]) + 9
+    forecaster = rnnkit.GRUForecaster(
+        4, strategy="recursive", n_estimators=2, max_iter=3, seasonality=4, random_state=0
+    ).fit(series, fh=[1, 3])
+    table["forecast"] = forecaster, [1, 2, 3, 4]  # what it is asked about are steps ahead
     partial = network("GRUClassifier", dropout=0.2)
     partial.partial_fit(RAGGED, labels, classes=["down", "up"])
     table["training state"] = partial, RAGGED
@@ -135,7 +140,7 @@ def write(build: str | None, only: list[str] | None) -> None:
             rnnkit.save(estimator, path, include_training_state=name == "training state")
             assert path.stat().st_size < LARGEST, path
             method = next(method for method in METHODS if hasattr(estimator, method))
-            is_text = isinstance(X[0][0], str)
+            is_text = isinstance(np.asarray(X[0]).flat[0], str)
             X = [x if is_text else np.asarray(x) for x in X]
             answers[path.name] = {
                 "method": method,
