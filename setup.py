@@ -120,6 +120,7 @@ setup(
             extension("recurrent"),
             extension("step"),
             extension("heads"),
+            extension("attention"),
             extension("updates"),
         ],
         build_dir="build",

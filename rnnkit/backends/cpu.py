@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+import rnnkit._core.attention as attention
 import rnnkit._core.heads as heads
 import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
@@ -17,8 +18,10 @@ from rnnkit._core.recurrent import RecurrentLayer
 from rnnkit._core.step import RecurrentStep
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import (
+    AttentionOperation,
     DenseOperation,
     Pace,
+    PackedPlan,
     RecurrentOperation,
     StreamOperation,
 )
@@ -68,6 +71,49 @@ def using_threads(n: int) -> Iterator[None]:
         threads.force_threads(before)
 
 
+class CompiledAttention:
+    """Attention whose sums are the compiled core's, in a fixed order; see the interface."""
+
+    def forward(
+        self,
+        written: PackedPlan,
+        read: PackedPlan,
+        source: np.ndarray,
+        queries: np.ndarray,
+        keys: np.ndarray,
+        values: np.ndarray,
+        scorer: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the contexts (P, W)."""
+        pairs = attention.Pairs(written, read, source)
+        inner = None
+        if scorer is None:
+            energies = pairs.dot_energies(queries, keys)
+        else:
+            inner = pairs.sums(queries, keys)
+            np.tanh(inner, out=inner)
+            energies = attention.row_products(inner, scorer)
+        contexts: np.ndarray = pairs.attend(energies, values)
+        self.weights = energies
+        self._saved = pairs, inner, queries, keys, values, scorer
+        return contexts
+
+    def backward(
+        self, dcontexts: np.ndarray, dscorer: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the gradients by queries, keys and values; add to that by the scorer."""
+        pairs, inner, queries, keys, values, scorer = self._saved
+        denergies, dvalues = pairs.attend_back(self.weights, values, dcontexts)
+        if scorer is None or inner is None or dscorer is None:
+            return (*pairs.dot_back(denergies, queries, keys), dvalues)
+        dscorer += attention.weighted_rows(denergies, inner)
+        inner *= inner
+        np.subtract(1, inner, out=inner)
+        inner *= scorer
+        inner *= denergies[:, None]
+        return (*pairs.sums_back(inner), dvalues)
+
+
 class CpuBackend(HostBackend):
     """The operations of `rnnkit.backends.interface` on the compiled core."""
 
@@ -95,6 +141,10 @@ class CpuBackend(HostBackend):
         """Bind a dense layer."""
         operation: DenseOperation = Dense(n_inputs, n_outputs, dtype)
         return operation
+
+    def attention(self) -> AttentionOperation:
+        """Bind attention."""
+        return CompiledAttention()
 
     def softmax_cross_entropy(
         self,

@@ -5,6 +5,11 @@ lies in `network` and `training`.
 """
 
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
+from rnnkit.estimators.encoder_decoder.model import (
+    GRUEncoderDecoder,
+    LSTMEncoderDecoder,
+    RNNEncoderDecoder,
+)
 from rnnkit.estimators.features import RecurrentFeatures
 from rnnkit.estimators.labeller import (
     GRUSequenceLabeller,
@@ -23,16 +28,19 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 
 __all__ = [
     "GRUClassifier",
+    "GRUEncoderDecoder",
     "GRURegressor",
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
+    "LSTMEncoderDecoder",
     "LSTMRegressor",
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
+    "RNNEncoderDecoder",
     "RNNRegressor",
     "RNNSequenceLabeller",
     "RNNSequenceRegressor",

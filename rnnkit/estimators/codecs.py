@@ -24,11 +24,18 @@ from rnnkit.sequences import split_steps
 __all__ = ["Codec", "Indicators", "LabelLists", "Labels", "Numbers", "codec_from_dict"]
 
 
+_KINDS: dict[str, type[Codec]] = {}  # by the name that a file knows
+
+
 class Codec(ABC):
     """Between what users call their targets and what an output object is trained on."""
 
     kind: ClassVar[str]
     ignore_label: Any = None  # what says that a target is not known, beside NaN and None
+
+    def __init_subclass__(cls) -> None:
+        if "kind" in vars(cls):
+            _KINDS[cls.kind] = cls
 
     @property
     @abstractmethod
@@ -321,11 +328,6 @@ def _ignored(codec: Codec) -> dict[str, Any]:
     if label is None:
         return {}
     return {"ignore_label": label.item() if isinstance(label, np.generic) else label}
-
-
-_KINDS: dict[str, type[Codec]] = {
-    codec.kind: codec for codec in (Labels, LabelLists, Indicators, Numbers)
-}
 
 
 def codec_from_dict(plain: Mapping[str, Any]) -> Codec:

@@ -50,7 +50,7 @@ def check_parameters(estimator: Any) -> None:
     if get_config()["skip_parameter_validation"]:
         return
     name = type(estimator).__name__
-    parameters = estimator.get_params(deep=False)
+    parameters = {**getattr(estimator, "_fixed", {}), **estimator.get_params(deep=False)}
     allowed = {name: entry.allowed for name, (_, entry) in entries_of(type(estimator)).items()}
     validate_parameter_constraints(allowed, parameters, caller_name=name)
     for parameter in ("activation", "gate_activation"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -22,6 +23,7 @@ __all__ = [
     "Parameter",
     "entries_of",
     "equal",
+    "fixed",
     "integer",
     "parameter",
     "parameters",
@@ -83,6 +85,22 @@ def values_for(estimator: Any, *parts: str) -> dict[str, Any]:
         for name, (_, entry) in entries_of(type(estimator)).items()
         if entry.part in parts
     }
+
+
+def fixed(**values: Any) -> Callable[[type[Any]], type[Any]]:
+    """Take parameters of the classes above away from a class: there they have one value each.
+
+    Stands below `parameters`. The values stay attributes, which all that reads parameters sees.
+    """
+
+    def take(cls: type[Any]) -> type[Any]:
+        for name, value in values.items():
+            cls.__annotations__[name] = ClassVar[Any]
+            setattr(cls, name, value)
+        cls._fixed = {**getattr(cls, "_fixed", {}), **values}
+        return cls
+
+    return take
 
 
 def equal(a: Any, b: Any) -> bool:
