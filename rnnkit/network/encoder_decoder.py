@@ -10,6 +10,7 @@ Letters: B sequences, P steps written, R steps read, W width of the states read,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -201,7 +202,7 @@ class BoundEncoderDecoder(BoundNetwork):
         log = log_softmax(written)[np.arange(len(laid.after)), laid.after]
         total = np.zeros(len(targets))
         offsets = laid.plan.step_offsets.tolist()
-        for first, last in zip(offsets, offsets[1:]):
+        for first, last in pairwise(offsets):
             total[order[: last - first]] += log[first:last]
         return total
 
