@@ -119,6 +119,7 @@ setup(
             extension("parameters"),
             extension("recurrent"),
             extension("step"),
+            extension("tokens"),
             extension("heads"),
             extension("attention"),
             extension("updates"),

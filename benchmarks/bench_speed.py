@@ -12,7 +12,7 @@ import argparse
 import time
 
 from harness import Results, environment
-from speed import bfloat16, fits, footprint, small_calls
+from speed import bfloat16, fits, footprint, small_calls, texts
 from speed.layers import Layers
 from speed.rows import Run, missing
 
@@ -31,6 +31,8 @@ def groups(run):
         "ragged": layers.ragged,
         "epoch": lambda: fits.epoch(run),
         "grid": lambda: fits.grid_search(run),
+        "text-train": lambda: texts.training(run),
+        "text-write": lambda: texts.writing(run),
         "streaming": lambda: small_calls.streaming(run),
         "python-share": lambda: small_calls.python_share(run),
         "gate-functions": lambda: small_calls.gate_functions(run),

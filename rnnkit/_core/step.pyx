@@ -20,12 +20,6 @@ cdef class RecurrentStep:
     while another one runs raises RuntimeError.
     """
 
-    cdef RecurrentLayer layer
-    cdef rk_call *call               # the layer's
-    cdef ptrdiff_t[2] one_row
-    cdef cnp.ndarray h, h_next       # (1, H), in turn
-    cdef char *scratch
-
     def __cinit__(self, spec, dtype, dict weights):
         cdef RecurrentLayer layer = RecurrentLayer(spec, dtype)
         self.layer = layer

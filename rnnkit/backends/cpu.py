@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,7 @@ import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer
 from rnnkit._core.step import RecurrentStep
+from rnnkit._core.tokens import TokenStep, draw
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import (
     AttentionOperation,
@@ -24,6 +25,7 @@ from rnnkit.backends.interface import (
     PackedPlan,
     RecurrentOperation,
     StreamOperation,
+    TokenOperation,
 )
 from rnnkit.backends.rules import require_rule
 from rnnkit.backends.segments import segments_of
@@ -136,6 +138,21 @@ class CpuBackend(HostBackend):
         """Bind one recurrent layer to its weights, for one sequence step by step."""
         stream: StreamOperation = RecurrentStep(spec, dtype, weights)
         return stream
+
+    def token_stream(
+        self,
+        table: np.ndarray,
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    ) -> TokenOperation:
+        """Bind a whole network of a text, token by token."""
+        whole: TokenOperation = TokenStep(table.dtype, table, streams, heads)
+        return whole
+
+    def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
+        """Return an index drawn from the softmax of each row of scores."""
+        drawn: np.ndarray = draw(scores, temperature, at)
+        return drawn
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:
         """Bind a dense layer."""

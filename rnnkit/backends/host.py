@@ -12,8 +12,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from rnnkit.backends.interface import PackedPlan, Repeated, Scalar
+from rnnkit.backends.interface import (
+    PackedPlan,
+    Repeated,
+    Scalar,
+    StreamOperation,
+    TokenOperation,
+)
 from rnnkit.backends.memory import host_memory
+from rnnkit.backends.streaming import drawn_from
 
 __all__ = ["HostBackend"]
 
@@ -52,6 +59,19 @@ class HostBackend:
     def repeated(self, run: Callable[[], tuple[Scalar, ...]]) -> Repeated:
         """Return a function that runs, whatever the plan."""
         return lambda plan: run()
+
+    def token_stream(
+        self,
+        table: np.ndarray,
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    ) -> TokenOperation | None:
+        """Return None: there is no shorter way than layer by layer."""
+        return None
+
+    def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
+        """Return an index drawn from the softmax of each row of scores."""
+        return drawn_from(scores, temperature, at)
 
     def scalar(self, x: np.floating) -> float:
         """Return a sum as a float."""

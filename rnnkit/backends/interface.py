@@ -32,6 +32,7 @@ __all__ = [
     "Repeated",
     "Scalar",
     "StreamOperation",
+    "TokenOperation",
 ]
 
 # NumPy's and CuPy's arrays have no type in common that checkers know, and CuPy need not be there.
@@ -156,6 +157,14 @@ class StreamOperation(Protocol):
         ...
 
 
+class TokenOperation(Protocol):
+    """A text through table, layers and head, fed token by token."""
+
+    def feed(self, token: int) -> Array:
+        """Read the token of an id; return the raw scores (1, K), valid until the next call."""
+        ...
+
+
 class Pace(Protocol):
     """How fast an optimizer goes and how far it has come, as of the update that is made now."""
 
@@ -247,6 +256,28 @@ class Backend(Protocol):
     def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
     ) -> StreamOperation: ...
+
+    def token_stream(
+        self,
+        table: Array,
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[Array, Array | None]],
+    ) -> TokenOperation | None:
+        """Return the short way of a text through all layers, with the bits of the long one.
+
+        The rows of table (V, E) are what an id becomes, `streams` what `recurrent_stream` gave,
+        whose states they keep, and `heads` the weights (K, I) and biases (K,) of dense layers.
+        None: there is no shorter way.
+        """
+        ...
+
+    def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
+        """Return for each row of raw scores (m, K) an index drawn from their softmax, (m,) intp.
+
+        Scores are divided by `temperature` first; at (m,) says where in [0, 1) each die fell. All
+        of it is on the host.
+        """
+        ...
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, ArrayModule, RecurrentOperation
 
-__all__ = ["OneRowStream"]
+__all__ = ["OneRowStream", "drawn_from"]
 
 
 class _OneStep:
@@ -52,3 +52,15 @@ class OneRowStream:
         _, h, c = self._operation.forward(self._plan, x.reshape(1, -1), self._weights, *self._state)
         self._state = (h, c)
         return h
+
+
+def drawn_from(scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
+    """Return an index drawn from the softmax of each row of scores; see `interface.Backend`."""
+    shares = scores.astype(np.float64)
+    shares -= shares.max(axis=1, keepdims=True)
+    with np.errstate(over="ignore"):  # to -inf, whose share is 0
+        shares /= temperature
+    total = np.exp(shares, out=shares).cumsum(axis=1)
+    fell = np.minimum(at * total[:, -1], np.nextafter(total[:, -1], 0.0))
+    index: np.ndarray = np.count_nonzero(total <= fell[:, None], axis=1)
+    return index

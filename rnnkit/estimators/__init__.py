@@ -1,4 +1,4 @@
-"""The estimators: five tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: seven tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
@@ -16,6 +16,11 @@ from rnnkit.estimators.labeller import (
     LSTMSequenceLabeller,
     RNNSequenceLabeller,
 )
+from rnnkit.estimators.language.model import (
+    GRULanguageModel,
+    LSTMLanguageModel,
+    RNNLanguageModel,
+)
 from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
 from rnnkit.estimators.sequence_regressor import (
     GRUSequenceRegressor,
@@ -29,18 +34,21 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 __all__ = [
     "GRUClassifier",
     "GRUEncoderDecoder",
+    "GRULanguageModel",
     "GRURegressor",
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
+    "LSTMLanguageModel",
     "LSTMRegressor",
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
     "RNNEncoderDecoder",
+    "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceLabeller",
     "RNNSequenceRegressor",

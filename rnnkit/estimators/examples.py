@@ -27,6 +27,8 @@ class Examples:
     labelled : ndarray of the first or of both dimensions of the user's targets, bool; or None
         Which of them are known; None if all are. Where not, `targets` hold one that counts for
         nothing.
+    n_last : int
+        How many of the last sequences an early stopping sets aside; 0: some at random.
     """
 
     sequences: Sequences
@@ -35,6 +37,7 @@ class Examples:
     targets_per_step: bool
     weights_per_step: bool
     labelled: np.ndarray | None = None
+    n_last: int = 0
 
     def __len__(self) -> int:
         return len(self.sequences)

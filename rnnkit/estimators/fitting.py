@@ -29,7 +29,7 @@ from rnnkit.training import (
 )
 
 __all__ = [
-    "AUTO_BATCH_SIZE",
+    "batch_size_of",
     "make_trainer",
     "set_aside",
     "training_data",
@@ -38,7 +38,6 @@ __all__ = [
     "warn_of_nothing_learnt",
 ]
 
-AUTO_BATCH_SIZE = 64  # sequences
 SMALLEST_VALIDATION = 24  # sequences, if they are a third at most
 # Training has not stalled before so many updates without improvement and so many in all.
 N_UPDATES_NO_CHANGE = 300
@@ -53,6 +52,14 @@ def trains_in_minibatches(estimator: Any) -> bool:
     return True
 
 
+def batch_size_of(estimator: Any, n_sequences: int) -> int:
+    """Return how many of so many sequences an estimator's parameters put in a minibatch."""
+    if estimator.batch_size == "auto":
+        size: int = estimator._auto_batch_size(n_sequences)
+        return size
+    return min(int(estimator.batch_size), n_sequences)
+
+
 def make_trainer(
     estimator: Any,
     network: Network,
@@ -62,13 +69,12 @@ def make_trainer(
     state: TrainingState | None = None,
 ) -> Trainer:
     """Return the trainer that an estimator's parameters ask for, which may go on from a state."""
-    batch_size = AUTO_BATCH_SIZE if estimator.batch_size == "auto" else estimator.batch_size
     return Trainer(
         network,
         backend,
         estimator.solver,
         schedule=estimator.learning_rate,
-        batch_size=min(batch_size, n_sequences),
+        batch_size=batch_size_of(estimator, n_sequences),
         random_state=rng,
         state=state,
         n_updates_no_change=N_UPDATES_NO_CHANGE,
@@ -123,6 +129,12 @@ def set_aside(
     fraction = estimator.validation_fraction
     if estimator.validation_split == "time":
         parts = _split_by_time(examples, fraction)
+    elif examples.n_last:
+        n_first = len(examples) - examples.n_last
+        parts = (
+            examples.take(np.arange(n_first)),
+            examples.take(np.arange(n_first, len(examples))),
+        )
     else:
         strata = None if examples.targets_per_step else codec.strata(examples.targets)
         parts = _split_at_random(examples, strata, fraction, rng)

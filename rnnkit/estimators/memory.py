@@ -9,7 +9,7 @@ import numpy as np
 from rnnkit.backends.interface import Backend
 from rnnkit.backends.memory import host_memory
 from rnnkit.estimators.building import size_of_network
-from rnnkit.estimators.fitting import AUTO_BATCH_SIZE
+from rnnkit.estimators.fitting import batch_size_of
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Output
 from rnnkit.network.memory import OBJECTS_OF_A_LAYER, TOO_LITTLE_TO_ASK, Size, refuse_too_much
@@ -94,12 +94,9 @@ def _largest_minibatch(
     estimator: Any, size: Size, item: int, lengths: np.ndarray
 ) -> tuple[int, int]:
     """Return the steps and sequences that are held at once if the longest meet."""
-    batch_size = estimator.batch_size
+    batch_size = batch_size_of(estimator, len(lengths))
     if isinstance(make_solver(estimator.solver), LBFGS):
         batch_size = len(lengths)
-    elif batch_size == "auto":
-        batch_size = AUTO_BATCH_SIZE
-    batch_size = min(batch_size, len(lengths))
     if estimator.bptt_steps is not None:
         lengths = np.minimum(lengths, estimator.bptt_steps)
     longest = int(lengths.max(initial=0))

@@ -8,7 +8,7 @@ from rnnkit.network.crf import CRF
 from rnnkit.network.ctc import CTC
 from rnnkit.network.encoder_decoder import BoundEncoderDecoder, EncoderDecoder
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.labels import Bernoulli, SoftmaxCrossEntropy
+from rnnkit.network.labels import Bernoulli, NextToken, SoftmaxCrossEntropy
 from rnnkit.network.losses import (
     AbsoluteError,
     HuberLoss,
@@ -39,6 +39,7 @@ __all__ = [
     "Inputs",
     "Network",
     "NetworkStream",
+    "NextToken",
     "Output",
     "OutputContext",
     "ParameterVector",

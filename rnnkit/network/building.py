@@ -13,6 +13,7 @@ from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.network.static import StartedRecurrent
+from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.network.writer import Writer
 from rnnkit.network.written import WrittenLabels
@@ -40,6 +41,7 @@ def build_layers(
     output_bias: Any = 0.0,
     tokens: Sequence[Any] | None = None,
     static: Sequence[int] = (),
+    tied_embeddings: bool = False,
     **cell_options: Any,
 ) -> list[Layer]:
     """Return the layers of an estimator's network; their parameters take no memory yet.
@@ -79,6 +81,9 @@ def build_layers(
     static : sequence of int, default=()
         Which features of a step, embedded tokens first, do not change within a sequence and make
         the initial state of the first layer (see `rnnkit.network.static`).
+    tied_embeddings : bool, default=False
+        Whether the head scores by the vectors of the first embedding table, one row of it for
+        each of the K scores (see `rnnkit.network.tied`).
     **cell_options : dict
         The options of the cell by name, as `rnnkit.cells.make_spec` takes them.
 
@@ -147,7 +152,11 @@ def build_layers(
             )
     if dropout:
         layers.append(Dropout(dropout))
-    layers.append(Dense(width, output.width, output_bias))
+    if tied_embeddings:
+        assert tokens is not None
+        layers.append(TiedDense(width, output.width, tokens[0].dims[0], output_bias))
+    else:
+        layers.append(Dense(width, output.width, output_bias))
     return layers
 
 

@@ -16,6 +16,7 @@ from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.static import StartedRecurrent
+from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import CharacterEncoder, Embedding, TokenFeatures
 from rnnkit.network.writer import Writer
 
@@ -158,6 +159,9 @@ def describe_layer(layer: Any) -> str:
         return "attention pooling"
     if isinstance(layer, Pooling):
         return f"{layer.kind} pooling"
+    if isinstance(layer, TiedDense):
+        between = f" → {layer.table_width}" if layer.projects else ""
+        return f"dense {layer.n_inputs}{between} → {layer.n_outputs} (by the embedding)"
     if isinstance(layer, Dense):
         return f"dense {layer.n_inputs} → {layer.n_outputs}"
     if isinstance(layer, Writer):

@@ -10,7 +10,7 @@ import numpy as np
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext
 
-__all__ = ["Bernoulli", "SoftmaxCrossEntropy", "check_class_indices", "sigmoid"]
+__all__ = ["Bernoulli", "NextToken", "SoftmaxCrossEntropy", "check_class_indices", "sigmoid"]
 
 
 def check_class_indices(targets: np.ndarray, n_classes: int, spoken_name: str) -> None:
@@ -118,6 +118,27 @@ class SoftmaxCrossEntropy(Output):
     def with_smoothing(self, label_smoothing: float) -> SoftmaxCrossEntropy:
         """Return the output with another `label_smoothing`."""
         return replace(self, label_smoothing=label_smoothing)
+
+
+@dataclass(frozen=True)
+class NextToken(SoftmaxCrossEntropy):
+    """The token of a text that comes next, as one of K; begins from how often each comes.
+
+    Parameters
+    ----------
+    n_classes : int
+        K.
+    label_smoothing : float, default=0.0
+        As in `SoftmaxCrossEntropy`.
+    """
+
+    spoken_name: ClassVar[str] = "a language model"
+
+    def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        """Return the logarithm of each token's share; one half is added to every count."""
+        counts = np.bincount(targets, weights=weights, minlength=self.n_classes) + 0.5
+        shares: np.ndarray = np.log(counts / counts.sum())
+        return shares
 
 
 @dataclass(frozen=True)

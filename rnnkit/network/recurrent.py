@@ -323,10 +323,12 @@ class RecurrentStreamOperation:
     ----------
     step : callable
         Takes the numbers (I,) or (1, I) of a step and returns the state h (1, H).
+    stream : StreamOperation
+        The backend's, which takes the features that change.
     """
 
     def __init__(self, operation: StreamOperation) -> None:
-        self._operation = operation
+        self.stream = self._operation = operation
         self.step = operation.step
 
     def forward(self, x: Array, call: Call) -> Array:

@@ -190,6 +190,7 @@ class StartedStreamOperation(RecurrentStreamOperation):
         self, layer: StartedRecurrent, binding: Binding, inner: RecurrentStreamOperation
     ) -> None:
         self._inner = inner
+        self.stream = inner.stream
         self._start = _Start(layer, binding)
         self._fresh = True
         self.step = self._step

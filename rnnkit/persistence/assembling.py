@@ -16,6 +16,7 @@ from rnnkit.cells import Activation, LayerSpec
 from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec, Indicators, LabelLists, Labels, Numbers
+from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.transaction import learning
@@ -55,6 +56,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
             f"{purpose} takes a recurrent estimator of rnnkit, got {type(estimator).__name__}"
         )
     check_is_fitted(estimator, "network_")
+    if isinstance(estimator._codec, Vocabulary):
+        raise ValueError(
+            f"{purpose} takes no language model, got {type(estimator).__name__}: other programs "
+            "have no place for its tokens; rnnkit.save keeps all of it"
+        )
     if estimator._reader.static_columns:
         raise ValueError(
             f"{purpose} needs static='steps': other libraries have no place for the map from "

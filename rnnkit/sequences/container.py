@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from rnnkit.sequences.categories import ColumnLabels, refuse_categories
+from rnnkit.sequences.channels import ChannelFirst
 from rnnkit.sequences.columns import Places
-from rnnkit.sequences.forms import FlatSequences, constant
+from rnnkit.sequences.forms import constant
 from rnnkit.sequences.frames import read_frame
 from rnnkit.sequences.ids import Ids
 from rnnkit.sequences.numbers import check_finite, convert_values
@@ -20,7 +21,7 @@ from rnnkit.sequences.reading import as_array, read, refuse_empty
 __all__ = ["Sequences"]
 
 
-class Sequences(FlatSequences):
+class Sequences(ChannelFirst):
     """Sequences of different lengths in one flat array.
 
     Passes as X through scikit-learn's splitters, searches and pipelines: it has a length,

@@ -2,9 +2,11 @@
 
 import importlib
 import pkgutil
+from contextlib import suppress
 from pathlib import Path
 
 import rnnkit
+from rnnkit.exceptions import MissingExtraError
 
 FOLDER = Path(rnnkit.__file__).parent
 FILES = sorted(FOLDER.rglob("*.py"))
@@ -15,6 +17,11 @@ def is_public(module_name):
 
 
 def load_public_modules():
+    """Return all but those whose library is not installed, such as adapters."""
     found = pkgutil.walk_packages(rnnkit.__path__, "rnnkit.")
     names = ["rnnkit", *(module.name for module in found)]
-    return [importlib.import_module(name) for name in names if is_public(name)]
+    modules = []
+    for name in filter(is_public, names):
+        with suppress(MissingExtraError):
+            modules.append(importlib.import_module(name))
+    return modules

@@ -9,6 +9,7 @@ from architecture.package import FILES, FOLDER
 
 LAYERS = {
     "": 8,  # rnnkit/__init__.py
+    "adapters": 7,
     "callbacks": 7,
     "distributed": 7,
     "persistence": 6,
@@ -32,9 +33,11 @@ LAYERS = {
 }
 SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspection"} | {
     "distributed",
+    "adapters",
     "",
 }
 REQUIRED_PACKAGES = {"numpy", "scipy", "sklearn", "safetensors", "threadpoolctl", "rnnkit"}
+ADAPTERS = ("adapters/aeon.py", "adapters/sktime.py")  # subclasses of another library's classes
 FORBIDDEN_NAMES = ("utils", "util", "common", "helpers", "helper", "misc")
 
 
@@ -125,9 +128,22 @@ def test_sklearn_only_where_allowed(path):
     assert area_of(path) in SEES_SKLEARN or not sees, f"{relative(path)} imports {sees}"
 
 
+def what_an_adapter_is_for(path):
+    """Return the packages that a file needs as a whole: a module of `adapters` and its pandas."""
+    return {path.stem, "pandas"} if relative(path) in ADAPTERS else set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_nobody_imports_an_adapter(path):
+    """It needs its library when it is loaded, so it is loaded only by who asks for it."""
+    modules = [f"rnnkit.{name.removesuffix('.py').replace('/', '.')}" for name in ADAPTERS]
+    sees = [module for module, _, _ in imports_of(path) if module.startswith(tuple(modules))]
+    assert not sees, f"{relative(path)} imports {sees}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=relative)
 def test_optional_packages_only_inside_functions(path):
-    known = REQUIRED_PACKAGES | sys.stdlib_module_names
+    known = REQUIRED_PACKAGES | sys.stdlib_module_names | what_an_adapter_is_for(path)
     wrong = [
         f"line {line}: {module}"
         for module, later, line in imports_of(path)

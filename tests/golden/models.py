@@ -164,6 +164,30 @@ def steady_columns(x: np.ndarray) -> np.ndarray:
     return np.column_stack([np.repeat(x[:1, :2], len(x), axis=0), x[:, 2:]])
 
 
+def spelt(seed: int = 3) -> list[str]:
+    """Strings of four letters, the later the rarer, of different lengths."""
+    rng = np.random.RandomState(seed)
+    return ["".join("abcd"[min(abs(i), 3)] for i in rng.randint(-3, 4, t)) for t in steps_of()]
+
+
+def texts(X: Any, contexts: Any = None) -> Data:
+    return Data(X, contexts, steps_of())
+
+
+def fit_texts(estimator: Any, data: Data) -> Any:
+    return estimator.fit(data.X, context=data.y)
+
+
+def fit_texts_weighted(estimator: Any, data: Data) -> Any:
+    return estimator.fit(data.X, context=data.y, sample_weight=np.arange(N) % 4 / 2)
+
+
+def fit_texts_partially(estimator: Any, data: Data) -> Any:
+    for part in (data.X, data.X[:7], data.X):
+        estimator.partial_fit(part)
+    return estimator
+
+
 def labelled(data: Data) -> Data:
     """The same with labels in the first and the last column."""
     sequences = []
@@ -394,6 +418,20 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("writes labels for numbers", "LSTMEncoderDecoder", ragged(tags, "f4"), inputs="numbers",
         attention="additive", fit=fit_written_partially, **written)  # fmt: skip
 
+    small = dict(embedding_dim=6, stretch_steps=20, bptt_steps=6)
+    for cell, size in zip(CELLS, (9, 17, 10)):
+        add(f"{cell} writes a text", f"{cell}LanguageModel", texts("".join(spelt()) * 3), fit_texts,
+            hidden_size=size, n_layers=2, dropout=0.2, early_stopping=True, **small)  # fmt: skip
+        add(f"{cell} writes names", f"{cell}LanguageModel", texts(spelt(), list("xy" * 6)),
+            fit_texts_weighted, tied_embeddings=True, zoneout=0.1, **small)  # fmt: skip
+    ids = [np.array([ord(letter) for letter in text]) for text in spelt()]
+    known = dict(vocabulary=[97, 98, 99], token_dropout=0.5)
+    add("writes ids of vectors", "GRULanguageModel", texts(ids, numbers(N, 2)), fit_texts,
+        embedding_dim=7, tied_embeddings=True, **known)  # fmt: skip
+    words = [" ".join(text) for text in spelt()]
+    add("writes words", "LSTMLanguageModel", texts(words), fit_texts_partially, tokens="words",
+        min_frequency=4, document_ends=False, peephole=True)  # fmt: skip
+
     for name, data in forms().items():
         step_features = I if name == "rows, step_features" else 1
         add(f"X as {name}", "GRUSequenceTagger", data, step_features=step_features)
@@ -422,6 +460,8 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     """Return all that a trained model tells about the data, always in the same order."""
     if hasattr(model, "attention_weights"):
         return translated(model, data)
+    if hasattr(model, "perplexity"):
+        return written(model, data)
     X, call, steps = data.X, data.call, data.steps
     per_step = "Sequence" in type(model).__name__
     tells_lists = type(model).__name__.endswith("Labeller")
@@ -455,6 +495,25 @@ def translated(model: Any, data: Data) -> list[np.ndarray]:
     for layer in (0, -1):
         found += list(real_steps(model.hidden_states(data.X, layer=layer), data.steps)[None])
     return found
+
+
+def written(model: Any, data: Data) -> list[np.ndarray]:
+    """Return all that a language model tells about texts, and what it writes."""
+    context = {} if data.y is None else {"context": data.y}
+    one = {} if data.y is None else {"context": data.y[0]}
+    found = [model.score_samples(data.X, **context), np.asarray(model.score(data.X, **context))]
+    for layer in (0, -1):
+        found += list(model.hidden_states(data.X, layer=layer, **context))
+        gates = model.gate_activations(data.X, layer=layer, **context)
+        found += [of_text for gate in sorted(gates) for of_text in gates[gate]]
+    for how in ({"temperature": 0}, {"top_k": 3, "top_p": 0.9}, {"n_samples": 3}):
+        text = model.sample(12, random_state=0, **how, **one)
+        found.append(np.array([str(text)]))
+    stream = model.stream(**one)
+    for token in list(model.vocabulary_)[:2]:
+        found.append(stream.step(token))
+    states, scores = stream.state
+    return [*found, scores, *(a for of_layer in states for a in of_layer if a is not None)]
 
 
 def streamed(model: Any, data: Data) -> list[np.ndarray]:

@@ -36,6 +36,8 @@ def refusal(estimator, refused):
 
     refused: names of cell options; beside them parameters of the estimator by name.
     """
+    if type(estimator).__name__.endswith("LanguageModel"):
+        return "takes no language model"
     reader = getattr(estimator, "_reader", None)
     if reader is not None and reader.static_columns:  # the first that is asked for
         return "static"

@@ -31,7 +31,7 @@ from rnnkit.backends.interface import (
 )
 from rnnkit.backends.rules import require_rule
 from rnnkit.backends.segments import segments_of
-from rnnkit.backends.streaming import OneRowStream
+from rnnkit.backends.streaming import OneRowStream, drawn_from
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CudaBackend"]
@@ -164,6 +164,13 @@ class CudaBackend:
     ) -> OneRowStream:
         """Bind one recurrent layer to its weights, for one sequence step by step."""
         return OneRowStream(self.recurrent(spec, dtype), weights, self.xp)
+
+    def token_stream(self, table: Array, streams: Any, heads: Any) -> None:
+        """Return None: there is no shorter way than layer by layer."""
+
+    def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
+        """Return an index drawn from the softmax of each row of scores, on the host."""
+        return drawn_from(scores, temperature, at)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> CudaDense:
         """Bind a dense layer."""

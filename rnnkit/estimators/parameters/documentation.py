@@ -14,6 +14,11 @@ __all__ = ["ATTRIBUTES", "TaskText", "describe"]
 # name -> (type, description); an estimator documents those its class names.
 ATTRIBUTES: dict[str, tuple[str, str]] = {
     "classes_": ("ndarray of shape (K,)", "The class labels, sorted."),
+    "vocabulary_": (
+        "dict",
+        "The id of every token that is known; 0 is that of the unknown and, where documents have "
+        "ends, the last one that of the end.",
+    ),
     "network_": ("rnnkit.network.Network", "The trained network."),
     "weights_": (
         "dict of str to ndarray",
@@ -130,7 +135,7 @@ def _section(title: str, entries: list[str]) -> str:
     return "\n".join([title, "-" * len(title), *entries])
 
 
-@functools.cache  # fifteen classes share most of their parameters
+@functools.cache  # the classes share most of their parameters
 def _entry(name: str, documentation: tuple[str, str], default: str) -> str:
     kind, description = documentation
     body = textwrap.fill(description, 88, initial_indent="    ", subsequent_indent="    ")

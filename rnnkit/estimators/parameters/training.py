@@ -19,6 +19,7 @@ from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["TrainingParameters"]
 
+AUTO_BATCH_SIZE = 64  # sequences
 SOLVER_NAMES = "{" + ", ".join(f'"{name}"' for name in SOLVERS) + "}"
 SCHEDULE_NAMES = "{" + ", ".join(f'"{name}"' for name in SCHEDULES) + "}"
 
@@ -26,6 +27,11 @@ SCHEDULE_NAMES = "{" + ", ".join(f'"{name}"' for name in SCHEDULES) + "}"
 @parameters
 class TrainingParameters:
     """What every fit takes, whatever the network."""
+
+    @staticmethod
+    def _auto_batch_size(n_sequences: int) -> int:
+        """Return the sequences of a minibatch, of so many, with ``batch_size="auto"``."""
+        return min(AUTO_BATCH_SIZE, n_sequences)
 
     solver: Any = parameter(
         "adam",

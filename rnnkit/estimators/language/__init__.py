@@ -1,0 +1,1 @@
+"""Language models: texts read as tokens, cut for training, scored exactly and written anew."""
