@@ -405,10 +405,10 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)
     add("partial_fit Regressor", "LSTMRegressor", fit=fit_partially, learning_rate="cosine")
 
-    written = dict(target_embedding_dim=5, max_target_length=9)
+    written = dict(embedding_dim=6, max_target_length=9)
     for cell, size, attention in zip(CELLS, (9, 17, 10), (None, "dot", "additive")):
         add(f"{cell} writes labels", f"{cell}EncoderDecoder", words_backwards(), hidden_size=size,
-            attention=attention, embedding_dim=6, n_layers=2, dropout=0.2, **written)  # fmt: skip
+            attention=attention, n_layers=2, dropout=0.2, **written)  # fmt: skip
         add(f"{cell} writes numbers", f"{cell}EncoderDecoder", ragged(numbers_backwards),
             fit_weighted, hidden_size=size, attention=attention,
             bidirectional=cell == "LSTM")  # fmt: skip

@@ -29,6 +29,7 @@ from rnnkit.estimators.labels import find_classes
 from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
     RATE,
+    entries_of,
     fixed,
     integer,
     parameter,
@@ -39,9 +40,13 @@ from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, Output, WrittenLabels, WrittenNumbers
 from rnnkit.network.attention import ATTENTIONS
 from rnnkit.network.building import build_encoder_decoder
+from rnnkit.network.layers import Layer
 from rnnkit.sequences import Form, Sequences
 
 __all__ = ["EncoderDecoderLearning"]
+
+# What numbers that are written have no use for.
+OF_LABELS = ("label_smoothing", "beam_width", "length_penalty", "max_target_length")
 
 
 @parameters
@@ -61,7 +66,6 @@ class EncoderDecoderLearning(RecurrentEstimator):
 
     _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
     _per_step: ClassVar[bool] = True
-    _build_layers: ClassVar[Any] = staticmethod(build_encoder_decoder)
 
     bidirectional: bool = parameter(
         True,
@@ -103,16 +107,9 @@ class EncoderDecoderLearning(RecurrentEstimator):
         64,
         [integer(1)],
         "int",
-        "Width of the table, or of each, in which the tokens of X are looked up. The arithmetic is "
-        "then done in float32.",
+        "Width of the tables in which the tokens of X, and the labels written before, are looked "
+        "up. Where X holds tokens the arithmetic is done in float32.",
         part="reader",
-    )
-    target_embedding_dim: int = parameter(
-        64,
-        [integer(1)],
-        "int",
-        "Width of the table in which labels written before are looked up.",
-        part="network",
     )
     label_smoothing: float = parameter(
         0.0,
@@ -150,6 +147,9 @@ class EncoderDecoderLearning(RecurrentEstimator):
         'Where the arithmetic is done; "reference" is a slow NumPy implementation to check the '
         "other against. There is no encoder-decoder on a GPU.",
     )
+
+    def _build_layers(self, *arguments: Any, **options: Any) -> list[Layer]:
+        return build_encoder_decoder(*arguments, target_embedding_dim=self.embedding_dim, **options)
 
     # Reading.
 
@@ -227,14 +227,13 @@ class EncoderDecoderLearning(RecurrentEstimator):
     def _make_output(self, codec: Codec) -> Output:
         if isinstance(codec, WrittenLabelLists):
             return WrittenLabels(codec.width, self.label_smoothing)
-        if self.label_smoothing:
-            raise ValueError(
-                f"label_smoothing must be 0 where y holds numbers, got {self.label_smoothing!r}"
-            )
-        if self.beam_width is not None:
-            raise ValueError(
-                f"beam_width must be None where y holds numbers, got {self.beam_width!r}"
-            )
+        entries = entries_of(type(self))
+        for name in OF_LABELS:
+            usual = entries[name][0]
+            if getattr(self, name) != usual:
+                raise ValueError(
+                    f"{name} must be {usual!r} where y holds numbers, got {getattr(self, name)!r}"
+                )
         return WrittenNumbers(codec.width)
 
     def _fit_output(self, output: Output, examples: Examples, last: Output | None) -> Output:

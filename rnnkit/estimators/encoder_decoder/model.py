@@ -110,7 +110,7 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
             n_steps = codec.n_steps
             if n_steps is None:
                 raise ValueError(
-                    "n_steps must be given: the sequences of numbers in fit had different lengths"
+                    "n_steps must be given: the targets of fit were numbers of different lengths"
                 )
         elif isinstance(n_steps, bool) or not isinstance(n_steps, Integral) or n_steps < 1:
             raise ValueError(f"n_steps must be an integer of at least 1, got {n_steps!r}")
@@ -188,7 +188,7 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
             n_steps = getattr(codec, "n_steps", None)
             if isinstance(codec, WrittenNumberLists) and n_steps is None:
                 raise ValueError(
-                    "y must be given: the sequences of numbers in fit had different lengths"
+                    "y must be given: the targets of fit were numbers of different lengths"
                 )
             written = self._written(network, self._reader, codec, sequences, n_steps)
         else:
