@@ -31,7 +31,14 @@ from rnnkit.backends.rules import require_rule
 from rnnkit.backends.segments import segments_of
 from rnnkit.cells import LayerSpec
 
-__all__ = ["CpuBackend", "core_information", "isa_available", "using_isa", "using_threads"]
+__all__ = [
+    "CompiledAttention",
+    "CpuBackend",
+    "core_information",
+    "isa_available",
+    "using_isa",
+    "using_threads",
+]
 
 
 def isa_available() -> tuple[str, ...]:

@@ -167,6 +167,7 @@ def build_encoder_decoder(
     *,
     attention: str | None = None,
     target_embedding_dim: int = 64,
+    teacher_forcing: float | tuple[float, float, int] = 1.0,
     **options: Any,
 ) -> list[Layer]:
     """Return the layers of an encoder-decoder; their parameters take no memory yet.
@@ -181,6 +182,8 @@ def build_encoder_decoder(
         How the decoder attends to the states of the encoder; None: not at all.
     target_embedding_dim : int, default=64
         Width of the table in which labels written before are looked up.
+    teacher_forcing : float or tuple (first, last, n), default=1.0
+        As in `Writer`.
     **options : dict
         As in `build_layers`, for the encoder; cell, layers and their dropout are the decoder's too.
 
@@ -205,6 +208,7 @@ def build_encoder_decoder(
         n_layers=len(recurrent),
         embedding_dim=target_embedding_dim,
         attention=attention,
+        teacher_forcing=teacher_forcing,
         dropout=options.get("dropout", 0.0),
         bias=options.get("output_bias", 0.0),
         recurrent_dropout=last.recurrent_dropout,

@@ -19,6 +19,7 @@ from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import State
 from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.packed_steps import PackedSteps
 from rnnkit.network.search import Search, log_softmax, search_best, search_greedily
 from rnnkit.network.writer import Writer, WriterOperation
 from rnnkit.sequences import Plan, pack
@@ -83,6 +84,19 @@ class _Laid:
         shift = 0 if writer.n_labels is None else 1  # a label's id is one more than its class
         self.before[n:] = flat[rows[n:] - 1] + shift
 
+    def mix(self, scores: Array, kept: np.ndarray, labels: bool) -> None:
+        """Put what scores (P, K) of the last steps would have written where the truth is not kept.
+
+        kept are truth values (P - B,), one for each step after the first.
+        """
+        n = self.plan.n_sequences
+        previous = scores[PackedSteps(self.plan).previous_rows()]
+        if labels:  # of which the end is none that could be read
+            own = previous[:, :-1].argmax(axis=1) + 1
+            self.before[n:] = np.where(kept, self.before[n:], own)
+        else:
+            self.before[n:] = np.where(kept[:, None], self.before[n:], previous)
+
     def weights_of_rows(self, weights: Array | None) -> Array | None:
         """Return the weight (P,) of each step, from those (B,) of the sequences read."""
         if weights is None:
@@ -91,7 +105,13 @@ class _Laid:
 
 
 class BoundEncoderDecoder(BoundNetwork):
-    """An encoder-decoder's operations on one backend; made by `EncoderDecoder.bind`."""
+    """An encoder-decoder's operations on one backend; made by `EncoderDecoder.bind`.
+
+    Parameters
+    ----------
+    network, backend, training, input_gradient
+        As in `Network.bind`.
+    """
 
     def __init__(
         self, network: EncoderDecoder, backend: Backend, training: bool, input_gradient: bool
@@ -131,9 +151,9 @@ class BoundEncoderDecoder(BoundNetwork):
         begun = self._writer.read(plan, scores, self.states)
         laid = _Laid(targets, self._writer.writer, self._writer.first_inputs(len(targets)))
         order = laid.plan.order
-        written = self._writer.write(
-            laid.plan, order, laid.before, _taken(begun, order), self._noise
-        )
+        begun = _taken(begun, order)
+        self._sample(laid, begun)
+        written = self._writer.write(laid.plan, order, laid.before, begun, self._noise)
         context = self.context(laid.plan)
         loss, dscores = self.output.loss(
             written, laid.after, laid.weights_of_rows(weights), context
@@ -143,6 +163,22 @@ class BoundEncoderDecoder(BoundNetwork):
         dread, dbegun = self._writer.write_back(dscores, len(targets))
         self._dstates = self._writer.ends_back(_put_back(dbegun, order))
         return loss, dread
+
+    def _sample(self, laid: _Laid, begun: Sequence[State]) -> None:
+        """Replace a share of what is read in training by what the decoder would have written.
+
+        Where nothing is drawn, as for a validation loss, all is the truth. What would have been
+        written follows from the truth before it, in one pass over all steps (Mihaylova & Martins
+        2019).
+        """
+        writer, noise = self._writer.writer, self._noise
+        share = writer.share_of_truth(self.n_updates)
+        if noise is None or share >= 1:
+            return
+        plan = laid.plan
+        kept = noise.random(plan.n_rows - plan.n_sequences, dtype=np.float32) < share
+        scores = self._writer.write(plan, plan.order, laid.before, begun)
+        laid.mix(scores, kept, writer.n_labels is not None)
 
     def backward(
         self, dscores: Array, dstates: Sequence[State | None] | None = None

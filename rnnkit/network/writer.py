@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -57,10 +58,18 @@ class Writer(Layer):
         None: only the first states tell of what was read.
     dropout : float, default=0.0
         Rate between the layers and before the head.
+    teacher_forcing : float or tuple (first, last, n), default=1.0
+        Share of what is read in training that is the true sequence, the rest being what the decoder
+        would have written; a tuple: the share falls evenly over the first n updates.
     bias : float or array of shape (K,), default=0.0
         Initial bias of the head.
     **options : dict
         Those of every `Recurrent` layer.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range.
 
     Notes
     -----
@@ -84,9 +93,12 @@ class Writer(Layer):
         embedding_dim: int = 64,
         attention: str | None = None,
         dropout: float = 0.0,
+        teacher_forcing: float | tuple[float, float, int] = 1.0,
         bias: Any = 0.0,
         **options: Any,
     ) -> None:
+        _check_teacher_forcing(teacher_forcing)
+        self.teacher_forcing = teacher_forcing
         self.hidden_size = h = spec.hidden_size
         self.n_directions = n_directions
         self.n_labels = n_labels
@@ -114,6 +126,13 @@ class Writer(Layer):
     def bias(self) -> Any:
         """The initial bias of the head."""
         return self.head.bias
+
+    def share_of_truth(self, n_updates: int) -> float:
+        """Return the share of true inputs after so many updates."""
+        if not isinstance(self.teacher_forcing, tuple):
+            return self.teacher_forcing
+        first, last, n = self.teacher_forcing
+        return first + (last - first) * min(1.0, n_updates / n)
 
     @property
     def recurrent_layers(self) -> tuple[Recurrent, ...]:
@@ -153,6 +172,22 @@ class Writer(Layer):
     def bind(self, binding: Binding) -> WriterOperation:
         """Return the layer's operation."""
         return WriterOperation(self, binding)
+
+
+def _check_teacher_forcing(value: Any) -> None:
+    parts = value if isinstance(value, tuple) else (value, value, 1)
+    numbers = [isinstance(part, Real) and not isinstance(part, bool) for part in parts]
+    if (
+        len(parts) != 3
+        or not all(numbers)
+        or not all(0 <= share <= 1 for share in parts[:2])
+        or not isinstance(parts[2], Integral)
+        or int(parts[2]) < 1
+    ):
+        raise ValueError(
+            "teacher_forcing must be a share in [0, 1], or a tuple (first share, last share, "
+            f"number of updates), got {value!r}"
+        )
 
 
 class WriterOperation:

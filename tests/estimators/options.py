@@ -85,6 +85,7 @@ OPTIONS = {
     "attention": Option("additive"),
     "inputs": Option("numbers", form="tokens"),
     "targets": Option("numbers"),
+    "teacher_forcing": Option(0.2),
     "length_penalty": Option(8.0, {"beam_width": 4}),
     "max_target_length": Option(1),
     "loss": Option("absolute"),

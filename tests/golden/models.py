@@ -412,6 +412,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"{cell} writes numbers", f"{cell}EncoderDecoder", ragged(numbers_backwards),
             fit_weighted, hidden_size=size, attention=attention,
             bidirectional=cell == "LSTM")  # fmt: skip
+    add("writes from its own", "GRUEncoderDecoder", words_backwards(), n_layers=2,
+        teacher_forcing=(0.9, 0.2, 4), dropout=0.1, **written)  # fmt: skip
     add("writes what is likeliest", "GRUEncoderDecoder", words_backwards(), beam_width=3,
         length_penalty=0.5, targets="labels", label_smoothing=0.1, token_dropout=1.0,
         early_stopping=True, **written)  # fmt: skip

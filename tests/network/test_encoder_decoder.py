@@ -165,6 +165,60 @@ def test_what_is_written_does_not_depend_on_the_sequences_beside_it(attention):
             assert np.array_equal(bound.attention_to(alone, states, own)[0], weights[b])
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_gradients_from_its_own_labels_are_those_of_differences(share):
+    """What is read is drawn anew with the same seed, so that small changes do not change it."""
+    network = build("lstm", attention="dot", teacher_forcing=share)
+    plan, x, targets, weights = problem(network)
+
+    def run():
+        bound = network.bind(get_backend("cpu"), training=True)
+        scores = bound.forward(plan, Inputs(x), np.random.default_rng(0))
+        loss, dscores = bound.loss(plan, scores, targets, weights)
+        return bound, loss, dscores
+
+    bound, loss, dscores = run()
+    bound.backward(dscores)
+    assert loss != loss_and_gradients(network, plan, x, targets, weights)[0]  # which draws nothing
+    gradients = {name: array.copy() for name, array in bound.gradients.items()}
+    assert_gradients_along_a_direction(gradients, lambda: run()[1], dict(network.parameters))
+
+
+def test_the_share_of_the_truth_falls_over_the_updates():
+    writer = build(teacher_forcing=(0.9, 0.1, 8)).writer
+    shares = [writer.share_of_truth(n) for n in (0, 4, 8, 100)]
+    np.testing.assert_allclose(shares, [0.9, 0.5, 0.1, 0.1])
+    assert build().writer.share_of_truth(3) == 1.0
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, (1.0, 0.5), (1.0, 0.5, 0), (2.0, 0.5, 3), "half"])
+def test_a_share_that_is_none_is_refused(value):
+    with pytest.raises(ValueError, match="teacher_forcing must be"):
+        build(teacher_forcing=value)
+
+
+def test_of_its_own_it_reads_what_it_would_have_written():
+    network = build(teacher_forcing=0.0, seed=2)
+    plan, x, targets, _ = problem(network)
+    bound = network.bind(get_backend("cpu"), training=True)
+    scores = bound.forward(plan, Inputs(x), np.random.default_rng(0))
+    rows = []
+    write = bound._writer.write
+
+    def look(plan, source, before, begun, noise=None):
+        rows.append((before.copy(), write(plan, source, before, begun, noise).copy()))
+        return rows[-1][1]
+
+    bound._writer.write = look
+    bound.loss(plan, scores, targets, None)
+    (truth, told), (mixed, _) = rows
+    steps = pack(np.array(WRITTEN) + 1)
+    for d in range(steps.n_sequences):
+        own = steps.step_offsets[: steps.lengths[d]] + d
+        assert mixed[own[0]] == truth[own[0]] == 0
+        assert np.array_equal(mixed[own[1:]], told[own[:-1], :K].argmax(axis=1) + 1)
+
+
 def test_numbers_are_written_as_many_as_asked_for():
     network = build("gru", WrittenNumbers(2), attention="dot", bidirectional=True)
     plan, x, _, _ = problem(network)

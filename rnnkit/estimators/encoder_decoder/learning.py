@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import replace
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,6 +30,7 @@ from rnnkit.estimators.labels import find_classes
 from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
     RATE,
+    Number,
     entries_of,
     fixed,
     integer,
@@ -42,6 +44,7 @@ from rnnkit.network.attention import ATTENTIONS
 from rnnkit.network.building import build_encoder_decoder
 from rnnkit.network.layers import Layer
 from rnnkit.sequences import Form, Sequences
+from rnnkit.training import LBFGS, make_solver
 
 __all__ = ["EncoderDecoderLearning"]
 
@@ -110,6 +113,17 @@ class EncoderDecoderLearning(RecurrentEstimator):
         "Width of the tables in which the tokens of X, and the labels written before, are looked "
         "up. Where X holds tokens the arithmetic is done in float32.",
         part="reader",
+    )
+    teacher_forcing: Any = parameter(
+        1.0,
+        [Number(Real, 0, 1, closed="both"), tuple],
+        "float or tuple (first, last, n)",
+        "Share of what the decoder reads in training that is the true sequence. The rest is what "
+        "it would have written itself, drawn for each step (scheduled sampling, Bengio et al. "
+        "2015), as a first pass over the true sequence tells (Mihaylova & Martins 2019). A tuple: "
+        "the share falls evenly from the first to the last over n updates. With a solver that "
+        "trains in minibatches.",
+        part="network",
     )
     label_smoothing: float = parameter(
         0.0,
@@ -225,6 +239,11 @@ class EncoderDecoderLearning(RecurrentEstimator):
         return WrittenLabelLists(found, targets.as_text, max(lengths))
 
     def _make_output(self, codec: Codec) -> Output:
+        if self.teacher_forcing != 1 and isinstance(make_solver(self.solver), LBFGS):
+            raise ValueError(
+                "teacher_forcing must be 1.0 with solver='lbfgs', which minimizes one function, "
+                f"got {self.teacher_forcing!r}"
+            )
         if isinstance(codec, WrittenLabelLists):
             return WrittenLabels(codec.width, self.label_smoothing)
         entries = entries_of(type(self))

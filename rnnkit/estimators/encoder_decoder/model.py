@@ -161,10 +161,12 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
 
         Parameters
         ----------
-        X, lengths
+        X : array-like, data frame, list of arrays, lists or strings, or Sequences
             As in `fit`.
         y : array-like, default=None
             What is written, as in `fit`; None: what `predict` writes.
+        lengths : array-like of shape (N,), default=None
+            As in `fit`.
 
         Returns
         -------
