@@ -486,7 +486,8 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
 
 def translated(model: Any, data: Data) -> list[np.ndarray]:
     """Return all that an encoder-decoder tells about the data."""
-    predicted = model.predict(data.X)
+    steps = {} if hasattr(model, "classes_") else {"n_steps": 3}
+    predicted = model.predict(data.X, **steps)
     if isinstance(predicted[0], str):
         predicted = [np.array(list(text)) for text in predicted]
     found = [np.concatenate(list(predicted)), np.asarray(model.score(data.X, data.y))]
