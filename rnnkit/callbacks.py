@@ -17,7 +17,7 @@ from rnnkit.exceptions import MissingExtraError
 from rnnkit.persistence import save
 from rnnkit.training import Epoch, EpochCallback
 
-__all__ = ["CSVLogger", "Checkpoint", "TensorBoardLogger", "TimeLimit"]
+__all__ = ["CSVLogger", "Checkpoint", "OptunaPruning", "TensorBoardLogger", "TimeLimit"]
 
 COLUMNS = (
     "epoch",
@@ -28,6 +28,8 @@ COLUMNS = (
     "learning_rate",
     "seconds",
 )
+
+MONITORED = ("validation_score", "validation_loss", "loss")
 
 
 class Checkpoint(EpochCallback):
@@ -249,6 +251,88 @@ class TensorBoardLogger(EpochCallback):
 
     def __repr__(self) -> str:
         return f"TensorBoardLogger({self.folder!r})"
+
+
+class OptunaPruning(EpochCallback):
+    """Report every epoch to a trial of optuna, and end the training if the study prunes it.
+
+    The training is then ended by `optuna.TrialPruned`, which the objective need not catch: nothing
+    was learnt, and the study goes on with its next trial. For the one fit of a trial: the folds of
+    a cross-validation would report the same epochs again.
+
+    Parameters
+    ----------
+    trial : optuna.Trial
+        What the objective got.
+    monitor : {"validation_score", "validation_loss", "loss"}, default="validation_score"
+        What is reported: the figure, or one like it, that the objective returns. The training loss
+        says nothing of other data.
+
+    Raises
+    ------
+    MissingExtraError
+        If optuna is not installed: ``pip install "rnnkit[optuna]"``.
+    ValueError
+        If `monitor` is none of these; in the first epoch, if the fit has no validation, or the
+        study maximizes and `monitor` is a loss, or the other way round.
+
+    Examples
+    --------
+    How a study uses it::
+
+        def objective(trial):
+            size = trial.suggest_int("hidden_size", 8, 128, log=True)
+            model = GRUClassifier(size, early_stopping=True)
+            model.set_callbacks(OptunaPruning(trial)).fit(X, y)
+            return model.best_validation_score_
+
+        optuna.create_study(direction="maximize").optimize(objective, n_trials=50)
+    """
+
+    def __init__(self, trial: Any, monitor: str = "validation_score") -> None:
+        if monitor not in MONITORED:
+            raise ValueError(f"monitor must be one of {list(MONITORED)}, got {monitor!r}")
+        self.trial = trial
+        self.monitor = monitor
+        _pruned()
+
+    def on_epoch_end(self, epoch: Epoch) -> None:
+        """Report the epoch, and ask whether the trial is worth going on with.
+
+        Parameters
+        ----------
+        epoch : Epoch
+        """
+        if epoch.epoch == 1:
+            self._check_direction()
+        if self.monitor not in epoch.logs:
+            raise ValueError(
+                f"{self!r} finds no {self.monitor} in this fit; set early_stopping=True, or give "
+                "X_val and y_val, or monitor='loss'"
+            )
+        self.trial.report(float(epoch.logs[self.monitor]), epoch.epoch)
+        if self.trial.should_prune():
+            raise _pruned()(f"pruned after epoch {epoch.epoch}")
+
+    def _check_direction(self) -> None:
+        direction = getattr(getattr(self.trial, "study", None), "direction", None)
+        wanted = "MAXIMIZE" if self.monitor.endswith("score") else "MINIMIZE"
+        if direction is not None and direction.name != wanted:
+            raise ValueError(
+                f"{self!r} would prune the best trials: the study has the direction "
+                f"{direction.name.lower()}, {self.monitor} is to {wanted.lower()}"
+            )
+
+    def __repr__(self) -> str:
+        return f"OptunaPruning(monitor={self.monitor!r})"
+
+
+def _pruned() -> Any:
+    try:
+        from optuna import TrialPruned
+    except ImportError:
+        raise MissingExtraError("optuna", "optuna", "OptunaPruning") from None
+    return TrialPruned
 
 
 def _summary_writer() -> Any:

@@ -4,7 +4,8 @@ Training: one epoch over 200,000 random characters of 65 kinds through `fit`, 25
 64, windows of 64 steps, 32 streams with their state carried, Adam, gradients clipped to norm 1,
 float32, one thread; PyTorch in the loop that character models are trained with. Writing: one
 text, a character at a time, drawn from the softmax; PyTorch in inference mode in a plain loop over
-its own embedding, layer and head. "Many": 32 texts side by side in both.
+its own embedding, layer and head. "Many": 32 texts side by side in both. "bf16": ours with
+``precision="bf16"``, whose factors are rounded, against the same PyTorch in float32; no goal.
 """
 
 from __future__ import annotations
@@ -58,6 +59,9 @@ def training(run):
         times = interleaved(
             {
                 "rnnkit": lambda cell=cell: quietly(model(cell).fit, characters),
+                "rnnkit bf16": lambda cell=cell: quietly(
+                    model(cell, precision="bf16").fit, characters
+                ),
                 "torch": lambda cell=cell: train(
                     Net(cell, N_KINDS, EMBEDDING, HIDDEN_SIZE), ids, STREAMS, WINDOW
                 ),
@@ -70,6 +74,7 @@ def training(run):
         run.results.write(kind="training a text", cell=cell, milliseconds=times)
         what = f"{cell} training a text, H={HIDDEN_SIZE}, 1 thread, against torch's loop"
         rows.append(at_least(what, times["torch"] / times["rnnkit"], TRAINING_GOAL))
+        rows.append(at_least(f"{what}, bf16", times["torch"] / times["rnnkit bf16"], 1.0))
     return rows
 
 
@@ -86,8 +91,11 @@ def writing(run):
         for hidden_size in (64, 128, 256):
             fitted = quietly(model(cell, hidden_size, batch_size="auto").fit, characters)
             net = Net(cell, N_KINDS, EMBEDDING, hidden_size)
+            rounded = model(cell, hidden_size, batch_size="auto", precision="bf16")
+            rounded = quietly(rounded.fit, characters)
             runs = {
                 "rnnkit": lambda fitted=fitted: fitted.sample(N_WRITTEN, random_state=0),
+                "rnnkit bf16": lambda fitted=rounded: fitted.sample(N_WRITTEN, random_state=0),
                 "torch": lambda net=net: write(net, N_WRITTEN, 1),
                 "rnnkit many": lambda fitted=fitted: fitted.sample(
                     N_WRITTEN // 5, n_samples=MANY, random_state=0
@@ -105,6 +113,7 @@ def writing(run):
             ratios.append(each["torch"] / each["rnnkit"])
             what = f"{cell} writing a text, H={hidden_size}, against torch's loop"
             rows.append(at_least(what, ratios[-1], WRITING_GOAL))
+            rows.append(at_least(f"{what}, bf16", each["torch"] / each["rnnkit bf16"], 1.0))
             what = f"{cell} writing {MANY} texts at once, H={hidden_size}, against torch's batch"
             rows.append(at_least(what, each["torch many"] / each["rnnkit many"], 1.0))
         what = f"{cell} writing a text, geometric mean"

@@ -1,6 +1,7 @@
 """The C interface of src/kernels.h, src/pool.h and src/tuning.h."""
 
 cdef extern from "src/tuning.h" nogil:
+    int RK_BYTES_WORTH_A_THREAD
     double RK_OPERATIONS_WORTH_A_THREAD
     double RK_OPERATIONS_WORTH_A_MEETING
     double RK_SEQUENCES_WORTH_A_TILE
@@ -74,23 +75,29 @@ cdef extern from "src/kernels.h" nogil:
         ptrdiff_t lanes
         int pairs_by_instruction
         void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
-                     ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels)
-        void (*pack_operand)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
-                             ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots,
-                             void *panels)
+                     ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels,
+                     ptrdiff_t first, ptrdiff_t last)
         void (*pair_columns)(const void *rows, ptrdiff_t n, ptrdiff_t width, void *pairs,
                              ptrdiff_t stride)
         void (*unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns,
                            const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
-                           ptrdiff_t slots, void *w)
-        void (*pack_transposed)(const void *w, ptrdiff_t hidden, ptrdiff_t columns,
-                                const int *gates, ptrdiff_t n_gates, void *groups)
+                           ptrdiff_t slots, void *w, ptrdiff_t first, ptrdiff_t last)
         void (*pack_dense)(const void *w, ptrdiff_t input_stride, ptrdiff_t output_stride,
                            const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
                            void *padded_bias)
         int (*most_shares)(const rk_call *call)
         size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
+
+    int RK_PACK_OPERAND, RK_PACK_TRANSPOSED, RK_UNPACK_ADD
+
+    ctypedef struct rk_matrix:
+        int form
+        const void *source "from"
+        void *to
+        ptrdiff_t hidden, columns
+        const int *gates
+        ptrdiff_t n_gates, first_slot, slots
 
     int rk_isa_count()
     const char *rk_isa_name(int row)
@@ -101,6 +108,8 @@ cdef extern from "src/kernels.h" nogil:
     void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
     int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                     int threads, char *scratch, size_t scratch_stride)
+    int rk_convert(const rk_kernels *k, const rk_matrix *matrix, int threads)
+    int rk_clear(void *memory, size_t n_bytes, int threads)
     int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
                  ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads)
     int rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
@@ -115,6 +124,7 @@ cdef extern from "src/pool.h" nogil:
     int rk_processors()
     int rk_busy_threads()
     int rk_workers()
-    int rk_has_openmp()
+    int rk_ask_openmp(const char *library)
+    int rk_asks_openmp()
     int rk_watch_forks()
     void rk_end_workers()

@@ -27,6 +27,8 @@ cdef class LayerParameters:
     cdef int add(self, str name, str panels, const int *gates, ptrdiff_t first_slot,
                  ptrdiff_t slots) except -1
     cdef int pack(self, dict weights) except -1
+    cdef int convert(self, Parameter parameter, int form, const void *source,
+                     void *target) except -1
     cdef int pack_transposed(self, Parameter parameter, const void **groups) except -1
     cdef int pack_for_backward(self, bint input_gradient) except -1
     cdef int check_gradients(self, dict gradients) except -1

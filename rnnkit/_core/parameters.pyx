@@ -7,8 +7,18 @@ of the slots that they fill, and the first of those slots. src/kernels.h has the
 
 import numpy as np
 
-from rnnkit._core.kernels cimport RK_GRU, rk_call, rk_kernels, rk_panels_named
+from rnnkit._core.kernels cimport (
+    RK_GRU,
+    RK_PACK_OPERAND,
+    RK_PACK_TRANSPOSED,
+    RK_UNPACK_ADD,
+    rk_call,
+    rk_kernels,
+    rk_matrix,
+    rk_panels_named,
+)
 from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes, lies_writable
+from rnnkit._core.threads cimport run_clear, run_convert
 
 cdef int[4] AS_STORED = [0, 1, 2, 3]
 cdef int[3] N_FIRST = [2, 0, 1]  # the slots n r z of a gru, stored r z n
@@ -82,25 +92,38 @@ cdef class LayerParameters:
         for parameter in self.table:
             if len(parameter.shape) == 2:
                 parameter.packed[0] = parameter.panels.reserve(parameter.n_bytes)
-                self.kernels.pack_operand(address(parameter.array), hidden, parameter.columns,
-                                          parameter.gates, parameter.n_gates, 0, parameter.slots,
-                                          <void *>parameter.packed[0])
+                self.convert(parameter, RK_PACK_OPERAND, address(parameter.array),
+                             <void *>parameter.packed[0])
                 continue
             if parameter.n_bytes:
                 parameter.packed[0] = parameter.panels.reserve_zeros(parameter.n_bytes)
             self.kernels.pack(address(parameter.array), hidden, 1, parameter.gates,
                               parameter.n_gates, parameter.first_slot, parameter.slots,
-                              <void *>parameter.packed[0])
+                              <void *>parameter.packed[0], 0, self.padded // self.kernels.lanes)
         return 0
+
+    cdef int convert(self, Parameter parameter, int form, const void *source,
+                     void *target) except -1:
+        """Bring a matrix into another form."""
+        cdef rk_matrix matrix
+        matrix.form = form
+        matrix.source = source
+        matrix.to = target
+        matrix.hidden = self.call.layer.hidden
+        matrix.columns = parameter.columns
+        matrix.gates = parameter.gates
+        matrix.n_gates = parameter.n_gates
+        matrix.first_slot = parameter.first_slot
+        matrix.slots = parameter.slots
+        return run_convert(self.kernels, &matrix, parameter.n_bytes)
 
     cdef int pack_transposed(self, Parameter parameter, const void **groups) except -1:
         cdef ptrdiff_t lanes = self.kernels.lanes, columns = parameter.columns
         cdef ptrdiff_t padded = (columns + lanes - 1) // lanes * lanes
         groups[0] = parameter.transposed.reserve(
             checked_bytes(self.dtype.itemsize, (self.padded, parameter.n_gates, padded)))
-        self.kernels.pack_transposed(address(parameter.array), self.call.layer.hidden, columns,
-                                     parameter.gates, parameter.n_gates, <void *>groups[0])
-        return 0
+        return self.convert(parameter, RK_PACK_TRANSPOSED, address(parameter.array),
+                            <void *>groups[0])
 
     cdef int pack_for_backward(self, bint input_gradient) except -1:
         """Pack the matrices as right operands of the dh and dx products."""
@@ -126,7 +149,8 @@ cdef class LayerParameters:
         cdef char *room
         for parameter in self.table:
             total += parameter.n_bytes
-        room = <char *>self.gradients.reserve_zeros(total)
+        room = <char *>self.gradients.reserve(total)
+        run_clear(room, total)
         for parameter in self.table:
             if parameter.n_bytes:
                 parameter.gradient[0] = room
@@ -137,10 +161,14 @@ cdef class LayerParameters:
         """Add the panels to the plain arrays that were checked."""
         cdef Parameter parameter
         for parameter in self.table:
-            self.kernels.unpack_add(parameter.gradient[0], self.call.layer.hidden,
-                                    parameter.columns, parameter.gates, parameter.n_gates,
-                                    parameter.first_slot, parameter.slots,
-                                    address(parameter.target))
+            if len(parameter.shape) == 2:
+                self.convert(parameter, RK_UNPACK_ADD, parameter.gradient[0],
+                             address(parameter.target))
+            else:
+                self.kernels.unpack_add(parameter.gradient[0], self.call.layer.hidden, 1,
+                                        parameter.gates, parameter.n_gates, parameter.first_slot,
+                                        parameter.slots, address(parameter.target), 0,
+                                        self.padded // self.kernels.lanes)
             parameter.target = None
         return 0
 

@@ -1,5 +1,5 @@
 """How many threads a call may use, which kernels it runs, and the drivers that run them."""
-from rnnkit._core.kernels cimport rk_call, rk_kernels
+from rnnkit._core.kernels cimport rk_call, rk_kernels, rk_matrix
 
 cdef int thread_count(double operations)
 cdef const rk_kernels *current_kernels(object dtype) except NULL
@@ -10,6 +10,8 @@ cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noex
 cdef int run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
                       int n_tiles, int threads, char *scratch,
                       size_t scratch_stride) except -1 nogil
+cdef int run_convert(const rk_kernels *k, const rk_matrix *matrix, size_t n_bytes) except -1
+cdef int run_clear(void *memory, size_t n_bytes) except -1
 cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
                    void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
                    int threads) except -1 nogil

@@ -8,24 +8,29 @@ import numpy as np
 
 from rnnkit._core.kernels cimport (
     RK_BFLOAT16,
+    RK_BYTES_WORTH_A_THREAD,
     RK_FLOAT32,
     RK_FLOAT64,
     RK_MOST_THREADS,
     RK_OPERATIONS_WORTH_A_THREAD,
+    rk_ask_openmp,
+    rk_asks_openmp,
     rk_backward,
     rk_busy_threads,
     rk_call,
+    rk_clear,
     rk_compiler,
+    rk_convert,
     rk_dense,
     rk_dense_gradient,
     rk_end_workers,
     rk_forward,
-    rk_has_openmp,
     rk_isa_available,
     rk_isa_count,
     rk_isa_name,
     rk_kernels,
     rk_kernels_of,
+    rk_matrix,
     rk_on_poll,
     rk_openmp_limit,
     rk_processors,
@@ -45,8 +50,46 @@ cdef int forced_threads = 0  # 0: the rule of max_threads
 cdef int physical_cores = 0  # 0: not asked yet
 cdef bytes isa_in_use = b""  # not chosen yet
 cdef bint threads_asked_for = bool(os.environ.get("OMP_NUM_THREADS"))
-cdef int processors_at_import = rk_processors()
 cdef unsigned long main_thread = threading.main_thread().ident
+
+
+cdef bytes openmp_library():
+    """Ask the OpenMP runtime of scikit-learn, or else of any library, whose limits are then ours.
+
+    Linked to none, the core brings no second runtime into a process: one whose threads nobody
+    needs, and on macOS one that may end it. What `threadpool_limits` sets is set on all of them.
+    """
+    for file in libraries_with_openmp():
+        path = os.fsencode(file)
+        if rk_ask_openmp(path):
+            return path
+    return b""
+
+
+def libraries_with_openmp():
+    """Yield the files of loaded libraries that may use OpenMP, scikit-learn's first."""
+    try:
+        import sklearn.utils._openmp_helpers as helpers
+        yield helpers.__file__
+    except (ImportError, AttributeError):
+        pass
+    from threadpoolctl import threadpool_info
+
+    for pool in threadpool_info():
+        if pool["user_api"] == "openmp":
+            yield pool["filepath"]
+
+
+def first_number(str text):
+    """Return the first of the numbers that OMP_NUM_THREADS may list, RK_MOST_THREADS if none."""
+    first = text.split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else RK_MOST_THREADS
+
+
+cdef bytes asked_library = openmp_library()
+cdef int limit_without_openmp = min(first_number(os.environ.get("OMP_NUM_THREADS", "")),
+                                    RK_MOST_THREADS)
+cdef int processors_at_import = rk_processors()
 
 
 def available_isas():
@@ -82,24 +125,26 @@ def compiler():
     return rk_compiler().decode()
 
 
-def openmp_version():
-    """Return the date of the OpenMP standard compiled in (201511 is 4.5), 0 in a serial build."""
-    return rk_has_openmp()
+def limits_from():
+    """Return the file of the library whose OpenMP runtime sets the limits, "" if there is none."""
+    return os.fsdecode(asked_library)
 
 
 def max_threads():
     """Return how many threads a large call uses.
 
-    OpenMP's limit, which OMP_NUM_THREADS, threadpoolctl and joblib's workers set; not more than
-    the physical cores or the processors that the calling thread may use now, unless
-    OMP_NUM_THREADS asks for it. It may ask for THREADS_A_PROCESSOR times as many processors as
-    there were at import, and for none that was taken away since.
+    The limit of scikit-learn's OpenMP, which OMP_NUM_THREADS, threadpoolctl and joblib's workers
+    set, or OMP_NUM_THREADS alone where scikit-learn has none; not more than the physical cores or
+    the processors that the calling thread may use now, unless OMP_NUM_THREADS asks for it. It may
+    ask for THREADS_A_PROCESSOR times as many processors as there were at import, and for none that
+    was taken away since.
     """
     global physical_cores
     cdef int limit, processors
     if forced_threads:
         return forced_threads
-    limit = min(rk_openmp_limit(), RK_MOST_THREADS)
+    limit = rk_openmp_limit() if rk_asks_openmp() else limit_without_openmp
+    limit = min(limit, RK_MOST_THREADS)
     if limit == 1:
         return 1
     processors = max(1, rk_processors())
@@ -137,6 +182,11 @@ cdef int thread_count(double operations):
 def busy_threads():
     """Return how many threads the calls of all Python threads are using at this moment."""
     return rk_busy_threads()
+
+
+def processors():
+    """Return how many processors the calling thread may use now."""
+    return rk_processors()
 
 
 def workers():
@@ -203,6 +253,31 @@ cdef int run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t 
                       int n_tiles, int threads, char *scratch,
                       size_t scratch_stride) except -1 nogil:
     return left(rk_backward(k, call, tiles, n_tiles, threads, scratch, scratch_stride))
+
+
+cdef int threads_to_move(size_t n_bytes):
+    """How many threads share so little arithmetic on so many bytes; 0: it is not worth a call."""
+    if forced_threads:
+        return forced_threads
+    return max_threads() if n_bytes >= RK_BYTES_WORTH_A_THREAD else 0
+
+
+cdef int run_convert(const rk_kernels *k, const rk_matrix *matrix, size_t n_bytes) except -1:
+    """Bring a matrix of so many bytes into another form."""
+    cdef int threads = threads_to_move(n_bytes)
+    if threads == 0:
+        return rk_convert(k, matrix, 0)
+    with nogil:
+        return left(rk_convert(k, matrix, threads))
+
+
+cdef int run_clear(void *memory, size_t n_bytes) except -1:
+    """Set memory to zeros."""
+    cdef int threads = threads_to_move(n_bytes)
+    if threads == 0:
+        return rk_clear(memory, n_bytes, 0)
+    with nogil:
+        return left(rk_clear(memory, n_bytes, threads))
 
 
 cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,

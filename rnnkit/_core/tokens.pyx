@@ -18,6 +18,11 @@ from rnnkit._core.threads cimport current_kernels, run_dense
 
 cnp.import_array()
 
+ctypedef fused number:
+    float
+    double
+
+
 cdef class PackedDense:
     """A dense layer whose weights are packed once, for one row at a time."""
 
@@ -63,8 +68,9 @@ cdef class TokenStep:
     """
 
     cdef tuple layers, heads
-    cdef cnp.ndarray table, row
-    cdef ptrdiff_t n_ids
+    cdef object dtype
+    cdef cnp.ndarray table, row, shares
+    cdef ptrdiff_t n_ids, n_scores
     cdef size_t row_bytes
     cdef char taken
 
@@ -91,6 +97,9 @@ cdef class TokenStep:
             if head.n_inputs != width:
                 raise ValueError(f"a head takes {head.n_inputs} numbers, and is given {width}")
             width = head.n_outputs
+        self.dtype = dtype
+        self.n_scores = width
+        self.shares = np.empty(width)
 
     def feed(self, ptrdiff_t token):
         """Read the token of an id; return the raw scores (1, K), overwritten by the next call."""
@@ -101,6 +110,44 @@ cdef class TokenStep:
             return self.feed_alone(token)
         finally:
             give_back(&self.taken)
+
+    def write(self, scores, double temperature, at, ptrdiff_t end):
+        """Draw a token, read it, draw the next; return the ids drawn and the scores after them.
+
+        scores (1, K) are those to begin with, of which the first, that of no token, is never
+        drawn; the temperature 0 takes the largest. at says where in [0, 1) the die of each token
+        falls. The id `end`, which is not read, is the last.
+        """
+        scores = checked_array("scores", scores, self.dtype, (1, self.n_scores))
+        cdef const double[::1] dice = np.ascontiguousarray(at, dtype=np.float64)
+        if self.n_scores < 2 or self.n_scores > self.n_ids:
+            raise ValueError(f"there must be a score for each of {self.n_ids} ids, "
+                             f"got {self.n_scores}")
+        take(&self.taken, "TokenStep")
+        try:
+            return self.write_alone(scores, temperature, dice, end)
+        finally:
+            give_back(&self.taken)
+
+    cdef tuple write_alone(self, scores, double temperature, const double[::1] dice,
+                           ptrdiff_t end):
+        cdef ptrdiff_t i, token, n = self.n_scores - 1
+        cdef bint single = self.dtype == np.float32
+        cdef double *shares = <double *>cnp.PyArray_DATA(self.shares)
+        cdef void *data
+        ids = np.empty(dice.shape[0], np.intp)
+        cdef cnp.npy_intp[::1] drawn = ids
+        for i in range(dice.shape[0]):
+            data = cnp.PyArray_DATA(scores)
+            if single:
+                token = draw_one(<float *>data + 1, n, temperature, dice[i], shares) + 1
+            else:
+                token = draw_one(<double *>data + 1, n, temperature, dice[i], shares) + 1
+            drawn[i] = token
+            if token == end:
+                return ids[:i + 1], scores
+            scores = self.feed_alone(token)
+        return ids, scores
 
     cdef object feed_alone(self, ptrdiff_t token):
         memcpy(cnp.PyArray_DATA(self.row),
@@ -129,30 +176,33 @@ def draw(scores, double temperature, at):
     return drawn
 
 
-ctypedef fused number:
-    float
-    double
-
-
 cdef int draw_rows(const number[:, ::1] scores, double temperature, const double[::1] at,
                    double[::1] shares, cnp.npy_intp[::1] drawn) except -1:
-    cdef ptrdiff_t p, k, n = scores.shape[1]
-    cdef double top, total, limit
+    cdef ptrdiff_t p
     with nogil:
         for p in range(scores.shape[0]):
-            top = scores[p, 0]
-            for k in range(1, n):
-                if scores[p, k] > top:
-                    top = scores[p, k]
-            total = 0
-            for k in range(n):
-                total += exp((scores[p, k] - top) / temperature)
-                shares[k] = total
-            limit = at[p] * total
-            k = 0
-            while k < n - 1 and shares[k] <= limit:
-                k += 1
-            while k > 0 and shares[k] == shares[k - 1]:  # of no share, at the very end
-                k -= 1
-            drawn[p] = k
+            drawn[p] = draw_one(&scores[p, 0], scores.shape[1], temperature, at[p], &shares[0])
     return 0
+
+
+cdef ptrdiff_t draw_one(const number *scores, ptrdiff_t n, double temperature, double at,
+                        double *shares) noexcept nogil:
+    """Return the entry of n > 0 into which a die falls; the first of the largest for 0."""
+    cdef ptrdiff_t k, best = 0
+    cdef double total = 0, top, limit
+    for k in range(1, n):
+        if scores[k] > scores[best]:
+            best = k
+    if temperature == 0:
+        return best
+    top = scores[best]
+    for k in range(n):
+        total += exp((scores[k] - top) / temperature)
+        shares[k] = total
+    limit = at * total
+    k = 0
+    while k < n - 1 and shares[k] <= limit:
+        k += 1
+    while k > 0 and shares[k] == shares[k - 1]:  # of no share, at the very end
+        k -= 1
+    return k

@@ -10,7 +10,7 @@ from sklearn.base import is_classifier, is_regressor
 from rnnkit.adapters.panels import read_panel
 from rnnkit.adapters.reduction import Reduction, forecasts
 from rnnkit.adapters.wrapped import accepts_missing, fresh, missing_library
-from rnnkit.estimators import GRURegressor, LSTMClassifier, LSTMRegressor
+from rnnkit.estimators import LSTMClassifier, LSTMRegressor
 from rnnkit.exceptions import MissingExtraError
 
 try:
@@ -199,7 +199,7 @@ class RecurrentForecaster(BaseForecaster, DirectForecastingMixin, IterativeForec
     ----------
     estimator : regressor or sequence regressor, default=None
         `rnnkit.LSTMRegressor` or its like, or a pipeline or search around one; or
-        `rnnkit.LSTMSequenceRegressor` or its like. None: a `GRURegressor` with its default
+        `rnnkit.LSTMSequenceRegressor` or its like. None: an `LSTMRegressor` with its default
         parameters.
     window : int, default=None
         Steps of a window; None: 10. A sequence regressor takes none.
@@ -254,7 +254,7 @@ class RecurrentForecaster(BaseForecaster, DirectForecastingMixin, IterativeForec
     def _fit(self, y: np.ndarray, exog: Any = None) -> RecurrentForecaster:
         inner = fresh(
             self.estimator,
-            GRURegressor,
+            LSTMRegressor,
             forecasts,
             "regressor or sequence regressor",
             self.random_state,

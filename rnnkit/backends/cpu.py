@@ -43,16 +43,14 @@ __all__ = [
 
 def isa_available() -> tuple[str, ...]:
     """Return the names of the instruction sets this machine can run, slowest first."""
-    names: tuple[str, ...] = threads.available_isas()
-    return names
+    return threads.available_isas()
 
 
 def core_information() -> dict[str, Any]:
     """Return the facts of the compiled core that `rnnkit.show_config` prints."""
-    version = threads.openmp_version()
     return {
         "compiler": threads.compiler(),
-        "openmp": f"OpenMP of {version // 100}-{version % 100:02d}" if version else "serial build",
+        "limits_from": threads.limits_from() or "OMP_NUM_THREADS alone",
         "threads": threads.max_threads(),
         "isa_in_use": threads.current_isa(),
         "bfloat16": "by instruction" if threads.multiplies_bfloat16() else "by float products",
@@ -131,20 +129,17 @@ class CpuBackend(HostBackend):
     @property
     def n_threads(self) -> int:  # type: ignore[override]
         """Threads that a large operation may use now; see `rnnkit._core.threads.max_threads`."""
-        n: int = threads.max_threads()
-        return n
+        return threads.max_threads()
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
-        operation: RecurrentOperation = RecurrentLayer(spec, dtype)
-        return operation
+        return RecurrentLayer(spec, dtype)
 
     def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, np.ndarray]
     ) -> StreamOperation:
         """Bind one recurrent layer to its weights, for one sequence step by step."""
-        stream: StreamOperation = RecurrentStep(spec, dtype, weights)
-        return stream
+        return RecurrentStep(spec, dtype, weights)
 
     def token_stream(
         self,
@@ -163,8 +158,7 @@ class CpuBackend(HostBackend):
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:
         """Bind a dense layer."""
-        operation: DenseOperation = Dense(n_inputs, n_outputs, dtype)
-        return operation
+        return Dense(n_inputs, n_outputs, dtype)
 
     def attention(self) -> AttentionOperation:
         """Bind attention."""
@@ -178,15 +172,11 @@ class CpuBackend(HostBackend):
         label_smoothing: float = 0.0,
     ) -> tuple[float, np.ndarray]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
-        result: tuple[float, np.ndarray] = heads.softmax_cross_entropy(
-            scores, labels, weights, label_smoothing
-        )
-        return result
+        return heads.softmax_cross_entropy(scores, labels, weights, label_smoothing)
 
     def softmax(self, scores: np.ndarray) -> np.ndarray:
         """Return the class probabilities of raw scores."""
-        probabilities: np.ndarray = heads.softmax(scores)
-        return probabilities
+        return heads.softmax(scores)
 
     def add_rows(self, table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
         """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
@@ -199,8 +189,7 @@ class CpuBackend(HostBackend):
 
     def clip_norm(self, gradient: np.ndarray, limit: float) -> float:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
-        norm: float = updates.clip_norm(gradient, limit)
-        return norm
+        return updates.clip_norm(gradient, limit)
 
     def update(
         self,

@@ -102,7 +102,7 @@ class RecurrentOperation(Protocol):
         training: bool = False,
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
-    ) -> RecurrentResult:
+    ) -> tuple[Array, Array, Array | None]:
         """Run all steps.
 
         x is (P, I); `weights` has the names and shapes of ``spec.parameter_shapes()``;
@@ -121,7 +121,7 @@ class RecurrentOperation(Protocol):
         dc_n: Array | None = None,
         *,
         input_gradient: bool = True,
-    ) -> RecurrentGradient:
+    ) -> tuple[Array | None, Array, Array | None]:
         """Run back through the last forward call, once.
 
         dy is (P, H) or None for zeros; the gradient of each parameter is added to the array
@@ -162,6 +162,17 @@ class TokenOperation(Protocol):
 
     def feed(self, token: int) -> Array:
         """Read the token of an id; return the raw scores (1, K), valid until the next call."""
+        ...
+
+    def write(
+        self, scores: Array, temperature: float, at: np.ndarray, end: int
+    ) -> tuple[np.ndarray, Array]:
+        """Draw a token, read it, draw the next; return the ids drawn and the scores after them.
+
+        As `Backend.draw` draws, from scores (1, K) at first, of which the first, that of no
+        token, is never drawn; the temperature 0 takes the largest. at (n,) has a die for each
+        token. The id `end`, which is not read, is the last.
+        """
         ...
 
 

@@ -19,7 +19,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.backends import get_backend
-from rnnkit.configuration import warn_of_serial_build
 from rnnkit.estimators.applying import ROWS_AT_ONCE
 from rnnkit.estimators.building import build, initialize
 from rnnkit.estimators.codecs import Codec
@@ -218,8 +217,6 @@ class RecurrentEstimator(CallbackSupport, TrainingParameters, NetworkParameters,
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
-            n_steps = float(examples.sequences.offsets[-1])
-            warn_of_serial_build(3.0 * self.max_iter * n_steps * network.parameters.flat.size)
             validate = None
             if validation is not None:
                 validate = self._make_validate(trainer, reader, codec, validation)

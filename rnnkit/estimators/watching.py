@@ -124,7 +124,14 @@ def _without(estimator: Any, *names: str) -> Any:
 
 @contextmanager
 def learning_watched(
-    estimator: Any, task: str, n_epochs: int, X: Any, y: Any, sample_weight: Any, lengths: Any
+    estimator: Any,
+    task: str,
+    n_epochs: int,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    lengths: Any,
+    **metadata: Any,
 ) -> Iterator[tuple[Any, Watcher]]:
     """Give a draft to learn with (see `learning`) and the watcher of the call.
 
@@ -140,6 +147,8 @@ def learning_watched(
         Epochs at most.
     X, y, sample_weight, lengths
         As the call got them.
+    **metadata : dict
+        What else scorers are to get, where it is not None.
     """
     with learning(estimator) as draft:
         if not getattr(estimator, "_skl_callbacks", None):
@@ -147,7 +156,11 @@ def learning_watched(
             return
         try:
             root = estimator._init_callback_context(task_name=task, max_subtasks=n_epochs)
-            watcher = Watcher(estimator, task, root, _data(estimator, X, y, sample_weight, lengths))
+            data = _data(estimator, X, y, sample_weight, lengths)
+            more = {name: value for name, value in metadata.items() if value is not None}
+            if more:
+                data["metadata"] = {**data["metadata"], **more}
+            watcher = Watcher(estimator, task, root, data)
             watcher.begin(root)
             yield draft, watcher
         finally:

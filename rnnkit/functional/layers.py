@@ -171,7 +171,7 @@ class RecurrentOutput:
         _refuse_too_much(layers, layout, backend)
         self._gradients = {name: np.empty_like(p) for name, p in layers.parameters.items()}
         self._chain = Chain(layers.layers, layers.binding(backend, self._gradients))
-        self._x = layout.values[layout.rows]
+        self._x = layout.pack_values()
         self._states = layout.pack_states(states, layers.n_directions)
         self._owner = Owner("RecurrentOutput")
         self._ready = False  # whether the chain holds what one backward pass needs

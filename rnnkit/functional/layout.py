@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,10 @@ from rnnkit.network.layers import State
 from rnnkit.sequences import Form, Sequences, pack
 
 __all__ = ["Layout", "read_sequences", "read_states"]
+
+# Rows are moved so many bytes at a time: one call of NumPy for a hundred megabytes can take half a
+# second where memory is slow, and Ctrl-C is seen only between two.
+_PIECE_BYTES = 2**23
 
 
 class Layout:
@@ -33,7 +37,7 @@ class Layout:
             shape = (n_sequences, n_steps, width)
             flat = of_shape(np.asarray(given), name, shape).reshape(-1, width)
             rows = self.plan.rows(np.arange(n_sequences) * n_steps)
-            return finite_array(flat[rows], name, dtype)
+            return finite_array(_gather(flat, rows), name, dtype)
         if isinstance(given, Sequences):
             given = given.to_list()
         if len(given) != n_sequences:
@@ -42,12 +46,17 @@ class Layout:
             of_shape(finite_array(part, f"{name}[{n}]", dtype), f"{name}[{n}]", (steps, width))
             for n, (part, steps) in enumerate(zip(given, self.lengths.tolist()))
         ]
-        return np.concatenate(parts)[self.rows]
+        return _gather(np.concatenate(parts), self.rows)
+
+    def pack_values(self) -> Array:
+        """Arrange the caller's x in packed rows (P, I)."""
+        return _gather(self.values, self.rows)
 
     def unpack(self, packed: Array) -> Any:
         """Arrange packed rows (P, F) in the form of the caller's x."""
         values = np.empty_like(packed)
-        values[self.rows] = packed
+        for piece in _pieces(packed):
+            values[self.rows[piece]] = packed[piece]
         return self._form.restore(values, self.offsets)
 
     def pack_states(self, states: dict[str, Array], n_directions: int) -> list[State] | None:
@@ -80,6 +89,21 @@ class Layout:
                 stacked[row, self.plan.order] = array
             unpacked[name] = stacked
         return unpacked
+
+
+def _pieces(rows: Array) -> Iterator[slice]:
+    """Yield the slices of rows (P, F) that are moved at a time."""
+    step = max(1, _PIECE_BYTES // max(1, rows.shape[1] * rows.itemsize))
+    for first in range(0, len(rows), step):
+        yield slice(first, first + step)
+
+
+def _gather(values: Array, rows: Array) -> Array:
+    """Return ``values[rows]`` of rows (P, F)."""
+    packed = np.empty((len(rows), values.shape[1]), values.dtype)
+    for piece in _pieces(packed):
+        packed[piece] = values[rows[piece]]
+    return packed
 
 
 def read_sequences(x: Any, lengths: Any) -> tuple[Sequences, Form]:

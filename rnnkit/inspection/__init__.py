@@ -1,4 +1,4 @@
-"""Pictures of fitted estimators, in scikit-learn's conventions for displays.
+"""Pictures of fitted estimators, in scikit-learn's conventions for displays, and importances.
 
 Each display has `from_estimator`, which computes and draws, a constructor that takes the numbers,
 and `plot`, which draws them once more. matplotlib, the extra "plot", is imported when something is
@@ -12,6 +12,7 @@ from rnnkit.inspection.forecast import ForecastDisplay
 from rnnkit.inspection.gates import GateActivationDisplay
 from rnnkit.inspection.gradient_flow import GradientFlowDisplay
 from rnnkit.inspection.loss_curves import LossCurveDisplay
+from rnnkit.inspection.permutation import permutation_importance
 from rnnkit.inspection.saliency import SaliencyDisplay
 from rnnkit.inspection.states import HiddenStateDisplay
 from rnnkit.inspection.tagging import TaggingDisplay
@@ -28,4 +29,5 @@ __all__ = [
     "TaggingDisplay",
     "TokenConfusionDisplay",
     "TransitionDisplay",
+    "permutation_importance",
 ]

@@ -118,8 +118,6 @@ class Layer(ABC):
     ----------
     rows_in : Rows or None
         Which rows it takes; None: either.
-    rows_out : Rows or None
-        Which rows it gives; None: those it was given.
     states : tuple of str
         What it carries from step to step: the name of each array (B, ·) of its `State`.
     frozen : tuple of str
@@ -127,9 +125,13 @@ class Layer(ABC):
     """
 
     rows_in: Rows | None = None
-    rows_out: Rows | None = None
     states: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+
+    @property
+    def rows_out(self) -> Rows | None:
+        """Which rows it gives; None: those it was given. Asked for, never kept in an instance."""
+        return None
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""

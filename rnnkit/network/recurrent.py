@@ -75,7 +75,6 @@ class Recurrent(Layer):
         _check_gate_bias(spec, gate_bias, longest)
         self.specs = tuple(specs)
         self.last_only = last_only
-        self.rows_out = Rows.SEQUENCES if last_only else Rows.STEPS
         self.states = ("h", "c", "h_reverse", "c_reverse")[: 2 * len(self.specs)]
         self.recurrent_dropout = recurrent_dropout
         self.forget_bias = forget_bias
@@ -88,6 +87,11 @@ class Recurrent(Layer):
             }
             for spec in self.specs
         )
+
+    @property
+    def rows_out(self) -> Rows:
+        """Of `last_only` one row per sequence, else one per step."""
+        return Rows.SEQUENCES if self.last_only else Rows.STEPS
 
     @property
     def width(self) -> int:

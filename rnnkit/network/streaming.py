@@ -101,10 +101,15 @@ class NetworkStream:
         array of shape (1, K)
             The raw scores, with the bits of `step`; valid until the next call.
         """
-        short_way = self._short_way
-        if short_way is not None and not (self._started and self._is_fresh):
+        short_way = self.short_way
+        if short_way is not None:
             return short_way.feed(token)
         return self.step(Inputs(numeric, np.array([[token]], np.intp)))
+
+    @property
+    def short_way(self) -> TokenOperation | None:
+        """The backend's short way for tokens, once the first one was fed; None: there is none."""
+        return None if self._started and self._is_fresh else self._short_way
 
     def step(self, inputs: Inputs) -> Array:
         """Take one step.

@@ -16,8 +16,11 @@ import numpy as np
 from sklearn import config_context
 
 from rnnkit.estimators.building import facts_of, rebuild
-from rnnkit.estimators.codecs import codec_from_dict
+from rnnkit.estimators.codecs import Codec, codec_from_dict
 from rnnkit.estimators.fitted import FittedEstimator
+from rnnkit.estimators.language.model import RecurrentLanguageModel
+from rnnkit.estimators.language.reading import reader_of
+from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.exceptions import FormatError
@@ -142,6 +145,7 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     _check_reader(reader)
     _check_texts(plain["codec"])
     codec = codec_from_dict(plain["codec"])
+    _check_language(estimator, reader, codec)
     built_with = {**estimator.get_params(deep=False), **plain["built_with"]}
     built: Any = _built(estimator, built_with)
     with config_context(skip_parameter_validation=False):
@@ -180,6 +184,15 @@ def _check_reader(reader: Reader) -> None:
         raise FormatError(
             f"its reader has columns of ids that do not fit together: {columns!r:.100}"
         )
+
+
+def _check_language(estimator: Any, reader: Reader, codec: Codec) -> None:
+    """Refuse tokens that are others than those which the network reads."""
+    is_language = isinstance(estimator, RecurrentLanguageModel)
+    if is_language != isinstance(codec, Vocabulary):
+        raise FormatError(f"{type(estimator).__name__} has targets of another kind")
+    if isinstance(codec, Vocabulary) and reader != reader_of(codec):
+        raise FormatError(f"its {len(codec.tokens)} tokens are not those that its network reads")
 
 
 def _require_known(part: str, plain: dict[str, Any], known: Set[str]) -> None:

@@ -41,20 +41,18 @@ def run(n_sequences=64, n_steps=50, cell="lstm", n_inputs=16, hidden_size=64):
     return b"".join(a.tobytes() for a in (y, dx, *gradients.values()))
 """
 
-needs_openmp = pytest.mark.skipif(
-    not threads.openmp_version(), reason="a serial build has one thread"
-)
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
 def run_python(program, timeout=100, **environment):
-    """Run a program in a fresh interpreter; return what it printed."""
+    """Run a program in a fresh interpreter; return what it printed. None unsets a variable."""
+    variables = {**os.environ, "OMP_NUM_THREADS": "2", **environment}
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, "OMP_NUM_THREADS": "2", **environment},
+        env={name: value for name, value in variables.items() if value is not None},
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -244,7 +242,6 @@ def test_a_child_works_after_a_region_of_another_library(tmp_path):
 
 
 @needs_fork
-@needs_openmp
 def test_a_child_forked_while_another_thread_computes_has_workers_of_its_own():
     program = LAYER + (
         "import os, threading\n"
@@ -290,15 +287,16 @@ def test_a_call_whose_handler_forks_ends_in_the_child_and_goes_on_in_the_parent(
         "if children == [0]:\n"
         "    os._exit(0)  # forked between two calls\n"
         "code = os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1])\n"
-        "print(code, np.array_equal(first, expected))\n"
+        "print(code, np.array_equal(first, expected), workers())\n"
     )
-    assert run_python(program) == "0 True"
+    found = run_python(program)
+    # In a region of OpenMP's threads the child is ended: it would wait for the others for ever.
+    assert found in ("0 True 1", "1 True 0" if threads.openmp_version() else "0 True 0")
 
 
 # ---- limits ----
 
 
-@needs_openmp
 def test_an_absurd_number_of_threads_is_capped():
     program = LAYER + "print(max_threads(), run() == run(), workers())"
     most, same, started = run_python(program, OMP_NUM_THREADS="100000").split()
@@ -309,15 +307,28 @@ def test_an_absurd_number_of_threads_is_capped():
         pass
 
 
-@needs_openmp
-@pytest.mark.skipif(
+needs_two_processors = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two processors and a system that assigns them",
 )
-@pytest.mark.parametrize("asked", ["", "2"])
+
+
+@needs_two_processors
+def test_processors_taken_away_after_the_import_are_not_counted():
+    program = LAYER + (
+        "import os\n"
+        "from rnnkit._core.threads import processors\n"
+        "before = processors(), run() and processors()\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "print(before, processors())\n"
+    )
+    n = len(os.sched_getaffinity(0))
+    assert run_python(program) == f"({n}, {n}) 1"
+
+
+@needs_two_processors
+@pytest.mark.parametrize("asked", [None, "2"])
 def test_processors_taken_away_after_the_import_are_not_used(asked):
-    if not asked and "Clang" in threads.compiler():
-        pytest.skip("an empty OMP_NUM_THREADS ends LLVM's runtime before it reaches the core")
     program = LAYER + (
         "import os\n"
         "before, first = max_threads(), run()\n"
@@ -326,14 +337,12 @@ def test_processors_taken_away_after_the_import_are_not_used(asked):
         "after, second = max_threads(), run()\n"
         "print(before, after, first == second)\n"
     )
-    assert run_python(program, OMP_NUM_THREADS=asked) == "2 1 True"
+    before, after, same = run_python(program, OMP_NUM_THREADS=asked).split()
+    assert int(before) >= 2
+    assert (after, same) == ("1", "True")
 
 
-@needs_openmp
-@pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
-    reason="needs two processors and a system that assigns them",
-)
+@needs_two_processors
 def test_workers_stay_on_the_processors_of_the_caller():
     program = LAYER + (
         "import os\n"

@@ -60,7 +60,6 @@ def max_threads_of(**environment):
     return int(run_python(program, **environment))
 
 
-@pytest.mark.skipif(not threads.openmp_version(), reason="a serial build has one thread")
 def test_environment_and_limits_set_the_thread_count():
     assert max_threads_of(OMP_NUM_THREADS="1") == 1
     assert max_threads_of(OMP_NUM_THREADS="3") == 3
@@ -72,7 +71,6 @@ def test_environment_and_limits_set_the_thread_count():
         pass
 
 
-@pytest.mark.skipif(not threads.openmp_version(), reason="a serial build has one thread")
 def test_calls_of_several_python_threads_share_the_cores():
     """However many fit at once, their calls together use no more threads than one alone."""
     program = PROGRAM + (

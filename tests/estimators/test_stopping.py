@@ -97,6 +97,7 @@ def test_one_sequence_decides_by_its_loss_but_has_no_score():
 def test_rare_classes_are_split_as_they_come():
     model = estimator("GRU", "Classifier", early_stopping=True, max_iter=2)
     model.fit(X, np.arange(60) % 20)
+    model.fit(X, np.arange(60) % 30)  # more classes than sequences to judge by
     model.fit(X, ["once", *["often"] * 30, *["too"] * 29])
 
 

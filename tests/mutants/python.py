@@ -135,7 +135,7 @@ MUTANTS = (
          "[len(vocabulary) for vocabulary in self.vocabularies_]"),
         ),
     *of("rnnkit/estimators/fitting.py",
-        ("tests/estimators/test_fitting.py", "tests/estimators/test_classifier.py"),
+        ("tests/estimators/test_stopping.py", "tests/estimators/test_fitting.py"),
         ("n_validation >= len(counts) <= len(strata) - n_validation", "True"),
         ),
     *of("rnnkit/persistence/pytorch.py", "tests/persistence/test_pytorch.py",

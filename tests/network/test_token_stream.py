@@ -123,3 +123,39 @@ def test_what_cannot_be_drawn_from_is_refused():
     for scores, at in ((np.zeros((2, 3)), np.zeros(3)), (np.zeros((2, 0)), np.zeros(2))):
         with pytest.raises(ValueError, match="a die for each row"):
             CPU.draw(scores, 1.0, at)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("end", [-1, 6])
+def test_writing_is_drawing_and_feeding_in_turn(dtype, temperature, end):
+    network = network_of("lstm", dtype)
+    at = np.random.RandomState(3).random_sample(40)
+    stream, other = NetworkStream(network, CPU), NetworkStream(network, CPU)
+    scores = first = other.feed(2).copy()
+    expected = []
+    for die in at:
+        known = scores[:, 1:]
+        drawn = CPU.draw(known, temperature, np.array([die])) if temperature else known.argmax(1)
+        expected.append(int(drawn[0]) + 1)
+        if expected[-1] == end:
+            break
+        scores = other.feed(expected[-1]).copy()
+    stream.feed(2)
+    ids, after = stream.short_way.write(first, temperature, at, end)
+    assert ids.tolist() == expected
+    np.testing.assert_array_equal(after, scores)
+    assert 0 not in expected
+
+
+def test_scores_of_something_else_are_refused():
+    short_way = NetworkStream(network_of("gru"), CPU).short_way
+    for scores in (np.zeros((1, 6), "f4"), np.zeros((1, 7)), np.zeros(7, "f4")):
+        with pytest.raises((TypeError, ValueError), match="scores"):
+            short_way.write(scores, 1.0, np.zeros(3), -1)
+    narrow = build_network(
+        "gru", 0, NextToken(9), per_step=True, tokens=[Embedding((7,), (5,))], dtype="float32"
+    )
+    short_way = NetworkStream(narrow, CPU).short_way
+    with pytest.raises(ValueError, match="a score for each of 7 ids, got 9"):
+        short_way.write(np.zeros((1, 9), "f4"), 1.0, np.zeros(3), -1)

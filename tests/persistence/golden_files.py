@@ -35,7 +35,7 @@ from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows, TokenEn
 FOLDER = Path(__file__).with_name("golden")
 ANSWERS = "answers.json"
 LARGEST = 30_000  # bytes of a file
-METHODS = ("predict_proba", "predict", "transform")
+METHODS = ("predict_proba", "predict", "transform", "score_samples")
 
 _RNG = np.random.RandomState(0)
 DENSE = _RNG.randint(-64, 65, (16, 5, 2)) / 32
@@ -100,6 +100,7 @@ def fitted() -> dict[str, tuple[Any, Any]]:
     ]), ROWS)  # fmt: skip
     add("padder", Padder(6, fill=-1.0, flatten=True, side="start"), RAGGED)
     add("windows", SlidingWindows(3, step=2), DENSE[:2])
+    add("writing", network("GRULanguageModel", embedding_dim=2, tied_embeddings=True), WORDS)
     partial = network("GRUClassifier", dropout=0.2)
     partial.partial_fit(RAGGED, labels, classes=["down", "up"])
     table["training state"] = partial, RAGGED

@@ -1,37 +1,22 @@
 /* Dense layers, and the activations by themselves. */
 
-RK_INLINE void FN(dense_chunk)(const int R, const int V, const real *x, const real *w,
-                               const real *bias, real *y, ptrdiff_t inputs, ptrdiff_t outputs,
-                               ptrdiff_t column, ptrdiff_t done) {
-    vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            acc[r][v] = v_load(bias + column + v * VL);
-    FN(accumulate)(1, R, V, acc, 0, x + done * inputs, inputs, inputs, w + column * inputs, V * VL);
-#pragma GCC unroll 8
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < V; v++)
-            v_store_n(y + (done + r) * outputs + column + v * VL, acc[r][v],
-                      outputs - column - v * VL);
-}
-
 static void FN(dense)(const void *x_all, const void *weight, const void *bias, void *y_all,
                       ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first, ptrdiff_t last,
                       rk_seat *seat) {
-    const real *x = (const real *)x_all + first * inputs;
-    real *y = (real *)y_all + first * outputs;
-    const ptrdiff_t rows = last - first, vectors = (outputs + VL - 1) / VL;
-    const double operations = 2.0 * (double)(rows * inputs) * RK_GROUP_VECTORS * VL;
-    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
-        if (rk_leave(seat, operations))
-            return;
-#define RK_DENSE_TILE(R, V)                                                                        \
-    FN(dense_chunk)(R, V, x, weight, bias, y, inputs, outputs, v * VL, done)
-        RK_TILES(rows, vectors - v, RK_DENSE_TILE)
-    }
+    const FN(column_product) product = {(const real *)x_all + first * inputs,
+                                        inputs,
+                                        0,
+                                        1,
+                                        inputs,
+                                        weight,
+                                        inputs,
+                                        0,
+                                        (real *)y_all + first * outputs,
+                                        outputs,
+                                        outputs,
+                                        0,
+                                        bias};
+    FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(outputs)}, seat);
 }
 
 /* The outputs k .. k + R and V vectors of inputs from `column` on. */
@@ -44,12 +29,13 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            acc[r][v] = v_load_n(dw + (k + r) * inputs + column + v * VL, left - v * VL);
+            acc[r][v] = FN(load_column)(dw + (k + r) * inputs + column + v * VL, V - 1 - v,
+                                        left - v * VL);
     for (ptrdiff_t row = 0; row < rows; row++) {
         vec d[RK_GROUP_VECTORS];
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            d[v] = v_load_n(x + row * inputs + column + v * VL, left - v * VL);
+            d[v] = FN(load_column)(x + row * inputs + column + v * VL, V - 1 - v, left - v * VL);
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
             const vec factor = v_set1(dy[row * outputs + k + r]);
@@ -62,7 +48,8 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            v_store_n(dw + (k + r) * inputs + column + v * VL, acc[r][v], left - v * VL);
+            FN(store_column)(dw + (k + r) * inputs + column + v * VL, acc[r][v], V - 1 - v,
+                             left - v * VL);
 }
 
 static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,

@@ -20,6 +20,7 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #include "tuning.h"
 
 #define RK_INLINE static inline __attribute__((always_inline, unused))
+#define RK_OUT_OF_LINE static __attribute__((noinline, unused))
 #define RK_PASTE(name, suffix) name##_##suffix
 #define RK_PASTE_EXPANDED(name, suffix) RK_PASTE(name, suffix)
 #define RK_NAME(name) RK_PASTE_EXPANDED(name, RK_SUFFIX)

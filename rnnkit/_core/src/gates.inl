@@ -33,7 +33,7 @@ RK_INLINE vec FN(candidate)(const rk_layer_spec *layer, const int plain, vec a) 
 }
 
 /* The slope by the activation's input, zero where the clip holds: there y is f(+-clip). */
-RK_INLINE vec FN(slope)(const rk_layer_spec *layer, rk_activation f, vec y) {
+RK_OUT_OF_LINE vec FN(slope)(const rk_layer_spec *layer, rk_activation f, vec y) {
     const vec slope = v_slope(f, y);
     if (!layer->has_clip)
         return slope;

@@ -16,7 +16,8 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
                                         (real *)call->dx + first * layer->inputs,
                                         layer->inputs,
                                         layer->inputs,
-                                        0};
+                                        0,
+                                        NULL};
     FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(layer->inputs)},
                     seat);
 }

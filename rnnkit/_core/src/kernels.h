@@ -217,26 +217,30 @@ typedef struct {
     int pairs_by_instruction; /* whether an instruction of its own multiplies pairs */
 
     /* The gates of w (G * H, columns) named in `gates` into the slots from first_slot on of
-     * panels (NP, columns, slots, VL), zeros beyond H. */
+     * panels (NP, columns, slots, VL), zeros beyond H; of the panels first .. last. */
     void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
-                 ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels);
+                 ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels,
+                 ptrdiff_t first, ptrdiff_t last);
 
     /* The same from panels to w, added. */
     void (*unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
-                       ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *w);
+                       ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *w,
+                       ptrdiff_t first, ptrdiff_t last);
 
     /* As pack, but as operand of a product: in pairs of columns where the products want them. */
     void (*pack_operand)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
-                         ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels);
+                         ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels,
+                         ptrdiff_t first, ptrdiff_t last);
 
     /* Rows (n, width) of reals in pairs of columns, `stride` reals from row to row; NULL where
      * the products take reals. */
     void (*pair_columns)(const void *rows, ptrdiff_t n, ptrdiff_t width, void *pairs,
                          ptrdiff_t stride);
 
-    /* w (G * H, columns) as right operand of the dh and dx products. */
+    /* w (G * H, columns) as right operand of the dh and dx products: the groups of four vectors of
+     * columns first .. last. */
     void (*pack_transposed)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
-                            ptrdiff_t n_gates, void *groups);
+                            ptrdiff_t n_gates, void *groups, ptrdiff_t first, ptrdiff_t last);
 
     /* A matrix W (K, I), given by its strides in reals, and the bias (K), NULL for zeros, as
      * `dense` wants them. */
@@ -288,6 +292,18 @@ const char *rk_isa_name(int row);
 int rk_isa_available(int row); /* whether this machine has it */
 const rk_kernels *rk_kernels_of(const char *isa, int dtype); /* NULL if the machine lacks it */
 
+/* A matrix that changes its form: the arguments of pack_operand, pack_transposed or unpack_add. */
+enum { RK_PACK_OPERAND, RK_PACK_TRANSPOSED, RK_UNPACK_ADD };
+
+typedef struct {
+    int form;
+    const void *from;
+    void *to;
+    ptrdiff_t hidden, columns;
+    const int *gates;
+    ptrdiff_t n_gates, first_slot, slots;
+} rk_matrix;
+
 /* parallel.c: whole-layer drivers. `scratch` holds `threads` pieces of `scratch_stride` bytes.
  * n_tiles 0: the threads run all sequences together, step by step. Each returns 0, or -1 if the
  * call was left before its end (pool.h). */
@@ -296,6 +312,8 @@ int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
 void rk_step(const rk_kernels *k, const rk_call *call, char *scratch); /* forward, B = 1, here */
 int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                 int threads, char *scratch, size_t scratch_stride);
+int rk_convert(const rk_kernels *k, const rk_matrix *matrix, int threads); /* 0: at once, here */
+int rk_clear(void *memory, size_t n_bytes, int threads);                  /* likewise, to zeros */
 int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
              ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads);
 int rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,

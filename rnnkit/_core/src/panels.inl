@@ -5,9 +5,9 @@ RK_INLINE ptrdiff_t FN(block_end)(ptrdiff_t first, ptrdiff_t columns) {
 }
 
 static void FN(pack)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
-                     ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels) {
-    const ptrdiff_t n_panels = (hidden + VL - 1) / VL;
-    for (ptrdiff_t p = 0; p < n_panels; p++)
+                     ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels,
+                     ptrdiff_t first_panel, ptrdiff_t last_panel) {
+    for (ptrdiff_t p = first_panel; p < last_panel; p++)
         for (ptrdiff_t first = 0; first < columns; first += RK_PACK_COLUMNS)
             for (ptrdiff_t g = 0; g < n_gates; g++)
                 for (ptrdiff_t l = 0; l < VL; l++) {
@@ -26,9 +26,10 @@ static void FN(pack)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns, con
 #if RK_PAIRS
 static void FN(pack_operand)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns,
                              const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
-                             ptrdiff_t slots, void *panels) {
-    const ptrdiff_t n_panels = (hidden + VL - 1) / VL, n_pairs = (columns + 1) / 2;
-    for (ptrdiff_t p = 0; p < n_panels; p++)
+                             ptrdiff_t slots, void *panels, ptrdiff_t first_panel,
+                             ptrdiff_t last_panel) {
+    const ptrdiff_t n_pairs = (columns + 1) / 2;
+    for (ptrdiff_t p = first_panel; p < last_panel; p++)
         for (ptrdiff_t g = 0; g < n_gates; g++)
             for (ptrdiff_t l = 0; l < VL; l++) {
                 const ptrdiff_t unit = p * VL + l;
@@ -45,9 +46,9 @@ static void FN(pack_operand)(const void *w_all, ptrdiff_t hidden, ptrdiff_t colu
 
 static void FN(unpack_add)(const void *panels, ptrdiff_t hidden, ptrdiff_t columns,
                            const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
-                           ptrdiff_t slots, void *w_all) {
-    const ptrdiff_t n_panels = (hidden + VL - 1) / VL;
-    for (ptrdiff_t p = 0; p < n_panels; p++)
+                           ptrdiff_t slots, void *w_all, ptrdiff_t first_panel,
+                           ptrdiff_t last_panel) {
+    for (ptrdiff_t p = first_panel; p < last_panel; p++)
         for (ptrdiff_t first = 0; first < columns; first += RK_PACK_COLUMNS)
             for (ptrdiff_t g = 0; g < n_gates; g++)
                 for (ptrdiff_t l = 0; l < VL && p * VL + l < hidden; l++) {
@@ -77,10 +78,14 @@ RK_INLINE vec FN(transposed_vector)(const real *w, ptrdiff_t unit, ptrdiff_t hid
 }
 
 static void FN(pack_transposed)(const void *w_all, ptrdiff_t hidden, ptrdiff_t columns,
-                                const int *gates, ptrdiff_t n_gates, void *groups) {
-    const ptrdiff_t n_panels = (hidden + VL - 1) / VL, vectors = (columns + VL - 1) / VL;
-    real *out = groups;
-    for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
+                                const int *gates, ptrdiff_t n_gates, void *groups,
+                                ptrdiff_t first_group, ptrdiff_t last_group) {
+    const ptrdiff_t n_panels = (hidden + VL - 1) / VL, all = (columns + VL - 1) / VL;
+    const ptrdiff_t begin = first_group * RK_GROUP_VECTORS, end = last_group * RK_GROUP_VECTORS;
+    const ptrdiff_t vectors = end < all ? end : all;
+    const ptrdiff_t of_gate = (VL + RK_PAIRS) / (1 + RK_PAIRS) * VL; /* reals for each vector */
+    real *out = (real *)groups + begin * n_panels * n_gates * of_gate;
+    for (ptrdiff_t v = begin; v < vectors; v += RK_GROUP_VECTORS) {
         const ptrdiff_t wide = vectors - v < RK_GROUP_VECTORS ? vectors - v : RK_GROUP_VECTORS;
         for (ptrdiff_t p = 0; p < n_panels; p++)
             for (ptrdiff_t g = 0; g < n_gates; g++)

@@ -144,6 +144,72 @@ int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles
     return rk_leave_crew(&crew);
 }
 
+/* What the pieces of a matrix' change of form are cut from. */
+typedef struct {
+    const rk_kernels *k;
+    const rk_matrix *m;
+} matrix_work;
+
+/* Some panels of a matrix, or column groups of its transpose. */
+static void convert_some(const rk_kernels *k, const rk_matrix *m, ptrdiff_t first, ptrdiff_t last) {
+    if (m->form == RK_PACK_TRANSPOSED)
+        k->pack_transposed(m->from, m->hidden, m->columns, m->gates, m->n_gates, m->to, first,
+                           last);
+    else
+        (m->form == RK_UNPACK_ADD ? k->unpack_add : k->pack_operand)(
+            m->from, m->hidden, m->columns, m->gates, m->n_gates, m->first_slot, m->slots, m->to,
+            first, last);
+}
+
+static void convert(void *what, ptrdiff_t piece, rk_seat *seat) {
+    const matrix_work *work = what;
+    const rk_matrix *m = work->m;
+    if (!rk_leave(seat, (double)(m->columns * m->n_gates * work->k->lanes)))
+        convert_some(work->k, m, piece, piece + 1);
+}
+
+int rk_convert(const rk_kernels *k, const rk_matrix *m, int threads) {
+    const ptrdiff_t group = m->form == RK_PACK_TRANSPOSED ? RK_GROUP_VECTORS * k->lanes : k->lanes;
+    const ptrdiff_t units = m->form == RK_PACK_TRANSPOSED ? m->columns : m->hidden;
+    const ptrdiff_t pieces = (units + group - 1) / group;
+    if (threads == 0) { /* denormal sums, too, are the same however many threads there are */
+        const unsigned mode = rk_flush_denormals();
+        convert_some(k, m, 0, pieces);
+        rk_restore_mode(mode);
+        return 0;
+    }
+    matrix_work work = {k, m};
+    rk_crew crew;
+    rk_enter(&crew, threads);
+    rk_share(&crew, convert, &work, pieces, RK_NEAREST);
+    return rk_leave_crew(&crew);
+}
+
+typedef struct {
+    char *memory;
+    size_t n_bytes;
+} memory_work;
+
+static void clear(void *what, ptrdiff_t piece, rk_seat *seat) {
+    const memory_work *work = what;
+    const size_t first = (size_t)piece * RK_CLEARED_BYTES, left = work->n_bytes - first;
+    (void)seat;
+    memset(work->memory + first, 0, left < RK_CLEARED_BYTES ? left : RK_CLEARED_BYTES);
+}
+
+int rk_clear(void *memory, size_t n_bytes, int threads) {
+    memory_work work = {memory, n_bytes};
+    rk_crew crew;
+    if (threads == 0) {
+        memset(memory, 0, n_bytes);
+        return 0;
+    }
+    rk_enter(&crew, threads);
+    rk_share(&crew, clear, &work,
+             (ptrdiff_t)((n_bytes + RK_CLEARED_BYTES - 1) / RK_CLEARED_BYTES), RK_NEAREST);
+    return rk_leave_crew(&crew);
+}
+
 /* What the pieces of a dense layer's call are cut from. */
 typedef struct {
     const rk_kernels *k;

@@ -158,22 +158,6 @@ int rk_workers(void) {
     return rk_peek(&rk_the_pool.n_workers);
 }
 
-int rk_has_openmp(void) {
-#ifdef _OPENMP
-    return _OPENMP;
-#else
-    return 0;
-#endif
-}
-
 int rk_processors(void) {
     return rk_count_processors();
-}
-
-int rk_openmp_limit(void) {
-#ifdef _OPENMP
-    return omp_get_max_threads();
-#else
-    return 1;
-#endif
 }

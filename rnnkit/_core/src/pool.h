@@ -8,8 +8,8 @@
  *
  * While it works, the calling thread looks up every 50 ms: rk_on_poll may then end the call.
  *
- * With RK_WITHOUT_POOL, or without POSIX threads, the same pieces are claimed in OpenMP regions; a
- * build without either has the calling thread alone.
+ * With RK_WITHOUT_POOL the same pieces are claimed in OpenMP regions, or, where the compiler has none,
+ * by the calling thread alone.
  */
 #ifndef RK_POOL_H
 #define RK_POOL_H
@@ -54,11 +54,22 @@ void rk_restore_mode(unsigned mode);
 /* Called by the calling thread every 50 ms of a call; what is not 0 ends the call. */
 void rk_on_poll(int (*poll)(void));
 
-int rk_openmp_limit(void);  /* omp_get_max_threads(), 1 in a build without OpenMP */
+/* Functions of an OpenMP runtime, each NULL where it is not known. */
+typedef struct {
+    int (*max_threads)(void), (*proc_bind)(void), (*num_places)(void);
+    int (*place_num_procs)(int place);
+    void (*place_proc_ids)(int place, int *ids);
+} rk_openmp;
+
+extern rk_openmp rk_the_openmp;
+
+int rk_ask_openmp(const char *library); /* from now on the runtime that a loaded library uses; whether
+                                           it uses one */
+int rk_asks_openmp(void);   /* whether there is one to ask */
+int rk_openmp_limit(void);  /* its omp_get_max_threads(), RK_MOST_THREADS without one */
 int rk_processors(void);    /* those that the calling thread may use now */
 int rk_busy_threads(void);  /* threads of all calls that are running now, in any Python thread */
 int rk_workers(void);       /* those started in this process */
-int rk_has_openmp(void);    /* the OpenMP version date, 0 in a build without it */
 int rk_watch_forks(void);   /* lets a forked child begin without workers; 0 on success */
 void rk_end_workers(void);  /* at the end of the process; a later call starts them again */
 

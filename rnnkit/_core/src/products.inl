@@ -179,6 +179,7 @@ RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, pt
                                         out,
                                         panels * VL,
                                         panels * VL,
-                                        1};
+                                        1,
+                                        NULL};
     FN(column_rows)(&product, rows, groups, seat);
 }

@@ -3,6 +3,7 @@
 #ifndef RK_SYSTEM_H
 #define RK_SYSTEM_H
 
+#include "pool.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -76,15 +77,17 @@ static inline int rk_same_set(const rk_processor_set *a, const rk_processor_set 
 static inline rk_processor_set rk_caller_set(void) {
     rk_processor_set found;
     memset(&found, 0, sizeof found);
-#ifdef _OPENMP
-    const int places = omp_get_num_places();
-    if (places > 0) {
+    const rk_openmp *openmp = &rk_the_openmp;
+    const int tells = openmp->proc_bind && openmp->num_places && openmp->place_num_procs &&
+                      openmp->place_proc_ids;
+    const int places = tells && openmp->proc_bind() ? openmp->num_places() : 0;
+    if (places > 0) { /* clang's runtime has a place of all that there were, too, unbound */
         for (int place = 0; place < places; place++) {
             int ids[CPU_SETSIZE];
-            const int n = omp_get_place_num_procs(place);
+            const int n = openmp->place_num_procs(place);
             if (n <= 0 || n > CPU_SETSIZE)
                 return found;
-            omp_get_place_proc_ids(place, ids);
+            openmp->place_proc_ids(place, ids);
             for (int i = 0; i < n; i++)
                 if (ids[i] >= 0 && ids[i] < CPU_SETSIZE)
                     CPU_SET(ids[i], &found.set);
@@ -92,7 +95,6 @@ static inline rk_processor_set rk_caller_set(void) {
         found.known = 1;
         return found;
     }
-#endif
     found.known = sched_getaffinity(0, sizeof found.set, &found.set) == 0;
     return found;
 }
@@ -139,6 +141,15 @@ typedef struct {
 
 typedef int rk_thread_clock;
 
+static inline int rk_processor(void) {
+    return -1;
+}
+
+static inline rk_processor_set rk_set_without(const rk_processor_set *set, int processor) {
+    (void)processor;
+    return *set;
+}
+
 static inline rk_thread_clock rk_clock_of(pthread_t thread) {
     (void)thread;
     return -1;
@@ -167,14 +178,16 @@ static inline int rk_place_thread_here(pthread_t thread, const rk_processor_set 
 
 #endif
 
-/* The processors that the calling thread may use now. */
+/* The processors that the calling thread may use now. The system is asked, not OpenMP's runtime:
+ * clang's counts once, when it is first used. */
 static inline int rk_count_processors(void) {
-#ifdef _OPENMP
-    return omp_get_num_procs();
-#else
+#ifdef __linux__
+    const rk_processor_set set = rk_caller_set();
+    if (set.known && CPU_COUNT(&set.set) > 0)
+        return CPU_COUNT(&set.set);
+#endif
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n < 1 ? 1 : (int)n;
-#endif
 }
 
 #endif

@@ -116,7 +116,20 @@ RK_INLINE FN(share) FN(share_of)(ptrdiff_t n, int share, int shares) {
     return (FN(share)){n * share / shares, n * (share + 1) / shares};
 }
 
-/* A product with transposed weights: rows of gate gradients, panel after panel, times a matrix. */
+/* A vector of columns of a matrix with `vectors` more of the same tile to its right: it may reach
+ * beyond the matrix, of which n columns are left, only if there are none. */
+RK_INLINE vec FN(load_column)(const real *p, const int vectors, ptrdiff_t n) {
+    return vectors ? v_load(p) : v_load_n(p, n);
+}
+
+RK_INLINE void FN(store_column)(real *p, vec v, const int vectors, ptrdiff_t n) {
+    if (vectors)
+        v_store(p, v);
+    else
+        v_store_n(p, v, n);
+}
+
+/* A product with column groups of weights: rows of an operand, panel after panel, times a matrix. */
 typedef struct {
     const real *a; /* first slot of the product, first row, first panel */
     ptrdiff_t a_stride, panel_stride, panels;
@@ -125,7 +138,8 @@ typedef struct {
     ptrdiff_t w_panel, skip; /* rows of w in a panel, and of them before the product's slots */
     real *out;
     ptrdiff_t out_stride, columns;
-    int add; /* start from what is in out (whole vectors), else from zero */
+    int add;           /* start from what is in out (whole vectors), */
+    const real *start; /* else from one row for all (whole vectors), else, if NULL, from zero */
 } FN(column_product);
 
 RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_product) *c,
@@ -136,7 +150,9 @@ RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_produc
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            acc[r][v] = c->add ? v_load(out + r * c->out_stride + v * VL) : v_zero();
+            acc[r][v] = c->add     ? v_load(out + r * c->out_stride + v * VL)
+                        : c->start ? v_load(c->start + column + v * VL)
+                                   : v_zero();
     const real *w = c->w + column * c->panels * c->w_panel + c->skip * V * VL;
     for (ptrdiff_t p = 0; p < c->panels; p++, w += c->w_panel * V * VL)
         FN(accumulate)(1, R, V, acc, 0, c->a + p * c->panel_stride + done * c->a_stride,
@@ -145,7 +161,8 @@ RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_produc
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < V; v++)
-            v_store_n(out + r * c->out_stride + v * VL, acc[r][v], c->columns - column - v * VL);
+            FN(store_column)(out + r * c->out_stride + v * VL, acc[r][v], V - 1 - v,
+                             c->columns - column - v * VL);
 }
 
 /* The column groups first .. last of a product. */

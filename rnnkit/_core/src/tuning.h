@@ -43,6 +43,11 @@ enum { RK_WIDE_ROW_BYTES = 2048 };
  *     bench_recurrent.py --wide, forward of the shapes with few rows and H >= 512 */
 enum { RK_PACK_COLUMNS = 32 };
 
+/* Bytes of weights from which on threads share the change of their form: below it takes one of them
+ * some ten microseconds. Bytes of one piece when memory is set to zeros.
+ *     bench_recurrent.py --wide --threads 1 2, train of the shapes with H >= 256 */
+enum { RK_BYTES_WORTH_A_THREAD = 1 << 18, RK_CLEARED_BYTES = 1 << 17 };
+
 /* Packed rows of one piece of work between threads: long enough to outweigh taking it, short enough
  * that the last one leaves nobody waiting.
  *     input gradients and dense products: bench_speed.py --only epoch

@@ -66,14 +66,14 @@ RK_INLINE ivec v_first(ptrdiff_t n) {
 }
 
 #ifdef RK_LOOP_OVER_LANES
-static __attribute__((noinline, unused)) vec RK_NAME(load_lanes)(const real *p, ptrdiff_t n) {
+RK_OUT_OF_LINE vec RK_NAME(load_lanes)(const real *p, ptrdiff_t n) {
     real lanes[RK_VECTOR_BYTES / sizeof(real)] = {0};
     for (ptrdiff_t l = 0; l < n; l++)
         lanes[l] = p[l];
     return v_load(lanes);
 }
 
-static __attribute__((noinline, unused)) void RK_NAME(store_lanes)(real *p, vec v, ptrdiff_t n) {
+RK_OUT_OF_LINE void RK_NAME(store_lanes)(real *p, vec v, ptrdiff_t n) {
     for (ptrdiff_t l = 0; l < n; l++)
         p[l] = v[l];
 }

@@ -59,6 +59,11 @@ class Choice:
         """Whether the likeliest token is taken."""
         return self.temperature == 0 or self.top_k == 1
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all tokens may be drawn, or the likeliest alone."""
+        return self.is_greedy or (self.top_k is None and self.top_p is None)
+
     def draw(self, scores: np.ndarray, at: np.ndarray, backend: Backend) -> np.ndarray:
         """Return the id drawn for each of m texts, (m,) intp.
 

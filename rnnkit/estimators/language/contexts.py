@@ -37,8 +37,10 @@ class Contexts:
     width: int
 
     @classmethod
-    def learn(cls, context: Any) -> Contexts:
+    def learn(cls, context: Any, n: int) -> Contexts:
         """Return what contexts (N,) of labels, or (N,) or (N, S) of numbers, are like.
+
+        Of one document, n being 1, it may be the label, or the vector (S,), alone.
 
         Raises
         ------
@@ -47,8 +49,10 @@ class Contexts:
         """
         values = _array(context)
         if not _are_labels(values):
-            return cls(None, _vectors(values).shape[1])
-        labels = _present(values)
+            vectors = _vectors(values)
+            is_one = values.ndim == 1 and n == 1
+            return cls(None, vectors.size if is_one else vectors.shape[1])
+        labels = _present(np.atleast_1d(values))
         try:
             found = sorted(set(labels))
         except TypeError:

@@ -245,7 +245,10 @@ class LanguageLearning(RecurrentEstimator):
         """
         check_parameters(self)
         told = X, None, sample_weight, None
-        with learning_watched(self, "fit", self.max_iter, *told) as (draft, watcher):
+        with learning_watched(self, "fit", self.max_iter, *told, context=context) as (
+            draft,
+            watcher,
+        ):
             draft._fit(X, context, sample_weight, validation_data, None, watcher)
         return self
 
@@ -275,7 +278,8 @@ class LanguageLearning(RecurrentEstimator):
             As in `fit`, and with `early_stopping`. The estimator stays as it was.
         """
         told = X, None, sample_weight, None
-        with learning_watched(self, "partial_fit", 1, *told) as (draft, watcher):
+        learning = learning_watched(self, "partial_fit", 1, *told, context=context)
+        with learning as (draft, watcher):
             draft._partial_fit(X, context, sample_weight, None, watcher)
         return self
 
@@ -292,7 +296,7 @@ class LanguageLearning(RecurrentEstimator):
         """Read training texts, y being their contexts; with `first`, learn what they are."""
         texts = read_texts(X, self.tokens)
         if first:
-            contexts = None if y is None else Contexts.learn(y)
+            contexts = None if y is None else Contexts.learn(y, len(texts))
             ends = self.document_ends
             vocabulary = Vocabulary.learn(
                 texts,

@@ -117,7 +117,8 @@ True
         top_p : float, default=None
             Only the likeliest that together have this share of the probability are drawn from.
         stop : token, run of tokens or list of such, default=None
-            Where one of them was written, the text stops before it.
+            Where one of them was written, the text stops before it. A run is a string of several
+            characters, or of words with spaces; of ids, a list in the list.
         random_state : int, RandomState instance or None, default=None
             Seed of what is drawn.
         n_samples : int, default=None
@@ -169,10 +170,10 @@ True
         if not several:
             text_stream = TextStream(moment, context)
             text_stream.read_ids(prompts[0])
-            written = text_stream.write_ids(n, choice, stops, seeds[0])
             if stream:
-                return (vocabulary.tokens[i - 1] for i in written)
-            return vocabulary.text(list(written))
+                ids = text_stream.write_ids(n, choice, stops, seeds[0])
+                return (vocabulary.tokens[i - 1] for i in ids)
+            return vocabulary.text(text_stream.written(n, choice, stops, seeds[0]))
         if contexts is not None and len(contexts) < m:
             contexts = np.repeat(contexts, m, axis=0)
         prompts = prompts * m if len(prompts) == 1 else prompts

@@ -27,7 +27,7 @@ from rnnkit.estimators.parameters.field import (
     parameters,
 )
 from rnnkit.network import BoundNetwork, Inputs
-from rnnkit.sequences import Plan
+from rnnkit.sequences import Form, Plan, Sequences
 
 __all__ = ["LanguageScoring"]
 
@@ -221,12 +221,29 @@ class LanguageScoring(LanguageLearning):
 
         return {gate: of_gate(gate) for gate in gates}
 
+    def _read_new(self, X: Any, lengths: Any) -> tuple[Sequences, Form]:
+        """Read texts for what looks at states or pools them; a start, then all tokens."""
+        if lengths is not None:
+            raise ValueError("lengths must be None: texts have their own")
+        if self._vocabulary.contexts is not None:
+            raise ValueError(
+                f"what was asked of this {type(self).__name__} cannot be told the contexts that it "
+                "was fitted with; hidden_states takes them"
+            )
+        texts = read_texts(X, self.tokens)
+        read, offsets = self._read_all(texts)
+        return Sequences(read.reshape(-1, 1), offsets), Form.of([])
+
+    def _read_all(self, texts: Texts) -> tuple[np.ndarray, np.ndarray]:
+        """Return the start and all tokens of every document, and where each starts."""
+        ids = self._vocabulary.ids(texts)
+        offsets = texts.offsets + np.arange(len(texts) + 1)
+        return np.insert(ids, texts.offsets[:-1], self._vocabulary.start), offsets
+
     def _look(self, X: Any, context: Any, operation: Operation) -> Any:
         check_is_fitted(self)
         texts = read_texts(X, self.tokens)
-        ids = self._vocabulary.ids(texts)
-        offsets = texts.offsets + np.arange(len(texts) + 1)
-        read = np.insert(ids, texts.offsets[:-1], self._vocabulary.start)
+        read, offsets = self._read_all(texts)
         inputs = with_contexts(read, offsets, self._read_contexts(context, len(texts)))
         rows = apply(self.network_, self.device, inputs, offsets, operation, per_step=True)
         found = [rows[a:b] for a, b in pairwise(offsets.tolist())]

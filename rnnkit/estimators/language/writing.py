@@ -19,7 +19,15 @@ from rnnkit.estimators.language.vocabulary import UNKNOWN_ID, Vocabulary
 from rnnkit.network import Inputs, Network
 from rnnkit.sequences import pack
 
-__all__ = ["Holding", "Stops", "checked_count", "read_prompts", "uniforms", "write_many"]
+__all__ = [
+    "Holding",
+    "Stops",
+    "blocks",
+    "checked_count",
+    "read_prompts",
+    "uniforms",
+    "write_many",
+]
 
 DRAWN_AT_ONCE = 64
 
@@ -35,9 +43,15 @@ def checked_count(n: Any, name: str = "n", least: int = 0) -> int:
 
 def uniforms(seed: int) -> Iterator[float]:
     """Yield numbers of [0, 1) that follow from a seed, without end."""
+    for block in blocks(seed):
+        yield from block.tolist()
+
+
+def blocks(seed: int) -> Iterator[np.ndarray]:
+    """Yield the numbers of `uniforms`, many at once."""
     rng = np.random.RandomState(seed)
     while True:
-        yield from rng.random_sample(DRAWN_AT_ONCE).tolist()
+        yield rng.random_sample(DRAWN_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -174,6 +188,7 @@ def write_many(
     """
     backend = get_backend(device, fall_back=True)
     written: list[list[int]] = [[] for _ in prompts]
+    end = vocabulary.end
     dice = [uniforms(seed) for seed in seeds]
     held = [stops.holding() for _ in prompts]
     with backend.active():
@@ -196,7 +211,7 @@ def write_many(
             at = np.array([next(dice[text]) for text in texts])
             for row, token_id in enumerate(choice.draw(last, at, backend).tolist()):
                 text = texts[row]
-                if token_id != vocabulary.end:
+                if token_id != end:
                     written[text] += held[text].take(token_id)
                     if not held[text].stopped:
                         drawn.append(token_id)

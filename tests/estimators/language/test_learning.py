@@ -3,6 +3,7 @@
 import copy
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import sklearn
 from estimators.language.models import CELLS, NAMES, SEXES, TEXT, model
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, TimeSeriesSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 
@@ -288,6 +290,17 @@ def test_saved_copied_and_cloned(tmp_path, cell):
         assert clone(fitted).get_params() == fitted.get_params()
 
 
+def test_a_file_of_other_tokens_than_the_network_reads_is_refused(tmp_path):
+    fitted = model().fit(NAMES)
+    for tokens in (fitted._codec.tokens[1:], (*fitted._codec.tokens, "z")):
+        fitted._codec = replace(fitted._codec, tokens=tokens)
+        with pytest.raises(ValueError, match="not those that its network reads"):
+            rnnkit.save(fitted, tmp_path / "m")
+    fitted._codec = rnnkit.estimators.codecs.Labels(np.arange(10))
+    with pytest.raises(ValueError, match="targets of another kind"):
+        rnnkit.save(fitted, tmp_path / "m")
+
+
 def test_training_goes_on_from_a_file(tmp_path):
     fitted = model().partial_fit(NAMES)
     rnnkit.save(fitted, tmp_path / "m", include_training_state=True)
@@ -368,3 +381,17 @@ def test_exports_are_refused_by_name():
     ):
         with pytest.raises(ValueError, match="takes no language model, got GRULanguageModel"):
             export(fitted)
+
+
+def test_states_of_texts_are_features_and_pictures():
+    fitted = model().fit(NAMES * 8)
+    features = rnnkit.RecurrentFeatures(FrozenEstimator(fitted)).fit(NAMES).transform(NAMES)
+    states = fitted.hidden_states(NAMES)
+    np.testing.assert_array_equal(features, [of_name[-1] for of_name in states])
+    anew = rnnkit.RecurrentFeatures(model(), pooling="mean").fit_transform(NAMES)
+    assert anew.shape == (7, 12)
+    with pytest.raises(ValueError, match="lengths must be None"):
+        rnnkit.RecurrentFeatures(FrozenEstimator(fitted)).fit(NAMES).transform(NAMES, lengths=[3])
+    people = model().fit(NAMES, context=SEXES)
+    with pytest.raises(ValueError, match="contexts that it was fitted with"):
+        rnnkit.RecurrentFeatures(FrozenEstimator(people)).fit(NAMES).transform(NAMES)

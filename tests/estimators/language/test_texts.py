@@ -166,7 +166,7 @@ def test_plain_data_of_no_vocabulary_are_refused(change):
 
 @pytest.mark.parametrize("labels", [["b", "a", "b"], [3, 1, 3], [True, False, True]])
 def test_contexts_of_labels(labels):
-    contexts = Contexts.learn(labels)
+    contexts = Contexts.learn(labels, 3)
     assert contexts.labels == tuple(sorted(set(labels)))
     np.testing.assert_array_equal(contexts.read(labels, 3), [[0, 1], [1, 0], [0, 1]])
     np.testing.assert_array_equal(contexts.read(labels[0], 2), [[0, 1], [0, 1]])
@@ -176,13 +176,20 @@ def test_contexts_of_labels(labels):
 
 @pytest.mark.parametrize("vectors", [[0.5, 1.5], [[0.5, 1.0], [2.0, 3.0]], np.ones((2, 3), int)])
 def test_contexts_of_vectors(vectors):
-    contexts = Contexts.learn(vectors)
+    contexts = Contexts.learn(vectors, 2)
     assert contexts.labels is None
     np.testing.assert_array_equal(contexts.read(vectors, 2), np.reshape(vectors, (2, -1)))
 
 
 def test_one_vector_of_one_document():
-    np.testing.assert_array_equal(Contexts.learn(np.ones((2, 3))).read([1.0, 2, 3], 1), [[1, 2, 3]])
+    np.testing.assert_array_equal(Contexts.learn(np.ones((2, 3)), 2).read([1.0, 2, 3], 1), [[1, 2, 3]])
+
+
+def test_the_context_of_one_document():
+    for alone, listed in (("ab", ["ab"]), (3, [3]), ([0.5, 2.0], [[0.5, 2.0]]), (0.5, [[0.5]])):
+        contexts = Contexts.learn(alone, 1)
+        assert contexts.to_dict() == Contexts.learn(listed, 1).to_dict()
+        np.testing.assert_array_equal(contexts.read(alone, 1), contexts.read(listed, 1))
 
 
 @pytest.mark.parametrize(
@@ -199,10 +206,10 @@ def test_one_vector_of_one_document():
 )
 def test_contexts_unlike_those_of_fit_are_refused(fitted, given, n, error, words):
     with pytest.raises(error, match=words):
-        Contexts.learn(fitted).read(given, n)
+        Contexts.learn(fitted, 2).read(given, n)
 
 
 @pytest.mark.parametrize("context", [["a", None], ["a", 1], np.zeros((2, 2, 2))])
 def test_what_is_no_context_is_refused(context):
     with pytest.raises((TypeError, ValueError), match="context"):
-        Contexts.learn(context)
+        Contexts.learn(context, 2)

@@ -1,0 +1,17 @@
+"""The types of `step.pyx`; see `rnnkit.backends.interface.StreamOperation`."""
+
+from typing import Any
+
+import numpy as np
+
+class RecurrentStep:
+    """A layer bound to its weights and its own state."""
+
+    def __new__(
+        cls, spec: Any, dtype: np.dtype, weights: dict[str, np.ndarray]
+    ) -> RecurrentStep: ...
+    def step(self, x: np.ndarray) -> np.ndarray: ...
+    @property
+    def state(self) -> tuple[np.ndarray, np.ndarray | None]: ...
+    @state.setter
+    def state(self, state: tuple[np.ndarray, np.ndarray | None] | None) -> None: ...

@@ -1,0 +1,51 @@
+"""The types of `updates.pyx`; see there for what each function does."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+RULES: dict[str, Callable[..., None]]
+
+def clip_norm(gradient: np.ndarray, limit: float) -> float: ...
+def sgd(
+    w: np.ndarray,
+    g: np.ndarray,
+    velocity: np.ndarray,
+    rate: float,
+    momentum: float,
+    nesterov: bool,
+) -> None: ...
+def rmsprop(
+    w: np.ndarray,
+    g: np.ndarray,
+    square: np.ndarray,
+    velocity: np.ndarray,
+    rate: float,
+    decay: float,
+    epsilon: float,
+    momentum: float,
+) -> None: ...
+def adagrad(
+    w: np.ndarray, g: np.ndarray, square: np.ndarray, rate: float, epsilon: float
+) -> None: ...
+def adadelta(
+    w: np.ndarray,
+    g: np.ndarray,
+    square: np.ndarray,
+    change: np.ndarray,
+    rate: float,
+    decay: float,
+    epsilon: float,
+) -> None: ...
+def adam(
+    w: np.ndarray,
+    g: np.ndarray,
+    mean: np.ndarray,
+    square: np.ndarray,
+    rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    weight_decay: float,
+    step: float,
+) -> None: ...
