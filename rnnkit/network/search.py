@@ -65,23 +65,25 @@ def search_greedily(
     ndarray of shape (B,), object
         Arrays of classes.
     """
-    n, most = len(first), search.most_steps
-    labels = np.empty((n, most), np.intp)
-    n_labels = np.full(n, most)
+    n = len(first)
+    written, by = [np.empty(0, np.intp)], [np.empty(0, np.intp)]  # labels, and whose they are
     alive, before, states = np.arange(n), first, list(begun)
-    for u in range(most):
+    for _ in range(search.most_steps):
         scores, states = next_scores(alive, before, states)
         chosen = scores.argmax(axis=1)
         goes_on = chosen != end
-        n_labels[alive[~goes_on]] = u
         if not goes_on.all():
             alive, chosen = alive[goes_on], chosen[goes_on]
             states = _rows_of(states, goes_on)
         if len(alive) == 0:
             break
-        labels[alive, u] = chosen
+        written.append(chosen)
+        by.append(alive)
         before = chosen + 1
-    return _as_objects([row[:length].copy() for row, length in zip(labels, n_labels.tolist())])
+    owners = np.concatenate(by)
+    labels = np.concatenate(written)[np.argsort(owners, kind="stable")]
+    ends = np.cumsum(np.bincount(owners, minlength=n))
+    return _as_objects(np.split(labels, ends[:-1]))
 
 
 def search_best(
