@@ -19,6 +19,7 @@ C_HEADERS = [str(path) for pattern in ("*.h", "*.inl") for path in (CORE / "src"
 # one instruction set rounds alike; -g0 keeps a wheel small.
 COMPILE_ARGS = ["-std=c11", "-g0", "-ffp-contract=off", "-fno-math-errno"]
 COMPILE_ARGS += ["-fno-trapping-math", "-pthread"]
+COMPILE_ARGS += ["-Wno-psabi"]  # no vector is passed from file to file
 LINK_ARGS = ["-pthread", "-ldl"]
 # The kernels say themselves what is inlined, unrolled and held in vectors, and -O3 only adds copies
 # of them; loops over arrays in Cython need its vectoriser; modules that check and call gain nothing
@@ -134,6 +135,7 @@ setup(
             extension("tokens"),
             extension("heads"),
             extension("attention"),
+            extension("labels"),
             extension("updates"),
         ],
         build_dir="build",

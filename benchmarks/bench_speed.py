@@ -12,7 +12,7 @@ import argparse
 import time
 
 from harness import Results, environment
-from speed import bfloat16, fits, footprint, small_calls, texts
+from speed import bfloat16, fits, footprint, labels, small_calls, texts
 from speed.layers import Layers
 from speed.rows import Run, missing
 
@@ -30,6 +30,8 @@ def groups(run):
         "second-thread": layers.second_thread,
         "ragged": layers.ragged,
         "epoch": lambda: fits.epoch(run),
+        "labels": lambda: labels.against_torch(run),
+        "tables": lambda: labels.large_tables(run),
         "grid": lambda: fits.grid_search(run),
         "text-train": lambda: texts.training(run),
         "text-write": lambda: texts.writing(run),

@@ -1,10 +1,78 @@
-"""The C interface of src/kernels.h, src/pool.h and src/tuning.h."""
+"""The C interface of src/kernels.h, src/labels.h, src/pool.h and src/tuning.h."""
 
 cdef extern from "src/tuning.h" nogil:
     int RK_BYTES_WORTH_A_THREAD
     double RK_OPERATIONS_WORTH_A_THREAD
     double RK_OPERATIONS_WORTH_A_MEETING
     double RK_SEQUENCES_WORTH_A_TILE
+
+cdef extern from "src/labels.h" nogil:
+    enum:
+        RK_CRF_KEPT
+        RK_UNKNOWN
+    enum:
+        RK_CRF_GRADIENT
+        RK_CRF_MARGINALS
+        RK_CRF_VITERBI
+    enum:
+        RK_CTC_GRADIENT
+        RK_CTC_GREEDY
+        RK_CTC_BEAM
+
+    ctypedef struct rk_rows:
+        ptrdiff_t batch, steps, rows, width
+        const ptrdiff_t *step_offsets
+        const ptrdiff_t *lengths
+        const void *scores
+        int single
+
+    ctypedef struct rk_crf:
+        rk_rows in_ "in"
+        const double *transitions
+        const double *start
+        const double *end
+        const double *weights
+        const ptrdiff_t *labels
+        const ptrdiff_t *starts
+        double *field
+        double *kept
+        double *held
+        const char *has_unknown
+        double *firsts
+        double *lasts
+        double *pairs
+        double *losses
+        void *dscores
+        ptrdiff_t *decided
+        double *best
+        double *dtransitions
+        double *dstart
+        double *dend
+
+    ctypedef struct rk_ctc:
+        rk_rows in_ "in"
+        const double *weights
+        const ptrdiff_t *targets
+        const ptrdiff_t *target_of
+        const ptrdiff_t *starts
+        ptrdiff_t width_of_beam
+        double *losses
+        void *dscores
+        ptrdiff_t *spelled
+        ptrdiff_t *counts
+        double *log_probabilities
+
+    ctypedef struct rk_label_kernels:
+        size_t (*crf_scratch)(const rk_crf *call, ptrdiff_t longest)
+        size_t (*ctc_scratch)(const rk_ctc *call, ptrdiff_t steps, ptrdiff_t labels)
+        size_t (*beam_scratch)(const rk_ctc *call, ptrdiff_t steps)
+
+    ptrdiff_t rk_whole(ptrdiff_t n)
+    size_t rk_crf_field(ptrdiff_t k)
+    int rk_run_crf(const rk_label_kernels *k, const rk_crf *call, int task, int threads,
+                   char *scratch, size_t stride)
+    int rk_run_ctc(const rk_label_kernels *k, const rk_ctc *call, int task, int threads,
+                   char *scratch, size_t stride)
 
 cdef extern from "src/kernels.h" nogil:
     enum:
@@ -88,6 +156,7 @@ cdef extern from "src/kernels.h" nogil:
         int (*most_shares)(const rk_call *call)
         size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
+        const rk_label_kernels *labels
 
     int RK_PACK_OPERAND, RK_PACK_TRANSPOSED, RK_UNPACK_ADD
 
@@ -125,6 +194,7 @@ cdef extern from "src/pool.h" nogil:
     int rk_busy_threads()
     int rk_workers()
     int rk_ask_openmp(const char *library)
+    const char *rk_helpers()
     int rk_asks_openmp()
     int rk_watch_forks()
     void rk_end_workers()

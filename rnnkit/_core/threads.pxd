@@ -1,5 +1,12 @@
 """How many threads a call may use, which kernels it runs, and the drivers that run them."""
-from rnnkit._core.kernels cimport rk_call, rk_kernels, rk_matrix
+from rnnkit._core.kernels cimport (
+    rk_call,
+    rk_crf,
+    rk_ctc,
+    rk_kernels,
+    rk_label_kernels,
+    rk_matrix,
+)
 
 cdef int thread_count(double operations)
 cdef const rk_kernels *current_kernels(object dtype) except NULL
@@ -18,3 +25,8 @@ cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const
 cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
                             int threads) except -1 nogil
+cdef const rk_label_kernels *label_kernels() except NULL
+cdef int run_crf(const rk_label_kernels *k, const rk_crf *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil
+cdef int run_ctc(const rk_label_kernels *k, const rk_ctc *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil

@@ -21,19 +21,25 @@ from rnnkit._core.kernels cimport (
     rk_clear,
     rk_compiler,
     rk_convert,
+    rk_crf,
+    rk_ctc,
     rk_dense,
     rk_dense_gradient,
     rk_end_workers,
     rk_forward,
+    rk_helpers,
     rk_isa_available,
     rk_isa_count,
     rk_isa_name,
     rk_kernels,
     rk_kernels_of,
+    rk_label_kernels,
     rk_matrix,
     rk_on_poll,
     rk_openmp_limit,
     rk_processors,
+    rk_run_crf,
+    rk_run_ctc,
     rk_step,
     rk_watch_forks,
     rk_workers,
@@ -125,6 +131,11 @@ def compiler():
     return rk_compiler().decode()
 
 
+def helpers():
+    """Return who shares the work of a call: "pool", "regions" (of OpenMP) or "nobody"."""
+    return rk_helpers().decode()
+
+
 def limits_from():
     """Return the file of the library whose OpenMP runtime sets the limits, "" if there is none."""
     return os.fsdecode(asked_library)
@@ -205,6 +216,11 @@ cdef const rk_kernels *current_kernels(object dtype) except NULL:
     else:
         raise TypeError(f"dtype must be float32 or float64, got {dtype}")
     return kernels
+
+
+cdef const rk_label_kernels *label_kernels() except NULL:
+    """Return the kernels of CRF and CTC of the instruction set in use; all give the same bits."""
+    return rk_kernels_of(isa_in_use, RK_FLOAT64).labels
 
 
 cdef int poll() noexcept nogil:
@@ -290,6 +306,16 @@ cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, 
                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
                             int threads) except -1 nogil:
     return left(rk_dense_gradient(k, x, dy, dw, rows, inputs, outputs, threads))
+
+
+cdef int run_crf(const rk_label_kernels *k, const rk_crf *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil:
+    return left(rk_run_crf(k, call, task, threads, scratch, stride))
+
+
+cdef int run_ctc(const rk_label_kernels *k, const rk_ctc *call, int task, int threads,
+                 char *scratch, size_t stride) except -1 nogil:
+    return left(rk_run_ctc(k, call, task, threads, scratch, stride))
 
 
 if rk_watch_forks() != 0:

@@ -6,7 +6,8 @@ import numpy as np
 
 RULES: dict[str, Callable[..., None]]
 
-def clip_norm(gradient: np.ndarray, limit: float) -> float: ...
+def add_rows(table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None: ...
+def clip_norm(gradient: np.ndarray, limit: float, ranges: np.ndarray | None = None) -> float: ...
 def sgd(
     w: np.ndarray,
     g: np.ndarray,
@@ -14,6 +15,7 @@ def sgd(
     rate: float,
     momentum: float,
     nesterov: bool,
+    ranges: np.ndarray | None = None,
 ) -> None: ...
 def rmsprop(
     w: np.ndarray,
@@ -24,9 +26,15 @@ def rmsprop(
     decay: float,
     epsilon: float,
     momentum: float,
+    ranges: np.ndarray | None = None,
 ) -> None: ...
 def adagrad(
-    w: np.ndarray, g: np.ndarray, square: np.ndarray, rate: float, epsilon: float
+    w: np.ndarray,
+    g: np.ndarray,
+    square: np.ndarray,
+    rate: float,
+    epsilon: float,
+    ranges: np.ndarray | None = None,
 ) -> None: ...
 def adadelta(
     w: np.ndarray,
@@ -36,6 +44,7 @@ def adadelta(
     rate: float,
     decay: float,
     epsilon: float,
+    ranges: np.ndarray | None = None,
 ) -> None: ...
 def adam(
     w: np.ndarray,
@@ -48,4 +57,5 @@ def adam(
     epsilon: float,
     weight_decay: float,
     step: float,
+    ranges: np.ndarray | None = None,
 ) -> None: ...

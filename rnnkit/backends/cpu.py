@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 import rnnkit._core.attention as attention
 import rnnkit._core.heads as heads
+import rnnkit._core.labels as core_labels
 import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
 from rnnkit._core.heads import Dense
@@ -27,12 +27,13 @@ from rnnkit.backends.interface import (
     StreamOperation,
     TokenOperation,
 )
+from rnnkit.backends.labels import CRFLoss, CTCLoss, check_alignable
 from rnnkit.backends.rules import require_rule
-from rnnkit.backends.segments import segments_of
 from rnnkit.cells import LayerSpec
 
 __all__ = [
     "CompiledAttention",
+    "CoreLabels",
     "CpuBackend",
     "core_information",
     "isa_available",
@@ -56,6 +57,9 @@ def core_information() -> dict[str, Any]:
         "bfloat16": "by instruction" if threads.multiplies_bfloat16() else "by float products",
         "isa_available": list(threads.available_isas()),
     }
+
+
+IMPOSSIBLE_LOSS = 5e299  # what no path that spells a target leaves is above
 
 
 @contextmanager
@@ -121,10 +125,77 @@ class CompiledAttention:
         return (*pairs.sums_back(inner), dvalues)
 
 
+class CoreLabels:
+    """CRF and CTC of `rnnkit.backends.labels` on the compiled core."""
+
+    def crf_loss(
+        self,
+        scores: np.ndarray,
+        labels: np.ndarray,
+        plan: PackedPlan,
+        transitions: np.ndarray,
+        start: np.ndarray,
+        end: np.ndarray,
+        weights: np.ndarray | None = None,
+    ) -> CRFLoss:
+        """Compute the negative log-likelihood of labellings and its gradients."""
+        return CRFLoss(
+            *core_labels.crf_loss(scores, labels, plan, transitions, start, end, weights)
+        )
+
+    def crf_marginals(
+        self,
+        scores: np.ndarray,
+        plan: PackedPlan,
+        transitions: np.ndarray,
+        start: np.ndarray,
+        end: np.ndarray,
+    ) -> np.ndarray:
+        """Compute the probability of each label at each row, over all labellings."""
+        return core_labels.crf_marginals(scores, plan, transitions, start, end)
+
+    def crf_viterbi(
+        self,
+        scores: np.ndarray,
+        plan: PackedPlan,
+        transitions: np.ndarray,
+        start: np.ndarray,
+        end: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the best labelling of each sequence."""
+        return core_labels.crf_viterbi(scores, plan, transitions, start, end)
+
+    def ctc_loss(
+        self,
+        scores: np.ndarray,
+        labels: Sequence[np.ndarray],
+        plan: PackedPlan,
+        weights: np.ndarray | None = None,
+    ) -> CTCLoss:
+        """Compute the negative log-probability of label sequences and its gradient."""
+        result = CTCLoss(*core_labels.ctc_loss(scores, labels, plan, weights))
+        if not (result.losses < IMPOSSIBLE_LOSS).all():
+            check_alignable(plan.lengths, labels)
+        return result
+
+    def ctc_greedy(
+        self, scores: np.ndarray, plan: PackedPlan
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Read the labels off the single most probable path of each sequence."""
+        return core_labels.ctc_greedy(scores, plan)
+
+    def ctc_beam(
+        self, scores: np.ndarray, plan: PackedPlan, beam_width: int = 10
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Search the most probable labels of each sequence, summing over their paths."""
+        return core_labels.ctc_beam(scores, plan, beam_width)
+
+
 class CpuBackend(HostBackend):
     """The operations of `rnnkit.backends.interface` on the compiled core."""
 
     name = "cpu"
+    labels = CoreLabels()
 
     @property
     def n_threads(self) -> int:  # type: ignore[override]
@@ -179,17 +250,14 @@ class CpuBackend(HostBackend):
         return heads.softmax(scores)
 
     def add_rows(self, table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
-        """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
-        segments = segments_of(ids)
-        ones = np.ones(len(ids), rows.dtype)
-        per_id = sparse.csr_array(
-            (ones, segments.order, segments.bounds), shape=(segments.n, len(ids))
-        )
-        table[segments.ids] += per_id @ rows
+        """Add to each row of table (V, W) the sum, in order, of those of rows (P, W) with its id."""
+        updates.add_rows(table, ids, rows)
 
-    def clip_norm(self, gradient: np.ndarray, limit: float) -> float:
+    def clip_norm(
+        self, gradient: np.ndarray, limit: float, ranges: np.ndarray | None = None
+    ) -> float:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
-        return updates.clip_norm(gradient, limit)
+        return updates.clip_norm(gradient, limit, ranges)
 
     def update(
         self,
@@ -198,10 +266,13 @@ class CpuBackend(HostBackend):
         gradient: np.ndarray,
         state: dict[str, np.ndarray],
         pace: Pace,
+        ranges: np.ndarray | None = None,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""
         require_rule(rule)
         if rule == "adam":
             options["step"] = pace.step
-        updates.RULES[rule](parameters, gradient, **state, rate=pace.learning_rate, **options)
+        updates.RULES[rule](
+            parameters, gradient, **state, rate=pace.learning_rate, ranges=ranges, **options
+        )

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
 from rnnkit.cells import LayerSpec
+
+if TYPE_CHECKING:
+    from rnnkit.backends.labels import LabelOperations
 
 __all__ = [
     "Array",
@@ -262,6 +265,9 @@ class Backend(Protocol):
     @property
     def n_threads(self) -> int: ...  # of the host, that a large operation may use now
 
+    @property
+    def labels(self) -> LabelOperations: ...  # on the host, whatever the backend
+
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
 
     def recurrent_stream(
@@ -400,10 +406,11 @@ class Backend(Protocol):
         """Return the class probabilities (P, K) of raw scores (P, K)."""
         ...
 
-    def clip_norm(self, gradient: Array, limit: float) -> Scalar:
+    def clip_norm(self, gradient: Array, limit: float, ranges: np.ndarray | None = None) -> Scalar:
         """Scale the flat gradient in place so that its 2-norm is at most `limit`.
 
-        Returns the norm found, inf or nan if an entry is not finite (nothing is scaled then).
+        ranges as in `update`: outside them the gradient is zero. Returns the norm found, inf or
+        nan if an entry is not finite (nothing is scaled then).
         """
         ...
 
@@ -414,9 +421,14 @@ class Backend(Protocol):
         gradient: Array,
         state: dict[str, Array],
         pace: Pace,
+        ranges: np.ndarray | None = None,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors.
+
+        ranges (n, 2) intp on the host, if given, are first and last of the places, in order,
+        outside which gradient and state are zero and nothing decays: a backend may leave those
+        out, as no step changes them.
 
         rule "sgd" (state "velocity"; options momentum, nesterov), "rmsprop" ("square",
         "velocity"; decay, epsilon, momentum), "adagrad" ("square"; epsilon), "adadelta"

@@ -18,6 +18,7 @@ import numpy as np
 from rnnkit.backends.attention import ReferenceAttention
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
+from rnnkit.backends.reference_labels import ReferenceLabels
 from rnnkit.backends.rules import require_rule
 from rnnkit.backends.streaming import OneRowStream
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
@@ -543,6 +544,7 @@ class ReferenceBackend(HostBackend):
     """NumPy on the host; see `interface.Backend`."""
 
     name = "reference"
+    labels = ReferenceLabels()
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> ReferenceRecurrent:
         """Return one recurrent layer in one direction."""
@@ -585,7 +587,7 @@ class ReferenceBackend(HostBackend):
         """Add each of rows (P, W) to the row of table (V, W) that its id names, in order."""
         np.add.at(table, ids, rows)
 
-    def clip_norm(self, gradient: Array, limit: float) -> float:
+    def clip_norm(self, gradient: Array, limit: float, ranges: np.ndarray | None = None) -> float:
         """Scale the flat gradient in place so that its 2-norm is at most `limit`."""
         largest = float(np.abs(gradient).max(initial=0.0))
         if not np.isfinite(largest) or largest == 0:
@@ -603,6 +605,7 @@ class ReferenceBackend(HostBackend):
         gradient: Array,
         state: dict[str, Array],
         pace: Pace,
+        ranges: np.ndarray | None = None,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""

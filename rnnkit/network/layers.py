@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, PackedPlan
 from rnnkit.network.initializers import glorot_uniform
+from rnnkit.network.lookup import TableRows
 
 __all__ = [
     "Binding",
@@ -59,6 +60,8 @@ class Binding:
         Whether `backward` will be called, and what disturbs or drops in training acts.
     input_gradient : bool, default=False
         Whether `backward` returns the gradient by the input.
+    looked_up : mapping of str to TableRows, default={}
+        For each large table, by its full name, where `backward` notes the rows that it adds to.
     """
 
     backend: Backend
@@ -67,6 +70,7 @@ class Binding:
     dtype: np.dtype
     training: bool = False
     input_gradient: bool = False
+    looked_up: Mapping[str, TableRows] = field(default_factory=dict)
 
 
 class Call:
@@ -122,11 +126,17 @@ class Layer(ABC):
         What it carries from step to step: the name of each array (B, ·) of its `State`.
     frozen : tuple of str
         The parameters among its own that training leaves as they are.
+    tables : tuple of str
+        Those trained of which `backward` adds to the gradient only of the rows looked up.
+    whole : tuple of str
+        Parameters of other layers to whose gradient its own `backward` adds, to all of it.
     """
 
     rows_in: Rows | None = None
     states: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
 
     @property
     def rows_out(self) -> Rows | None:

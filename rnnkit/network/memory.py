@@ -70,7 +70,7 @@ def bytes_per_row(network: Network) -> int:
         saved = len(spec.gates) + 3  # gates, state, cell state and the gradient on its way
         entries += spec.n_inputs + len(layer.specs) * saved * spec.hidden_size
     if network.per_step:
-        entries += SCORES_AT_ONCE * network.output.width
+        entries += _scores_of_a_row(network.output)
     return entries * network.dtype.itemsize
 
 
@@ -111,7 +111,7 @@ def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
             row += (6 if isinstance(layer, AttentionPooling) else 1) * width
         elif not isinstance(layer, Dense):  # noise and dropout: mask and product
             row += 2 * width
-    scores = 0 if output is None else SCORES_AT_ONCE * output.width
+    scores = 0 if output is None else _scores_of_a_row(output)
     if _is_per_step(layers):
         row += scores
         applied_row += scores
@@ -128,6 +128,11 @@ def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
         sequence,
         directions,
     )
+
+
+def _scores_of_a_row(output: Output) -> int:
+    """Return the entries, of at least 4 bytes, that scores and what comes of them take of a row."""
+    return (SCORES_AT_ONCE + 2 * output.kept_scores) * output.width
 
 
 def _is_per_step(layers: Sequence[Layer]) -> bool:

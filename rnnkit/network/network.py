@@ -15,6 +15,7 @@ from rnnkit.network.chain import Chain
 from rnnkit.network.description import NetworkTable, describe_layer, tabulate
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Binding, Call, Layer, Rows, State, rows_at_the_end
+from rnnkit.network.lookup import LARGE_TABLE, TableRows
 from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.parameters import ParameterVector, named_views
 from rnnkit.network.pooling import Pooling
@@ -204,6 +205,9 @@ class BoundNetwork:
         What solvers and penalties see of the two: views without what is frozen.
     n_updates : int
         The updates of the training so far, where training says so.
+    large_tables : list of TableRows
+        The large tables that are trained, in the order of the flat vectors, and which of their
+        rows `backward` has added to.
     """
 
     n_updates = 0
@@ -229,8 +233,10 @@ class BoundNetwork:
             if training:
                 gradient: Array = self.flat_gradient
                 self.trained_gradient = gradient[network.n_frozen :]
+        large = _large_tables(network) if training else {}
+        self.large_tables = list(large.values())
         self._binding = Binding(
-            backend, self.parameters, self.gradients, network.dtype, training, input_gradient
+            backend, self.parameters, self.gradients, network.dtype, training, input_gradient, large
         )
         self._chain = Chain(network.layers, self._binding)
         self._enter = network.entry
@@ -426,3 +432,15 @@ class BoundNetwork:
             )
         x = self._enter(inputs.on(self.backend))
         return self._chain.forward_to(places[layer], plan, x, training=training)
+
+
+def _large_tables(network: Network) -> dict[str, TableRows]:
+    """Return an account of the rows of each large table that is trained, by its full name."""
+    tables = {name for layer in network.layers for name in layer.tables}
+    tables -= {name for layer in network.layers for name in layer.whole}
+    found, first = {}, -network.n_frozen
+    for name, shape in network.parameters.shapes.items():
+        if name in tables and prod(shape) >= LARGE_TABLE:
+            found[name] = TableRows(first, *shape)
+        first += prod(shape)
+    return found

@@ -11,10 +11,9 @@ import numpy as np
 
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Backend, PackedPlan, Scalar
+from rnnkit.backends.labels import UNKNOWN
 
 __all__ = ["UNKNOWN", "ElementwiseOutput", "Output", "OutputContext"]
-
-UNKNOWN = -1  # the class index of a target that is not known, for outputs that sum over it
 
 
 @dataclass(slots=True)
@@ -64,6 +63,8 @@ class Output(ABC):
         (CRF); elsewhere such a target has the weight 0.
     on_host : bool
         Whether the loss is computed on the host whatever the backend (CRF, CTC).
+    kept_scores : int
+        Numbers of 8 bytes that the loss keeps for each raw score, on the host.
     """
 
     spoken_name: ClassVar[str]
@@ -72,6 +73,7 @@ class Output(ABC):
     whole_sequences: ClassVar[bool] = False
     sums_over_unknown: ClassVar[bool] = False
     on_host: ClassVar[bool] = False
+    kept_scores: ClassVar[int] = 0
 
     @property
     @abstractmethod

@@ -38,6 +38,8 @@ class TiedDense(Dense):
         super().__init__(n_inputs, n_outputs, bias)
         self.table_width = width
 
+    whole = (TABLE,)
+
     @property
     def projects(self) -> bool:
         """Whether there is a W."""

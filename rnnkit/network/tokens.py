@@ -58,7 +58,9 @@ class Embedding(Layer):
 
     Notes
     -----
-    Parameters "embedding.weight_c" (sizes[c], dims[c]), c the token column.
+    Parameters "embedding.weight_c" (sizes[c], dims[c]), c the token column. A minibatch has a
+    gradient for the rows that it looks up; what a step costs depends on how many rows of a large
+    table were ever looked up, not on its size (see `rnnkit.training.Solver`).
     """
 
     def __init__(
@@ -95,6 +97,11 @@ class Embedding(Layer):
         return sum(self.dims)
 
     @property
+    def tables(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The full name of each table that is trained."""
+        return () if self.frozen else tuple(self.names)
+
+    @property
     def names(self) -> list[str]:
         """The full name of each table."""
         first = self.first_column
@@ -121,6 +128,7 @@ class _EmbeddingOperation:
         gradients = binding.gradients
         learns = bool(gradients) and not layer.frozen
         self._gradients = [gradients[name] for name in layer.names] if learns else []
+        self._looked_up = [binding.looked_up.get(name) for name in layer.names]
         last = layer.first_column + len(layer.sizes)
         self._columns = slice(layer.first_column, last)
         self._unknown_rates = layer.unknown_rates
@@ -142,8 +150,10 @@ class _EmbeddingOperation:
 
     def backward(self, dy: Array) -> None:
         start = 0
-        for gradient, column in zip(self._gradients, self._ids):
+        for gradient, column, rows in zip(self._gradients, self._ids, self._looked_up):
             end = start + gradient.shape[1]
+            if rows is not None:  # first: whatever ends the call then, no row is forgotten
+                rows.add(column)
             self._backend.add_rows(gradient, column, dy[:, start:end])
             start = end
 
@@ -307,6 +317,7 @@ class TokenFeatures(Layer):
         self.n_numeric = n_numeric
         self.noise = InputNoise(input_noise)
         self.frozen = tuple(name for part in self.parts for name in part.frozen)
+        self.tables = tuple(name for part in self.parts for name in part.tables)
 
     @property
     def width(self) -> int:

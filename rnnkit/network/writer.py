@@ -118,6 +118,7 @@ class Writer(Layer):
             layers.append(Recurrent((own,), layer, prefix="decoder", **options))
             n_inputs = h
         self.layers = tuple(layers)
+        self.tables = tuple(name for layer in layers for name in layer.tables)
         self.dropout = Dropout(dropout) if dropout else None
         self.attention = None if attention is None else Attention(attention, h, self.width)
         self.head = Dense(h, n_scores, bias)

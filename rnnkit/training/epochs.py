@@ -129,16 +129,15 @@ class EpochLoop:
 
     def _step(self) -> tuple[Scalar, Scalar]:
         """Update by the whole gradient of the minibatch chosen."""
-        self._run.bound.trained_gradient.fill(0)
+        self._updater.clear()
         return self._updater.update(self._objective.add(self._run.noise))
 
     def _learn_windows(self, batch: Batch, n_steps: int, rate: float, updates: _Updates) -> None:
         """Make the updates of a minibatch's windows, as many as the longest of a rank has."""
-        gradient = self._run.bound.trained_gradient
         own = self._objective.add_windows(batch, n_steps, self._run.noise)
         n_own = -(-batch.plan.n_steps // n_steps)
         n_missing = self._communicator.largest(n_own) - n_own
-        gradient.fill(0)
+        self._updater.clear()
         for loss, own_weight in chain(own, repeat((0.0, 0.0), n_missing)):
             weight = self._communicator.total(own_weight)
             if weight > 0:
@@ -146,7 +145,7 @@ class EpochLoop:
                 self._solver.advance(rate)
                 loss, norm = self._updater.update(loss)
                 updates.add(loss, norm, weight)
-            gradient.fill(0)
+            self._updater.clear()
 
 
 class _Updates:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.training.options import Options
 
@@ -28,6 +30,15 @@ class Solver(Options):
     """Base of the solvers that take one step per minibatch.
 
     A subclass names a rule of `Backend.update` and the rule's state vectors.
+
+    Notes
+    -----
+    A row of an embedding table that a minibatch does not look up has the gradient zero, and is
+    updated by its rule like any other entry: what the solver remembers of it decays and moves it
+    on. A row that was never looked up stays as it is, since all that is remembered of it is zero;
+    so of a large table (`rnnkit.network.lookup.LARGE_TABLE` numbers) only rows that were ever
+    looked up are gone through, which gives the same bits. What changes every row goes through
+    every row: penalties (`alpha`, `l1`), the decay of `AdamW`, the gradients of other ranks.
     """
 
     rule: str
@@ -77,11 +88,14 @@ class SolverState:
         The number of the step that is taken, or was taken last; 0 before the first.
     learning_rate : float
         The rate of that step.
+    n_restored : int
+        How often the vectors were replaced by others.
     """
 
     def __init__(self, solver: Solver, backend: Backend, parameters: Array) -> None:
         self.step = 0
         self.learning_rate = 0.0
+        self.n_restored = 0
         self.vectors = {name: backend.xp.zeros_like(parameters) for name in solver.state_names}
         self._rule = solver.rule
         self._options = solver.options()
@@ -109,6 +123,7 @@ class SolverState:
             )
         for name, vector in self.vectors.items():
             vector[...] = self._xp.asarray(vectors[name])
+        self.n_restored += 1
         self.step = state["step"]
         self.learning_rate = state["learning_rate"]
 
@@ -117,9 +132,19 @@ class SolverState:
         self.step += 1
         self.learning_rate = learning_rate
 
-    def update(self, parameters: Array, gradient: Array) -> None:
-        """Take the step in place on the flat parameter vector."""
-        self._update(self._rule, parameters, gradient, self.vectors, self, **self._options)
+    @property
+    def moves_all(self) -> bool:
+        """Whether a step changes entries without gradient that nothing is remembered of."""
+        return bool(self._options.get("weight_decay"))
+
+    def update(self, parameters: Array, gradient: Array, ranges: np.ndarray | None = None) -> None:
+        """Take the step in place on the flat parameter vector.
+
+        ranges (n, 2), if given, are the places outside which gradient and vectors are zero.
+        """
+        self._update(
+            self._rule, parameters, gradient, self.vectors, self, ranges=ranges, **self._options
+        )
 
 
 class SGD(Solver):

@@ -6,8 +6,9 @@ from typing import Any
 
 from rnnkit.backends.interface import Scalar
 from rnnkit.network.network import BoundNetwork
-from rnnkit.training.communicator import Communicator
+from rnnkit.training.communicator import Alone, Communicator
 from rnnkit.training.optimizers import SolverState
+from rnnkit.training.touched import Touched
 
 __all__ = ["Updater"]
 
@@ -56,6 +57,15 @@ class Updater:
         self._l1 = l1
         self._clip_norm = clip_norm
         self._clip_value = clip_value
+        # Penalties, and weight decay, change every row; of other ranks' rows nothing is known.
+        tables = (
+            bound.large_tables
+            if bound.backend.on_host and isinstance(communicator, Alone) and not (alpha or l1)
+            else []
+        )
+        self._touched: Touched | None = None
+        if tables and solver is not None and not solver.moves_all:
+            self._touched = Touched(tables, bound.trained_gradient, solver)
         frozen = {name for layer in bound.network.layers for name in layer.frozen}
         self._matrices = [
             (bound.parameters[name], bound.gradients[name])
@@ -68,14 +78,27 @@ class Updater:
 
         Returns the loss sum as `finish` does, and the gradient's norm before it was scaled.
         """
+        gradient, touched, limit = self._gradient, self._touched, self._clip_value
+        if touched is not None:
+            touched.scale(self._share_of_one())
+            if limit is not None:
+                touched.limit(limit)
+            norm = self._backend.clip_norm(gradient, self._clip_norm, touched.now())
+            self._solver.update(self._parameters, gradient, touched.ever())
+            return loss_sum, norm
         loss_sum = self.finish(loss_sum)
-        gradient = self._gradient
-        if self._clip_value is not None:
-            limit = self._clip_value
+        if limit is not None:
             self._backend.xp.clip(gradient, -limit, limit, out=gradient)
         norm = self._backend.clip_norm(gradient, self._clip_norm)
         self._solver.update(self._parameters, gradient)
         return loss_sum, norm
+
+    def clear(self) -> None:
+        """Make the gradient zero, for the next minibatch."""
+        if self._touched is not None:
+            self._touched.clear()
+        else:
+            self._gradient.fill(0)
 
     def finish(self, loss_sum: Scalar) -> Scalar:
         """Make the gradient the mean over all ranks and add the penalties' share of it.

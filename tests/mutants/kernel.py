@@ -14,6 +14,8 @@ LAYER = "rnnkit/_core/recurrent.pyx"
 NETWORK = "rnnkit/network/recurrent.py"
 WEIGHTS = "rnnkit/functional/weights.py"
 CORE = ("tests/backends/test_cpu.py",)
+CRF, CTC, BEAM = (f"rnnkit/_core/src/{name}.inl" for name in ("crf", "ctc", "beam"))
+LABELS = ("tests/_core/test_labels.py",)
 TORCH = ("tests/functional/test_torch.py", "tests/functional/test_recurrent.py")
 LOADS = "vec i = v_load(gates), f = v_load(gates + VL), o = v_load(gates + 3 * VL), g, c, c_out;"
 CANDIDATE = "g = FN(candidate)(layer, plain, v_load(gates + 2 * VL));"
@@ -117,4 +119,22 @@ MUTANTS = (
     Mutant("lengths ignored", "rnnkit/sequences/packing.py", TORCH,
            ("    n_steps = int(lengths.max(initial=0))\n",
             "    n_steps = int(lengths.max(initial=0))\n    lengths[:] = n_steps\n")),
+    Mutant("crf: terms that vanish are left out", CRF, LABELS,
+           ("#define SMALLEST_SUM 1e-100", "#define SMALLEST_SUM 0")),
+    Mutant("crf: pairs summed one by one left out of the transitions", CRF, LABELS,
+           ("v_load(products + own) + v_load(singles + own)", "v_load(products + own)")),
+    Mutant("crf: known labels are not held", CRF, LABELS,
+           ("if (held && call->labels[row] != RK_UNKNOWN)", "if (0)")),
+    Mutant("crf: the last of equal labels", CRF, "tests/network/test_crf.py",
+           ("const ivec better = pair > best;", "const ivec better = pair >= best;")),
+    Mutant("ctc: the blank between equal labels is skipped", CTC, LABELS,
+           ("target[u] != target[u - 1] ? 0 : IMPOSSIBLE", "0")),
+    Mutant("ctc: nothing handed back by a skip", CTC, LABELS,
+           ("next_label * v_load(shares + 4 * up + 1)", "next_label * v_zero()")),
+    Mutant("ctc: a path that repeats a label spells it again", CTC, LABELS,
+           ("if (best != k - 1 && best != before)", "if (best != k - 1)")),
+    Mutant("beam: a repeated label without a blank before it", BEAM, LABELS,
+           ("label == tree[parent].label ? now.by_blank[i] : total[i]", "total[i]")),
+    Mutant("beam: equal prefixes twice", BEAM, LABELS,
+           ("extended[tree[c].label] = IMPOSSIBLE;", ";")),
 )  # fmt: skip

@@ -12,7 +12,7 @@ def of(file, tests, *changes):
 
 
 MUTANTS = (
-    *of("rnnkit/network/crf.py", "tests/network/test_crf.py",
+    *of("rnnkit/backends/reference_crf.py", "tests/network/test_crf.py",
         ("incoming[: self.packed.n] = self.start", "incoming[: self.packed.n] = 0"),
         ("incoming[last] + self.scores[last] + self.end", "incoming[last] + self.scores[last]"),
         ("pairs *= marginals[rows]", "pass"),
@@ -26,9 +26,11 @@ MUTANTS = (
         ("dend = dscores[field.packed.last_rows].sum(axis=0)", "dend = dscores[:n].sum(axis=0)"),
         ("held[known] = -np.inf", "pass"),
         ),
-    *of("rnnkit/network/ctc.py", "tests/network/test_ctc.py",
+    *of("rnnkit/backends/labels.py", "tests/network/test_ctc.py",
         ("needed = len(target) + np.count_nonzero(target[1:] == target[:-1])",
          "needed = len(target)"),
+        ),
+    *of("rnnkit/backends/reference_ctc.py", "tests/network/test_ctc.py",
         ("skips[:, 3::2] = self.classes[:, 3::2] != self.classes[:, 1:-2:2]",
          "skips[:, 3::2] = True"),
         ("step[:, 1:] = earlier[:, :-1]", "pass"),

@@ -1,4 +1,5 @@
-/* Every kernel for float, for double and for float with pairs, compiled for one instruction set.
+/* Every kernel for float, for double and for float with pairs, and those of labels, compiled for one
+ * instruction set.
  *
  * Before including, isa_<name>.c defines RK_ISA, its name in dispatch.c; RK_ISA_HEADER, its
  * vectors; and, where they apply, RK_TARGET, a string of what the compiler may use beyond the
@@ -27,6 +28,12 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #define FN(name) RK_NAME(name)
 
 #ifndef RK_PAIRS_ALONE
+#define RK_DOUBLE 1
+#define RK_SUFFIX same
+#include "labels.inl"
+#undef RK_DOUBLE
+#undef RK_SUFFIX
+
 #define RK_PAIRS 0
 #define RK_DOUBLE 0
 #define RK_SUFFIX f32

@@ -36,6 +36,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include "labels.h"
 
 enum { RK_RNN, RK_LSTM, RK_GRU };
 enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
@@ -284,6 +285,8 @@ typedef struct {
     /* y[i] = f(x[i]), i < n; the very function that the cells use. At most 4 ULP from exact for
      * every kind. */
     void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n);
+
+    const rk_label_kernels *labels; /* labels.h; with the kernels for double alone */
 } rk_kernels;
 
 /* dispatch.c: the instruction sets, slowest first. Names may repeat. */

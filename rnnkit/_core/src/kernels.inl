@@ -47,4 +47,7 @@ static const rk_kernels FN(table) = {
     .dense_gradient = FN(dense_gradient),
     .activate = FN(activate),
 #endif
+#if RK_DOUBLE
+    .labels = &label_table_same,
+#endif
 };

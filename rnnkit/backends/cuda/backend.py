@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.backends.cpu import CoreLabels
 from rnnkit.backends.cuda.device import device_of, import_cupy, pool_of, why_no_gpu
 from rnnkit.backends.cuda.graphs import GraphedStep, graphs_asked_for
 from rnnkit.backends.cuda.launching import THREADS, Kernel, general_kernels, n_blocks_for
@@ -61,6 +62,7 @@ class CudaBackend:
     name = "cuda"
     on_host = False
     n_threads = 1
+    labels = CoreLabels()
 
     def __init__(self, device: int = 0, cublas: bool = True) -> None:
         self.xp = import_cupy()
@@ -255,7 +257,7 @@ class CudaBackend:
             kernel = general_kernels(x.dtype).attend_to_steps
             kernel.over(n * width, *arguments, largest, total, weighted)
 
-    def clip_norm(self, gradient: Array, limit: float) -> Array:
+    def clip_norm(self, gradient: Array, limit: float, ranges: np.ndarray | None = None) -> Array:
         """Scale the flat gradient in place to a 2-norm of at most `limit`; return the norm."""
         norm = self._sum(gradient, norm=True)
         n = gradient.size
@@ -270,6 +272,7 @@ class CudaBackend:
         gradient: Array,
         state: dict[str, Array],
         pace: Pace,
+        ranges: np.ndarray | None = None,
         **options: float,
     ) -> None:
         """Apply one optimizer step in place on flat vectors."""

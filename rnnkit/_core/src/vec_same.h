@@ -1,0 +1,18 @@
+/* Vectors of eight doubles whose numbers are the same in every instruction set: the compiler makes
+ * them of whatever registers there are, and a product rounds before it is added to. */
+#undef RK_VECTOR_BYTES
+#undef RK_TILE_ROWS
+#undef v_fma
+#undef v_min
+#undef v_max
+#undef v_load_part
+#undef v_store_part
+#undef RK_LOOP_OVER_LANES
+#define RK_VECTOR_BYTES 64
+#define RK_TILE_ROWS 1
+#define v_fma(a, b, c) ((a) * (b) + (c))
+#define v_min(a, b) v_select((a) < (b), (a), (b))
+#define v_max(a, b) v_select((a) > (b), (a), (b))
+#define RK_LOOP_OVER_LANES 1
+#define v_load_part RK_NAME(load_lanes)
+#define v_store_part RK_NAME(store_lanes)
