@@ -137,6 +137,7 @@ setup(
             extension("step"),
             extension("tokens"),
             extension("heads"),
+            extension("attention"),
             extension("labels"),
             extension("updates"),
         ],

@@ -15,6 +15,7 @@ from rnnkit import (
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
     GRUClassifier,
+    GRUEncoderDecoder,
     GRUForecaster,
     GRULanguageModel,
     GRURegressor,
@@ -22,6 +23,7 @@ from rnnkit.estimators import (
     GRUSequenceRegressor,
     GRUSequenceTagger,
     LSTMClassifier,
+    LSTMEncoderDecoder,
     LSTMForecaster,
     LSTMLanguageModel,
     LSTMRegressor,
@@ -30,6 +32,7 @@ from rnnkit.estimators import (
     LSTMSequenceTagger,
     RecurrentFeatures,
     RNNClassifier,
+    RNNEncoderDecoder,
     RNNForecaster,
     RNNLanguageModel,
     RNNRegressor,
@@ -45,6 +48,7 @@ __version__ = version("rnnkit")
 
 __all__ = [
     "GRUClassifier",
+    "GRUEncoderDecoder",
     "GRUForecaster",
     "GRULanguageModel",
     "GRURegressor",
@@ -52,6 +56,7 @@ __all__ = [
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
+    "LSTMEncoderDecoder",
     "LSTMForecaster",
     "LSTMLanguageModel",
     "LSTMRegressor",
@@ -59,6 +64,7 @@ __all__ = [
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
+    "RNNEncoderDecoder",
     "RNNForecaster",
     "RNNLanguageModel",
     "RNNRegressor",

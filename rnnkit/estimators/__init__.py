@@ -5,6 +5,11 @@ lies in `network` and `training`.
 """
 
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
+from rnnkit.estimators.encoder_decoder.model import (
+    GRUEncoderDecoder,
+    LSTMEncoderDecoder,
+    RNNEncoderDecoder,
+)
 from rnnkit.estimators.features import RecurrentFeatures
 from rnnkit.estimators.forecasting import GRUForecaster, LSTMForecaster, RNNForecaster
 from rnnkit.estimators.labeller import (
@@ -29,6 +34,7 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 
 __all__ = [
     "GRUClassifier",
+    "GRUEncoderDecoder",
     "GRUForecaster",
     "GRULanguageModel",
     "GRURegressor",
@@ -36,6 +42,7 @@ __all__ = [
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
+    "LSTMEncoderDecoder",
     "LSTMForecaster",
     "LSTMLanguageModel",
     "LSTMRegressor",
@@ -43,6 +50,7 @@ __all__ = [
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
+    "RNNEncoderDecoder",
     "RNNForecaster",
     "RNNLanguageModel",
     "RNNRegressor",

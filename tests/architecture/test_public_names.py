@@ -11,6 +11,7 @@ import rnnkit
 
 CELLS = ("RNN", "LSTM", "GRU")
 TASKS = ("Classifier", "Regressor", "SequenceTagger", "SequenceRegressor", "SequenceLabeller")
+TASKS += ("EncoderDecoder", "LanguageModel")
 TASKS += ("Forecaster",)
 TASKS += ("LanguageModel",)
 
