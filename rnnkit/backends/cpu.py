@@ -250,7 +250,7 @@ class CpuBackend(HostBackend):
         return heads.softmax(scores)
 
     def add_rows(self, table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
-        """Add to each row of table (V, W) the sum, in order, of those of rows (P, W) with its id."""
+        """Add to each row of table (V, W) the sum, in order, of the rows (P, W) with its id."""
         updates.add_rows(table, ids, rows)
 
     def clip_norm(

@@ -1,4 +1,4 @@
-"""The estimators: seven tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: eight tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
@@ -11,6 +11,7 @@ from rnnkit.estimators.encoder_decoder.model import (
     RNNEncoderDecoder,
 )
 from rnnkit.estimators.features import RecurrentFeatures
+from rnnkit.estimators.forecasting import GRUForecaster, LSTMForecaster, RNNForecaster
 from rnnkit.estimators.labeller import (
     GRUSequenceLabeller,
     LSTMSequenceLabeller,
@@ -34,6 +35,7 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 __all__ = [
     "GRUClassifier",
     "GRUEncoderDecoder",
+    "GRUForecaster",
     "GRULanguageModel",
     "GRURegressor",
     "GRUSequenceLabeller",
@@ -41,6 +43,7 @@ __all__ = [
     "GRUSequenceTagger",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
+    "LSTMForecaster",
     "LSTMLanguageModel",
     "LSTMRegressor",
     "LSTMSequenceLabeller",
@@ -48,6 +51,7 @@ __all__ = [
     "LSTMSequenceTagger",
     "RNNClassifier",
     "RNNEncoderDecoder",
+    "RNNForecaster",
     "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceLabeller",

@@ -593,6 +593,37 @@ def feature_results(device: str) -> dict[str, Result]:
     return results
 
 
+def forecaster_results(device: str) -> dict[str, Result]:
+    """Return the results of forecasters: one series of two channels, and many with covariates."""
+    results = {}
+    settings = {"max_iter": 12, "n_estimators": 2, "random_state": 0, "device": device}
+    beside = numbers(60, 1, seed=4)
+    # What a network can tell, so that it counts.
+    series = 9 + np.arange(60)[:, None] % 5 + numbers(60, 2, seed=3) / 8 + beside
+    for cell in CELLS:
+        for strategy in ("direct", "recursive"):
+            if cell == "GRU":
+                given: dict[str, Any] = {"y": series[:54], "X": beside[:54]}
+            else:
+                given = {"y": [series[:50, 0], series[:, 1]]}
+            forecaster = getattr(rnnkit, f"{cell}Forecaster")(
+                5,
+                strategy=strategy,
+                seasonality=4,
+                difference=None,
+                transform="log",
+                learning_rate_init=0.0625,
+                **settings,
+            ).fit(**given, fh=range(1, 7))
+            assert forecaster.weight_ > 0
+            future = {"X": beside[54:]} if cell == "GRU" else {}
+            answers = [forecaster.predict(**future), forecaster.predict_interval(**future)]
+            flat = [np.asarray(a) for item in answers for a in (item if cell != "GRU" else [item])]
+            knowledge = [a for member in forecaster.estimators_ for a in knowledge_of(member)]
+            results[f"{cell} forecaster, {strategy}"] = result_of(knowledge, flat)
+    return results
+
+
 def transformer_results() -> dict[str, Result]:
     """Return the results of `rnnkit.preprocessing`, the scaler's for every form of X."""
     results = {}
@@ -713,7 +744,7 @@ def results_here(device: str) -> dict[str, Result]:
             results[name] = result_of(knowledge, answers, model.precision)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results |= feature_results(device)
+        results |= feature_results(device) | forecaster_results(device)
     return results | transformer_results() | functional_results(device)
 
 
