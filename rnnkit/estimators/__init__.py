@@ -1,4 +1,4 @@
-"""The estimators: seven tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: eight tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.

@@ -405,13 +405,14 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)
     add("partial_fit Regressor", "LSTMRegressor", fit=fit_partially, learning_rate="cosine")
 
-    written = dict(embedding_dim=6, max_target_length=9)
+    falling = dict(learning_rate="linear")
+    written = dict(embedding_dim=6, max_target_length=9, **falling)
     for cell, size, attention in zip(CELLS, (9, 17, 10), (None, "dot", "additive")):
         add(f"{cell} writes labels", f"{cell}EncoderDecoder", words_backwards(), hidden_size=size,
             attention=attention, n_layers=2, dropout=0.2, **written)  # fmt: skip
         add(f"{cell} writes numbers", f"{cell}EncoderDecoder", ragged(numbers_backwards),
             fit_weighted, hidden_size=size, attention=attention,
-            bidirectional=cell == "LSTM")  # fmt: skip
+            bidirectional=cell == "LSTM", **falling)  # fmt: skip
     add("writes from its own", "GRUEncoderDecoder", words_backwards(), n_layers=2,
         teacher_forcing=(0.9, 0.2, 4), dropout=0.1, **written)  # fmt: skip
     add("writes what is likeliest", "GRUEncoderDecoder", words_backwards(), beam_width=3,

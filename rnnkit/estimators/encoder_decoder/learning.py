@@ -11,7 +11,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.estimators.base import RecurrentEstimator
@@ -37,6 +37,7 @@ from rnnkit.estimators.parameters.field import (
     parameter,
     parameters,
 )
+from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, Output, WrittenLabels, WrittenNumbers
@@ -45,6 +46,7 @@ from rnnkit.network.building import build_encoder_decoder
 from rnnkit.network.layers import Layer
 from rnnkit.sequences import Form, Sequences
 from rnnkit.training import LBFGS, make_solver
+from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["EncoderDecoderLearning"]
 
@@ -153,6 +155,13 @@ class EncoderDecoderLearning(RecurrentEstimator):
         "int or None",
         "Labels at most of a sequence that is predicted. None: twice as many as the longest of the "
         "first `fit` has, and 10 more. May be changed after `fit`.",
+    )
+    learning_rate: Any = parameter(
+        "adaptive",
+        [StrOptions(set(SCHEDULES)), HasMethods(["get_params", "set_params"])],
+        f"{SCHEDULE_NAMES} or schedule object",
+        "How the learning rate changes over the epochs. A sequence is right only if all of it is, "
+        "and the last errors go when the rate falls.",
     )
     device: str = parameter(
         "cpu",
