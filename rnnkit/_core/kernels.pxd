@@ -172,6 +172,7 @@ cdef extern from "src/kernels.h" nogil:
     const char *rk_isa_name(int row)
     int rk_isa_available(int row)
     const rk_kernels *rk_kernels_of(const char *isa, int dtype)
+    void rk_take_blas(void *sgemm, void *dgemm)
     int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                    int threads, char *scratch, size_t scratch_stride)
     void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
