@@ -25,7 +25,8 @@ LINK_ARGS = ["-pthread", "-ldl"]
 # The kernels say themselves what is inlined, unrolled and held in vectors, and -O3 only adds copies
 # of them; loops over arrays in Cython need its vectoriser; modules that check and call gain nothing
 # from more than -O1. So it takes half the time of -O3 for all.
-OPTIMIZE = {"threads": "-O2", "heads": "-O3", "updates": "-O3"}  # others: -O1
+CALLS = ("memory", "plan", "parameters", "recurrent", "step")
+OPTIMIZE = {"threads": "-O2", **dict.fromkeys(CALLS, "-O1")}  # of others -O3
 SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
 if SANITIZERS:
     LINK_ARGS += [f"-fsanitize={SANITIZERS}"]
@@ -49,7 +50,7 @@ def extension(name, extra_sources=()):
         depends=C_HEADERS,
         include_dirs=[numpy.get_include(), str(CORE)],
         define_macros=MACROS,
-        extra_compile_args=[OPTIMIZE.get(name, "-O1"), *COMPILE_ARGS],  # what comes last counts
+        extra_compile_args=[OPTIMIZE.get(name, "-O3"), *COMPILE_ARGS],  # what comes last counts
         extra_link_args=[*LINK_ARGS],
     )
 
