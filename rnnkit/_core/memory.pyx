@@ -11,26 +11,8 @@ cnp.import_array()
 cdef extern from "stdlib.h" nogil:
     int posix_memalign(void **memory, size_t alignment, size_t size)
 
-cdef extern from *:
-    """
-    #ifdef __linux__
-    #include <sys/mman.h>
-    #endif
-    static inline void rk_prefer_huge_pages(void *memory, size_t size) {
-    #ifdef MADV_HUGEPAGE
-        (void)madvise(memory, size, MADV_HUGEPAGE); /* a wish */
-    #else
-        (void)memory, (void)size;
-    #endif
-    }
-    """
-    void rk_prefer_huge_pages(void *memory, size_t size) noexcept nogil
-
 cdef enum:
     ALIGNMENT_BYTES = 64  # one cache line, one AVX-512 vector
-    HUGE_PAGE_BYTES = 0x200000
-    # From here on memory is asked for in huge pages, as NumPy does: it is faster to get.
-    LARGE_BYTES = 0x800000
 
 
 cdef size_t checked_bytes(object itemsize, tuple shape) except? 0:
@@ -93,15 +75,12 @@ cdef class Buffer:
 
     cdef void *reserve(self, size_t n_bytes) except? NULL:
         cdef void *fresh = NULL
-        cdef size_t alignment = HUGE_PAGE_BYTES if n_bytes >= LARGE_BYTES else ALIGNMENT_BYTES
         if n_bytes > self.size or self.data == NULL:
             free(self.data)
             self.data = NULL
             self.size = 0
-            if posix_memalign(&fresh, alignment, n_bytes if n_bytes else 1) != 0:
+            if posix_memalign(&fresh, ALIGNMENT_BYTES, n_bytes if n_bytes else 1) != 0:
                 raise MemoryError(f"could not get {n_bytes / 2 ** 30:.3g} GB of memory")
-            if n_bytes >= LARGE_BYTES:
-                rk_prefer_huge_pages(fresh, n_bytes)
             self.data = fresh
             self.size = n_bytes
         return self.data

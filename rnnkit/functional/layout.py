@@ -15,9 +15,9 @@ from rnnkit.sequences import Form, Sequences, pack
 
 __all__ = ["Layout", "read_sequences", "read_states"]
 
-# Rows are moved so many bytes at a time: one call of NumPy for a hundred megabytes can take half a
-# second where memory is slow, and Ctrl-C is seen only between two.
-_PIECE_BYTES = 2**23
+# Rows are moved so many bytes at a time: one call of NumPy for a hundred megabytes, and even for
+# eight, can take .4 s where a machine is slow to give memory, and Ctrl-C is seen only between two.
+_PIECE_BYTES = 2**20
 
 
 class Layout:

@@ -217,7 +217,7 @@ static void wait_for(rk_crew *crew, ptrdiff_t begun, int order) {
     rk_store(&rk_the_join.caller_rests, 0);
     pthread_mutex_unlock(&lock);
     crew->slept += rk_now() - now;
-    if (moved)
+    if (moved && crew->forks == rk_peek(&rk_the_pool.forks)) /* a child has nobody to move back */
         for (int i = 0; i + 1 < n; i++)
             rk_place_thread(workers[i].thread, &worker_set);
 }
