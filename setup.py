@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -122,6 +123,8 @@ class BuildCore(build_ext):
 
 if platform.system() == "Windows":
     raise SystemExit("rnnkit needs gcc or clang; on Windows, build it inside WSL")
+if sys.byteorder != "little":
+    raise SystemExit(f"rnnkit needs a little-endian machine, and {platform.machine()} is none")
 
 setup(
     ext_modules=cythonize(
@@ -134,6 +137,7 @@ setup(
             extension("step"),
             extension("tokens"),
             extension("heads"),
+            extension("attention"),
             extension("labels"),
             extension("updates"),
         ],

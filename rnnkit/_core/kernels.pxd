@@ -172,6 +172,7 @@ cdef extern from "src/kernels.h" nogil:
     const char *rk_isa_name(int row)
     int rk_isa_available(int row)
     const rk_kernels *rk_kernels_of(const char *isa, int dtype)
+    void rk_take_blas(void *sgemm, void *dgemm)
     int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
                    int threads, char *scratch, size_t scratch_stride)
     void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
@@ -194,6 +195,7 @@ cdef extern from "src/pool.h" nogil:
     int rk_busy_threads()
     int rk_workers()
     int rk_ask_openmp(const char *library)
+    const char *rk_helpers()
     int rk_asks_openmp()
     int rk_watch_forks()
     void rk_end_workers()

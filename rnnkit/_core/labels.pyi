@@ -13,6 +13,18 @@ class _Plan(Protocol):
     @property
     def step_offsets(self) -> np.ndarray: ...
 
+class Field:
+    """A call of the random field."""
+
+    def __new__(
+        cls,
+        scores: np.ndarray,
+        plan: _Plan,
+        transitions: np.ndarray,
+        start: np.ndarray,
+        end: np.ndarray,
+    ) -> Field: ...
+
 def crf_loss(
     scores: np.ndarray,
     labels: np.ndarray,

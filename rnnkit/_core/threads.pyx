@@ -6,6 +6,8 @@ import threading
 
 import numpy as np
 
+from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
+
 from rnnkit._core.kernels cimport (
     RK_BFLOAT16,
     RK_BYTES_WORTH_A_THREAD,
@@ -27,6 +29,7 @@ from rnnkit._core.kernels cimport (
     rk_dense_gradient,
     rk_end_workers,
     rk_forward,
+    rk_helpers,
     rk_isa_available,
     rk_isa_count,
     rk_isa_name,
@@ -40,6 +43,7 @@ from rnnkit._core.kernels cimport (
     rk_run_crf,
     rk_run_ctc,
     rk_step,
+    rk_take_blas,
     rk_watch_forks,
     rk_workers,
 )
@@ -50,6 +54,8 @@ cdef extern from "Python.h" nogil:
     void *PyErr_Occurred()
 
 THREADS_A_PROCESSOR = 4  # that OMP_NUM_THREADS may ask for
+
+_GEMM = b"void (char *, char *, int *, int *, int *, "  # how the types of a gemm begin, in Cython
 
 cdef int forced_threads = 0  # 0: the rule of max_threads
 cdef int physical_cores = 0  # 0: not asked yet
@@ -115,9 +121,24 @@ def set_isa(name):
         raise ValueError(
             f"RNNKIT_ISA must be one of {', '.join(available_isas())} on this machine, got {name!r}"
         )
+    if name == "blas":
+        _take_blas()
     before = current_isa()
     isa_in_use = name.encode()
     return before
+
+
+def _take_blas():
+    """Give the products of SciPy's BLAS to the kernels; nothing else of the core asks for SciPy."""
+    from scipy.linalg import cython_blas
+
+    functions = [cython_blas.__pyx_capi__[name] for name in ("sgemm", "dgemm")]
+    for function in functions:
+        if not PyCapsule_GetName(function).startswith(_GEMM):
+            raise ImportError("RNNKIT_ISA=blas needs a SciPy whose BLAS counts in 32 bits, got one "
+                              f"with {PyCapsule_GetName(function).decode()}")
+    rk_take_blas(PyCapsule_GetPointer(functions[0], PyCapsule_GetName(functions[0])),
+                 PyCapsule_GetPointer(functions[1], PyCapsule_GetName(functions[1])))
 
 
 def multiplies_bfloat16():
@@ -128,6 +149,11 @@ def multiplies_bfloat16():
 def compiler():
     """Return the compiler that built the core."""
     return rk_compiler().decode()
+
+
+def helpers():
+    """Return who shares the work of a call: "pool", "regions" (of OpenMP) or "nobody"."""
+    return rk_helpers().decode()
 
 
 def limits_from():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+import rnnkit._core.attention as attention
 import rnnkit._core.heads as heads
 import rnnkit._core.labels as core_labels
 import rnnkit._core.threads as threads
@@ -18,6 +19,7 @@ from rnnkit._core.step import RecurrentStep
 from rnnkit._core.tokens import TokenStep, draw
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import (
+    AttentionOperation,
     DenseOperation,
     Pace,
     PackedPlan,
@@ -30,6 +32,7 @@ from rnnkit.backends.rules import require_rule
 from rnnkit.cells import LayerSpec
 
 __all__ = [
+    "CompiledAttention",
     "CoreLabels",
     "CpuBackend",
     "core_information",
@@ -77,6 +80,49 @@ def using_threads(n: int) -> Iterator[None]:
         yield
     finally:
         threads.force_threads(before)
+
+
+class CompiledAttention:
+    """Attention whose sums are the compiled core's, in a fixed order; see the interface."""
+
+    def forward(
+        self,
+        written: PackedPlan,
+        read: PackedPlan,
+        source: np.ndarray,
+        queries: np.ndarray,
+        keys: np.ndarray,
+        values: np.ndarray,
+        scorer: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the contexts (P, W)."""
+        pairs = attention.Pairs(written, read, source)
+        inner = None
+        if scorer is None:
+            energies = pairs.dot_energies(queries, keys)
+        else:
+            inner = pairs.sums(queries, keys)
+            np.tanh(inner, out=inner)
+            energies = attention.row_products(inner, scorer)
+        contexts: np.ndarray = pairs.attend(energies, values)
+        self.weights = energies
+        self._saved = pairs, inner, queries, keys, values, scorer
+        return contexts
+
+    def backward(
+        self, dcontexts: np.ndarray, dscorer: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the gradients by queries, keys and values; add to that by the scorer."""
+        pairs, inner, queries, keys, values, scorer = self._saved
+        denergies, dvalues = pairs.attend_back(self.weights, values, dcontexts)
+        if scorer is None or inner is None or dscorer is None:
+            return (*pairs.dot_back(denergies, queries, keys), dvalues)
+        dscorer += attention.weighted_rows(denergies, inner)
+        inner *= inner
+        np.subtract(1, inner, out=inner)
+        inner *= scorer
+        inner *= denergies[:, None]
+        return (*pairs.sums_back(inner), dvalues)
 
 
 class CoreLabels:
@@ -185,6 +231,10 @@ class CpuBackend(HostBackend):
         """Bind a dense layer."""
         return Dense(n_inputs, n_outputs, dtype)
 
+    def attention(self) -> AttentionOperation:
+        """Bind attention."""
+        return CompiledAttention()
+
     def softmax_cross_entropy(
         self,
         scores: np.ndarray,
@@ -200,7 +250,7 @@ class CpuBackend(HostBackend):
         return heads.softmax(scores)
 
     def add_rows(self, table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None:
-        """Add to each row of table (V, W) the sum, in order, of those of rows (P, W) with its id."""
+        """Add to each row of table (V, W) the sum, in order, of the rows (P, W) with its id."""
         updates.add_rows(table, ids, rows)
 
     def clip_norm(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Array",
     "ArrayModule",
+    "AttentionOperation",
     "Backend",
     "DenseOperation",
     "Pace",
@@ -209,6 +210,46 @@ class DenseOperation(Protocol):
         ...
 
 
+class AttentionOperation(Protocol):
+    """Each step written attends to the steps read of one sequence.
+
+    Letters: P steps written, R steps read, A numbers that are compared, W numbers of a value, E
+    pairs of a step written and a step read of its source.
+    """
+
+    @property
+    def weights(self) -> Array:
+        """The weights (E,) of the last forward call: sequence written, its steps, steps read."""
+        ...
+
+    def forward(
+        self,
+        written: PackedPlan,
+        read: PackedPlan,
+        source: np.ndarray,
+        queries: Array,
+        keys: Array,
+        values: Array,
+        scorer: Array | None = None,
+    ) -> Array:
+        """Return the contexts (P, W), sums of values (R, W) by weights that sum to 1.
+
+        source names for each sequence written the sequence read, by its place in the plan. The
+        weights are the softmax, over the steps read, of ``q · k``, or with a scorer (A,) of
+        ``scorer · tanh(q + k)``; queries are (P, A), keys (R, A). Zeros where nothing was read.
+        """
+        ...
+
+    def backward(
+        self, dcontexts: Array, dscorer: Array | None = None
+    ) -> tuple[Array, Array, Array]:
+        """Return the gradients by queries, keys and values; add to dscorer (A,), if there is one.
+
+        dcontexts is (P, W).
+        """
+        ...
+
+
 class Backend(Protocol):
     """What computes: the factory of operations and the few calls on flat vectors."""
 
@@ -256,6 +297,10 @@ class Backend(Protocol):
         ...
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
+
+    def attention(self) -> AttentionOperation:
+        """Bind attention; a backend without it raises ValueError, naming itself."""
+        ...
 
     def active(self, *, give_back: bool = False) -> AbstractContextManager[None]:
         """Make the backend's device the current one inside the ``with`` block.

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from rnnkit.backends.attention import ReferenceAttention
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
 from rnnkit.backends.reference_labels import ReferenceLabels
@@ -558,6 +559,10 @@ class ReferenceBackend(HostBackend):
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""
         return ReferenceDense()
+
+    def attention(self) -> ReferenceAttention:
+        """Bind attention."""
+        return ReferenceAttention()
 
     def softmax_cross_entropy(
         self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0

@@ -1,11 +1,17 @@
-"""The estimators: six tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: eight tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
 """
 
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
+from rnnkit.estimators.encoder_decoder.model import (
+    GRUEncoderDecoder,
+    LSTMEncoderDecoder,
+    RNNEncoderDecoder,
+)
 from rnnkit.estimators.features import RecurrentFeatures
+from rnnkit.estimators.forecasting import GRUForecaster, LSTMForecaster, RNNForecaster
 from rnnkit.estimators.labeller import (
     GRUSequenceLabeller,
     LSTMSequenceLabeller,
@@ -28,18 +34,24 @@ from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegres
 
 __all__ = [
     "GRUClassifier",
+    "GRUEncoderDecoder",
+    "GRUForecaster",
     "GRULanguageModel",
     "GRURegressor",
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
     "LSTMClassifier",
+    "LSTMEncoderDecoder",
+    "LSTMForecaster",
     "LSTMLanguageModel",
     "LSTMRegressor",
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
     "RNNClassifier",
+    "RNNEncoderDecoder",
+    "RNNForecaster",
     "RNNLanguageModel",
     "RNNRegressor",
     "RNNSequenceLabeller",

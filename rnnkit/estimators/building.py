@@ -15,11 +15,12 @@ from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
 from rnnkit.estimators.static import places_of_columns
 from rnnkit.network import CharacterEncoder, Embedding, Network, Output
-from rnnkit.network.building import build_layers
+from rnnkit.network.encoder_decoder import EncoderDecoder
 from rnnkit.network.layers import Layer
 from rnnkit.network.memory import TOO_LITTLE_TO_ASK, Size, refuse_too_much, size_of
 from rnnkit.network.network import Memory
 from rnnkit.network.tokens import unknown_rates
+from rnnkit.network.writer import Writer
 from rnnkit.sequences import Sequences
 
 __all__ = ["build", "facts_of", "initialize", "rebuild", "size_of_network"]
@@ -96,7 +97,8 @@ def rebuild(
         If a parameter does not fit X.
     """
     layers = _layers(estimator, reader, output, facts, estimator.n_layers)
-    return Network(layers, output, reader.dtype, memory)
+    kind = EncoderDecoder if isinstance(layers[-1], Writer) else Network
+    return kind(layers, output, reader.dtype, memory)
 
 
 def size_of_network(estimator: Any, reader: Reader, output: Output) -> Size:
@@ -119,7 +121,7 @@ def _layers(
     for name in options.keys() & {"activation", "gate_activation"}:
         options[name] = read_activation(options[name], name)
     tokens = _token_layers(estimator, reader, facts.get("unknown_rates"))
-    return build_layers(
+    return estimator._build_layers(  # type: ignore[no-any-return]
         estimator._cell,
         reader.n_numeric,
         output,

@@ -33,6 +33,7 @@ from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.transaction import at_this_moment, turn_of
 from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
 from rnnkit.network import UNKNOWN, BoundNetwork, Inputs, Network, Output
+from rnnkit.network.building import build_layers
 from rnnkit.sequences import Form, Plan, Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.training import Trainer, TrainingState
@@ -48,6 +49,7 @@ class FittedEstimator(Documented, BaseEstimator):
 
     _cell: ClassVar[str]
     _per_step: ClassVar[bool] = False
+    _build_layers: ClassVar[Any] = staticmethod(build_layers)  # of the network
 
     device: str
 

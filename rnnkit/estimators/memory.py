@@ -111,7 +111,7 @@ def _words(estimator: Any, size: Size, is_long: bool) -> tuple[str, str]:
         f"this {type(estimator).__name__} of hidden_size={estimator.hidden_size!r} and "
         f"n_layers={estimator.n_layers!r}"
     )
-    if size.largest_name.startswith(("embedding", "characters")):
+    if size.largest_name.startswith(("embedding", "characters", "decoder.embedding")):
         subject += f", with an embedding table for {size.largest[0]} ids,"
         return subject, (
             "number the ids from 0 on without gaps, as rnnkit.preprocessing.TokenEncoder does, or "

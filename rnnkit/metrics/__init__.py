@@ -5,6 +5,7 @@ Targets and predictions as users hold them may enter; estimators may not, but th
 
 from rnnkit.metrics.edits import edit_distance, label_error_rate
 from rnnkit.metrics.entities import entity_f1, entity_report
+from rnnkit.metrics.forecasts import mean_absolute_scaled_error, symmetric_percentage_error
 from rnnkit.metrics.intervals import interval_coverage, interval_score, pinball_loss
 from rnnkit.metrics.scorers import (
     entity_f1_scorer,
@@ -42,10 +43,12 @@ __all__ = [
     "label_error_rate_scorer",
     "label_log_likelihood",
     "label_log_likelihood_scorer",
+    "mean_absolute_scaled_error",
     "pinball_loss",
     "pinball_loss_scorer",
     "sequence_accuracy",
     "sequence_accuracy_scorer",
+    "symmetric_percentage_error",
     "token_accuracy",
     "token_accuracy_scorer",
     "token_confusion_matrix",

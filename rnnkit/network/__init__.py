@@ -6,6 +6,7 @@ What a network is and computes may enter; how it is trained, and what users hand
 from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF
 from rnnkit.network.ctc import CTC
+from rnnkit.network.encoder_decoder import BoundEncoderDecoder, EncoderDecoder
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.labels import Bernoulli, NextToken, SoftmaxCrossEntropy
 from rnnkit.network.losses import (
@@ -21,6 +22,7 @@ from rnnkit.network.parameters import ParameterVector
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
+from rnnkit.network.written import WrittenLabels, WrittenNumbers
 
 __all__ = [
     "CRF",
@@ -28,9 +30,11 @@ __all__ = [
     "UNKNOWN",
     "AbsoluteError",
     "Bernoulli",
+    "BoundEncoderDecoder",
     "BoundNetwork",
     "CharacterEncoder",
     "Embedding",
+    "EncoderDecoder",
     "HuberLoss",
     "Inputs",
     "Network",
@@ -44,5 +48,7 @@ __all__ = [
     "Quantiles",
     "SoftmaxCrossEntropy",
     "SquaredError",
+    "WrittenLabels",
+    "WrittenNumbers",
     "build_network",
 ]

@@ -15,8 +15,10 @@ from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.network.static import StartedRecurrent
 from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import TokenFeatures
+from rnnkit.network.writer import Writer
+from rnnkit.network.written import WrittenLabels
 
-__all__ = ["build_layers", "build_network"]
+__all__ = ["build_encoder_decoder", "build_layers", "build_network"]
 
 
 def build_layers(
@@ -156,6 +158,65 @@ def build_layers(
     else:
         layers.append(Dense(width, output.width, output_bias))
     return layers
+
+
+def build_encoder_decoder(
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    attention: str | None = None,
+    target_embedding_dim: int = 64,
+    teacher_forcing: float | tuple[float, float, int] = 1.0,
+    **options: Any,
+) -> list[Layer]:
+    """Return the layers of an encoder-decoder; their parameters take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : WrittenLabels or WrittenNumbers
+        What is written.
+    attention : {"dot", "additive"}, default=None
+        How the decoder attends to the states of the encoder; None: not at all.
+    target_embedding_dim : int, default=64
+        Width of the table in which labels written before are looked up.
+    teacher_forcing : float or tuple (first, last, n), default=1.0
+        As in `Writer`.
+    **options : dict
+        As in `build_layers`, for the encoder; cell, layers and their dropout are the decoder's too.
+
+    Returns
+    -------
+    list of Layer
+        The encoder's, then a `Writer`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`.
+    """
+    layers = build_layers(cell, n_inputs, output, **options)
+    recurrent = [layer for layer in layers if isinstance(layer, Recurrent)]
+    last = recurrent[-1]
+    writer = Writer(
+        last.specs[0],
+        len(last.specs),
+        output.width,
+        output.n_classes if isinstance(output, WrittenLabels) else None,
+        n_layers=len(recurrent),
+        embedding_dim=target_embedding_dim,
+        attention=attention,
+        teacher_forcing=teacher_forcing,
+        dropout=options.get("dropout", 0.0),
+        bias=options.get("output_bias", 0.0),
+        recurrent_dropout=last.recurrent_dropout,
+        forget_bias=last.forget_bias,
+        gate_bias=last.gate_bias,
+        longest=last.longest,
+    )
+    return [*layers[: layers.index(last) + 1], writer]
 
 
 def build_network(

@@ -18,6 +18,7 @@ from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.static import StartedRecurrent
 from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import CharacterEncoder, Embedding, TokenFeatures
+from rnnkit.network.writer import Writer
 
 __all__ = ["LayerRow", "NetworkTable", "describe_layer", "tabulate"]
 
@@ -134,6 +135,8 @@ def _width(layer: Layer, before: int | None) -> int | None:
     """Return how many numbers a row of a layer's output has."""
     if isinstance(layer, Dense):
         return layer.n_outputs
+    if isinstance(layer, Writer):
+        return layer.n_scores
     width: int | None = getattr(layer, "width", before)
     return width
 
@@ -161,11 +164,20 @@ def describe_layer(layer: Any) -> str:
         return f"dense {layer.n_inputs}{between} → {layer.n_outputs} (by the embedding)"
     if isinstance(layer, Dense):
         return f"dense {layer.n_inputs} → {layer.n_outputs}"
+    if isinstance(layer, Writer):
+        return _describe_writer(layer)
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
     if isinstance(layer, InputNoise):
         return f"input noise {layer.std:g}"
     return type(layer).__name__
+
+
+def _describe_writer(writer: Writer) -> str:
+    kind = None if writer.attention is None else writer.attention.kind
+    parts = [] if kind is None else [f"{kind} attention"]
+    parts = [*map(describe_layer, writer.layers), *parts, describe_layer(writer.head)]
+    return f"decoder ({', '.join(parts)})"
 
 
 def _describe_recurrent(layer: Recurrent) -> str:

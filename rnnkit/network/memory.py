@@ -15,6 +15,7 @@ from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.tokens import CharacterEncoder, TokenFeatures
+from rnnkit.network.writer import Writer
 
 __all__ = [
     "OBJECTS_OF_A_LAYER",
@@ -97,6 +98,15 @@ def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
             for part in layer.parts:
                 if isinstance(part, CharacterEncoder):
                     directions += len(part.recurrent.specs)
+        elif isinstance(layer, Writer):  # of as many steps as are read, for want of a better guess
+            for inner in layer.recurrent_layers:
+                recurrent += sum(prod(shape) for shape in inner.parameter_shapes().values())
+                directions += 1
+                row += 2 * inner.specs[0].n_inputs + _kept_row(inner, 0)
+                applied_row += inner.width
+            if layer.attention is not None:
+                row += 4 * (width + layer.hidden_size)
+                applied_row += width + layer.hidden_size
         elif isinstance(layer, (Pooling, AttentionPooling)):
             row += (6 if isinstance(layer, AttentionPooling) else 1) * width
         elif not isinstance(layer, Dense):  # noise and dropout: mask and product

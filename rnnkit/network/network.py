@@ -203,10 +203,14 @@ class BoundNetwork:
         `flat_gradient` is None unless bound for training; `backward` adds to it.
     trained_parameters, trained_gradient : array of shape (n_parameters - n_frozen,)
         What solvers and penalties see of the two: views without what is frozen.
+    n_updates : int
+        The updates of the training so far, where training says so.
     large_tables : list of TableRows
         The large tables that are trained, in the order of the flat vectors, and which of their
         rows `backward` has added to.
     """
+
+    n_updates = 0
 
     def __init__(
         self, network: Network, backend: Backend, training: bool, input_gradient: bool

@@ -53,6 +53,8 @@ class Embedding(Layer):
         context. See `rnnkit.network.tokens.unknown_rates`.
     trainable : bool, default=True
         Whether training changes the tables.
+    prefix : str, default="embedding"
+        First part of the parameters' names.
 
     Notes
     -----
@@ -69,6 +71,7 @@ class Embedding(Layer):
         first_column: int = 0,
         unknown_rates: Sequence[np.ndarray] | None = None,
         trainable: bool = True,
+        prefix: str = "embedding",
     ) -> None:
         if len(sizes) != len(dims):
             raise ValueError(f"sizes and dims must be equally many, got {len(sizes)}, {len(dims)}")
@@ -84,6 +87,7 @@ class Embedding(Layer):
         self.sizes = tuple(sizes)
         self.dims = tuple(dims)
         self.first_column = first_column
+        self.prefix = prefix
         self.unknown_rates = unknown_rates
         self.frozen = () if trainable else tuple(self.names)
 
@@ -101,7 +105,7 @@ class Embedding(Layer):
     def names(self) -> list[str]:
         """The full name of each table."""
         first = self.first_column
-        return [f"embedding.weight_{first + column}" for column in range(len(self.sizes))]
+        return [f"{self.prefix}.weight_{first + column}" for column in range(len(self.sizes))]
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""

@@ -20,7 +20,7 @@ from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.transaction import learning
-from rnnkit.network import CharacterEncoder, Embedding, Network
+from rnnkit.network import CharacterEncoder, Embedding, EncoderDecoder, Network
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.tokens import TokenFeatures
@@ -60,6 +60,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
         raise ValueError(
             f"{purpose} takes no language model, got {type(estimator).__name__}: other programs "
             "have no place for its tokens; rnnkit.save keeps all of it"
+        )
+    if isinstance(estimator.network_, EncoderDecoder):
+        raise ValueError(
+            f"{purpose} takes no encoder-decoder, got {type(estimator).__name__}: what it writes "
+            "depends on what it wrote before; rnnkit.save keeps all of it"
         )
     if estimator._reader.static_columns:
         raise ValueError(

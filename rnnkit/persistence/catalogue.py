@@ -43,8 +43,25 @@ _INFREQUENT = {
 
 _STEPWISE = {"fitted_on_rows": "_fitted_on_rows", "fitted_with": "_fitted"}
 
+_FORECASTER = {
+    name: f"_{name}"
+    for name in (
+        "errors",
+        "fh",
+        "form",
+        "history",
+        "known",
+        "n_seen",
+        "past",
+        "profiles",
+        "static",
+        "units",
+    )
+}
+
 # The file's name → the attribute, by the class's name.
 HIDDEN: dict[str, dict[str, str]] = {
+    **{f"rnnkit.{cell}Forecaster": _FORECASTER for cell in ("GRU", "LSTM", "RNN")},
     "rnnkit.RecurrentFeatures": {
         "fitted_layer": "_fitted_layer",
         "fitted_pooling": "_fitted_pooling",

@@ -262,7 +262,7 @@ def _times(steps: Sequences, column: int) -> np.ndarray:
         row = int(np.argmin(finite))
         i = int(np.searchsorted(steps.offsets, row, side="right")) - 1
         raise ValueError(
-            f"X must hold the time of every step, but contains NaN or infinity there: sequence {i}, "
-            f"step {row - steps.offsets[i]}"
+            "X must hold the time of every step, but contains NaN or infinity there: "
+            f"sequence {i}, step {row - steps.offsets[i]}"
         )
     return t

@@ -111,6 +111,7 @@ class EpochLoop:
         weight = self._communicator.total(objective.choose(batch))
         if weight > 0:
             self._updater.weight_sum = weight
+            self._run.bound.n_updates = self._solver.step
             self._solver.advance(rate)
             loss, norm = step(objective.repeatable_plan)
             updates.add(loss, norm, weight)

@@ -38,6 +38,7 @@ FORMS = ("list", "tuple", "object array", "Sequences", "padded", "Fortran", "big
 NOT_DRAWN = {
     "learning_rate_init", "max_iter", "hidden_size", "step_features", "random_state", "solver",
     "tol", "loss", "output", "class_weight", "ignore_label", "forbidden_transitions", "batch_size",
+    "targets",
 }  # fmt: skip
 SOLVERS = ("adam", "adamw", "sgd", "nesterov", "rmsprop", "adagrad", "adadelta", "lbfgs")
 # How far trained weights of two instruction sets may lie apart, relative to the largest: rounding
@@ -113,6 +114,10 @@ def data_of(estimator: Any, task: str, name: str, rng: Any) -> tuple[list[np.nda
         X = [rng.randn(t, 3).astype(dtype) for t in steps]
     if task == "SequenceLabeller":
         y: Any = [[0, 1][: rng.randint(1, 3)] for _ in steps]
+    elif task == "EncoderDecoder" and "numbers" in name:
+        y = [rng.uniform(0.5, 2, 3) for _ in steps]
+    elif task == "EncoderDecoder":
+        y = [rng.randint(0, 2, rng.randint(0, 5)) for _ in steps]
     elif task == "SequenceTagger":
         several = np.ndim(MODES[name].y) == 3
         y = [rng.randint(0, 2, (t, 3) if several else t) for t in steps]

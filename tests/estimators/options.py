@@ -15,6 +15,9 @@ WITHOUT_RESULT = {
     "warm_start": "where a second fit begins",
 }
 
+# What is on by default in one task and off in others; a mode of that one says so.
+BY_TASK = {"bidirectional"}
+
 
 class Option(NamedTuple):
     """A value of a parameter, what it needs beside it, and which form of X."""
@@ -79,6 +82,12 @@ OPTIONS = {
     "forbidden_transitions": Option([(1, None)]),
     "ignore_label": Option(1),
     "beam_width": Option(4),
+    "attention": Option("additive"),
+    "inputs": Option("numbers", form="tokens"),
+    "targets": Option("numbers"),
+    "teacher_forcing": Option(0.2),
+    "length_penalty": Option(8.0, {"beam_width": 4}),
+    "max_target_length": Option(1),
     "loss": Option("absolute"),
     "huber_delta": Option(0.1, {"loss": "huber"}),
     "quantile": Option(0.9, {"loss": "quantile"}),
@@ -113,6 +122,11 @@ def _modes():
     ends_in_0 = _RNG.randint(0, 3, (N, T)) * (np.arange(T) < T - 1)
     yield "crf", Mode("SequenceTagger", {"output": "crf"}, ends_in_0)
     yield "ctc", Mode("SequenceLabeller", {}, [[0, 1], [1, 0], [0], [1]] * (N // 4))
+    one_way = {"bidirectional": False}
+    lists = [[0, 1, 1, 0], [1, 0, 1, 1], [0, 1, 0], [1, 1, 1]] * (N // 4)
+    yield "written labels", Mode("EncoderDecoder", one_way, lists)
+    no_search = {"beam_width": None, "targets": "numbers", **one_way}
+    yield "written numbers", Mode("EncoderDecoder", no_search, numbers[:, :3, 0])
     for loss in LOSSES:
         settings = {"loss": loss}
         yield f"number, {loss}", Mode("Regressor", settings, numbers[:, 0, 0])

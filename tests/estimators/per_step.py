@@ -12,6 +12,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import _check_n_features
 
 import rnnkit
+from rnnkit.estimators.encoder_decoder.reading import read_targets
 
 
 def repeated(X: Any, y: Any) -> Any:
@@ -113,6 +114,27 @@ class LabelsAsOne(OneLength, ClassifierMixin):
         )
 
 
+class WrittenAsOne(LabelsAsOne):
+    """An encoder-decoder as a classifier, of rows of numbers whatever their dtype."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = False
+        return tags
+
+    def _told_of(self, X):
+        told = super()._told_of(np.zeros((1, 1)))
+        told.categorical_features = None
+        return told
+
+    def _read_targets(self, y, sequences, form, ignore_label):
+        return read_targets(y, len(sequences), "labels")
+
+    @property
+    def score_samples(self):
+        raise AttributeError("the probability is that of a y")
+
+
 class RNNTagsAsOne(TagsAsOne, rnnkit.RNNSequenceTagger):
     pass
 
@@ -149,16 +171,30 @@ class GRULabelsAsOne(LabelsAsOne, rnnkit.GRUSequenceLabeller):
     pass
 
 
+class RNNWrittenAsOne(WrittenAsOne, rnnkit.RNNEncoderDecoder):
+    pass
+
+
+class LSTMWrittenAsOne(WrittenAsOne, rnnkit.LSTMEncoderDecoder):
+    pass
+
+
+class GRUWrittenAsOne(WrittenAsOne, rnnkit.GRUEncoderDecoder):
+    pass
+
+
 ADAPTED = {
     "Tags": [RNNTagsAsOne, LSTMTagsAsOne, GRUTagsAsOne],
     "Numbers": [RNNNumbersAsOne, LSTMNumbersAsOne, GRUNumbersAsOne],
     "Labels": [RNNLabelsAsOne, LSTMLabelsAsOne, GRULabelsAsOne],
+    "Written": [RNNWrittenAsOne, LSTMWrittenAsOne, GRUWrittenAsOne],
 }
 # What is another thing where there are targets for each step.
 OTHERWISE = {
     "Tags": {"check_sample_weights_shape": "weights of two dimensions are weights of steps"},
     "Numbers": {"check_sample_weights_shape": "weights of two dimensions are weights of steps"},
     "Labels": {"check_supervised_y_2d": "a y of two dimensions holds sequences of labels"},
+    "Written": {"check_supervised_y_2d": "a y of two dimensions holds sequences of labels"},
 }
 
 

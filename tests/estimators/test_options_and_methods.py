@@ -21,6 +21,7 @@ from rnnkit.estimators.parameters.field import entries_of
 
 SOME_MODES = [
     "label", "labels", "tags", "crf", "ctc", "number, quantile", "vector per step, squared",
+    "written labels", "written numbers",
 ]  # fmt: skip
 # Words for an option in the reasons why a method refuses it.
 WORDS = {"solver": "lbfgs"}
@@ -28,7 +29,7 @@ WORDS = {"solver": "lbfgs"}
 
 def classes_of(estimator, y):
     """What the first `partial_fit` asks for where labels are learned."""
-    if not hasattr(type(estimator), "classes_"):
+    if not hasattr(type(estimator), "classes_") or getattr(estimator, "targets", "") == "numbers":
         return {}
     several = type(y) is np.ndarray and y.ndim == 2 + ("Tagger" in type(estimator).__name__)
     several = several or (type(y) is np.ndarray and y.ndim == 3)

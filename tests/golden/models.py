@@ -131,6 +131,10 @@ def label_list(x: np.ndarray) -> list[str]:
     return words[int(abs(x[0, 0]) * 32) % len(words)]
 
 
+def numbers_backwards(x: np.ndarray) -> np.ndarray:
+    return x[::-1, :2].cumsum(axis=0)[: 1 + len(x) // 2]
+
+
 TARGETS = {
     "Classifier": label,
     "Regressor": number,
@@ -146,6 +150,13 @@ def tokens(columns: int, targets: Callable[[np.ndarray], Any]) -> Data:
     ids = np.random.RandomState(2).randint(0, 6, size=(N, T, columns))
     X = [x[:t] for x, t in zip(ids, steps)]
     return Data(X, [targets(x - 2.0) for x in X], steps)
+
+
+def words_backwards() -> Data:
+    """Strings of four letters, and what they are when read backwards."""
+    rng, steps = np.random.RandomState(4), steps_of()
+    X = ["".join("abcd"[i] for i in rng.randint(0, 4, t)) for t in steps]
+    return Data(X, [text[::-1] for text in X], steps)
 
 
 def steady_columns(x: np.ndarray) -> np.ndarray:
@@ -252,6 +263,11 @@ def fit_partially(estimator: Any, data: Data) -> Any:
     estimator.partial_fit(data.X, data.y, **first)
     estimator.partial_fit(data.X[:7], data.y[:7])
     return estimator.partial_fit(data.X, data.y)
+
+
+def fit_written_partially(estimator: Any, data: Data) -> Any:
+    estimator.partial_fit(data.X, data.y, classes=["down", "up"])
+    return estimator.partial_fit(data.X[:7], data.y[:7])
 
 
 def models(device: str = "cpu") -> dict[str, Model]:
@@ -389,6 +405,22 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("partial_fit", "GRUClassifier", fit=fit_partially, dropout=0.2)
     add("partial_fit Regressor", "LSTMRegressor", fit=fit_partially, learning_rate="cosine")
 
+    falling = dict(learning_rate="linear")
+    written = dict(embedding_dim=6, max_target_length=9, **falling)
+    for cell, size, attention in zip(CELLS, (9, 17, 10), (None, "dot", "additive")):
+        add(f"{cell} writes labels", f"{cell}EncoderDecoder", words_backwards(), hidden_size=size,
+            attention=attention, n_layers=2, dropout=0.2, **written)  # fmt: skip
+        add(f"{cell} writes numbers", f"{cell}EncoderDecoder", ragged(numbers_backwards),
+            fit_weighted, hidden_size=size, attention=attention,
+            bidirectional=cell == "LSTM", **falling)  # fmt: skip
+    add("writes from its own", "GRUEncoderDecoder", words_backwards(), n_layers=2,
+        teacher_forcing=(0.9, 0.2, 4), dropout=0.1, **written)  # fmt: skip
+    add("writes what is likeliest", "GRUEncoderDecoder", words_backwards(), beam_width=3,
+        length_penalty=0.5, targets="labels", label_smoothing=0.1, token_dropout=1.0,
+        early_stopping=True, **written)  # fmt: skip
+    add("writes labels for numbers", "LSTMEncoderDecoder", ragged(tags, "f4"), inputs="numbers",
+        attention="additive", fit=fit_written_partially, **written)  # fmt: skip
+
     small = dict(embedding_dim=6, stretch_steps=20, bptt_steps=6)
     for cell, size in zip(CELLS, (9, 17, 10)):
         add(f"{cell} writes a text", f"{cell}LanguageModel", texts("".join(spelt()) * 3), fit_texts,
@@ -429,6 +461,8 @@ def real_steps(result: Any, steps: np.ndarray) -> np.ndarray:
 
 def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     """Return all that a trained model tells about the data, always in the same order."""
+    if hasattr(model, "attention_weights"):
+        return translated(model, data)
     if hasattr(model, "perplexity"):
         return written(model, data)
     X, call, steps = data.X, data.call, data.steps
@@ -448,6 +482,22 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
         found.append(model.forecast(X, 3, **call))
     if not (model.bidirectional or tells_lists or getattr(model, "output", "") == "crf"):
         found += streamed(model, data)
+    return found
+
+
+def translated(model: Any, data: Data) -> list[np.ndarray]:
+    """Return all that an encoder-decoder tells about the data."""
+    steps = {} if hasattr(model, "classes_") else {"n_steps": 3}
+    predicted = model.predict(data.X, **steps)
+    if isinstance(predicted[0], str):
+        predicted = [np.array(list(text)) for text in predicted]
+    found = [np.concatenate(list(predicted)), np.asarray(model.score(data.X, data.y))]
+    if hasattr(model, "classes_"):
+        found.append(model.score_samples(data.X, data.y))
+    if model.attention is not None:
+        found += [*model.attention_weights(data.X, data.y)]
+    for layer in (0, -1):
+        found += list(real_steps(model.hidden_states(data.X, layer=layer), data.steps)[None])
     return found
 
 
@@ -540,6 +590,37 @@ def feature_results(device: str) -> dict[str, Result]:
         features = rnnkit.RecurrentFeatures(frozen, pooling=pooling, layer=0)
         answers = [features.fit(data.X, data.y).transform(data.X)]
         results[f"features {pooling}"] = result_of(knowledge_of(classifier), answers)
+    return results
+
+
+def forecaster_results(device: str) -> dict[str, Result]:
+    """Return the results of forecasters: one series of two channels, and many with covariates."""
+    results = {}
+    settings = {"max_iter": 12, "n_estimators": 2, "random_state": 0, "device": device}
+    beside = numbers(60, 1, seed=4)
+    # What a network can tell, so that it counts.
+    series = 9 + np.arange(60)[:, None] % 5 + numbers(60, 2, seed=3) / 8 + beside
+    for cell in CELLS:
+        for strategy in ("direct", "recursive"):
+            if cell == "GRU":
+                given: dict[str, Any] = {"y": series[:54], "X": beside[:54]}
+            else:
+                given = {"y": [series[:50, 0], series[:, 1]]}
+            forecaster = getattr(rnnkit, f"{cell}Forecaster")(
+                5,
+                strategy=strategy,
+                seasonality=4,
+                difference=None,
+                transform="log",
+                learning_rate_init=0.0625,
+                **settings,
+            ).fit(**given, fh=range(1, 7))
+            assert forecaster.weight_ > 0
+            future = {"X": beside[54:]} if cell == "GRU" else {}
+            answers = [forecaster.predict(**future), forecaster.predict_interval(**future)]
+            flat = [np.asarray(a) for item in answers for a in (item if cell != "GRU" else [item])]
+            knowledge = [a for member in forecaster.estimators_ for a in knowledge_of(member)]
+            results[f"{cell} forecaster, {strategy}"] = result_of(knowledge, flat)
     return results
 
 
@@ -663,7 +744,7 @@ def results_here(device: str) -> dict[str, Result]:
             results[name] = result_of(knowledge, answers, model.precision)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results |= feature_results(device)
+        results |= feature_results(device) | forecaster_results(device)
     return results | transformer_results() | functional_results(device)
 
 

@@ -89,6 +89,16 @@ def attention_of_several():
     return AttentionDisplay(weights, step_labels=words).plot()
 
 
+def attention_of_written():
+    from rnnkit.inspection import AttentionDisplay
+
+    places = np.arange(8)
+    weights = np.exp(-((places[:5, None] * 1.5 - places) ** 2) / 2.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    display = AttentionDisplay([weights], step_labels=[[*"9/11/989"]], sequence_labels=[*"98911"])
+    return display.plot()
+
+
 def transitions():
     from rnnkit.inspection import TransitionDisplay
 
@@ -137,6 +147,7 @@ PICTURES = {
         gradient_flow,
         attention_of_one,
         attention_of_several,
+        attention_of_written,
         transitions,
         tagging,
         forecast,

@@ -4,10 +4,16 @@
 
 writes a folder for the version that runs, if it has none: a file for each kind of estimator, and
 answers.json. A folder that is there is never written again: old files must load for ever.
+
+    python tests/persistence/golden_files.py --write --build aarch64 --only crf tokens
+
+writes some into one for that version on another machine. RNNKIT_GOLDEN_FILES names another place
+for the folders.
 """
 
 import argparse
 import json
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -32,7 +38,7 @@ import rnnkit
 from rnnkit import training
 from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows, TokenEncoder
 
-FOLDER = Path(__file__).with_name("golden")
+FOLDER = Path(os.environ.get("RNNKIT_GOLDEN_FILES", Path(__file__).with_name("golden")))
 ANSWERS = "answers.json"
 LARGEST = 30_000  # bytes of a file
 METHODS = ("predict_proba", "predict", "transform", "score_samples")
@@ -101,6 +107,11 @@ def fitted() -> dict[str, tuple[Any, Any]]:
     add("padder", Padder(6, fill=-1.0, flatten=True, side="start"), RAGGED)
     add("windows", SlidingWindows(3, step=2), DENSE[:2])
     add("writing", network("GRULanguageModel", embedding_dim=2, tied_embeddings=True), WORDS)
+    series = np.cumsum(DENSE[:, :3, 0]) + 9
+    forecaster = rnnkit.GRUForecaster(
+        4, strategy="recursive", n_estimators=2, max_iter=3, seasonality=4, random_state=0
+    ).fit(series, fh=[1, 3])
+    table["forecast"] = forecaster, [1, 2, 3, 4]  # what it is asked about are steps ahead
     partial = network("GRUClassifier", dropout=0.2)
     partial.partial_fit(RAGGED, labels, classes=["down", "up"])
     table["training state"] = partial, RAGGED
@@ -114,8 +125,8 @@ def plain(values: Any) -> Any:
     return [plain(np.asarray(value)) for value in values]
 
 
-def write() -> None:
-    folder = FOLDER / rnnkit.__version__
+def write(build: str | None, only: list[str] | None) -> None:
+    folder = FOLDER / "-".join([rnnkit.__version__, *([build] if build else [])])
     if folder.exists():
         sys.exit(f"{folder} is there; old files are not written again")
     folder.mkdir(parents=True)
@@ -123,11 +134,13 @@ def write() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, (estimator, X) in fitted().items():
+            if only and name not in only:
+                continue
             path = folder / f"{name.replace(' ', '_')}.safetensors"
             rnnkit.save(estimator, path, include_training_state=name == "training state")
             assert path.stat().st_size < LARGEST, path
             method = next(method for method in METHODS if hasattr(estimator, method))
-            is_text = isinstance(X[0][0], str)
+            is_text = isinstance(np.asarray(X[0]).flat[0], str)
             X = [x if is_text else np.asarray(x) for x in X]
             answers[path.name] = {
                 "method": method,
@@ -141,5 +154,8 @@ def write() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="write the files of this version")
-    if parser.parse_args().write:
-        write()
+    parser.add_argument("--build", help="a machine, for a folder of its own")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of the files, these")
+    arguments = parser.parse_args()
+    if arguments.write:
+        write(arguments.build, arguments.only)

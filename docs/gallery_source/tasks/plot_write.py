@@ -58,5 +58,7 @@ for top_p, style in ((None, "o-"), (0.9, "s--")):
     axes[1].plot(temperatures, np.exp(-np.array(likelihoods)), style, label=label)
 axes[1].axhline(model.perplexity(text[n_train:]), color="0.6", label="held-out text")
 axes[1].set(xlabel="temperature", ylabel="perplexity of what is written", yscale="log")
+axes[1].set_yticks([2, 5, 10, 20], ["2", "5", "10", "20"])
+axes[1].minorticks_off()
 axes[1].legend()
 plt.show()

@@ -19,6 +19,19 @@ static void FN(dense)(const void *x_all, const void *weight, const void *bias, v
     FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(outputs)}, seat);
 }
 
+#if RK_BLAS
+/* dw for the outputs first .. last and V vectors of inputs from `column` on. */
+static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, ptrdiff_t rows,
+                                     ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
+                                     ptrdiff_t last, ptrdiff_t V, ptrdiff_t column) {
+    const ptrdiff_t left = inputs - column, width = left < V * VL ? left : V * VL;
+    for (ptrdiff_t row = 0; row < rows; row += RK_BLAS_DEPTH) {
+        const ptrdiff_t depth = rows - row < RK_BLAS_DEPTH ? rows - row : RK_BLAS_DEPTH;
+        FN(gemm)(1, last - first, width, depth, dy + row * outputs + first, outputs,
+                 x + row * inputs + column, inputs, dw + first * inputs + column, inputs);
+    }
+}
+#else
 /* The outputs k .. k + R and V vectors of inputs from `column` on. */
 RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x, const real *dy,
                                         real *dw, ptrdiff_t rows, ptrdiff_t inputs,
@@ -52,6 +65,15 @@ RK_INLINE void FN(dense_gradient_chunk)(const int R, const int V, const real *x,
                              left - v * VL);
 }
 
+static void FN(dense_gradient_group)(const real *x, const real *dy, real *dw, ptrdiff_t rows,
+                                     ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
+                                     ptrdiff_t last, ptrdiff_t V, ptrdiff_t column) {
+#define RK_DENSE_GRADIENT_TILE(R, V)                                                               \
+    FN(dense_gradient_chunk)(R, V, x, dy, dw, rows, inputs, outputs, column, first + done)
+    RK_TILES(last - first, V, RK_DENSE_GRADIENT_TILE)
+}
+#endif
+
 static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_t rows,
                                ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t first,
                                ptrdiff_t last, rk_seat *seat) {
@@ -60,9 +82,9 @@ static void FN(dense_gradient)(const void *x, const void *dy, void *dw, ptrdiff_
     for (ptrdiff_t v = 0; v < vectors; v += RK_GROUP_VECTORS) {
         if (rk_leave(seat, operations))
             return;
-#define RK_DENSE_GRADIENT_TILE(R, V)                                                               \
-    FN(dense_gradient_chunk)(R, V, x, dy, dw, rows, inputs, outputs, v * VL, first + done)
-        RK_TILES(last - first, vectors - v, RK_DENSE_GRADIENT_TILE)
+        const ptrdiff_t left = vectors - v;
+        FN(dense_gradient_group)(x, dy, dw, rows, inputs, outputs, first, last,
+                                 left < RK_GROUP_VECTORS ? left : RK_GROUP_VECTORS, v * VL);
     }
 }
 

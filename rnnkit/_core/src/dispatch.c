@@ -1,4 +1,5 @@
 /* The instruction sets: their names, what a machine needs for them, and their kernels. */
+#include "blas.h"
 #include "kernels.h"
 
 /* Slowest first: name, isa_<file>.c, what the machine needs (the file's RK_TARGET). A row that
@@ -12,9 +13,19 @@
      RK_HAS("avx512vl"))
 #define RK_ISAS(ROW)                                                                               \
     ROW("scalar", scalar, 1)                                                                       \
+    ROW("blas", blas, 1)                                                                           \
     ROW("avx2", avx2, RK_HAS_AVX2)                                                                 \
     ROW("avx512", avx512, RK_HAS_AVX512)                                                           \
     ROW("avx512", avx512bf16, RK_HAS_AVX512 && RK_HAS("avx512bf16"))
+#elif defined(__aarch64__) && !defined(RK_SCALAR_ALONE)
+#define RK_ISAS(ROW)                                                                               \
+    ROW("scalar", scalar, 1)                                                                       \
+    ROW("blas", blas, 1)                                                                           \
+    ROW("neon", neon, 1)
+#elif !defined(RK_SCALAR_ALONE)
+#define RK_ISAS(ROW)                                                                               \
+    ROW("scalar", scalar, 1)                                                                       \
+    ROW("blas", blas, 1)
 #else
 #define RK_ISAS(ROW) ROW("scalar", scalar, 1)
 #endif
@@ -32,6 +43,14 @@ static const struct {
     int (*available)(void);
     const rk_kernels *const *kernels; /* for each dtype, or NULL */
 } isas[] = {RK_ISAS(RK_ROW)};
+
+rk_sgemm rk_gemm_f32;
+rk_dgemm rk_gemm_f64;
+
+void rk_take_blas(void *sgemm, void *dgemm) {
+    memcpy(&rk_gemm_f32, &sgemm, sizeof sgemm);
+    memcpy(&rk_gemm_f64, &dgemm, sizeof dgemm);
+}
 
 int rk_isa_count(void) {
     return (int)(sizeof isas / sizeof *isas);

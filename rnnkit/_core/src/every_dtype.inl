@@ -3,7 +3,8 @@
  *
  * Before including, isa_<name>.c defines RK_ISA, its name in dispatch.c; RK_ISA_HEADER, its
  * vectors; and, where they apply, RK_TARGET, a string of what the compiler may use beyond the
- * machine's base; RK_PAIRS_ALONE, for the kernels of pairs and no others; RK_PAIRS_BY_INSTRUCTION.
+ * machine's base; RK_PAIRS_ALONE, for the kernels of pairs and no others; RK_PAIRS_BY_INSTRUCTION;
+ * RK_PRODUCTS_BY_BLAS, for products of reals by a BLAS.
  */
 #ifdef RK_TARGET
 #define RK_PRAGMA(words) _Pragma(#words)
@@ -19,6 +20,12 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #include <string.h>
 #include "kernels.h"
 #include "tuning.h"
+#ifdef RK_PRODUCTS_BY_BLAS
+#include "blas.h"
+#define RK_BLAS (!RK_PAIRS) /* which has no products of pairs */
+#else
+#define RK_BLAS 0
+#endif
 
 #define RK_INLINE static inline __attribute__((always_inline, unused))
 #define RK_OUT_OF_LINE static __attribute__((noinline, unused))

@@ -27,8 +27,9 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
 typedef struct {
     ptrdiff_t row[RK_BLOCK_ROWS]; /* numbers of the packed rows */
     ptrdiff_t rows, n;             /* how many, and how many operands they become */
-    const real *operand[RK_BLOCK_ROWS], *gates[RK_BLOCK_ROWS];
+    const real *operand[RK_BLOCK_ROWS], *gates[RK_BLOCK_ROWS]; /* operand NULL: zeros, by a BLAS */
     ptrdiff_t gates_vector; /* from one vector of a row of gates to the next */
+    ptrdiff_t gates_row;    /* from one row of gates to the next, by a BLAS */
     real *scratch;
 } FN(block);
 
@@ -38,6 +39,26 @@ typedef struct {
     ptrdiff_t n, stride, vector;
 } FN(outer);
 
+#if RK_BLAS
+/* dw[k][v] += sum over the block's rows of operand[k] gates[v]; the operands lie apart. */
+static void FN(outer_rows)(const FN(block) *block, ptrdiff_t vectors, FN(outer) to) {
+    real sums[RK_BLAS_ROWS * RK_GROUP_VECTORS * VL];
+    const ptrdiff_t width = vectors * VL;
+    for (ptrdiff_t k = 0; k < to.n; k += RK_BLAS_ROWS) {
+        const int is_whole = to.n - k >= RK_BLAS_ROWS;
+        real *dw = to.dw + k * to.stride;
+        if (!is_whole) {
+            memset(sums, 0, sizeof sums);
+            FN(copy_rows)(to.n - k, width, dw, to.stride, sums, width);
+        }
+        FN(gemm)(1, RK_BLAS_ROWS, width, block->n, block->operand[0] + k, FN(apart)(to.n),
+                 block->gates[0], block->gates_row, is_whole ? dw : sums,
+                 is_whole ? to.stride : width);
+        if (!is_whole)
+            FN(copy_rows)(to.n - k, width, sums, width, dw, to.stride);
+    }
+}
+#else
 /* dw[k][v] += sum over the block's rows of operand[k] gates[v], k = first .. first + R. */
 RK_INLINE void FN(outer_chunk)(const int R, const int V, const FN(block) *block, FN(outer) to,
                                ptrdiff_t k) {
@@ -62,6 +83,7 @@ static void FN(outer_rows)(const FN(block) *block, ptrdiff_t vectors, FN(outer) 
 #define RK_OUTER_TILE(R, V) FN(outer_chunk)(R, V, block, to, done)
     RK_TILES(to.n, vectors, RK_OUTER_TILE)
 }
+#endif
 
 /* Bring some columns of the block's operand rows into the form the outer product wants: as pairs,
  * or, if they are wide, apart from each other. In place wide rows compete for a few sets of the
@@ -71,8 +93,16 @@ static void FN(take_operands)(FN(block) *block, FN(share) columns) {
     real *scratch = block->scratch;
     block->n = block->rows;
     for (ptrdiff_t i = 0; i < block->rows; i++)
-        block->operand[i] += columns.first;
-#if RK_PAIRS
+        if (block->operand[i])
+            block->operand[i] += columns.first;
+#if RK_BLAS
+    for (ptrdiff_t i = 0; i < block->n; i++, scratch += FN(apart)(n)) {
+        memset(scratch, 0, (size_t)FN(apart)(n) * sizeof(real));
+        if (block->operand[i])
+            memcpy(scratch, block->operand[i], (size_t)n * sizeof(real));
+        block->operand[i] = scratch;
+    }
+#elif RK_PAIRS
     block->n = (block->rows + 1) / 2;
     for (ptrdiff_t i = 0; i < block->n; i++, scratch += FN(apart)(n)) {
         const int is_last = 2 * i + 1 == block->rows;
@@ -106,6 +136,7 @@ static void FN(take_gates)(FN(block) *block, const real *d, ptrdiff_t width, ptr
     for (ptrdiff_t i = 0; i < block->n; i++)
         block->gates[i] = d + block->row[i] * width;
     block->gates_vector = vector;
+    block->gates_row = width;
 #endif
 }
 
@@ -138,7 +169,8 @@ static void FN(add_outers)(const rk_call *call, FN(share) panels, FN(block) *blo
                            FN(weights) w) {
     const rk_layer_spec *layer = &call->layer;
     const int one_gate = layer->slots == 1;
-    const ptrdiff_t width = layer->slots * VL, together = one_gate ? RK_GROUP_VECTORS : 1;
+    const ptrdiff_t width = layer->slots * VL;
+    const ptrdiff_t together = one_gate && !RK_BLAS ? RK_GROUP_VECTORS : 1;
     const ptrdiff_t dw_row = w.dw_slots * VL, gates_panel = call->rows * width;
     const ptrdiff_t n = w.columns.last - w.columns.first;
     FN(take_operands)(block, w.columns);
@@ -183,7 +215,7 @@ static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, FN(share
                         : previous >= 0   ? (const real *)call->y + previous * hidden
                         : call->h0 != NULL ? (const real *)call->h0 + (-1 - previous) * hidden
                                           : NULL;
-        if (h) {
+        if (h || RK_BLAS) {
             block->row[block->rows] = row;
             block->operand[block->rows++] = h;
         }

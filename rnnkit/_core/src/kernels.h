@@ -29,7 +29,7 @@
  *
  * Same bits whatever the cut: each output element is one chain of fused multiply-adds in a
  * fixed order, so no result depends on the number of threads, on the tile a sequence lies in,
- * or on the sequences beside it.
+ * or on the sequences beside it. The set "blas" holds this as far as its BLAS does (blas.inl).
  */
 #ifndef RK_KERNELS_H
 #define RK_KERNELS_H
@@ -37,6 +37,10 @@
 #include <stddef.h>
 #include <string.h>
 #include "labels.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "rnnkit needs a little-endian machine: so lie pairs of bfloat16, and numbers in its files"
+#endif
 
 enum { RK_RNN, RK_LSTM, RK_GRU };
 enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
@@ -294,6 +298,7 @@ int rk_isa_count(void);
 const char *rk_isa_name(int row);
 int rk_isa_available(int row); /* whether this machine has it */
 const rk_kernels *rk_kernels_of(const char *isa, int dtype); /* NULL if the machine lacks it */
+void rk_take_blas(void *sgemm, void *dgemm); /* for "blas", before it is used: Fortran's addresses */
 
 /* A matrix that changes its form: the arguments of pack_operand, pack_transposed or unpack_add. */
 enum { RK_PACK_OPERAND, RK_PACK_TRANSPOSED, RK_UNPACK_ADD };

@@ -8,6 +8,9 @@
 #if RK_PAIRS
 #include "pairs.inl"
 #endif
+#if RK_BLAS
+#include "blas.inl"
+#endif
 #include "panels.inl"
 #include "tiles.inl"
 #include "runs.inl"

@@ -33,6 +33,16 @@ int rk_ask_openmp(const char *library) {
     return 1;
 }
 
+const char *rk_helpers(void) {
+#if RK_POOL
+    return "pool";
+#elif defined(_OPENMP)
+    return "regions";
+#else
+    return "nobody";
+#endif
+}
+
 int rk_asks_openmp(void) {
     return rk_the_openmp.max_threads != NULL;
 }

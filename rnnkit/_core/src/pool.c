@@ -19,6 +19,11 @@ unsigned rk_flush_denormals(void) {
     const unsigned mode = _mm_getcsr();
     _mm_setcsr(mode | 0x8040); /* FTZ | DAZ */
     return mode;
+#elif defined(__aarch64__)
+    uint64_t mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    __asm__ volatile("msr fpcr, %0" : : "r"(mode | 1u << 24)); /* FZ */
+    return (unsigned)mode; /* the upper half is reserved, zero */
 #else
     return 0;
 #endif
@@ -27,6 +32,8 @@ unsigned rk_flush_denormals(void) {
 void rk_restore_mode(unsigned mode) {
 #ifdef __x86_64__
     _mm_setcsr(mode);
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)mode));
 #else
     (void)mode;
 #endif

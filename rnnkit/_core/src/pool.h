@@ -65,6 +65,7 @@ extern rk_openmp rk_the_openmp;
 
 int rk_ask_openmp(const char *library); /* from now on the runtime that a loaded library uses; whether
                                            it uses one */
+const char *rk_helpers(void); /* who shares the pieces: pool, regions (of OpenMP) or nobody */
 int rk_asks_openmp(void);   /* whether there is one to ask */
 int rk_openmp_limit(void);  /* its omp_get_max_threads(), RK_MOST_THREADS without one */
 int rk_processors(void);    /* those that the calling thread may use now */

@@ -8,6 +8,25 @@ typedef struct {
     ptrdiff_t w_stride;
 } FN(factor);
 
+#if RK_BLAS
+/* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
+ * of the gates of P panels. start may be NULL for zeros. */
+RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, const int h_slots,
+                               ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start,
+                               real *out, ptrdiff_t out_panel) {
+    const ptrdiff_t width = slots * VL;
+    for (ptrdiff_t q = 0; q < P; q++, out += out_panel) {
+        FN(start_rows)(rows, width, start ? start + q * width : NULL, out, width);
+        if (x.a)
+            FN(add_product)(rows, x_slots * VL, (FN(operand)){x.a, x.a_stride, x.n, 0, 1},
+                            x.w + q * x.n * x.w_stride, x.w_stride, out, width);
+        if (h.a)
+            FN(add_product)(rows, h_slots * VL, (FN(operand)){h.a, h.a_stride, h.n, 0, 1},
+                            h.w + q * h.n * h.w_stride, h.w_stride,
+                            out + (slots - h_slots) * VL, width);
+    }
+}
+#else
 /* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
  * of the gates of P panels, R rows of each; q and r run as one index, q * R + r. Sums of one gate,
  * or of one row, are too few to keep the multipliers busy: such meet several panels at once.
@@ -42,6 +61,7 @@ RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, 
     FN(gate_chunk)(P, R, slots, x_slots, h_slots, x, h, start, out, out_panel, done)
     RK_CHUNKS(rows, P * slots, RK_GATE_TILE)
 }
+#endif
 
 #define RK_GATE_ROWS(name, P, slots, x_slots, h_slots)                                             \
     static void FN(name)(ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start, real *out, \
@@ -79,6 +99,10 @@ RK_INLINE void FN(gate_rows)(const int cell, int P, ptrdiff_t rows, FN(factor) x
  * for the products that feed part of the slots only (gru, reset before). */
 static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out,
                               ptrdiff_t out_stride) {
+#if RK_BLAS
+    FN(add_product)(rows, slots * VL, (FN(operand)){f.a, f.a_stride, f.n, 0, 1}, f.w, f.w_stride,
+                    out, out_stride);
+#else
     for (ptrdiff_t r = 0; r < rows; r++) {
         vec acc[1][RK_GROUP_VECTORS];
         for (int s = 0; s < slots; s++)
@@ -90,6 +114,7 @@ static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out
         for (int s = 0; s < slots; s++)
             v_store(out + r * out_stride + s * VL, acc[0][s]);
     }
+#endif
 }
 
 RK_INLINE FN(factor) FN(input_factor)(const rk_call *call, const FN(run) *run, ptrdiff_t panel) {

@@ -79,8 +79,10 @@ RK_INLINE ptrdiff_t FN(gate_room)(const rk_layer_spec *layer, ptrdiff_t tile_row
 }
 
 /* Distance of rows of n reals laid out so that neighbouring rows never share a cache set: an odd
- * number of vectors. */
+ * number of vectors. For a BLAS, which copies them anyway: as many as whole blocks have. */
 RK_INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
+    if (RK_BLAS)
+        return (n + RK_BLAS_ROWS - 1) / RK_BLAS_ROWS * RK_BLAS_ROWS;
     return ((n + VL - 1) / VL | 1) * VL;
 }
 

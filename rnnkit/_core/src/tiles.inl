@@ -142,6 +142,26 @@ typedef struct {
     const real *start; /* else from one row for all (whole vectors), else, if NULL, from zero */
 } FN(column_product);
 
+#if RK_BLAS
+/* A group of V vectors from a column on. */
+static void FN(column_group)(const FN(column_product) *c, ptrdiff_t rows, ptrdiff_t V,
+                             ptrdiff_t column) {
+    const ptrdiff_t left = c->columns - column, width = left < V * VL ? left : V * VL;
+    const real *w = c->w + column * c->panels * c->w_panel + c->skip * V * VL;
+    real *out = c->out + column;
+    if (!c->add)
+        FN(start_rows)(rows, width, c->start ? c->start + column : NULL, out, c->out_stride);
+    if (c->n == c->w_panel) /* the panels of w follow each other */
+        FN(add_product)(rows, width,
+                        (FN(operand)){c->a, c->a_stride, c->n, c->panel_stride, c->panels}, w,
+                        V * VL, out, c->out_stride);
+    else
+        for (ptrdiff_t p = 0; p < c->panels; p++, w += c->w_panel * V * VL)
+            FN(add_product)(rows, width,
+                            (FN(operand)){c->a + p * c->panel_stride, c->a_stride, c->n, 0, 1}, w,
+                            V * VL, out, c->out_stride);
+}
+#else
 RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_product) *c,
                                 ptrdiff_t column, ptrdiff_t done) {
     vec acc[RK_MOST_TILE_ROWS][RK_GROUP_VECTORS];
@@ -165,6 +185,14 @@ RK_INLINE void FN(column_chunk)(const int R, const int V, const FN(column_produc
                              c->columns - column - v * VL);
 }
 
+/* A group of V vectors from a column on. */
+static void FN(column_group)(const FN(column_product) *c, ptrdiff_t rows, ptrdiff_t V,
+                             ptrdiff_t column) {
+#define RK_COLUMN_TILE(R, V) FN(column_chunk)(R, V, c, column, done)
+    RK_TILES(rows, V, RK_COLUMN_TILE)
+}
+#endif
+
 /* The column groups first .. last of a product. */
 static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(share) groups,
                             rk_seat *seat) {
@@ -173,9 +201,7 @@ static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(shar
     for (ptrdiff_t group = groups.first; group < groups.last; group++) {
         if (rk_leave(seat, operations))
             return;
-        const ptrdiff_t first = group * RK_GROUP_VECTORS;
-        const ptrdiff_t column = first * VL;
-#define RK_COLUMN_TILE(R, V) FN(column_chunk)(R, V, c, column, done)
-        RK_TILES(rows, vectors - first, RK_COLUMN_TILE)
+        const ptrdiff_t first = group * RK_GROUP_VECTORS, left = vectors - first;
+        FN(column_group)(c, rows, left < RK_GROUP_VECTORS ? left : RK_GROUP_VECTORS, first * VL);
     }
 }

@@ -38,6 +38,12 @@ enum { RK_PANELS_TOGETHER = 4 };
  *     bench_recurrent.py --wide, train of the shapes with H >= 512 */
 enum { RK_WIDE_ROW_BYTES = 2048 };
 
+/* Rows and depth of the blocks that a BLAS multiplies by at most four vectors. More rows would repay
+ * its call better, but OpenBLAS' float kernel for AVX2 treats 8 alike and no more; up to this depth
+ * it stays on the calling thread.
+ *     bench_sets.py */
+enum { RK_BLAS_ROWS = 8, RK_BLAS_DEPTH = 256 };
+
 /* Columns of a panel that are packed at a time: their lines stay in the first-level cache until all
  * gates and lanes have been written.
  *     bench_recurrent.py --wide, forward of the shapes with few rows and H >= 512 */

@@ -22,7 +22,14 @@ from rnnkit.backends.cuda.launching import THREADS, Kernel, general_kernels, n_b
 from rnnkit.backends.cuda.products import CudaDense, Products, cublas_of
 from rnnkit.backends.cuda.recurrent import CudaRecurrent
 from rnnkit.backends.cuda.uploads import Uploads
-from rnnkit.backends.interface import Array, Pace, PackedPlan, Repeated, Scalar
+from rnnkit.backends.interface import (
+    Array,
+    AttentionOperation,
+    Pace,
+    PackedPlan,
+    Repeated,
+    Scalar,
+)
 from rnnkit.backends.rules import require_rule
 from rnnkit.backends.segments import segments_of
 from rnnkit.backends.streaming import OneRowStream, drawn_from
@@ -170,6 +177,10 @@ class CudaBackend:
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> CudaDense:
         """Bind a dense layer."""
         return CudaDense(self.xp, self.products)
+
+    def attention(self) -> AttentionOperation:
+        """Raise ValueError: what attends to steps read is computed on the CPU."""
+        raise ValueError("device='cuda' has no attention to steps read; use device='cpu'")
 
     def softmax_cross_entropy(
         self, scores: Array, labels: Array, weights: Array | None, label_smoothing: float = 0.0

@@ -8,8 +8,7 @@ documents the last id is their end, and what they begin with.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +38,11 @@ class Vocabulary(Codec):
         Whether texts are documents, which have a beginning and an end.
     contexts : Contexts or None
         What is known of each document beside its text; None: nothing.
+
+    Attributes
+    ----------
+    index : dict
+        Token → id.
     """
 
     kind: ClassVar[str] = "tokens"
@@ -48,6 +52,17 @@ class Vocabulary(Codec):
     form: str
     has_ends: bool
     contexts: Contexts | None = None
+    index: dict[Any, int] = field(init=False)
+    _sorted: np.ndarray = field(init=False)  # ids, or code points of characters
+
+    def __post_init__(self) -> None:
+        index = {token: i for i, token in enumerate(self.tokens, start=1)}
+        numbers: list[int] = []
+        if self.token_kind != "words":
+            is_text = self.token_kind == "characters"
+            numbers = list(map(ord, self.tokens)) if is_text else list(self.tokens)
+        object.__setattr__(self, "index", index)
+        object.__setattr__(self, "_sorted", np.array(numbers, np.intp))
 
     @classmethod
     def learn(
@@ -104,17 +119,6 @@ class Vocabulary(Codec):
     def start(self) -> int:
         """The id that stands before the first token of a text."""
         return len(self.tokens) + 1 if self.has_ends else UNKNOWN_ID
-
-    @cached_property
-    def index(self) -> dict[Any, int]:
-        """Token → id."""
-        return {token: i for i, token in enumerate(self.tokens, start=1)}
-
-    @cached_property
-    def _sorted(self) -> np.ndarray:
-        """The tokens as numbers: ids, or code points of characters."""
-        numbers = map(ord, self.tokens) if self.token_kind == "characters" else self.tokens
-        return np.array(list(numbers), np.intp)
 
     def ids(self, texts: Texts, name: str = "X") -> np.ndarray:
         """Return the id of every token (ΣT,), intp.

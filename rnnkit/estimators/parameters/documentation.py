@@ -54,6 +54,21 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "The epoch, from 1, of the smallest training loss; with validation data that of the best "
         "value monitored, whose weights were kept.",
     ),
+    "treatment_": (
+        "dict",
+        "What is taken out of every series: whether its logarithm (log), the season (period, 1 for "
+        "none), differences (lags).",
+    ),
+    "horizon_": ("int", "Steps ahead for which errors, and with a direct strategy answers, exist."),
+    "window_": ("int", "Steps that a network reads before it answers."),
+    "strategy_": ("str", "The strategy of the fit."),
+    "estimators_": ("list", "The networks: fitted sequence regressors."),
+    "weight_": (
+        "float",
+        "Share of what the networks say beyond the mean change that counts, 0 to 1: their worth in "
+        "the time that each left out.",
+    ),
+    "n_channels_": ("int", "Channels K of a series."),
 }
 
 

@@ -182,7 +182,8 @@ def test_contexts_of_vectors(vectors):
 
 
 def test_one_vector_of_one_document():
-    np.testing.assert_array_equal(Contexts.learn(np.ones((2, 3)), 2).read([1.0, 2, 3], 1), [[1, 2, 3]])
+    contexts = Contexts.learn(np.ones((2, 3)), 2)
+    np.testing.assert_array_equal(contexts.read([1.0, 2, 3], 1), [[1, 2, 3]])
 
 
 def test_the_context_of_one_document():

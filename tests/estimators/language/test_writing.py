@@ -123,9 +123,23 @@ def test_the_same_text_in_every_way(cell, how):
 
 
 def test_a_text_does_not_depend_on_those_beside_it():
-    fitted, prompts = of_names(), ["a", "", "han", "ivan", "n"]
+    fitted, prompts = of_names(max_iter=60), ["a", "", "ivan", "han", "ol", "n"]
     together = fitted.sample(9, prompt=prompts, temperature=0)
     assert together == [fitted.sample(9, prompt=p, temperature=0) for p in prompts]
+    assert len(set(map(len, together))) > 2  # so that they end one after the other
+
+
+def test_documents_end_in_every_way_of_writing():
+    fitted = of_names(max_iter=20)
+    for seed in range(8):
+        for how in ({}, {"top_k": 4}, {"stop": "nn"}):
+            written = fitted.sample(30, random_state=seed, **how)
+            assert len(written) < 30
+            assert "".join(fitted.sample(30, random_state=seed, stream=True, **how)) == written
+            assert fitted.sample(30, random_state=seed, n_samples=3, **how)[0] == written
+
+
+def test_people_do_not_depend_on_those_beside_them():
     people = of_people()
     both = people.sample(9, context=["f", "m"], temperature=0)
     assert both == [people.sample(9, context=c, temperature=0) for c in "fm"]

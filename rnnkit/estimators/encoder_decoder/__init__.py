@@ -1,0 +1,1 @@
+"""Encoder-decoders: a sequence of numbers or tokens read, another of another length written."""

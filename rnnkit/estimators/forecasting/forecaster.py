@@ -1,0 +1,354 @@
+"""Forecasters: one series or many go on, with what is not the network's business taken out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.documentation import Documented
+from rnnkit.estimators.base import recurrent_estimator
+from rnnkit.estimators.forecasting.backtesting import Backtests
+from rnnkit.estimators.forecasting.errors import direct_errors, recursive_errors
+from rnnkit.estimators.forecasting.forecasts import Forecasts
+from rnnkit.estimators.forecasting.index import calendar_of, refuse_gap
+from rnnkit.estimators.forecasting.members import train, worth
+from rnnkit.estimators.forecasting.parameters import FORECASTING, ForecasterParameters
+from rnnkit.estimators.forecasting.profile import Profile, Treatment, choose_treatment
+from rnnkit.estimators.forecasting.reading import read_static, read_steps, units_of
+from rnnkit.estimators.forecasting.series import (
+    SeriesForm,
+    indices_of,
+    read_covariates,
+    read_series,
+)
+from rnnkit.estimators.forecasting.steps import cut, warm_up
+from rnnkit.estimators.parameters.documentation import TaskText
+from rnnkit.estimators.parameters.field import entries_of, parameters
+from rnnkit.estimators.parameters.names import check_names
+from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, RNNParameters
+from rnnkit.estimators.transaction import learning
+
+__all__ = ["GRUForecaster", "LSTMForecaster", "RNNForecaster", "RecurrentForecaster"]
+
+WINDOW = 16  # the smallest of "auto"
+HORIZON = 10  # "auto" where there is no season
+
+
+@parameters
+class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters, BaseEstimator):
+    """What forecasts series, whatever the cell."""
+
+    _cell: ClassVar[str]
+    _text: ClassVar[TaskText] = TaskText(
+        remarks=(
+            "A forecaster takes logarithms, season, trend and unit out of every series, lets "
+            "networks say how what is left goes on, and puts everything back. Its words are those "
+            "of sktime: `fit(y, X, fh)`, `predict(fh, X)`, `predict_quantiles`, "
+            "`predict_interval`, `update`."
+        ),
+        notes=(
+            "each step of a window answers with the next steps (Wen et al. 2017), as distances "
+            "from the last value, or from what other differences of zero lead to. A network learns "
+            "nothing of the steps whose answers lie in the time that it leaves out; what it says "
+            "there decides when it stops, how much of what the networks say beyond the mean change "
+            "counts (`weight_`, the slope of truth on answer, times one minus the inverse of its "
+            "F statistic), and how wide intervals are. The whole series is kept, for `update`."
+        ),
+        example="""
+>>> import numpy as np
+>>> from rnnkit import {name}
+>>> y = np.sin(np.arange(120) / 5) + 0.02 * np.arange(120)
+>>> forecaster = {name}(8, n_estimators=2, max_iter=30, random_state=0).fit(y, fh=range(1, 7))
+>>> forecaster.predict().shape, forecaster.predict_interval(coverage=0.8).shape
+((6,), (6, 2))
+""",
+    )
+    _attributes: ClassVar[tuple[str, ...]] = (
+        "estimators_",
+        "treatment_",
+        "horizon_",
+        "window_",
+        "strategy_",
+        "weight_",
+        "n_channels_",
+    )
+
+    def fit(
+        self,
+        y: Any,
+        X: Any = None,
+        fh: Any = None,
+        *,
+        past_covariates: Any = None,
+        static_covariates: Any = None,
+    ) -> Any:
+        """Learn how one series, or many, go on.
+
+        Parameters
+        ----------
+        y : array (T,) or (T, K), series or frame; or a list, 3-D array or Sequences of such
+            One series, of one channel or of K that are forecast together; or N series of which
+            one model is learnt. A pandas index must be in order and evenly spaced.
+        X : as y, with P columns, default=None
+            Covariates at the steps of y that are known in advance: `predict` takes those of the
+            steps that it forecasts.
+        fh : int or array of int, default=None
+            Steps ahead that `predict` answers if it is not told: 1 is the next. The largest is
+            what "direct" learns up to. None: 1 to `horizon`.
+        past_covariates : as y, with columns of their own, default=None
+            Covariates that are known up to the present only. Not with strategy="recursive".
+        static_covariates : array (P,) for one series, (N, P) for many, default=None
+            What does not change within a series; see `static`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not as described, or a series is too short. The forecaster stays as
+            it was.
+        """
+        self._check_parameters()
+        with learning(self) as draft:
+            draft._fit(y, X, fh, past_covariates, static_covariates)
+        return self
+
+    def _fit(self, y: Any, X: Any, fh: Any, past: Any, static: Any) -> None:
+        values, form = read_series(y)
+        lengths = [len(v) for v in values]
+        known = (
+            None if X is None else read_covariates(X, "X", form, lengths, indices_of(y, form.kind))
+        )
+        if past is not None:
+            if self.strategy == "recursive":
+                raise ValueError(
+                    "past_covariates must be None with strategy='recursive', which would need "
+                    "them at the steps that it forecasts; use strategy='direct'"
+                )
+            past = read_covariates(past, "past_covariates", form, lengths, indices_of(y, form.kind))
+        if static is not None:
+            static = read_static(static, form, len(values))
+        elif self.static == "state":
+            raise ValueError("static='state' needs static_covariates")
+        self._learn(values, form, known, past, static, read_steps(fh))
+
+    def _learn(
+        self,
+        values: list[np.ndarray],
+        form: SeriesForm,
+        known: list[np.ndarray] | None,
+        past: list[np.ndarray] | None,
+        static: np.ndarray | None,
+        fh: np.ndarray | None,
+    ) -> None:
+        """Train on what was read."""
+        if self.transform == "log" and any((v <= 0).any() for v in values):
+            raise ValueError("transform='log' needs a y that is positive everywhere")
+        calendar = calendar_of(form.indices[0])
+        treatment = choose_treatment(
+            values, self.transform, self.seasonality, self.difference, calendar
+        )
+        shortest = min(map(len, values))
+        n_left = shortest - treatment.n_lost
+        horizon = self.horizon
+        if fh is not None:
+            horizon = int(fh.max())
+        elif horizon is None:
+            usual = 2 * treatment.period if treatment.period > 1 else HORIZON
+            horizon = max(1, min(usual, shortest // 4))
+        window = self.window
+        if window == "auto":
+            window = max(2, min(max(2 * treatment.period, horizon, WINDOW), n_left // 2))
+        self._require_steps(values, treatment, horizon, window)
+        profiles = [Profile.fit(v, treatment) for v in values]
+        units = {
+            "known": units_of(known), "past": units_of(past),
+            "static": None if static is None else units_of([static]),
+        }  # fmt: skip
+        self._history, self._known, self._past, self._static = values, known, past, static
+        self._units = units
+        self._form, self._fh = asdict(form), fh
+        parts = ("season", "level", "scale", "drift")
+        self._profiles = [{part: getattr(p, part) for part in parts} for p in profiles]
+        self.treatment_ = asdict(treatment)
+        self.strategy_, self.horizon_, self.window_ = self.strategy, horizon, int(window)
+        n_said = 1 if self.strategy_ == "recursive" else horizon
+        series = self._steps(None)
+        windows = cut(series, n_said, self.window_)
+        rng = check_random_state(self.random_state)
+        seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
+        n_features = windows.inputs[0].shape[1]
+        settings = {
+            name: getattr(self, name) for name in entries_of(type(self)) if name not in FORECASTING
+        }
+        if self.static == "state" and static is not None:
+            settings["static_features"] = tuple(range(n_features - static.shape[1], n_features))
+        self.estimators_ = train(self._cell, settings, seeds, windows, form.dtype)
+        self._n_seen = float(sum(len(s.z) - s.first for s in series))
+        n_own = self._n_seen / ((n_said + 1) / 2 if treatment.lags else 1)
+        self.weight_ = worth(self.estimators_, windows, form.dtype, n_own)
+        if self.strategy_ == "recursive":
+            self._errors = recursive_errors(
+                self.estimators_, series, self.window_, horizon, form.dtype, self.weight_
+            )
+        else:
+            self._errors = direct_errors(self.estimators_, windows, form.dtype, self.weight_)
+        self.n_channels_ = values[0].shape[1]
+
+    def _require_steps(
+        self, values: list[np.ndarray], treatment: Treatment, horizon: int, window: int
+    ) -> None:
+        """Raise ValueError if a series is too short to leave out a part for each network."""
+        least = treatment.n_lost + warm_up(window) + horizon + 1 + 2 * max(self.n_estimators, 3)
+        if treatment.period > 1:
+            least = max(least, 2 * treatment.period)
+        for i, series in enumerate(values):
+            if len(series) < least:
+                raise ValueError(
+                    f"series {i} of y has {len(series)} steps; horizon={horizon}, window={window}, "
+                    f"a season of {treatment.period}, differences of {list(treatment.lags)} and "
+                    f"n_estimators={self.n_estimators} need at least {least}"
+                )
+
+    def _check_parameters(self) -> None:
+        allowed = {name: entry.allowed for name, (_, entry) in entries_of(type(self)).items()}
+        name = type(self).__name__
+        validate_parameter_constraints(allowed, self.get_params(deep=False), caller_name=name)
+        lags = self.difference
+        if isinstance(lags, (list, tuple)):
+            good = all(isinstance(n, (int, np.integer)) and n > 0 for n in lags)
+            if not good or not len(lags):
+                raise InvalidParameterError(
+                    f"The 'difference' parameter of {name} must be a list of integers of at least "
+                    f"1, not empty. Got {lags!r} instead."
+                )
+
+    def update(
+        self,
+        y: Any,
+        X: Any = None,
+        *,
+        past_covariates: Any = None,
+        refit: bool = False,
+    ) -> Any:
+        """Take in what came true since; forecasts go on from there.
+
+        Parameters
+        ----------
+        y : as in `fit`
+            The steps after the last known one, of every series; with an index that goes on.
+        X : as in `fit`, default=None
+            Covariates at these steps, if `fit` had some.
+        past_covariates : as in `fit`, default=None
+            The same of those that are known up to the present.
+        refit : bool, default=False
+            Whether everything is learnt anew from the whole series. Otherwise networks, season,
+            unit and intervals stay as they are.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If an argument is not as described. The forecaster stays as it was.
+        """
+        check_is_fitted(self, "estimators_")
+        if refit:
+            self._check_parameters()
+        with learning(self) as draft:
+            draft._update(y, X, past_covariates)
+            if refit:
+                draft._learn(
+                    draft._history,
+                    SeriesForm(**draft._form),
+                    draft._known,
+                    draft._past,
+                    draft._static,
+                    draft._fh,
+                )
+        return self
+
+    def _update(self, y: Any, X: Any, past: Any) -> None:
+        form = SeriesForm(**self._form)
+        values, new = read_series(y, before=form)
+        later = form.later(new)
+        for i, (old, added) in enumerate(zip(self._history, values)):
+            if added.shape[1] != old.shape[1]:
+                raise ValueError(f"y must have {old.shape[1]} channels, got {added.shape[1]}")
+            if self.treatment_["log"] and (added <= 0).any():
+                raise ValueError("y must be positive: logarithms are forecast")
+            refuse_gap(form.indices[i], new.indices[i], len(added))
+        lengths = [len(v) for v in values]
+        self._known = _longer(self._known, X, "X", form, lengths)
+        self._past = _longer(self._past, past, "past_covariates", form, lengths)
+        self._history = [
+            np.concatenate([old, added]).astype(form.dtype)
+            for old, added in zip(self._history, values)
+        ]
+        self._form = asdict(later)
+
+    def set_params(self, **params: Any) -> Any:
+        """Set constructor parameters by name.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``, or ``solver__momentum=value`` for what is inside an object.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; the nearest one is named.
+        """
+        check_names(self, params)
+        return super().set_params(**params)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "estimators_")
+
+
+def _longer(
+    had: list[np.ndarray] | None, given: Any, name: str, form: SeriesForm, lengths: list[int]
+) -> list[np.ndarray] | None:
+    """Return covariates with those of later steps."""
+    if (given is None) != (had is None):
+        what = "none" if had is None else "some"
+        raise ValueError(f"{name} must be as in fit, which had {what}")
+    if had is None:
+        return None
+    added = read_covariates(given, name, form, lengths)
+    for old, new in zip(had, added):
+        if old.shape[1] != new.shape[1]:
+            raise ValueError(f"{name} must have {old.shape[1]} columns, got {new.shape[1]}")
+    return [np.concatenate([old, new]) for old, new in zip(had, added)]
+
+
+@recurrent_estimator
+class RNNForecaster(RNNParameters, RecurrentForecaster):
+    """Forecast one series, or many, with a simple (Elman) recurrent network."""
+
+
+@recurrent_estimator
+class LSTMForecaster(LSTMParameters, RecurrentForecaster):
+    """Forecast one series, or many, with a long short-term memory network."""
+
+
+@recurrent_estimator
+class GRUForecaster(GRUParameters, RecurrentForecaster):
+    """Forecast one series, or many, with gated recurrent units."""

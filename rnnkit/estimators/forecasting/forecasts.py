@@ -1,0 +1,290 @@
+"""What a fitted forecaster answers: values, quantiles, intervals, a score of what came true.
+
+Letters: N series, T steps, K channels, S steps ahead, Q quantiles or coverages.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.estimators.forecasting.errors import quantiles_of
+from rnnkit.estimators.forecasting.index import future_index
+from rnnkit.estimators.forecasting.members import answer, roll
+from rnnkit.estimators.forecasting.profile import Profile, Treatment
+from rnnkit.estimators.forecasting.reading import in_units, read_levels, read_steps
+from rnnkit.estimators.forecasting.series import SeriesForm, read_covariates, read_series
+from rnnkit.estimators.forecasting.steps import Steps
+from rnnkit.estimators.transaction import at_this_moment
+from rnnkit.metrics import mean_absolute_scaled_error
+
+__all__ = ["Forecasts"]
+
+
+class Forecasts:
+    """The side of a forecaster that works once it is fitted."""
+
+    treatment_: dict[str, Any]
+    strategy_: str
+    horizon_: int
+    window_: int
+    estimators_: list[Any]
+    n_channels_: int
+    weight_: float
+    _form: dict[str, Any]
+    _fh: np.ndarray | None
+    _profiles: list[dict[str, np.ndarray]]
+    _history: list[np.ndarray]
+    _known: list[np.ndarray] | None
+    _past: list[np.ndarray] | None
+    _static: np.ndarray | None
+    _units: dict[str, np.ndarray | None]
+    _errors: np.ndarray
+    _n_seen: float
+
+    def predict(self, fh: Any = None, X: Any = None) -> Any:
+        """Forecast the steps after the end of the series.
+
+        Parameters
+        ----------
+        fh : int or array of int, default=None
+            Which steps ahead, 1 the next; an integer is that step alone. None: those of `fit`, or
+            else 1 to `horizon_`. No further than `horizon_` with strategy="direct".
+        X : as in `fit`, default=None
+            Covariates at the steps 1 to the last that is asked for, of "direct" 1 to `horizon_`.
+
+        Returns
+        -------
+        ndarray of shape (S,) or (S, K), series or frame; or for many series a list or Sequences
+            In the form of y. With pandas the index goes on from that of y.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        check_is_fitted(self, "estimators_")
+        fitted = at_this_moment(self)
+        steps = fitted._asked(fh)
+        values = fitted._values(steps, X)
+        return SeriesForm(**fitted._form).restore(values, steps)
+
+    def predict_quantiles(
+        self, fh: Any = None, quantiles: Any = (0.1, 0.5, 0.9), X: Any = None
+    ) -> Any:
+        """Forecast quantiles of the steps after the end of the series; they never cross.
+
+        They are the forecast plus quantiles of the errors that each network made so many steps
+        ahead in the part of the series that it left out (cross-conformal prediction, Vovk 2015),
+        and wider where these are few: errors of differences s steps ahead overlap, only a share
+        1 / s of them is of its own, and as many degrees of freedom has the t distribution by which
+        they are widened.
+
+        Parameters
+        ----------
+        fh : int or array of int, default=None
+            As in `predict`; no further than `horizon_`.
+        quantiles : float or list of float, default=(0.1, 0.5, 0.9)
+            Which, in (0, 1).
+        X : as in `fit`, default=None
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (S, Q), (S, K, Q) or frame; or for many series a list
+            With pandas the columns are pairs (name of the channel, quantile).
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        check_is_fitted(self, "estimators_")
+        levels = read_levels(quantiles, "quantiles")
+        columns = [(float(q),) for q in levels]
+        return at_this_moment(self)._quantiles(fh, levels, X, columns)
+
+    def predict_interval(self, fh: Any = None, coverage: Any = 0.9, X: Any = None) -> Any:
+        """Forecast intervals that hold what comes with a given probability.
+
+        Parameters
+        ----------
+        fh : int or array of int, default=None
+            As in `predict`; no further than `horizon_`.
+        coverage : float or list of float, default=0.9
+            Their probabilities, in (0, 1): the ends are the quantiles (1 - coverage) / 2 and
+            (1 + coverage) / 2 of `predict_quantiles`.
+        X : as in `fit`, default=None
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (S, 2·Q), (S, K, 2·Q) or frame; or for many series a list
+            Lower and upper end for each of Q coverages. With pandas the columns are (name of the
+            channel, coverage, "lower" or "upper").
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        check_is_fitted(self, "estimators_")
+        shares = read_levels(coverage, "coverage")
+        levels = np.stack([(1 - shares) / 2, (1 + shares) / 2], axis=1).ravel()
+        columns = [(float(c), end) for c in shares for end in ("lower", "upper")]
+        return at_this_moment(self)._quantiles(fh, levels, X, columns)
+
+    def _quantiles(self, fh: Any, levels: np.ndarray, X: Any, columns: Any) -> Any:
+        steps = self._asked(fh)
+        if steps.max() > self.horizon_:
+            raise ValueError(
+                f"fh must not exceed horizon_={self.horizon_}, up to which errors are known, got "
+                f"{steps.max()}"
+            )
+        paths = self._paths(steps, X)
+        spread = quantiles_of(
+            self._errors[:, : steps.max()],
+            levels,
+            self._n_seen,
+            self.weight_,
+            adds_up=len(self.treatment_["lags"]) > 0,
+        )
+        values = []
+        for profile, z, history in zip(self._fitted_profiles(), paths, self._history):
+            ends = np.stack(
+                [profile.invert(z + spread[:, :, q], len(history)) for q in range(len(levels))],
+                axis=2,
+            )
+            values.append(ends[steps - 1])
+        return SeriesForm(**self._form).restore(values, steps, columns)
+
+    def _asked(self, fh: Any) -> np.ndarray:
+        steps = read_steps(fh)
+        if steps is None:
+            steps = self._fh if self._fh is not None else np.arange(1, self.horizon_ + 1)
+        if self.strategy_ == "direct" and steps.max() > self.horizon_:
+            raise ValueError(
+                f"fh must not exceed horizon_={self.horizon_}, up to which strategy='direct' was "
+                f"fitted, got {steps.max()}; fit with a larger fh or use strategy='recursive'"
+            )
+        return steps
+
+    def _values(self, steps: np.ndarray, X: Any) -> list[np.ndarray]:
+        """Return the forecast of each series, (S, K)."""
+        paths = self._paths(steps, X)
+        return [
+            profile.invert(z, len(history))[steps - 1]
+            for profile, z, history in zip(self._fitted_profiles(), paths, self._history)
+        ]
+
+    def _paths(self, steps: np.ndarray, X: Any) -> list[np.ndarray]:
+        """Return how each series goes on up to the last step, without season and unit, (S, K)."""
+        n_steps = int(steps.max())
+        n_needed = self.horizon_ if self.strategy_ == "direct" else n_steps
+        dtype = self._form["dtype"]
+        series = self._steps(self._read_future(X, n_needed))
+        if self.strategy_ == "recursive":
+            return roll(self.estimators_, series, self.window_, n_steps, dtype, self.weight_)
+        inputs = [s.inputs()[-self.window_ :] for s in series]
+        said = answer(self.estimators_, inputs, dtype, self.weight_)
+        paths = []
+        for s, given in zip(series, said):
+            base = s.base(self.horizon_, np.array([len(s.z) - 1]))[0]
+            paths.append((base + given[-1].reshape(base.shape))[:n_steps])
+        return paths
+
+    def _read_future(self, X: Any, n_steps: int) -> list[np.ndarray] | None:
+        if (X is None) != (self._known is None):
+            had = "none" if self._known is None else "some"
+            raise ValueError(f"X must be as in fit, which had {had}")
+        if X is None or self._known is None:
+            return None
+        form = SeriesForm(**self._form)
+        labels = [
+            None if index is None or index["kind"] == "position"
+            else future_index(index, np.arange(1, n_steps + 1))
+            for index in form.indices
+        ]  # fmt: skip
+        future = read_covariates(X, "X", form, [n_steps] * len(self._history), labels)
+        for new, old in zip(future, self._known):
+            if new.shape[1] != old.shape[1]:
+                raise ValueError(
+                    f"X must have {old.shape[1]} columns as in fit, got {new.shape[1]}"
+                )
+        return future
+
+    def _fitted_profiles(self) -> list[Profile]:
+        treatment = Treatment(**self.treatment_)
+        return [Profile(treatment, **fitted) for fitted in self._profiles]
+
+    def _steps(self, future: list[np.ndarray] | None) -> list[Steps]:
+        """Return every series as networks see it, with the covariates of its future."""
+        treatment = Treatment(**self.treatment_)
+        ahead = 1 if self.strategy_ == "recursive" else self.horizon_
+        found = []
+        for i, (profile, values) in enumerate(zip(self._fitted_profiles(), self._history)):
+            known = None
+            if self._known is not None:
+                known = self._known[i]
+                if future is not None:
+                    known = np.concatenate([known, future[i]])
+                known = in_units(known, self._units["known"])
+            past = None if self._past is None else in_units(self._past[i], self._units["past"])
+            static = None
+            if self._static is not None:
+                static = in_units(self._static[i], self._units["static"])
+            z = profile.apply(values)
+            found.append(Steps(z, treatment.lags, ahead, known, past, static, profile.drift))
+        return found
+
+    def score(self, y: Any, X: Any = None, fh: Any = None) -> float:
+        """Return minus the mean absolute scaled error of the forecast: 0 is best, more is better.
+
+        The unit is the error of repeating the last season in the series so far (see
+        `rnnkit.metrics.mean_absolute_scaled_error`).
+
+        Parameters
+        ----------
+        y : as in `fit`
+            What came true, directly after the end of every series, or at the steps of `fh`.
+        X : as in `fit`, default=None
+            As in `predict`.
+        fh : int or array of int, default=None
+            Which steps ahead y holds; None: from the next on.
+
+        Returns
+        -------
+        float
+            The mean over series and channels.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If an argument is not as described.
+        """
+        check_is_fitted(self, "estimators_")
+        fitted = at_this_moment(self)
+        true, form = read_series(y)
+        if form.kind != fitted._form["kind"] or len(true) != len(fitted._history):
+            raise ValueError("y must come in the form that it had in fit, as many series of it")
+        given = read_steps(fh)
+        steps = np.arange(1, len(true[0]) + 1) if given is None else given
+        if any(len(values) != len(steps) for values in true):
+            raise ValueError(f"y must have {len(steps)} steps of every series")
+        values = fitted._values(fitted._asked(steps), X)
+        period = fitted.treatment_["period"]
+        errors = [
+            mean_absolute_scaled_error(*three, period=period)
+            for three in zip(true, values, fitted._history)
+        ]
+        return -float(np.mean(errors))

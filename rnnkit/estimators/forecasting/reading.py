@@ -1,0 +1,64 @@
+"""What calls of a forecaster are given beside series: steps ahead, probabilities, what is static.
+
+Letters: N series, P covariates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rnnkit.estimators.forecasting.series import SeriesForm
+from rnnkit.sequences.numbers import convert_values
+
+__all__ = ["in_units", "read_levels", "read_static", "read_steps", "units_of"]
+
+
+def read_steps(fh: Any) -> np.ndarray | None:
+    """Return steps ahead as an array; None where none are given."""
+    if fh is None:
+        return None
+    given = np.asarray(fh.to_numpy() if hasattr(fh, "to_numpy") else fh)
+    steps = np.atleast_1d(given)
+    if steps.ndim != 1 or not len(steps) or steps.dtype.kind not in "iu" or steps.min() < 1:
+        raise ValueError(f"fh must be an integer of at least 1 or an array of such, got {fh!r}")
+    return steps.astype(np.intp)
+
+
+def read_levels(given: Any, name: str) -> np.ndarray:
+    """Return probabilities as an array."""
+    try:
+        levels = np.atleast_1d(np.asarray(given, np.float64))
+    except (TypeError, ValueError):
+        levels = np.empty(0)
+    if levels.ndim != 1 or not len(levels) or not ((levels > 0) & (levels < 1)).all():
+        raise ValueError(f"{name} must be a number in (0, 1) or a list of such, got {given!r}")
+    return levels
+
+
+def read_static(static: Any, form: SeriesForm, n: int) -> np.ndarray:
+    """Return what does not change within the series, (N, P)."""
+    array = np.asarray(static.to_numpy() if hasattr(static, "to_numpy") else static)
+    array = convert_values(array, "static_covariates", np.float64)
+    if form.kind == "one" and array.ndim == 1:
+        array = array[None]
+    if array.ndim != 2 or len(array) != n or not array.shape[1] or not np.isfinite(array).all():
+        raise ValueError(
+            f"static_covariates must hold finite numbers of shape ({n}, P), got shape {array.shape}"
+        )
+    return array
+
+
+def units_of(arrays: list[np.ndarray] | None) -> np.ndarray | None:
+    """Return mean and standard deviation of the columns of all arrays, (2, P)."""
+    if arrays is None:
+        return None
+    together = np.concatenate(arrays)
+    spread = together.std(axis=0)
+    return np.stack([together.mean(axis=0), np.where(spread > 0, spread, 1.0)])
+
+
+def in_units(values: np.ndarray, units: Any) -> np.ndarray:
+    scaled: np.ndarray = (values - units[0]) / units[1]
+    return scaled

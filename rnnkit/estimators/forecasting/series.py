@@ -1,0 +1,221 @@
+"""One series or many, in any form, as arrays; and forecasts given back in that form.
+
+Letters: N series, T steps, K channels, S steps ahead, Q columns of a forecast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from rnnkit.estimators.forecasting.index import describe_index, future_index, index_of
+from rnnkit.sequences import Sequences
+from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.numbers import cast, convert_values
+from rnnkit.sequences.reading import refuse_masked
+
+__all__ = ["SeriesForm", "indices_of", "read_covariates", "read_series"]
+
+
+@dataclass(frozen=True)
+class SeriesForm:
+    """How series came, which is how forecasts are given.
+
+    Parameters
+    ----------
+    kind : {"one", "list", "sequences"}
+    is_flat : bool
+        Whether a series was given without an axis of channels.
+    dtype : {"float32", "float64"}
+    names : tuple or None
+        What the channels are called.
+    indices : list of dict or None
+        What the index of each series says; None where it has none.
+    ids : ndarray or None
+        What the series of `Sequences` are called.
+    """
+
+    kind: str
+    is_flat: bool
+    dtype: str
+    names: tuple[Any, ...] | None
+    indices: list[dict[str, Any] | None]
+    ids: Any = None
+
+    def restore(self, forecasts: list[np.ndarray], steps: np.ndarray, columns: Any = None) -> Any:
+        """Give forecasts back: for each series (S, K), or (S, K, Q) with Q named columns.
+
+        Parameters
+        ----------
+        forecasts : list of N ndarray
+        steps : ndarray of shape (S,)
+            The steps ahead, from 1.
+        columns : list of tuple, default=None
+            What the Q columns are called, below the name of the channel.
+        """
+        given = [
+            self._one(values, described, steps, columns)
+            for values, described in zip(forecasts, self.indices)
+        ]
+        if self.kind == "one":
+            return given[0]
+        if self.kind == "sequences" and columns is None:
+            return Sequences.from_list([np.asarray(v) for v in given])._called(self.ids)
+        return given
+
+    def _one(self, values: np.ndarray, index: Any, steps: np.ndarray, columns: Any) -> Any:
+        values = cast(values, np.dtype(self.dtype), "the forecast")
+        if index is None:
+            return values[:, 0] if self.is_flat else values
+        import pandas as pd
+
+        labels = future_index(index, steps)
+        names = self.names or (0,)
+        if columns is not None:
+            pairs = [(0 if name is None else name, *column) for name in names for column in columns]
+            flat = values.reshape(len(values), -1)
+            return pd.DataFrame(flat, labels, pd.MultiIndex.from_tuples(pairs))
+        if self.is_flat:
+            return pd.Series(values[:, 0], labels, name=names[0])
+        return pd.DataFrame(values, labels, list(names))
+
+    def later(self, new: SeriesForm) -> SeriesForm:
+        """Return this form with the end of series that go on in another.
+
+        Raises
+        ------
+        ValueError
+            If they came in another form, or do not begin where these end.
+        """
+        if (self.kind, self.is_flat, len(self.indices)) != (
+            new.kind,
+            new.is_flat,
+            len(new.indices),
+        ):
+            raise ValueError("y must come in the form that it had in fit, as many series of it")
+        if any((a is None) != (b is None) for a, b in zip(self.indices, new.indices)):
+            raise ValueError("y must have an index if it had one in fit, and none otherwise")
+        return replace(self, indices=new.indices)
+
+
+def read_series(
+    y: Any, name: str = "y", before: SeriesForm | None = None
+) -> tuple[list[np.ndarray], SeriesForm]:
+    """Return series as arrays (T, K) of one dtype, and the form they came in.
+
+    Parameters
+    ----------
+    y : array (T,) or (T, K), series or frame; or a list, object or 3-D array or Sequences of such
+    name : str
+        For error texts.
+    before : SeriesForm, default=None
+        That of the series that these go on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, one is empty, a number is missing or not finite, the number of channels
+        differs, or an index is not in order.
+    """
+    if y is None:
+        raise ValueError(f"{name} must be a series or several, got None")
+    refuse_masked(y, name)
+    ids = y.ids if isinstance(y, Sequences) else None
+    kind, items = _separate(y)
+    if not len(items):
+        raise ValueError(f"{name} must hold at least one series, got none")
+    arrays = []
+    for i, item in enumerate(items):
+        called = name if kind == "one" else f"{name}[{i}]"
+        array = np.asarray(item.to_numpy() if hasattr(item, "to_numpy") else item)
+        if array.ndim not in (1, 2) or not array.size:
+            raise ValueError(
+                f"{called} must be a series of shape (T,) or (T, K) with at least one step, got "
+                f"shape {array.shape}"
+            )
+        array = convert_values(array, called, allow_nan=True)
+        bad = ~np.isfinite(array)
+        if bad.any():
+            step = int(np.argmax(bad.reshape(len(array), -1).any(axis=1)))
+            raise ValueError(
+                f"{called} must hold finite numbers, got {array[bad][0]} at step {step}; "
+                "rnnkit.preprocessing.SequenceImputer fills what is missing"
+            )
+        arrays.append(array)
+    if len({array.shape[1:] for array in arrays}) > 1:
+        raise ValueError(f"{name} has series of different numbers of channels")
+    dtype = "float32" if all(a.dtype == np.float32 for a in arrays) else "float64"
+    earlier = [None] * len(items) if before is None else before.indices
+    indices = [
+        describe_index(item, name if kind == "one" else f"{name}[{i}]", like)
+        for i, (item, like) in enumerate(zip(items, earlier))
+    ]
+    first = items[0]
+    names = column_names(first) if arrays[0].ndim == 2 else (getattr(first, "name", None),)
+    is_flat = arrays[0].ndim == 1
+    form = SeriesForm(kind, is_flat, dtype, tuple(names) or None, indices, ids)
+    return [array.reshape(len(array), -1).astype(dtype) for array in arrays], form
+
+
+def _separate(y: Any) -> tuple[str, list[Any]]:
+    """Return whether y is one series or many, and each."""
+    if isinstance(y, Sequences):
+        return "sequences", y.to_list()
+    if isinstance(y, (list, tuple)):
+        first = y[0] if len(y) else None
+        several = not len(y) or getattr(first, "ndim", int(hasattr(first, "__len__"))) > 0
+        return ("list", list(y)) if several else ("one", [np.asarray(y)])
+    if index_of(y) is None and not hasattr(y, "to_numpy"):
+        array = np.asarray(y)
+        if array.ndim == 3 or (array.dtype == object and array.ndim == 1 and np.ndim(array[0])):
+            return "list", list(array)
+        if array.ndim == 0:
+            raise TypeError(f"y must be a series or several, got {y!r}")
+    return "one", [y]
+
+
+def indices_of(y: Any, kind: str) -> list[Any]:
+    """Return the pandas index of each series, or None."""
+    return [index_of(item) for item in ([y] if kind == "one" else y)]
+
+
+def read_covariates(
+    X: Any, name: str, form: SeriesForm, lengths: list[int], indices: list[Any] | None = None
+) -> list[np.ndarray]:
+    """Return covariates (T_i, P) of every series, read as series are.
+
+    Parameters
+    ----------
+    X : as y, with P columns
+    name : str
+        For error texts.
+    form : SeriesForm
+        That of y.
+    lengths : list of N int
+        Steps that there must be.
+    indices : list, default=None
+        The labels that there must be where both have some: pandas indices, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not as many steps as y has, or have other labels.
+    """
+    if form.kind != "one" and not isinstance(X, (Sequences, list, tuple, np.ndarray)):
+        raise TypeError(f"{name} must hold covariates for each of {len(lengths)} series")
+    arrays, own = read_series(X, name)
+    if (own.kind == "one") != (form.kind == "one") or len(arrays) != len(lengths):
+        raise ValueError(
+            f"{name} must hold covariates for each series of y: {len(lengths)}, got {len(arrays)}"
+        )
+    for i, (array, length) in enumerate(zip(arrays, lengths)):
+        called = name if form.kind == "one" else f"{name}[{i}]"
+        if len(array) != length:
+            raise ValueError(f"{called} must have {length} steps, got {len(array)}")
+        expected = None if indices is None else indices[i]
+        item = index_of(X if form.kind == "one" else X[i])
+        if expected is not None and item is not None and not item.equals(expected):
+            raise ValueError(f"{called} must have the index of the steps that it is about")
+    return [array.astype(np.float64) for array in arrays]

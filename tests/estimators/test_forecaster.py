@@ -1,0 +1,427 @@
+"""Forecasters: what is taken out is put back, what came later is never seen, every form answers."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from estimators.options import OPTIONS, WITHOUT_RESULT
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
+from tolerances import tolerance
+
+import rnnkit
+from rnnkit.estimators.forecasting.profile import (
+    Profile,
+    Treatment,
+    choose_treatment,
+    coefficients,
+    continued,
+    differences,
+)
+from rnnkit.estimators.forecasting.steps import Steps, cut, warm_up
+
+CELLS = ("RNN", "LSTM", "GRU")
+T = np.arange(90)
+SERIES = 5 + 0.05 * T + np.sin(2 * np.pi * T / 12) + 0.1 * np.random.RandomState(0).randn(90)
+SMALL = {"n_estimators": 2, "max_iter": 3, "random_state": 0, "seasonality": 12}
+
+
+def small(cell="GRU", **parameters):
+    return getattr(rnnkit, f"{cell}Forecaster")(4, **{**SMALL, **parameters})
+
+
+@pytest.mark.parametrize("lags", [(), (1,), (12,), (1, 12), (1, 1)])
+@pytest.mark.parametrize("period", [1, 12])
+@pytest.mark.parametrize("log", [False, True])
+def test_what_is_taken_out_is_put_back(lags, period, log):
+    values = np.stack([SERIES, SERIES[::-1] ** 2], axis=1)
+    head, after = values[:70], values[70:]
+    profile = Profile.fit(head, Treatment(log, period, lags))
+    z = profile.apply(values)
+    assert np.allclose(profile.invert(z[70:], 70), after, rtol=tolerance(np.float64, 1000))
+    # Changes of zero, and then the true ones, lead back to the true steps.
+    steps = Steps(z, lags, 20, None, None, None)
+    targets = steps.targets(20)[69 - steps.first]
+    path = steps.base(20, np.array([69]))[0] + targets
+    assert np.allclose(profile.invert(path, 70), after, rtol=tolerance(np.float64, 1000))
+    assert np.allclose(differences(z[:70], lags).std(axis=0), 1)
+
+
+@pytest.mark.parametrize("lags", [(1,), (12,), (1, 12), (2, 3)])
+def test_a_series_goes_on_with_differences_of_zero(lags):
+    z = np.random.RandomState(0).randn(40, 2)
+    path = continued(z, lags, 9, np.array([39, 30]))
+    for start, ahead in zip((40, 31), path):
+        longer = np.concatenate([z[:start], ahead])
+        assert np.allclose(differences(longer, lags)[-9:], 0, atol=1e-12)
+    assert np.array_equal(coefficients(()), np.empty(0))
+
+
+def test_treatment_is_found():
+    rng = np.random.RandomState(0)
+    t = np.arange(120)
+    season = np.sin(2 * np.pi * t / 12)
+    auto = ("auto", "auto", "auto", 0)
+    growing = np.exp(0.01 * t + 0.2 * season + 0.02 * rng.randn(120))[:, None]
+    assert choose_treatment([growing], *auto) == Treatment(True, 12, (1,))
+    level = (season + 0.2 * rng.randn(120))[:, None]
+    assert choose_treatment([level], *auto) == Treatment(False, 12, ())
+    noise = rng.randn(200)[:, None]
+    assert choose_treatment([noise], *auto) == Treatment(False, 1, ())
+    assert choose_treatment([level], None, None, [1, 12], 0) == Treatment(False, 1, (1, 12))
+    weekly = np.sin(2 * np.pi * t / 7)[:, None]
+    assert choose_treatment([weekly], *auto).period == 7
+    assert choose_treatment([weekly], "auto", "auto", "auto", 12).period == 1
+
+
+def test_windows_hold_every_answer_and_no_later_input():
+    z = np.arange(50.0)[:, None]
+    steps = Steps(z, (1,), 5, None, None, None)
+    windows = cut([steps], 5, 16)
+    seen = np.zeros((50, 5), bool)
+    for inputs, targets, (_, start) in zip(windows.inputs, windows.targets, windows.places):
+        assert len(inputs) == len(targets) <= 16
+        seen[start + 1 : start + 1 + len(targets)] |= ~np.isnan(targets[:, :, 0])
+    rows = np.arange(50)[:, None] + np.arange(1, 6)
+    expected = (rows < 50) & (np.arange(50)[:, None] >= 1 + warm_up(16))
+    assert np.array_equal(seen, expected)
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_series(cell, strategy):
+    forecaster = small(cell, strategy=strategy, horizon=8).fit(SERIES)
+    assert forecaster.predict().shape == (8,)
+    assert np.array_equal(forecaster.predict([3, 5]), forecaster.predict()[[2, 4]])
+    assert np.array_equal(forecaster.predict(3), forecaster.predict()[2:3])
+    quantiles = forecaster.predict_quantiles(quantiles=[0.1, 0.3, 0.5, 0.9, 0.95])
+    assert quantiles.shape == (8, 5)
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    interval = forecaster.predict_interval([1, 8], [0.8, 0.9])
+    assert interval.shape == (2, 4)
+    assert np.allclose(interval[:, :2], forecaster.predict_quantiles([1, 8], [0.1, 0.9]))
+    again = clone(forecaster).fit(SERIES)
+    assert np.array_equal(again.predict(), forecaster.predict())
+
+
+def test_unit_does_not_matter():
+    a = small(transform=None, horizon=6).fit(SERIES).predict()
+    b = small(transform=None, horizon=6).fit(8 * SERIES - 16).predict()
+    assert np.allclose(8 * a - 16, b, rtol=1e-6)
+
+
+def test_recursive_goes_on_for_any_number_of_steps():
+    forecaster = small(strategy="recursive", horizon=5).fit(SERIES)
+    assert np.array_equal(forecaster.predict(range(1, 31))[:5], forecaster.predict())
+    with pytest.raises(ValueError, match="must not exceed horizon_=5"):
+        forecaster.predict_interval(6)
+
+
+FORMS = {
+    "array": SERIES,
+    "channels": np.stack([SERIES, SERIES[::-1]], axis=1),
+    "polars": pl.Series("x", SERIES),
+    "list": [SERIES, SERIES[10:] * 3],
+    "sequences": rnnkit.Sequences.from_list([SERIES[:, None], SERIES[20:, None]]),
+    "dense": np.stack([SERIES, SERIES[::-1]])[:, :, None],
+    "series": pd.Series(SERIES, pd.period_range("2000-01", periods=90, freq="M"), name="x"),
+    "frame": pd.DataFrame(
+        {"a": SERIES, "b": SERIES[::-1]}, pd.date_range("2000-01-01", periods=90, freq="D")
+    ),
+    "integers": pd.Series(SERIES, np.arange(10, 190, 2)),
+}
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+@pytest.mark.parametrize("form", FORMS)
+def test_forms(form, strategy):
+    y = FORMS[form]
+    forecaster = small(strategy=strategy).fit(y, fh=range(1, 7))
+    found = forecaster.predict()
+    if form in ("list", "sequences", "dense"):
+        assert len(found) == 2
+        assert found[0].shape == ((6,) if form == "list" else (6, 1))
+        assert type(found) is (rnnkit.Sequences if form == "sequences" else list)
+        assert forecaster.predict_interval()[1].shape[0] == 6
+    elif form in ("series", "frame", "integers"):
+        assert type(found) is type(y)
+        step = y.index[1] - y.index[0]
+        assert found.index[0] == y.index[-1] + step
+        assert found.index[5] == y.index[-1] + 6 * step
+        columns = forecaster.predict_interval(coverage=[0.8]).columns
+        names = {"series": "x", "integers": 0}
+        assert columns[1] == (names.get(form, "a"), 0.8, "upper")
+        plain = small(strategy=strategy, seasonality=12).fit(np.asarray(y), fh=range(1, 7))
+        assert np.array_equal(np.asarray(found), plain.predict())
+    else:
+        assert found.shape == ((6, 2) if form == "channels" else (6,))
+
+
+def test_dtype():
+    found = small(horizon=4).fit(SERIES.astype(np.float32))
+    assert found.predict().dtype == found.predict_interval().dtype == np.float32
+    assert found.estimators_[0].network_.dtype == np.float32
+    assert np.allclose(found.predict(), small(horizon=4).fit(SERIES).predict(), rtol=1e-3)
+
+
+def test_index_tells_the_season():
+    for freq, period in {"D": 7, "MS": 12, "h": 24, "QS": 4, "YS": 1, "B": 5}.items():
+        t = np.arange(120)
+        y = np.sin(2 * np.pi * t / (period if period > 1 else 12)) + 0.01 * t
+        y = pd.Series(y, pd.date_range("2000-01-03", periods=120, freq=freq))
+        assert small(seasonality="auto", horizon=3).fit(y).treatment_["period"] == period
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_known_covariates_are_read_at_the_steps_that_are_forecast(strategy):
+    rng = np.random.RandomState(0)
+    x = rng.randn(220)
+    y = 3 * x + 0.1 * rng.randn(220)
+    forecaster = rnnkit.GRUForecaster(
+        16, strategy=strategy, n_estimators=2, random_state=0, max_iter=80, learning_rate_init=0.01
+    ).fit(y[:200], x[:200, None], fh=range(1, 6))
+    assert np.corrcoef(forecaster.predict(X=x[200:205, None]), y[200:205])[0, 1] > 0.9
+    for wrong in (None, x[:4, None], np.ones((5, 2))):
+        with pytest.raises(ValueError, match="X must"):
+            forecaster.predict(X=wrong)
+
+
+def test_past_and_static_covariates():
+    rng = np.random.RandomState(0)
+    x = rng.randn(200)
+    y = np.concatenate([[0], 3 * x[:-1]]) + 0.1 * rng.randn(200)
+    forecaster = rnnkit.GRUForecaster(
+        16, n_estimators=2, random_state=0, max_iter=80, learning_rate_init=0.01, seasonality=None
+    ).fit(y, fh=1, past_covariates=x[:, None])
+    assert abs(forecaster.predict()[0] - 3 * x[-1]) < 1.0
+    with pytest.raises(ValueError, match="strategy='recursive'"):
+        small(strategy="recursive").fit(y, past_covariates=x)
+    rise = np.cumsum(1 + rng.randn(150))
+    fall = np.cumsum(-1 + rng.randn(150))
+    for static in ("steps", "state"):
+        two = rnnkit.GRUForecaster(
+            8, static=static, difference=1, transform=None, seasonality=None, random_state=0
+        ).fit([rise, fall], fh=range(1, 6), static_covariates=[[0.0], [1.0]])
+        first, second = two.predict()
+        assert first[-1] > rise[-1] + 2  # only what does not change tells which one it is
+        assert second[-1] < fall[-1] - 2
+    with pytest.raises(ValueError, match="needs static_covariates"):
+        small(static="state").fit(SERIES)
+
+
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_update_goes_on(strategy):
+    y = FORMS["series"]
+    forecaster = small(strategy=strategy, horizon=6).fit(y[:80])
+    before = forecaster.predict()
+    weights = [e.network_.parameters.flat.copy() for e in forecaster.estimators_]
+    forecaster.update(y[80:85]).update(y[85:86])
+    after = forecaster.predict()
+    assert after.index[0] == y.index[86]
+    assert not np.array_equal(before, after)
+    for old, network in zip(weights, forecaster.estimators_):
+        assert np.array_equal(old, network.network_.parameters.flat)
+    with pytest.raises(ValueError, match="must go on where it ended"):
+        forecaster.update(y[87:])
+    refitted = forecaster.update(y[86:], refit=True).predict()
+    assert np.array_equal(refitted, small(strategy=strategy, horizon=6).fit(y).predict())
+
+
+def test_what_comes_later_changes_nothing_before():
+    other = SERIES.copy()
+    other[80:] = 99.0
+    a, b = (small(horizon=5).fit(y[:80]).predict() for y in (SERIES, other))
+    assert np.array_equal(a, b)
+
+
+def test_copies(tmp_path):
+    for y in (FORMS["frame"], FORMS["list"]):
+        forecaster = small(horizon=5).fit(y)
+        again = pickle.loads(pickle.dumps(forecaster))
+        rnnkit.save(forecaster, tmp_path / "f.safetensors")
+        loaded = rnnkit.load(tmp_path / "f.safetensors")
+        for other in (again, loaded):
+            assert other.get_params() == forecaster.get_params()
+            for method in ("predict", "predict_interval"):
+                one, two = getattr(forecaster, method)(), getattr(other, method)()
+                pairs = zip(one, two) if isinstance(one, list) else [(one, two)]
+                for a, b in pairs:
+                    assert type(a) is type(b)
+                    assert np.array_equal(np.asarray(a), np.asarray(b))
+                    if isinstance(a, pd.DataFrame):
+                        assert a.index.equals(b.index)
+                        assert a.columns.equals(b.columns)
+
+
+def test_score_and_search():
+    forecaster = small(horizon=6).fit(SERIES[:80])
+    unit = np.abs(SERIES[12:80] - SERIES[:68]).mean()
+    expected = -np.abs(forecaster.predict() - SERIES[80:86]).mean() / unit
+    assert np.isclose(forecaster.score(SERIES[80:86]), expected)
+    assert np.isclose(
+        forecaster.score(SERIES[[81, 83]], fh=[2, 4]),
+        -np.abs(forecaster.predict([2, 4]) - SERIES[[81, 83]]).mean() / unit,
+    )
+    search = GridSearchCV(
+        small(horizon=6), {"hidden_size": [2, 3]}, cv=TimeSeriesSplit(2, test_size=6)
+    ).fit(SERIES)
+    assert set(search.cv_results_["mean_test_score"]) != {np.nan}
+    assert search.predict(range(1, 7)).shape == (6,)
+
+
+def test_refused():
+    with pytest.raises(NotFittedError):
+        small().predict()
+    missing = SERIES.copy()
+    missing[7] = np.nan
+    disordered = FORMS["series"].iloc[::-1]
+    gap = FORMS["series"].drop(FORMS["series"].index[4])
+    for y, text in {
+        "must be a series": None,
+        "nan at step 7": missing,
+        "in the order of its index": disordered,
+        "evenly spaced": gap,
+        "need at least": SERIES[:20],
+        "at least one step": np.empty(0),
+    }.items():
+        with pytest.raises(ValueError, match=y):
+            small().fit(text)
+    forecaster = small(horizon=4).fit(SERIES)
+    before = forecaster.predict()
+    for fh in (0, -1, 1.5, [], [[1]], "a"):
+        with pytest.raises(ValueError, match="fh must be"):
+            forecaster.predict(fh)
+    with pytest.raises(ValueError, match="must not exceed horizon_=4"):
+        forecaster.predict(5)
+    for q in (0, 1, [0.5, 2], [], "a"):
+        with pytest.raises(ValueError, match="quantiles must be"):
+            forecaster.predict_quantiles(quantiles=q)
+    for wrong in ({"strategy": "encoder-decoder"}, {"window": 1}, {"difference": [0]}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            small(**wrong).fit(SERIES)
+    with pytest.raises(ValueError, match="positive"):
+        small(transform="log").fit(-SERIES)
+    with pytest.raises(ValueError):
+        forecaster.fit(missing)
+    assert np.array_equal(forecaster.predict(), before)
+
+
+def test_backtest_sees_nothing_later_and_scores_what_came():
+    y = FORMS["series"]
+    found = small(horizon=6).backtest(y, splits=2)
+    assert found["cutoff"].tolist() == [77, 83]
+    for cutoff, forecast, interval in zip(found["cutoff"], found["forecasts"], found["intervals"]):
+        alone = small().fit(y[: cutoff + 1], fh=range(1, 7))
+        assert forecast.equals(alone.predict())
+        assert interval.equals(alone.predict_interval(coverage=0.8))
+    unit = np.abs(SERIES[12:84] - SERIES[:72]).mean()
+    off = np.abs(found["forecasts"][1].to_numpy() - SERIES[84:]).mean()
+    assert np.isclose(found["mase"][1], off / unit)
+    ends = found["intervals"][0].to_numpy()
+    inside = (ends[:, 0] <= SERIES[78:84]) & (SERIES[78:84] <= ends[:, 1])
+    assert np.isclose(found["coverage"][0], inside.mean())
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_backtest_takes_splitters_and_covariates(refit):
+    x = np.random.RandomState(1).randn(90, 1)
+    splitter = TimeSeriesSplit(3, test_size=5, gap=2)
+    found = small().backtest(SERIES, x, splits=splitter, past_covariates=x, refit=refit)
+    assert found["cutoff"].tolist() == [72, 77, 82]
+    assert all(forecast.shape == (5,) for forecast in found["forecasts"])
+    pairs = [(np.arange(10, 80), np.array([81, 84]))]
+    assert small().backtest(SERIES, splits=pairs)["forecasts"][0].shape == (2,)
+    both = small().backtest(FORMS["channels"], fh=[1, 4], splits=1)
+    assert both["forecasts"][0].shape == (2, 2)
+
+
+def test_backtest_refuses():
+    for arguments, text in [
+        ({"splits": 2}, "fh must be given"),
+        ({"splits": TimeSeriesSplit(2), "fh": 3}, "beside a splitter"),
+        ({"splits": []}, "at least one pair"),
+        ({"splits": [([0, 2], [3])]}, "follow each other"),
+        ({"splits": [(range(50), [40])]}, "later ones"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            small().backtest(SERIES, **arguments)
+    with pytest.raises(ValueError, match="one series"):
+        small(horizon=4).backtest(FORMS["list"])
+
+
+OWN = {
+    "strategy": "recursive",
+    "window": 8,
+    "transform": "log",
+    "seasonality": 6,
+    "difference": [1, 12],
+    "learning_rate_init": 0.02,
+    "n_estimators": 1,
+    "loss": "absolute",
+    "batch_size": 3,
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_parameter_has_an_effect(cell):
+    settings = {"max_iter": 8, "n_estimators": 2, "random_state": 0, "learning_rate_init": 0.05}
+    settings |= {"difference": None, "seasonality": None, "tol": 0.0}
+    make = getattr(rnnkit, f"{cell}Forecaster")
+    y = 9 + np.sin(T) + 0.1 * np.random.RandomState(0).randn(90)  # no season, but predictable
+
+    def forecast(**parameters):
+        return make(**{"hidden_size": 4, **settings, **parameters}).fit(y, fh=[1, 4]).predict()
+
+    usual = forecast()
+    for name in make().get_params():
+        if name in WITHOUT_RESULT or name in ("horizon", "static"):  # which have tests of their own
+            continue
+        if name in OWN:
+            value, needs = OWN[name], {}
+        else:
+            value, needs, _ = OPTIONS[name]
+        needs = {key: need for key, need in needs.items() if key in make().get_params()}
+        base = forecast(**needs) if needs else usual
+        if name in ("tol", "n_iter_no_change"):  # which never stop so short a training
+            assert forecast(**needs, **{name: value}).shape == (2,)
+            continue
+        assert not np.array_equal(forecast(**{**needs, name: value}), base), name
+    assert make(horizon=4, **settings).fit(y).predict().shape == (4,)
+
+
+@pytest.mark.parametrize("difference", [None, 1])
+def test_intervals_hold_what_they_say(difference):
+    """Noise, and walks that are short beside the horizon, where plain quantiles are too narrow."""
+    rng = np.random.RandomState(0)
+    noise = rng.randn(40, 92)
+    inside = []
+    for y in noise if difference is None else noise.cumsum(axis=1):
+        forecaster = small(
+            max_iter=1, seasonality=None, transform=None, difference=difference, horizon=12
+        ).fit(y[:80])
+        ends = forecaster.predict_interval(coverage=0.8)
+        inside.append(((ends[:, 0] <= y[80:]) & (y[80:] <= ends[:, 1])).mean())
+    assert abs(np.mean(inside) - 0.8) < 0.06
+
+
+def test_what_is_the_same_everywhere_goes_on_so():
+    for strategy in ("direct", "recursive"):
+        still = small(strategy=strategy, seasonality="auto", horizon=3).fit(np.full(60, 7.0))
+        assert np.array_equal(still.predict_interval(), np.full((3, 2), 7.0))
+        line = small(strategy=strategy, seasonality="auto", horizon=3).fit(2.0 * np.arange(60))
+        assert np.allclose(line.predict(), [120, 122, 124])
+
+
+def test_splitters_and_horizons_of_sktime():
+    sktime = pytest.importorskip("sktime")
+    from sktime.forecasting.base import ForecastingHorizon
+    from sktime.split import ExpandingWindowSplitter
+
+    y = FORMS["series"]
+    found = small().fit(y, fh=ForecastingHorizon([1, 3])).predict()
+    assert found.equals(small().fit(y, fh=[1, 3]).predict()), sktime.__version__
+    splitter = ExpandingWindowSplitter(fh=[1, 2], initial_window=80, step_length=4)
+    assert small().backtest(y, splits=splitter)["cutoff"].tolist() == [79, 83, 87]
