@@ -6,8 +6,8 @@ which a target has 10 to 25, bidirectional LSTM of 64 units. Minibatches of 32, 
 clipped to norm 1, float32, one thread. An epoch is a whole `fit`, building the model and reading
 X and y with it; PyTorch is given tensors. Words are ids already on both sides.
 
-Tables: what one minibatch more costs with a table of 10^6 rows of 16 numbers, beside one of 10^4, of
-which the same rows are looked up: the difference of two epochs of more and of fewer minibatches.
+Tables: what one minibatch more costs with a table of 10^6 rows of 16 numbers, beside one of 10^4,
+of which the same rows are looked up: the difference of two epochs of more and of fewer minibatches.
 """
 
 from __future__ import annotations
