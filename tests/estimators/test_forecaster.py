@@ -108,8 +108,8 @@ def test_one_series(cell, strategy):
 
 
 def test_unit_does_not_matter():
-    a = small(transform=None, horizon=6).fit(SERIES).predict()
-    b = small(transform=None, horizon=6).fit(8 * SERIES - 16).predict()
+    a = small(stabilize=None, horizon=6).fit(SERIES).predict()
+    b = small(stabilize=None, horizon=6).fit(8 * SERIES - 16).predict()
     assert np.allclose(8 * a - 16, b, rtol=1e-6)
 
 
@@ -203,7 +203,7 @@ def test_past_and_static_covariates():
     fall = np.cumsum(-1 + rng.randn(150))
     for static in ("steps", "state"):
         two = rnnkit.GRUForecaster(
-            8, static=static, difference=1, transform=None, seasonality=None, random_state=0
+            8, static=static, difference=1, stabilize=None, seasonality=None, random_state=0
         ).fit([rise, fall], fh=range(1, 6), static_covariates=[[0.0], [1.0]])
         first, second = two.predict()
         assert first[-1] > rise[-1] + 2  # only what does not change tells which one it is
@@ -303,7 +303,7 @@ def test_refused():
         with pytest.raises(ValueError, match=next(iter(wrong))):
             small(**wrong).fit(SERIES)
     with pytest.raises(ValueError, match="positive"):
-        small(transform="log").fit(-SERIES)
+        small(stabilize="log").fit(-SERIES)
     with pytest.raises(ValueError):
         forecaster.fit(missing)
     assert np.array_equal(forecaster.predict(), before)
@@ -355,7 +355,7 @@ def test_backtest_refuses():
 OWN = {
     "strategy": "recursive",
     "window": 8,
-    "transform": "log",
+    "stabilize": "log",
     "seasonality": 6,
     "difference": [1, 12],
     "learning_rate_init": 0.02,
@@ -400,7 +400,7 @@ def test_intervals_hold_what_they_say(difference):
     inside = []
     for y in noise if difference is None else noise.cumsum(axis=1):
         forecaster = small(
-            max_iter=1, seasonality=None, transform=None, difference=difference, horizon=12
+            max_iter=1, seasonality=None, stabilize=None, difference=difference, horizon=12
         ).fit(y[:80])
         ends = forecaster.predict_interval(coverage=0.8)
         inside.append(((ends[:, 0] <= y[80:]) & (y[80:] <= ends[:, 1])).mean())

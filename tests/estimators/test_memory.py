@@ -51,9 +51,9 @@ TOO_MUCH = {
         "500000 steps of a minibatch",
     ),
     "a wide field": (
-        lambda: rnnkit.GRUSequenceTagger(4, output="crf"),
-        np.zeros((1, 5000, 1)),
-        np.arange(5000)[None],
+        lambda: rnnkit.GRUSequenceTagger(4, output="crf", batch_size=1),
+        np.zeros((50, 100, 1)),
+        np.arange(5000).reshape(50, 100),
         "with 5000 classes or outputs",
     ),
     "a long sequence": (

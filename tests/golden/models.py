@@ -611,7 +611,7 @@ def forecaster_results(device: str) -> dict[str, Result]:
                 strategy=strategy,
                 seasonality=4,
                 difference=None,
-                transform="log",
+                stabilize="log",
                 learning_rate_init=0.0625,
                 **settings,
             ).fit(**given, fh=range(1, 7))

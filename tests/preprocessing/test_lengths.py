@@ -13,7 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 import rnnkit
 import rnnkit.preprocessing
 from rnnkit import GRUClassifier, RecurrentFeatures
-from rnnkit.preprocessing import SequenceImputer, SequenceScaler
+from rnnkit.preprocessing import Difference, Fold, FourierTime, SequenceImputer, SequenceScaler
 
 LENGTHS = np.array([3, 1, 4, 2])
 Y = [0, 1, 0, 1]
@@ -29,6 +29,10 @@ MODEL = GRUClassifier(3, max_iter=2, learning_rate="linear", random_state=0)
 TRANSFORMERS = {
     "SequenceScaler": SequenceScaler(),
     "SequenceImputer": SequenceImputer(),
+    "Fold": Fold(2),
+    "Fold pads the end": Fold(3, remainder="pad_end", fill="edge"),
+    "Difference": Difference(),
+    "FourierTime": FourierTime(4, time=0),
     "SequenceScaler of another": SequenceScaler(MinMaxScaler()),
     "RecurrentFeatures": RecurrentFeatures(MODEL),
 }
@@ -68,7 +72,7 @@ def test_one_call_does_as_two(name, routing):
         fitted = clone(transformer).fit(padded(0.0), Y, lengths=LENGTHS)
         in_two = fitted.transform(padded(-9.0), lengths=LENGTHS)
     np.testing.assert_array_equal(at_once, in_two)
-    if at_once.ndim == 3:
+    if at_once.ndim == 3 and at_once.shape[1] == 4:
         assert (at_once[np.arange(4) >= LENGTHS[:, None]] == 0).all()
 
 

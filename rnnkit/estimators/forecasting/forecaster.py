@@ -150,11 +150,11 @@ class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters
         fh: np.ndarray | None,
     ) -> None:
         """Train on what was read."""
-        if self.transform == "log" and any((v <= 0).any() for v in values):
-            raise ValueError("transform='log' needs a y that is positive everywhere")
+        if self.stabilize == "log" and any((v <= 0).any() for v in values):
+            raise ValueError("stabilize='log' needs a y that is positive everywhere")
         calendar = calendar_of(form.indices[0])
         treatment = choose_treatment(
-            values, self.transform, self.seasonality, self.difference, calendar
+            values, self.stabilize, self.seasonality, self.difference, calendar
         )
         shortest = min(map(len, values))
         n_left = shortest - treatment.n_lost

@@ -49,7 +49,7 @@ class ForecasterParameters:
         'Steps that the network reads before it answers. "auto": two seasons, at least `horizon` '
         "and 16, at most half of the shortest series.",
     )
-    transform: Any = parameter(
+    stabilize: Any = parameter(
         "auto",
         [StrOptions({"auto", "log"}), None],
         '{"auto", "log"} or None',
@@ -117,6 +117,6 @@ class ForecasterParameters:
 
 # What the network inside does not take.
 FORECASTING = (
-    "strategy", "horizon", "window", "transform", "seasonality", "difference", "n_estimators",
+    "strategy", "horizon", "window", "stabilize", "seasonality", "difference", "n_estimators",
     "random_state",
 )  # fmt: skip

@@ -147,14 +147,14 @@ def continued(z: np.ndarray, lags: tuple[int, ...], n_steps: int, rows: np.ndarr
 
 
 def choose_treatment(
-    series: list[np.ndarray], transform: Any, seasonality: Any, difference: Any, calendar: int
+    series: list[np.ndarray], stabilize: Any, seasonality: Any, difference: Any, calendar: int
 ) -> Treatment:
     """Return what is done to all series; each "auto" is what most channels of them ask for.
 
     Parameters
     ----------
     series : list of N ndarray of shape (T_i, K)
-    transform, seasonality, difference
+    stabilize, seasonality, difference
         As the parameters of a forecaster.
     calendar : int
         The season of the index; 0: no index tells.
@@ -172,10 +172,10 @@ def choose_treatment(
     else:
         period = 1 if seasonality is None else int(seasonality)
     positive = all((x > 0).all() for x in columns)
-    if transform == "auto":
+    if stabilize == "auto":
         log = positive and _most([_grows(x, period) for x in columns])
     else:
-        log = transform == "log"
+        log = stabilize == "log"
     if difference == "auto":
         rests = [_rest(np.log(x) if log else x, period) for x in columns]
         lags = (1,) if _most([_wanders(rest) for rest in rests]) else ()
