@@ -24,7 +24,7 @@ COMPILE_ARGS += ["-Wno-psabi"]  # no vector is passed from file to file
 LINK_ARGS = ["-pthread", "-ldl"]
 # The kernels say themselves what is inlined, unrolled and held in vectors, and -O3 only adds copies
 # of them; loops over arrays in Cython need its vectoriser; modules that check and call gain nothing
-# from more than -O1. So it takes half the time of -O3 for all.
+# from more than -O1. So less is compiled at -O3.
 CALLS = ("memory", "plan", "parameters", "recurrent", "step")
 OPTIMIZE = {"threads": "-O2", **dict.fromkeys(CALLS, "-O1")}  # of others -O3
 SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
