@@ -82,7 +82,7 @@ class BuildCore(build_ext):
                 module.extra_compile_args.append("-fopenmp")
                 module.extra_link_args.append("-fopenmp")
         self.announce(
-            f"rnnkit: compiling its core from source, {self.parallel} files at a time: some 40 "
+            f"rnnkit: compiling its core from source, {self.parallel} files at a time: some 80 "
             "seconds of one processor",
             level=logging.WARNING,
         )
