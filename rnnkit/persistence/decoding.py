@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnkit.exceptions import FormatError, MissingExtraError
 from rnnkit.persistence.container import Container
-from rnnkit.persistence.kinds import DTYPE, SCALARS, TYPES, text_memory
+from rnnkit.persistence.kinds import DTYPE, SCALARS, TYPES, is_short, text_memory
 from rnnkit.persistence.random_states import restore_random_state
 
 __all__ = ["DECODERS", "Decoder"]
@@ -88,7 +88,10 @@ class Decoder:
         return slice(*self.decode_list(content))
 
     def _range(self, content: Any) -> range:
-        return range(*self.decode_list(content))
+        numbers = range(*self.decode_list(content))
+        if not is_short(numbers):
+            raise FormatError(f"{numbers!r:.100} is longer than any that a file may hold")
+        return numbers
 
     def _bytes(self, content: Any) -> bytes:
         return _text(content).encode("latin-1")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.persistence.container import NAMES
-from rnnkit.persistence.kinds import DTYPE, SCALARS, TYPES
+from rnnkit.persistence.kinds import DTYPE, SCALARS, TYPES, is_short
 from rnnkit.persistence.random_states import state_of
 from rnnkit.sequences.columns import column_names
 from rnnkit.sequences.tables import is_frame
@@ -78,6 +78,8 @@ class Encoder:
         if kind in (set, frozenset):
             return {kind.__name__: self.encode(sorted(value, key=repr), place)}
         if kind in (slice, range):
+            if kind is range and not is_short(value):
+                raise TypeError(f"cannot save {place}: {value!r:.100} is too long")
             parts = [value.start, value.stop, value.step]
             return {kind.__name__: [self.encode(part, place) for part in parts]}
         if kind is bytes:

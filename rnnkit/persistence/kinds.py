@@ -10,7 +10,7 @@ import numpy as np
 from rnnkit.exceptions import FormatError
 from rnnkit.persistence.container import NAMES
 
-__all__ = ["DTYPE", "SCALARS", "TYPES", "text_memory"]
+__all__ = ["DTYPE", "SCALARS", "TYPES", "is_short", "text_memory"]
 
 # The dtypes of arrays, and of what is a dtype: numbers, objects and text.
 DTYPE = re.compile(r"[<>|=](?:b1|[iu][1248]|f[248]|O|[US]\d{1,9})")
@@ -28,6 +28,11 @@ SCALARS: dict[Any, tuple[Any, type]] = {
        for kind, plain in (("int", int), ("uint", int), ("float", float))
        for size in (1, 2, 4, 8) if (kind, size) != ("float", 1)},
 }  # fmt: skip
+
+
+def is_short(numbers: range) -> bool:
+    """Whether a range has no more numbers than may be gone through: a few bytes tell any range."""
+    return not numbers or abs(numbers[-1] - numbers[0]) // abs(numbers.step) < 2**20
 
 
 def text_memory(n: int, width: int, n_characters: int) -> None:

@@ -113,12 +113,22 @@ def test_what_was_one_array_is_one_again():
     [1j, np.complex64(1), np.array([1j]), np.longdouble(1), np.array([1], np.longdouble), len,
      object(), Ellipsis, iter([]), np.array(["2020-01-01"], "M8[D]"), np.ma.masked_array([1]),
      np.zeros(1, [("a", int)]), type("Own", (), {}), json, {"a": [object()]}, bytearray(b"a"),
-     np.datetime64("2020"), np.matrix([[1]])],
+     np.datetime64("2020"), np.matrix([[1]]), range(10**18), range(0, -(10**30), -1)],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_plain_value_is_refused(value):
     with pytest.raises(TypeError, match=r"^cannot save value"):
         through(value)
+
+
+def test_a_range_that_nobody_could_go_through_is_refused():
+    """A few bytes can tell one; what looks at each of its numbers would never end."""
+    for numbers in (range(10), range(5, -5, -2), range(0), range(3, 3), range(2**20)):
+        assert through(numbers) == numbers
+    decoder = Decoder(Container(Bytes(b"".join(map(bytes, layout({}, {}))))), None)
+    for parts in ([0, 10**18, 1], [0, 2**20 + 1, 1], [10**30, 0, -1]):
+        with pytest.raises(FormatError, match="is longer than any that a file may hold"):
+            decoder.decode({"range": parts})
 
 
 def test_subclasses_are_no_plain_values():
