@@ -223,7 +223,8 @@ def test_gradient_flow_does_not_depend_on_how_many_units_run_at_once(monkeypatch
     fitted = estimator("LSTM", "Classifier", max_iter=3).fit(X, CLASSES)
     whole = GradientFlowDisplay.from_estimator(fitted, X[:2]).norms
     monkeypatch.setattr("rnnkit.inspection.gradients.ROWS_AT_ONCE", 20)
-    np.testing.assert_array_equal(GradientFlowDisplay.from_estimator(fitted, X[:2]).norms, whole)
+    parts = GradientFlowDisplay.from_estimator(fitted, X[:2]).norms
+    np.testing.assert_allclose(parts, whole, rtol=1e-13)  # a norm's sum follows its place in memory
 
 
 def test_gradient_flow_leaves_out_what_makes_the_initial_state():
