@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.preprocessing.stepwise import StepTransformer
-from rnnkit.preprocessing.watching import watched
 from rnnkit.sequences import Sequences
 
 __all__ = ["Difference"]
@@ -46,7 +45,8 @@ class Difference(StepTransformer):
     Notes
     -----
     The inverse is exact but for rounding, and exact for whole numbers; it sums in float64. Where
-    a value is NaN, so are its differences.
+    a value is NaN, so are its differences. With "drop" a sequence of no more than `lag` steps is
+    refused.
 
     Examples
     --------
@@ -65,86 +65,16 @@ class Difference(StepTransformer):
         self.start = start
         self.step_features = step_features
 
-    @watched
-    def fit(self, X: Any, y: Any = None, lengths: Any = None) -> Difference:
-        """Check the parameters and learn the number of features.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input; NaN may be in it.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            Real steps of each sequence where X is a padded array.
-
-        Returns
-        -------
-        Difference
-            This object.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-        """
+    def _settings(self) -> tuple[Any, ...]:
         if isinstance(self.lag, bool) or not isinstance(self.lag, Integral):
             raise TypeError(f"lag must be an integer, got {self.lag!r}")
         if self.lag < 1:
             raise ValueError(f"lag must be at least 1, got {self.lag!r}")
         if self.start not in STARTS:
             raise ValueError(f"start must be one of {STARTS}, got {self.start!r}")
-        self._read(X, lengths, reset=True)
-        self._fitted = int(self.lag), self.start, self.step_features
-        return self
+        return int(self.lag), self.start
 
-    def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
-        """Learn the number of features, and take differences.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            As `transform`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-        """
-        return self.fit(X, y, lengths).transform(X, lengths)
-
-    def transform(self, X: Any, lengths: Any = None) -> Any:
-        """Take differences.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`; what lies beyond becomes 0.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            In the form of X; with "drop" `lag` steps shorter.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        TypeError, ValueError
-            If X is not accepted, has another number of features, or with "drop" holds a sequence
-            of no more than `lag` steps.
-        """
-        check_is_fitted(self, "n_features_in_")
-        steps = self._read(X, lengths, reset=False)
+    def _transformed(self, steps: Sequences) -> tuple[np.ndarray, np.ndarray]:
         lag, start, _ = self._fitted
         if start == "drop" and steps.lengths.min() <= lag:
             i = int(np.argmax(steps.lengths <= lag))
@@ -152,14 +82,20 @@ class Difference(StepTransformer):
                 f"X: sequence {i} has {steps.lengths[i]} steps; differences of lag={lag} need more"
             )
         positions = np.arange(len(steps.values)) - np.repeat(steps.offsets[:-1], steps.lengths)
-        has_one = positions >= lag
-        rows = np.flatnonzero(has_one)
+        rows = np.flatnonzero(positions >= lag)
         values = steps.values.copy() if start == "keep" else np.zeros_like(steps.values)
         values[rows] = steps.values[rows] - steps.values[rows - lag]
         if start != "drop":
-            return self._give(X, values, steps.offsets)
-        offsets = steps.offsets - lag * np.arange(len(steps.offsets))
-        return self._give(X, values[rows], offsets, lambda n_steps: n_steps - lag)
+            return values, steps.offsets
+        return values[rows], steps.offsets - lag * np.arange(len(steps.offsets))
+
+    def _steps_after(self, n_steps: int) -> int:
+        lag, start, _ = self._fitted
+        return n_steps - lag if start == "drop" else n_steps
+
+    def _steps_before(self, n_steps: int) -> int:
+        lag, start, _ = self._fitted
+        return n_steps + lag if start == "drop" else n_steps
 
     def inverse_transform(self, X: Any, initial: Any = None, lengths: Any = None) -> Any:
         """Sum differences up to values.
@@ -187,7 +123,7 @@ class Difference(StepTransformer):
         TypeError, ValueError
             If X is not accepted, or `initial` is missing, not needed, or of another shape.
         """
-        check_is_fitted(self, "n_features_in_")
+        check_is_fitted(self, "_fitted")
         lag, start, step_features = self._fitted
         steps = Sequences.from_any(X, lengths, step_features, allow_nan=True)
         if steps.n_features != self._n_step_features:
@@ -206,8 +142,7 @@ class Difference(StepTransformer):
                 whole = np.concatenate([heads[i], x])
             sequences.append(_summed(whole, lag).astype(steps.dtype))
         offsets = np.concatenate([[0], np.cumsum([len(x) for x in sequences])])
-        longer = (lambda n_steps: n_steps + lag) if start == "drop" else None
-        return self._give(X, np.concatenate(sequences), offsets, longer)
+        return self._give(X, np.concatenate(sequences), offsets, self._steps_before)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of the result as those of X.

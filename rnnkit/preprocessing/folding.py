@@ -12,7 +12,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.preprocessing.stepwise import StepTransformer
-from rnnkit.preprocessing.watching import watched
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 
@@ -49,7 +48,8 @@ class Fold(StepTransformer):
 
     Notes
     -----
-    A sequence of T steps has ⌈T / k⌉ afterwards, ⌊T / k⌋ with "drop"; with `lengths`, so do these.
+    A sequence of T steps has ⌈T / k⌉ afterwards, ⌊T / k⌋ with "drop", which refuses one of less
+    than k; with `lengths`, so do these.
     The steps of a fold stand one after the other, each with all its features. Targets for every
     step do not fit the shorter sequences: the transformer is for one target a sequence.
 
@@ -79,89 +79,21 @@ class Fold(StepTransformer):
         self.fill = fill
         self.step_features = step_features
 
-    @watched
-    def fit(self, X: Any, y: Any = None, lengths: Any = None) -> Fold:
-        """Check the parameters and learn the number of features.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input; NaN may be in it.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            Real steps of each sequence where X is a padded array.
-
-        Returns
-        -------
-        Fold
-            This object.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-        """
+    def _settings(self) -> tuple[Any, ...]:
         self._check_parameters()
-        self._read(X, lengths, reset=True)
-        is_flat = Form.of(X).is_flat
-        self._fitted = int(self.k), self.remainder, self.fill, is_flat, self.step_features
-        return self
+        return int(self.k), self.remainder, self.fill
 
-    def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
-        """Learn the number of features, and fold.
+    def _learn(self, X: Any, steps: Sequences, settings: tuple[Any, ...]) -> tuple[Any, ...]:
+        return *settings, Form.of(X).is_flat
 
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            As `transform`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-        """
-        return self.fit(X, y, lengths).transform(X, lengths)
-
-    def transform(self, X: Any, lengths: Any = None) -> Any:
-        """Fold k steps into one.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`; steps beyond are not read, and what is beyond afterwards is 0.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            In the form of X, with k·F features.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        TypeError, ValueError
-            If X is not accepted, has another number of features, or with "drop" holds a sequence
-            of less than k steps.
-        """
-        check_is_fitted(self, "n_features_in_")
-        steps = self._read(X, lengths, reset=False)
+    def _transformed(self, steps: Sequences) -> tuple[np.ndarray, np.ndarray]:
         k, remainder, fill, _, _ = self._fitted
         if remainder == "drop" and steps.lengths.min() < k:
             i = int(np.argmax(steps.lengths < k))
             raise ValueError(
                 f"X: sequence {i} has {steps.lengths[i]} steps, less than k={k}: nothing is left"
             )
-        folds = self._folds(steps.lengths)
+        folds = self._steps_after(steps.lengths)
         offsets = np.concatenate([[0], np.cumsum(folds)])
         places, kept = self._places(steps.lengths, folds)
         number = 0.0 if fill == "edge" else fill
@@ -170,7 +102,7 @@ class Fold(StepTransformer):
         values[places] = steps.values[kept]
         if fill == "edge" and remainder != "drop":
             self._repeat_edges(values, steps, folds)
-        return self._give(X, values.reshape(-1, k * steps.n_features), offsets, self._folds)
+        return values.reshape(-1, k * steps.n_features), offsets
 
     def inverse_transform(self, X: Any, lengths: Any = None) -> Any:
         """Unfold: every step becomes k again.
@@ -195,12 +127,12 @@ class Fold(StepTransformer):
         TypeError, ValueError
             If X is not accepted or has another number of features, or `lengths` do not fit it.
         """
-        check_is_fitted(self, "n_features_in_")
+        check_is_fitted(self, "_fitted")
         k, remainder, _, is_flat, _ = self._fitted
         width = k * self._n_step_features
         form = Form.of(X, width)
         lengths = None if lengths is None else self._checked(lengths, X)
-        folds = None if lengths is None else self._folds(lengths)
+        folds = None if lengths is None else self._steps_after(lengths)
         steps = Sequences.from_any(X, folds if form.is_dense else None, width, allow_nan=True)
         if steps.n_features != width:
             raise ValueError(
@@ -258,7 +190,7 @@ class Fold(StepTransformer):
         columns: np.ndarray = np.concatenate(parts).ravel()
         return columns
 
-    def _folds(self, lengths: Any) -> Any:
+    def _steps_after(self, lengths: Any) -> Any:
         """Return how many steps sequences have once folded."""
         k, remainder = self._fitted[:2]
         return lengths // k if remainder == "drop" else -(-lengths // k)

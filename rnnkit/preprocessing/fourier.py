@@ -9,10 +9,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.preprocessing.stepwise import StepTransformer
-from rnnkit.preprocessing.watching import watched
 from rnnkit.sequences import Sequences
 
 __all__ = ["FourierTime"]
@@ -72,84 +70,16 @@ class FourierTime(StepTransformer):
         self.keep_time = keep_time
         self.step_features = step_features
 
-    @watched
-    def fit(self, X: Any, y: Any = None, lengths: Any = None) -> FourierTime:
-        """Check the parameters and learn the number of features.
+    def _settings(self) -> tuple[Any, ...]:
+        return (self._waves(),)
 
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input; NaN may be in it, but not in the time.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            Real steps of each sequence where X is a padded array.
-
-        Returns
-        -------
-        FourierTime
-            This object.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-        """
-        waves = self._waves()
-        steps = self._read(X, lengths, reset=True)
-        self._fitted = waves, None, bool(self.keep_time), self.step_features
+    def _learn(self, X: Any, steps: Sequences, settings: tuple[Any, ...]) -> tuple[Any, ...]:
         column = self._time_column(steps)
         if column is not None:
             _times(steps, column)
-        self._fitted = waves, column, bool(self.keep_time), self.step_features
-        return self
+        return *settings, column, bool(self.keep_time)
 
-    def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
-        """Learn the number of features, and append the waves.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            As `transform`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-        """
-        return self.fit(X, y, lengths).transform(X, lengths)
-
-    def transform(self, X: Any, lengths: Any = None) -> Any:
-        """Append the waves.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`; what lies beyond becomes 0.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            In the form of X: its features, then sin and cos of every wave.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        TypeError, ValueError
-            If X is not accepted, has another number of features, or a time is missing.
-        """
-        check_is_fitted(self, "n_features_in_")
-        steps = self._read(X, lengths, reset=False)
+    def _transformed(self, steps: Sequences) -> tuple[np.ndarray, np.ndarray]:
         waves, column, keep_time, _ = self._fitted
         values = steps.values
         if column is None:
@@ -161,7 +91,7 @@ class FourierTime(StepTransformer):
                 values = np.delete(values, column, axis=1)
         angles = 2 * np.pi * np.array([np.mod(t * j / p, 1.0) for p, j in waves])
         both = np.stack([np.sin(angles), np.cos(angles)], axis=1).reshape(-1, len(t)).T
-        return self._give(X, np.hstack([values, both.astype(values.dtype)]), steps.offsets)
+        return np.hstack([values, both.astype(values.dtype)]), steps.offsets
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of the result: those of 2-D X, otherwise those of a step.

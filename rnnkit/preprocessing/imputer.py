@@ -9,10 +9,8 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.preprocessing.stepwise import StepTransformer
-from rnnkit.preprocessing.watching import watched
 from rnnkit.sequences import Sequences
 
 __all__ = ["SequenceImputer"]
@@ -54,7 +52,8 @@ class SequenceImputer(StepTransformer):
 
     Notes
     -----
-    Values that were observed are never changed, and their dtype is that of X: float32 stays. The
+    Values that were observed are never changed, and their dtype is that of X: float32 stays. `fit`
+    warns of a feature that was observed nowhere. The
     indicator and the time since an observation are what GRU-D (Che, Purushotham, Cho, Sontag & Liu
     2018) is given beside the values. Appended features come in the order of the F features,
     indicators first. In 2-D X each step keeps its own columns together.
@@ -86,36 +85,11 @@ class SequenceImputer(StepTransformer):
         self.add_elapsed = add_elapsed
         self.step_features = step_features
 
-    @watched
-    def fit(self, X: Any, y: Any = None, lengths: Any = None) -> SequenceImputer:
-        """Learn the means of the values that are observed.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            Real steps of each sequence where X is a padded array; "nan": up to the last step
-            that is not all NaN.
-
-        Returns
-        -------
-        SequenceImputer
-            This object.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-
-        Warns
-        -----
-        UserWarning
-            If a feature was observed nowhere.
-        """
+    def _settings(self) -> tuple[Any, ...]:
         self._check_parameters()
-        steps = self._read(X, lengths, reset=True)
+        return self.strategy, self.add_indicator, self.add_elapsed
+
+    def _learn(self, X: Any, steps: Sequences, settings: tuple[Any, ...]) -> tuple[Any, ...]:
         observed = ~np.isnan(steps.values)
         counts = observed.sum(axis=0)
         sums = np.where(observed, steps.values, 0).sum(axis=0, dtype=np.float64)
@@ -125,58 +99,11 @@ class SequenceImputer(StepTransformer):
             warnings.warn(
                 f"X has no value of the features {never} of a step: they are filled with 0",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        self._fitted = self.strategy, self.add_indicator, self.add_elapsed, self.step_features
-        return self
+        return settings
 
-    def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
-        """Learn the means of the values that are observed, and fill the others.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        y : ignored
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            As `transform`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter or X is not accepted.
-        """
-        return self.fit(X, y, lengths).transform(X, lengths)
-
-    def transform(self, X: Any, lengths: Any = None) -> Any:
-        """Fill the values that are missing.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        lengths : array-like of shape (n,), integer, or "nan", default=None
-            As in `fit`; what lies beyond becomes 0.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            In the form of X, with the appended features.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        TypeError, ValueError
-            If X is not accepted or has another number of features.
-        """
-        check_is_fitted(self, "statistics_")
-        steps = self._read(X, lengths, reset=False)
+    def _transformed(self, steps: Sequences) -> tuple[np.ndarray, np.ndarray]:
         strategy, add_indicator, add_elapsed, _ = self._fitted
         values, starts = steps.values, np.repeat(steps.offsets[:-1], steps.lengths)[:, None]
         missing = np.isnan(values)
@@ -188,7 +115,7 @@ class SequenceImputer(StepTransformer):
         if add_elapsed:
             rows = np.arange(len(values))[:, None]
             parts.append((rows - np.where(before < 0, starts - 1, before)).astype(values.dtype))
-        return self._give(X, np.hstack(parts), steps.offsets)
+        return np.hstack(parts), steps.offsets
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of the result: those of 2-D X, otherwise those of a step.

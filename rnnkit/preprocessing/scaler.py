@@ -7,19 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _check_feature_names,
-    _check_feature_names_in,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from rnnkit.documentation import Documented
-from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
+from rnnkit.preprocessing.stepwise import FormTransformer
+from rnnkit.preprocessing.watching import watched
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places, column_names
 from rnnkit.sequences.forms import split_steps
@@ -43,7 +38,7 @@ def _can_invert(self: SequenceScaler) -> bool:
     return hasattr(getattr(self, "scaler_", self._scaler()), "inverse_transform")
 
 
-class SequenceScaler(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class SequenceScaler(FormTransformer):
     """Transform the features of every step with one transformer fitted over all real steps.
 
     Parameters
@@ -76,7 +71,7 @@ class SequenceScaler(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
     array([[1.22474487]])
     """
 
-    _fitted_on_rows = True  # whether X was a 2-D array or a frame
+    _n_step_features: int
 
     def __init__(self, scaler: Any = None, *, step_features: int = 1) -> None:
         self.scaler = scaler
@@ -114,30 +109,6 @@ class SequenceScaler(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
             first = _as_rows(self.scaler_.transform(steps.rows[:1]), 1, scaler)
         self._n_step_outputs = int(first.shape[1])
         return self
-
-    def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
-        """Fit the transformer on all real steps, and transform them.
-
-        Parameters
-        ----------
-        X : array-like, frame, list or Sequences
-            Any of the four forms of input.
-        y : array-like, default=None
-            As in `fit`.
-        lengths : array-like of shape (n,), integer, default=None
-            Real steps of each sequence where X is a padded array; the rest becomes 0.
-
-        Returns
-        -------
-        ndarray, list, object array or Sequences
-            In the form of X.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If X is not accepted.
-        """
-        return self.fit(X, y, lengths).transform(X, lengths)
 
     def transform(self, X: Any, lengths: Any = None) -> Any:
         """Transform every real step.
@@ -231,43 +202,22 @@ class SequenceScaler(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _read(self, X: Any, lengths: Any, reset: bool) -> _Steps:
         """Return the steps of X; set or check its number of features."""
-        form = Form.of(X)
-        on_rows = form.kind == "rows"  # whose columns scikit-learn checks
         numbers_only = not _takes_labels(self._scaler() if reset else self.scaler_)
         steps = _read_steps(X, lengths, self.step_features, numbers_only)
-        if on_rows and (reset or self._fitted_on_rows):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        elif not on_rows and (reset or not self._fitted_on_rows):
-            _check_feature_names(self, form.named(X), reset=reset)
+        self._check_columns(X, steps.n_features, None if reset else self._n_step_features)
         if reset:
-            self._fitted_on_rows = on_rows
             self._n_step_features = steps.n_features
-            if not on_rows:
-                self.n_features_in_ = steps.n_features
             self._empty_frame = steps.frame[:0] if steps.frame is not None else None
-        elif steps.n_features != self._n_step_features:
-            raise ValueError(
-                f"X has {steps.n_features} features, but SequenceScaler is expecting "
-                f"{self._n_step_features} features as input"
-            )
         steps.take_form_of(self._empty_frame)
         return steps
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         inner = get_tags(self._scaler())
-        tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = inner.input_tags.allow_nan
         if inner.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = inner.transformer_tags.preserves_dtype
         return tags
-
-
-# Without names for the columns of other forms, scikit-learn wraps results into frames only where
-# X had rows.
-SequenceScaler._sklearn_auto_wrap_output_keys = property(
-    lambda self: {"transform"} if self._fitted_on_rows else set()
-)
 
 
 class _Steps:
