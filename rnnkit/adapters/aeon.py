@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import is_classifier, is_regressor
 
-from rnnkit.adapters.panels import read_panel
-from rnnkit.adapters.reduction import Reduction, forecasts
-from rnnkit.adapters.wrapped import accepts_missing, fresh, missing_library
+from rnnkit.adapters.panels import PanelClassifier, PanelRegressor
+from rnnkit.adapters.reduction import Reduction, fresh_forecaster, goes_on_by_itself
+from rnnkit.adapters.wrapped import accepts_missing, missing_library
 from rnnkit.estimators import LSTMClassifier, LSTMRegressor
 from rnnkit.exceptions import MissingExtraError
 
@@ -45,7 +44,7 @@ class _TakesWhatIsInside:
         return {**tags, "capability:missing_values": accepts_missing(self.estimator)}
 
 
-class RecurrentClassifier(_TakesWhatIsInside, BaseClassifier):
+class RecurrentClassifier(_TakesWhatIsInside, PanelClassifier, BaseClassifier):
     """A classifier of rnnkit as one of aeon.
 
     It takes what aeon's classifiers take: arrays (cases, channels, time points), lists of arrays
@@ -95,32 +94,12 @@ class RecurrentClassifier(_TakesWhatIsInside, BaseClassifier):
         "algorithm_type": "deeplearning",
     }
 
-    def __init__(self, estimator: Any = None, random_state: Any = None) -> None:
-        self.estimator = estimator
-        self.random_state = random_state
-        super().__init__()
-
-    def _fit(self, X: Any, y: np.ndarray) -> RecurrentClassifier:
-        inner = fresh(
-            self.estimator, LSTMClassifier, is_classifier, "classifier", self.random_state
-        )
-        self.estimator_ = inner.fit(read_panel(X), y)
-        return self
-
-    def _predict(self, X: Any) -> np.ndarray:
-        labels: np.ndarray = self.estimator_.predict(read_panel(X))
-        return labels
-
-    def _predict_proba(self, X: Any) -> np.ndarray:
-        probabilities: np.ndarray = self.estimator_.predict_proba(read_panel(X))
-        return probabilities
-
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> Any:
         return {"estimator": LSTMClassifier(4, max_iter=2)}
 
 
-class RecurrentRegressor(_TakesWhatIsInside, BaseRegressor):
+class RecurrentRegressor(_TakesWhatIsInside, PanelRegressor, BaseRegressor):
     """A regressor of rnnkit as one of aeon.
 
     It takes what aeon's regressors take: arrays (cases, channels, time points), lists of arrays
@@ -167,20 +146,6 @@ class RecurrentRegressor(_TakesWhatIsInside, BaseRegressor):
         "X_inner_type": ["np-list", "numpy3D"],
         "algorithm_type": "deeplearning",
     }
-
-    def __init__(self, estimator: Any = None, random_state: Any = None) -> None:
-        self.estimator = estimator
-        self.random_state = random_state
-        super().__init__()
-
-    def _fit(self, X: Any, y: np.ndarray) -> RecurrentRegressor:
-        inner = fresh(self.estimator, LSTMRegressor, is_regressor, "regressor", self.random_state)
-        self.estimator_ = inner.fit(read_panel(X), y)
-        return self
-
-    def _predict(self, X: Any) -> np.ndarray:
-        predictions: np.ndarray = self.estimator_.predict(read_panel(X))
-        return predictions
 
     @classmethod
     def _get_test_params(cls, parameter_set: str = "default") -> Any:
@@ -252,14 +217,8 @@ class RecurrentForecaster(BaseForecaster, DirectForecastingMixin, IterativeForec
         super().__init__(horizon=horizon, axis=1)
 
     def _fit(self, y: np.ndarray, exog: Any = None) -> RecurrentForecaster:
-        inner = fresh(
-            self.estimator,
-            LSTMRegressor,
-            forecasts,
-            "regressor or sequence regressor",
-            self.random_state,
-        )
-        strategy = "recursive" if hasattr(inner, "forecast") else "direct"
+        inner = fresh_forecaster(self.estimator, self.random_state)
+        strategy = "recursive" if goes_on_by_itself(inner) else "direct"
         self._reduction = Reduction(inner, self.window, strategy, [self.horizon], self.scale)
         self._reduction.fit(np.asarray(y, dtype=np.float64).T)
         self.estimators_ = self._reduction.fitted

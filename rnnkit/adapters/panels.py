@@ -1,15 +1,18 @@
-"""Collections of series as other libraries hold them, read into `Sequences` once."""
+"""Collections of series as other libraries hold them, and what learns and answers them."""
 
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import is_classifier, is_regressor
 
+from rnnkit.adapters.wrapped import fresh
+from rnnkit.estimators import LSTMClassifier, LSTMRegressor
 from rnnkit.sequences import Sequences
 
-__all__ = ["read_panel"]
+__all__ = ["PanelClassifier", "PanelLearner", "PanelRegressor", "read_panel"]
 
 
 def read_panel(X: Any) -> Sequences:
@@ -63,3 +66,46 @@ def _steps(frame: Any) -> np.ndarray:
     """Return the rows of a frame as steps (T, channels)."""
     steps: np.ndarray = frame.to_numpy()
     return steps
+
+
+class PanelLearner:
+    """What a classifier or regressor of another library is before that library's base class."""
+
+    _default: ClassVar[type]  # the estimator where none is given
+    _is_kind: ClassVar[Any]  # whether an estimator is one of `_kind`
+    _kind: ClassVar[str]
+    estimator_: Any
+
+    def __init__(self, estimator: Any = None, random_state: Any = None) -> None:
+        self.estimator = estimator
+        self.random_state = random_state
+        super().__init__()
+
+    def _fit(self, X: Any, y: np.ndarray) -> Any:
+        inner = fresh(self.estimator, self._default, self._is_kind, self._kind, self.random_state)
+        self.estimator_ = inner.fit(read_panel(X), y)
+        return self
+
+    def _predict(self, X: Any) -> np.ndarray:
+        predictions: np.ndarray = self.estimator_.predict(read_panel(X))
+        return predictions
+
+
+class PanelClassifier(PanelLearner):
+    """What classifies series."""
+
+    _default = LSTMClassifier
+    _is_kind = staticmethod(is_classifier)
+    _kind = "classifier"
+
+    def _predict_proba(self, X: Any) -> np.ndarray:
+        probabilities: np.ndarray = self.estimator_.predict_proba(read_panel(X))
+        return probabilities
+
+
+class PanelRegressor(PanelLearner):
+    """What predicts numbers of series."""
+
+    _default = LSTMRegressor
+    _is_kind = staticmethod(is_regressor)
+    _kind = "regressor"

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone, is_regressor
 
+from rnnkit.adapters.wrapped import fresh
+from rnnkit.estimators import LSTMRegressor
 from rnnkit.preprocessing import SlidingWindows
 from rnnkit.sequences import Sequences
 
-__all__ = ["STRATEGIES", "Reduction", "forecasts", "goes_on_by_itself"]
+__all__ = ["STRATEGIES", "Reduction", "forecasts", "fresh_forecaster", "goes_on_by_itself"]
 
 STRATEGIES = ("recursive", "direct", "multioutput")
 DEFAULT_WINDOW = 10
@@ -29,6 +31,12 @@ def goes_on_by_itself(estimator: Any) -> bool:
 def forecasts(estimator: Any) -> bool:
     """Whether forecasts can be made by an estimator: of windows, or in closed loop."""
     return bool(goes_on_by_itself(estimator) or is_regressor(estimator))
+
+
+def fresh_forecaster(estimator: Any, random_state: Any) -> Any:
+    """Return an unfitted copy of what makes forecasts, seeded; see `fresh`."""
+    kind = "regressor or sequence regressor"
+    return fresh(estimator, LSTMRegressor, forecasts, kind, random_state)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import is_classifier, is_regressor
 
-from rnnkit.adapters.panels import read_panel
-from rnnkit.adapters.reduction import STRATEGIES, Reduction, forecasts, goes_on_by_itself
-from rnnkit.adapters.wrapped import accepts_missing, fresh, missing_library
+from rnnkit.adapters.panels import PanelClassifier, PanelLearner, PanelRegressor
+from rnnkit.adapters.reduction import STRATEGIES, Reduction, fresh_forecaster, goes_on_by_itself
+from rnnkit.adapters.wrapped import accepts_missing, missing_library
 from rnnkit.estimators import LSTMClassifier, LSTMRegressor, LSTMSequenceRegressor
 from rnnkit.exceptions import MissingExtraError
 
@@ -31,7 +30,16 @@ OURS = {"authors": "the rnnkit developers", "maintainers": "the rnnkit developer
 PANELS = ["pd-multiindex", "numpy3D", "nested_univ", "df-list"]
 
 
-class RecurrentClassifier(BaseClassifier):
+class _TellsOfMissing(PanelLearner):
+    """The tag that depends on the estimator inside."""
+
+    def __init__(self, estimator: Any = None, random_state: Any = None) -> None:
+        super().__init__(estimator, random_state)
+        tagged: Any = self
+        tagged.set_tags(**{"capability:missing_values": accepts_missing(estimator)})
+
+
+class RecurrentClassifier(_TellsOfMissing, PanelClassifier, BaseClassifier):
     """A classifier of rnnkit as one of sktime.
 
     It takes what sktime's classifiers take: frames with two levels of index, nested frames,
@@ -84,27 +92,6 @@ class RecurrentClassifier(BaseClassifier):
         "property:randomness": "derandomized",
     }
 
-    def __init__(self, estimator: Any = None, random_state: Any = None) -> None:
-        self.estimator = estimator
-        self.random_state = random_state
-        super().__init__()
-        self.set_tags(**{"capability:missing_values": accepts_missing(estimator)})
-
-    def _fit(self, X: Any, y: np.ndarray) -> RecurrentClassifier:
-        inner = fresh(
-            self.estimator, LSTMClassifier, is_classifier, "classifier", self.random_state
-        )
-        self.estimator_ = inner.fit(read_panel(X), y)
-        return self
-
-    def _predict(self, X: Any) -> np.ndarray:
-        labels: np.ndarray = self.estimator_.predict(read_panel(X))
-        return labels
-
-    def _predict_proba(self, X: Any) -> np.ndarray:
-        probabilities: np.ndarray = self.estimator_.predict_proba(read_panel(X))
-        return probabilities
-
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> Any:
         """Return parameters with which sktime's checks are quick.
@@ -124,7 +111,7 @@ class RecurrentClassifier(BaseClassifier):
         ]
 
 
-class RecurrentRegressor(BaseRegressor):
+class RecurrentRegressor(_TellsOfMissing, PanelRegressor, BaseRegressor):
     """A regressor of rnnkit as one of sktime.
 
     It takes what sktime's regressors take: frames with two levels of index, nested frames, arrays
@@ -178,19 +165,12 @@ class RecurrentRegressor(BaseRegressor):
         "property:randomness": "derandomized",
     }
 
-    def __init__(self, estimator: Any = None, random_state: Any = None) -> None:
-        self.estimator = estimator
-        self.random_state = random_state
-        super().__init__()
-        self.set_tags(**{"capability:missing_values": accepts_missing(estimator)})
-
     def _fit(self, X: Any, y: np.ndarray) -> RecurrentRegressor:
-        inner = fresh(self.estimator, LSTMRegressor, is_regressor, "regressor", self.random_state)
-        self.estimator_ = inner.fit(read_panel(X), y[:, 0] if y.shape[1] == 1 else y)
+        super()._fit(X, y[:, 0] if y.shape[1] == 1 else y)
         return self
 
     def _predict(self, X: Any) -> np.ndarray:
-        predictions: np.ndarray = self.estimator_.predict(read_panel(X))
+        predictions = super()._predict(X)
         return predictions[:, None] if predictions.ndim == 1 else predictions
 
     @classmethod
@@ -319,13 +299,7 @@ class RecurrentForecaster(BaseForecaster):
         return self._learn()
 
     def _learn(self) -> RecurrentForecaster:
-        inner = fresh(
-            self.estimator,
-            LSTMRegressor,
-            forecasts,
-            "regressor or sequence regressor",
-            self.random_state,
-        )
+        inner = fresh_forecaster(self.estimator, self.random_state)
         reduction = Reduction(inner, self.window, self.strategy, self._steps, self.scale)
         beside = None if self._beside is None else _numbers(self._beside)
         self._reduction = reduction.fit(_numbers(self._series), beside)
