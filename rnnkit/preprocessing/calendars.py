@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
+from rnnkit.sequences.frames import import_narwhals
 
 __all__ = ["CalendarFeatures"]
 
@@ -187,8 +188,7 @@ def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Return times (n, n_columns) as datetime64 and the columns' names."""
     names = None
     if not isinstance(X, (np.ndarray, list, tuple)):
-        import narwhals as nw  # ships with the extra frames
-
+        nw = import_narwhals("CalendarFeatures of a frame or series")
         frame = nw.from_native(X, eager_only=True, allow_series=True)
         if isinstance(frame, nw.Series):
             named = frame.name not in (None, "")

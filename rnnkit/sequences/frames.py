@@ -14,7 +14,7 @@ from rnnkit.sequences.forms import split_steps
 from rnnkit.sequences.numbers import check_finite, convert_values, is_missing
 from rnnkit.sequences.reading import refuse_empty
 
-__all__ = ["LongFrame", "read_frame"]
+__all__ = ["LongFrame", "import_narwhals", "read_frame"]
 
 
 class LongFrame(NamedTuple):
@@ -75,11 +75,17 @@ def _names(given: str | Sequence[str] | None) -> list[str]:
     return [] if given is None else [given] if isinstance(given, str) else list(given)
 
 
-def _eager_frame(df: Any) -> Any:
+def import_narwhals(purpose: str) -> Any:
+    """Return the module that reads any library's frames; MissingExtraError names its extra."""
     try:
         import narwhals
     except ImportError as error:
-        raise MissingExtraError("narwhals", "frames", "Sequences.from_frame") from error
+        raise MissingExtraError("narwhals", "frames", purpose) from error
+    return narwhals
+
+
+def _eager_frame(df: Any) -> Any:
+    narwhals = import_narwhals("Sequences.from_frame")
     try:
         return narwhals.from_native(df, eager_only=True)
     except TypeError as error:

@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 
+from rnnkit.exceptions import MissingExtraError
 from rnnkit.preprocessing import CalendarFeatures
 from rnnkit.preprocessing.calendars import FIELDS
 
@@ -126,3 +127,10 @@ def test_an_unfitted_one_and_another_table_are_refused():
         CalendarFeatures().transform(TIMES)
     with pytest.raises(ValueError, match="X has 1 features, but CalendarFeatures is expecting 2"):
         CalendarFeatures().fit(pd.DataFrame({"a": TIMES, "b": TIMES})).transform(TIMES)
+
+
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "narwhals", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "rnnkit\[frames\]"'):
+        CalendarFeatures().fit(TIMES)
+    CalendarFeatures().fit(TIMES.to_numpy())
