@@ -38,7 +38,7 @@ from rnnkit.estimators.memory import check_training
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
 from rnnkit.estimators.parameters.field import equal, parameter, parameters, values_for
-from rnnkit.estimators.parameters.names import check_names
+from rnnkit.estimators.parameters.names import ChecksNames
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
@@ -59,7 +59,9 @@ def recurrent_estimator(cls: Any) -> Any:
 
 
 @parameters
-class RecurrentEstimator(CallbackSupport, TrainingParameters, NetworkParameters, TrainedEstimator):
+class RecurrentEstimator(
+    ChecksNames, CallbackSupport, TrainingParameters, NetworkParameters, TrainedEstimator
+):
     """The life of a fit, whatever the task and the cell.
 
     Beside what `FittedEstimator` asks for, a task adds how targets are encoded
@@ -84,26 +86,6 @@ class RecurrentEstimator(CallbackSupport, TrainingParameters, NetworkParameters,
         "best_validation_score_",
         "best_epoch_",
     )
-
-    def set_params(self, **params: Any) -> Any:
-        """Set constructor parameters by name.
-
-        Parameters
-        ----------
-        **params : dict
-            ``name=value``, or ``solver__momentum=value`` for what is inside an object.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter; the nearest one is named.
-        """
-        check_names(self, params)
-        return super().set_params(**params)
 
     # What a task defines.
 

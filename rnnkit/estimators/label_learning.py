@@ -42,7 +42,7 @@ class LabelLearning(RecurrentEstimator):
         X, y : array-like
             As in `fit`.
         classes : array-like of shape (K,), default=None
-            All classes that will ever come; needed in the first call.
+            All classes that will ever come; needed in the first call where y holds labels.
         sample_weight, lengths : array-like of shape (N,), default=None
             As in `fit`.
 
@@ -56,18 +56,7 @@ class LabelLearning(RecurrentEstimator):
             As in `fit`; if the first call has no `classes`, or a later one others; and with
             `early_stopping` or ``class_weight="balanced"``. The estimator stays as it was.
         """
-        first = not hasattr(self, "network_")
-        if first and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        if (
-            not first
-            and classes is not None
-            and not np.array_equal(self.classes_, np.unique(np.asarray(classes)))
-        ):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on last call to partial_fit, "
-                f"was: {self.classes_!r}"
-            )
+        self._check_classes(y, classes, first=not hasattr(self, "network_"))
         if isinstance(getattr(self, "class_weight", None), str):
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit; "
@@ -77,6 +66,19 @@ class LabelLearning(RecurrentEstimator):
         with learning_watched(self, "partial_fit", 1, *told) as (draft, watcher):
             draft._partial_fit(*told, watcher, classes)
         return self
+
+    def _check_classes(self, y: Any, classes: Any, *, first: bool) -> None:
+        """Check the classes that a call of `partial_fit` was given."""
+        if first:
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+        elif classes is not None:
+            known = getattr(self, "classes_", None)  # of labels
+            if known is None or not np.array_equal(known, np.unique(np.asarray(classes))):
+                raise ValueError(
+                    f"classes={classes!r} is not the same as on last call to partial_fit, "
+                    f"was: {known!r}"
+                )
 
     @property
     def classes_(self) -> np.ndarray:

@@ -12,11 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import HasMethods, StrOptions
-from sklearn.utils.metaestimators import available_if
 
-from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.codecs import Codec
-from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.encoder_decoder.codecs import WrittenLabelLists, WrittenNumberLists
 from rnnkit.estimators.encoder_decoder.reading import (
     WrittenTargets,
@@ -25,7 +22,7 @@ from rnnkit.estimators.encoder_decoder.reading import (
     spelled,
 )
 from rnnkit.estimators.examples import Examples
-from rnnkit.estimators.fitting import trains_in_minibatches
+from rnnkit.estimators.label_learning import LabelLearning
 from rnnkit.estimators.labels import find_classes
 from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
@@ -39,7 +36,6 @@ from rnnkit.estimators.parameters.field import (
 )
 from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
 from rnnkit.estimators.reader import Reader
-from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, Output, WrittenLabels, WrittenNumbers
 from rnnkit.network.attention import ATTENTIONS
 from rnnkit.network.building import build_encoder_decoder
@@ -66,10 +62,9 @@ OF_LABELS = ("label_smoothing", "beam_width", "length_penalty", "max_target_leng
     bptt_steps=None,
     validation_split="random",
 )
-class EncoderDecoderLearning(RecurrentEstimator):
+class EncoderDecoderLearning(LabelLearning):
     """What learns to write sequences from sequences: its parameters and its training."""
 
-    _attributes: ClassVar[tuple[str, ...]] = ("classes_", *RecurrentEstimator._attributes)
     _per_step: ClassVar[bool] = True
 
     bidirectional: bool = parameter(
@@ -244,7 +239,8 @@ class EncoderDecoderLearning(RecurrentEstimator):
                 int(width[0]) if width else 1, bool(width), targets.is_dense, n_steps
             )
         whole = np.concatenate([piece for piece in pieces if len(piece)] or pieces)
-        found = find_classes(whole, self, classes, at_least=1)
+        given = None if classes is None else list(classes)
+        found = find_classes(whole, self, given, at_least=1)
         return WrittenLabelLists(found, targets.as_text, max(lengths))
 
     def _make_output(self, codec: Codec) -> Output:
@@ -272,63 +268,17 @@ class EncoderDecoderLearning(RecurrentEstimator):
         standardized: Output = output.standardized(examples.targets, examples.weights)
         return standardized
 
-    @available_if(trains_in_minibatches)
-    @takes_device_arrays
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, lengths: Any = None
-    ) -> Any:
-        """Train for one more epoch on the given data.
-
-        The solver goes on from where the last call of `partial_fit` left it, as long as no
-        parameter changed; `fit` starts anew.
-
-        Parameters
-        ----------
-        X, y : array-like
-            As in `fit`.
-        classes : array-like of shape (K,), default=None
-            All labels that will ever come; needed in the first call, unless y holds numbers.
-        sample_weight, lengths : array-like of shape (N,), default=None
-            As in `fit`.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            As in `fit`; if the first call has no `classes`, or a later one others; and with
-            `early_stopping`. The estimator stays as it was.
-        """
-        told = X, y, sample_weight, lengths
-        first = not hasattr(self, "network_")
-        if first and y is not None:
-            self._check_classes(read_targets(y, len(y), self.targets), classes)
-        elif classes is not None and not (
-            hasattr(self, "classes_") and np.array_equal(self.classes_, np.unique(classes))
-        ):
-            raise ValueError(
-                f"classes={classes!r} is not the same as on last call to partial_fit, "
-                f"was: {getattr(self, 'classes_', None)!r}"
-            )
-        with learning_watched(self, "partial_fit", 1, *told) as (draft, watcher):
-            draft._partial_fit(*told, watcher, None if classes is None else list(classes))
-        return self
-
-    def _check_classes(self, targets: WrittenTargets, classes: Any) -> None:
-        if targets.are_numbers and classes is not None:
-            raise ValueError(f"classes must be None where y holds numbers, got {classes!r:.60}")
-        if not targets.are_numbers and classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """The labels, sorted; AttributeError where y held numbers."""
-        self._need_fit()
-        codec: Any = self._codec
-        classes: np.ndarray = codec.classes
-        return classes
+    def _check_classes(self, y: Any, classes: Any, *, first: bool) -> None:
+        if first:
+            if y is None:  # which is refused for what it is
+                return
+            if read_targets(y, len(y), self.targets).are_numbers:
+                if classes is not None:
+                    raise ValueError(
+                        f"classes must be None where y holds numbers, got {classes!r:.60}"
+                    )
+                return
+        super()._check_classes(y, classes, first=first)
 
     @property
     def n_outputs_(self) -> int:

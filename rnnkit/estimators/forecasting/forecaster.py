@@ -30,7 +30,7 @@ from rnnkit.estimators.forecasting.series import (
 from rnnkit.estimators.forecasting.steps import cut, warm_up
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import entries_of, parameters
-from rnnkit.estimators.parameters.names import check_names
+from rnnkit.estimators.parameters.names import ChecksNames
 from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, RNNParameters
 from rnnkit.estimators.transaction import learning
 
@@ -41,7 +41,9 @@ HORIZON = 10  # "auto" where there is no season
 
 
 @parameters
-class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters, BaseEstimator):
+class RecurrentForecaster(
+    Documented, ChecksNames, Backtests, Forecasts, ForecasterParameters, BaseEstimator
+):
     """What forecasts series, whatever the cell."""
 
     _cell: ClassVar[str]
@@ -298,26 +300,6 @@ class RecurrentForecaster(Documented, Backtests, Forecasts, ForecasterParameters
             for old, added in zip(self._history, values)
         ]
         self._form = asdict(later)
-
-    def set_params(self, **params: Any) -> Any:
-        """Set constructor parameters by name.
-
-        Parameters
-        ----------
-        **params : dict
-            ``name=value``, or ``solver__momentum=value`` for what is inside an object.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If there is no such parameter; the nearest one is named.
-        """
-        check_names(self, params)
-        return super().set_params(**params)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimators_")

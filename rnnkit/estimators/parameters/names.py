@@ -6,7 +6,32 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-__all__ = ["check_names"]
+__all__ = ["ChecksNames", "check_names"]
+
+
+class ChecksNames:
+    """An estimator whose `set_params` answers an unknown name with the nearest."""
+
+    def set_params(self, **params: Any) -> Any:
+        """Set constructor parameters by name.
+
+        Parameters
+        ----------
+        **params : dict
+            ``name=value``, or ``solver__momentum=value`` for what is inside an object.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter; the nearest one is named.
+        """
+        check_names(self, params)
+        inner: Any = super()
+        return inner.set_params(**params)
 
 
 def check_names(owner: Any, names: Mapping[str, Any]) -> None:

@@ -278,6 +278,10 @@ def test_what_it_cannot_tell_is_refused_in_a_sentence(reversing):
         numbers.score(NUMBERS, BACKWARDS)
     with pytest.raises(ValueError, match="classes must be passed"):
         model().partial_fit(TEXTS, BACKWARDS)
+    with pytest.raises(ValueError, match="classes must be None where y holds numbers, got"):
+        model().partial_fit(NUMBERS, NUMBERS, classes=[1, 2])
+    with pytest.raises(ValueError, match="not the same as on last call to partial_fit, was: None"):
+        copy.deepcopy(numbers).partial_fit(NUMBERS, NUMBERS, classes=[1, 2])
     with pytest.raises(ValueError, match="not the same as on last call"):
         copy.deepcopy(reversing).partial_fit(TEXTS, BACKWARDS, classes=["x"])
     with pytest.raises(ValueError, match="not among the classes"):
