@@ -6,7 +6,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, ArrayModule, RecurrentOperation
 
-__all__ = ["OneRowStream", "drawn_from"]
+__all__ = ["OneRowStream", "cumulated_shares", "drawn_from"]
 
 
 class _OneStep:
@@ -54,13 +54,18 @@ class OneRowStream:
         return h
 
 
-def drawn_from(scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
-    """Return an index drawn from the softmax of each row of scores; see `interface.Backend`."""
+def cumulated_shares(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Return the sums along each row of ``exp(scores / temperature)``, up to a factor."""
     shares = scores.astype(np.float64)
     shares -= shares.max(axis=1, keepdims=True)
     with np.errstate(over="ignore"):  # to -inf, whose share is 0
         shares /= temperature
-    total = np.exp(shares, out=shares).cumsum(axis=1)
+    return np.asarray(np.exp(shares, out=shares).cumsum(axis=1))
+
+
+def drawn_from(scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
+    """Return an index drawn from the softmax of each row of scores; see `interface.Backend`."""
+    total = cumulated_shares(scores, temperature)
     fell = np.minimum(at * total[:, -1], np.nextafter(total[:, -1], 0.0))
     index: np.ndarray = np.count_nonzero(total <= fell[:, None], axis=1)
     return index

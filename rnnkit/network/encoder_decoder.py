@@ -18,9 +18,10 @@ import numpy as np
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.backends.packed_steps import PackedSteps
 from rnnkit.network.inputs import Inputs
+from rnnkit.network.labels import log_softmax
 from rnnkit.network.layers import State
 from rnnkit.network.network import BoundNetwork, Network
-from rnnkit.network.search import Search, log_softmax, search_best, search_greedily
+from rnnkit.network.search import Search, search_best, search_greedily
 from rnnkit.network.writer import Writer, WriterOperation
 from rnnkit.sequences import Plan, pack
 

@@ -10,7 +10,22 @@ import numpy as np
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext
 
-__all__ = ["Bernoulli", "NextToken", "SoftmaxCrossEntropy", "check_class_indices", "sigmoid"]
+__all__ = [
+    "Bernoulli",
+    "NextToken",
+    "SoftmaxCrossEntropy",
+    "check_class_indices",
+    "log_softmax",
+    "sigmoid",
+]
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the softmax of each row of scores (P, K), in float64."""
+    shifted = scores.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return shifted
 
 
 def check_class_indices(targets: np.ndarray, n_classes: int, spoken_name: str) -> None:
@@ -82,9 +97,11 @@ class SoftmaxCrossEntropy(Output):
 
     def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the entropy of the classes' shares, smoothed as the targets are."""
-        counts = np.bincount(targets, weights=weights, minlength=self.n_classes)
+        return self._entropy(np.bincount(targets, weights=weights, minlength=self.n_classes))
+
+    def _entropy(self, counts: np.ndarray) -> float:
         s = self.label_smoothing
-        shares = (1.0 - s) * counts / counts.sum() + s / self.n_classes
+        shares = (1.0 - s) * counts / counts.sum() + s / self.width
         present = shares[shares > 0]
         return float(-(present * np.log(present)).sum())
 

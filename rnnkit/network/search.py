@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.network.labels import log_softmax
 from rnnkit.network.layers import State
 
-__all__ = ["Search", "length_factor", "log_softmax", "search_best", "search_greedily"]
+__all__ = ["Search", "length_factor", "search_best", "search_greedily"]
 
 # Sequences read (m,), ids written before (m,), states of m rows -> raw scores (m, K + 1), states.
 NextScores = Callable[[np.ndarray, Any, Sequence[State]], tuple[Any, list[State]]]
@@ -145,14 +146,6 @@ def _shortest(u: int, search: Search) -> float:
     """Return the factor of a sequence that ends with the very next label."""
     factor: float = length_factor(u + 2, search.length_penalty)
     return factor
-
-
-def log_softmax(scores: Any) -> np.ndarray:
-    """Return the log-probabilities (m, K + 1), float64, of raw scores."""
-    scores = scores.astype(np.float64)
-    scores -= scores.max(axis=1, keepdims=True)
-    scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    return np.asarray(scores)
 
 
 def _rows_of(states: Sequence[State], rows: np.ndarray) -> list[State]:

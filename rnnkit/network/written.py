@@ -10,16 +10,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Scalar
-from rnnkit.network.labels import check_class_indices
+from rnnkit.network.labels import SoftmaxCrossEntropy, check_class_indices
 from rnnkit.network.losses import SquaredError
-from rnnkit.network.outputs import Output, OutputContext
 
 __all__ = ["WrittenLabels", "WrittenNumbers"]
 
 
 @dataclass(frozen=True)
-class WrittenLabels(Output):
+class WrittenLabels(SoftmaxCrossEntropy):
     """A sequence of labels and its end; the loss is in nats per sequence.
 
     Targets are n arrays of class indices. A row has K + 1 raw scores, the last that of the end.
@@ -42,34 +40,10 @@ class WrittenLabels(Output):
     weights_per_sequence: ClassVar[bool] = True
     whole_sequences: ClassVar[bool] = True
 
-    n_classes: int
-    label_smoothing: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must lie in [0, 1), got {self.label_smoothing!r}")
-
     @property
     def width(self) -> int:
         """The raw scores of a row, K + 1."""
         return self.n_classes + 1
-
-    def loss(
-        self, scores: Array, targets: Any, weights: Array | None, context: OutputContext
-    ) -> tuple[Scalar, Array]:
-        """Return the weighted sum of the losses of steps written, and its gradient.
-
-        targets (P,) are class indices, K for the end; weights (P,).
-        """
-        return context.backend.softmax_cross_entropy(scores, targets, weights, self.label_smoothing)
-
-    def decision(self, scores: Array, context: OutputContext) -> Array:
-        """Return the class index of the largest score in each row, K for the end."""
-        return scores.argmax(axis=1)
-
-    def probabilities(self, scores: Array, context: OutputContext) -> Array:
-        """Return the probabilities (P, K + 1) of what comes next."""
-        return context.backend.softmax(scores)
 
     def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
         """Raise ValueError unless the targets are arrays of class indices."""
@@ -85,12 +59,8 @@ class WrittenLabels(Output):
     def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
         """Return the loss of a sequence by the shares of labels and end alone."""
         counts = self._counts(targets, weights)
-        shares = counts / counts.sum()
-        s = self.label_smoothing
-        smoothed = (1.0 - s) * shares + s / self.width
-        present = smoothed[smoothed > 0]
         n_steps = counts.sum() / counts[-1]  # of a sequence, its end among them
-        return float(-(present * np.log(present)).sum() * n_steps)
+        return float(self._entropy(counts) * n_steps)
 
     def _counts(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
         counts = np.zeros(self.width)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Backend
+from rnnkit.backends.streaming import cumulated_shares
 
 __all__ = ["Choice"]
 
@@ -85,11 +86,7 @@ class Choice:
         order = np.argsort(-known, axis=1, kind="stable")[:, : self.top_k]
         likeliest = np.take_along_axis(known, order, axis=1)
         if self.top_p is not None:
-            shares = likeliest.astype(np.float64)
-            shares -= shares[:, :1]
-            with np.errstate(over="ignore"):  # to -inf, whose share is 0
-                shares /= self.temperature
-            total = np.exp(shares, out=shares).cumsum(axis=1)
+            total = cumulated_shares(likeliest, self.temperature)
             before = np.concatenate([np.zeros((len(total), 1)), total[:, :-1]], axis=1)
             beyond = before >= self.top_p * total[:, -1:]
             beyond[:, 0] = False

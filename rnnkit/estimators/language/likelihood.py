@@ -16,10 +16,11 @@ from rnnkit.backends.interface import Array
 from rnnkit.estimators.applying import ROWS_AT_ONCE
 from rnnkit.estimators.language.stretches import Laid, with_contexts
 from rnnkit.network import BoundNetwork, Network
+from rnnkit.network.labels import log_softmax
 from rnnkit.network.memory import bytes_per_row
 from rnnkit.sequences import batch_of, windows
 
-__all__ = ["log_likelihoods", "log_softmax", "sums"]
+__all__ = ["log_likelihoods", "sums"]
 
 DOCUMENTS_AT_ONCE = 512
 
@@ -79,14 +80,6 @@ def _of_targets(bound: BoundNetwork, scores: Array, targets: np.ndarray) -> np.n
     scores = bound.backend.download(scores)
     found: np.ndarray = log_softmax(scores)[np.arange(len(targets)), targets]
     return found
-
-
-def log_softmax(scores: np.ndarray) -> np.ndarray:
-    """Return the logarithm of the softmax of each row of scores (P, K), in float64."""
-    shifted = scores.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return shifted
 
 
 def sums(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -212,14 +212,14 @@ class LanguageScoring(LanguageLearning):
         """
         gates = CELLS[self._cell].gates
 
-        def of_gate(gate: str) -> Any:
-            def activations(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
-                found: np.ndarray = bound.gate_activations(plan, x, layer)[gate]
-                return found
+        def stacked(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
+            activations = bound.gate_activations(plan, x, layer)
+            return np.stack([bound.backend.download(activations[gate]) for gate in gates], axis=1)
 
-            return self._look(X, context, activations)
-
-        return {gate: of_gate(gate) for gate in gates}
+        found = self._look(X, context, stacked)
+        if isinstance(found, list):
+            return {g: [one[:, i] for one in found] for i, g in enumerate(gates)}
+        return {g: found[:, i] for i, g in enumerate(gates)}
 
     def _read_new(self, X: Any, lengths: Any) -> tuple[Sequences, Form]:
         """Read texts for what looks at states or pools them; a start, then all tokens."""

@@ -14,11 +14,11 @@ from sklearn.utils import check_random_state
 
 from rnnkit.backends import get_backend
 from rnnkit.estimators.language.choosing import Choice
-from rnnkit.estimators.language.likelihood import log_softmax
 from rnnkit.estimators.language.texts import read_texts
-from rnnkit.estimators.language.vocabulary import Vocabulary
+from rnnkit.estimators.language.vocabulary import UNKNOWN_ID, Vocabulary, is_token
 from rnnkit.estimators.language.writing import Stops, blocks, checked_count, uniforms
 from rnnkit.network import Network, NetworkStream
+from rnnkit.network.labels import log_softmax
 from rnnkit.ownership import Owner
 
 __all__ = ["TextStream"]
@@ -280,13 +280,10 @@ class TextStream:
 
     def _id(self, token: Any) -> int:
         kind = self._vocabulary.token_kind
-        if kind == "ids":
-            if isinstance(token, bool) or not isinstance(token, (int, np.integer)) or token < 0:
-                raise TypeError(f"token must be an id, a whole number from 0 on, got {token!r}")
-            return self._vocabulary.index.get(int(token), 0)
-        if not isinstance(token, str) or (kind == "characters" and len(token) != 1):
-            raise TypeError(f"token must be one of {kind}, got {token!r:.80}")
-        return self._vocabulary.index.get(token, 0)
+        if not is_token(token, kind):
+            asked = "an id, a whole number from 0 on" if kind == "ids" else f"one of {kind}"
+            raise TypeError(f"token must be {asked}, got {token!r:.80}")
+        return self._vocabulary.index.get(token, UNKNOWN_ID)
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -17,7 +17,7 @@ from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.language.contexts import Contexts
 from rnnkit.estimators.language.texts import FORMS, KINDS, Texts
 
-__all__ = ["UNKNOWN_ID", "Vocabulary"]
+__all__ = ["UNKNOWN_ID", "Vocabulary", "is_token"]
 
 UNKNOWN_ID = 0
 
@@ -190,19 +190,22 @@ class Vocabulary(Codec):
         )
 
 
+def is_token(token: Any, kind: str) -> bool:
+    """Whether something is an id, a word or a single character."""
+    if kind == "ids":
+        is_whole = isinstance(token, (int, np.integer)) and not isinstance(token, bool)
+        return bool(is_whole and token >= 0)
+    return isinstance(token, str) and (kind == "words" or len(token) == 1)
+
+
 def _checked(given: Iterable[Any], kind: str) -> list[Any]:
     """Return tokens sorted, if they are of a kind and all different."""
     tokens = list(given)
-    if kind == "ids":
-        for token in tokens:
-            if isinstance(token, bool) or not isinstance(token, (int, np.integer)) or token < 0:
-                raise TypeError(f"vocabulary must hold ids, whole numbers from 0 on, got {token!r}")
-        tokens = list(map(int, tokens))
-    else:
-        for token in tokens:
-            if not isinstance(token, str) or (kind == "characters" and len(token) != 1):
-                raise TypeError(f"vocabulary must hold {kind}, got {token!r:.80}")
-        tokens = list(map(str, tokens))
+    asked = "ids, whole numbers from 0 on" if kind == "ids" else kind
+    for token in tokens:
+        if not is_token(token, kind):
+            raise TypeError(f"vocabulary must hold {asked}, got {token!r:.80}")
+    tokens = list(map(int if kind == "ids" else str, tokens))
     if len(set(tokens)) < len(tokens):
         raise ValueError("vocabulary must not hold a token twice")
     return sorted(tokens)

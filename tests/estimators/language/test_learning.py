@@ -355,6 +355,20 @@ def test_states_and_gates_have_a_row_before_the_first_token():
     assert {gate: a.shape for gate, a in gates.items()} == dict.fromkeys("ifgo", (3, 12))
 
 
+def test_gates_are_those_that_make_the_states():
+    fitted = model("LSTM").fit(NAMES)
+    states, gates = fitted.hidden_states(["abc", "b"]), fitted.gate_activations(["abc", "b"])
+    one = fitted.gate_activations("abc")
+    for document, h in enumerate(states):
+        i, f, g, o = (gates[gate][document] for gate in "ifgo")
+        c = np.zeros(h.shape[1])
+        for t in range(len(h)):
+            c = f[t] * c + i[t] * g[t]
+            np.testing.assert_allclose(h[t], o[t] * np.tanh(c), rtol=1e-5, atol=1e-6)
+    for gate, of_documents in gates.items():
+        np.testing.assert_array_equal(one[gate], of_documents[0])
+
+
 def test_callbacks_end_a_fit():
     epochs = []
     fitted = model(max_iter=9)
