@@ -9,6 +9,7 @@ estimator. A stream is one client's, and a second request to it meanwhile is ref
 
 import sys
 from collections import OrderedDict
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from uuid import uuid4
@@ -104,17 +105,15 @@ def refuse(reason):
     raise ValueError(reason)
 
 
-class refusals:
+@contextmanager
+def refusals():
     """Turn what the model refuses into an answer: 422 bad input, 409 a stream that is in use."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if isinstance(error, ValueError):
-            raise HTTPException(422, str(error)) from error
-        if isinstance(error, RuntimeError):
-            raise HTTPException(409, str(error)) from error
+    try:
+        yield
+    except ValueError as error:
+        raise HTTPException(422, str(error)) from error
+    except RuntimeError as error:
+        raise HTTPException(409, str(error)) from error
 
 
 if __name__ == "__main__":
