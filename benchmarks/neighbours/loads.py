@@ -32,15 +32,22 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextlib.contextmanager
 def neighbours(name):
-    """Run the processes of a load inside the ``with`` block; their process ids."""
+    """Run the processes of a load inside the ``with`` block; their process ids.
+
+    RuntimeError if one does not run, or has ended before the block: what was measured then was not
+    beside it.
+    """
     started = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        subprocess.Popen([sys.executable, "-P", "-c", code], stdout=subprocess.PIPE)
         for code in LOADS[name]
     ]
     try:
         for process in started:
-            process.stdout.readline()
+            if process.stdout.readline().strip() != b"runs":
+                raise RuntimeError(f"a process of the load {name!r} did not begin")
         yield [process.pid for process in started]
+        if any(process.poll() is not None for process in started):
+            raise RuntimeError(f"a process of the load {name!r} ended before its time")
     finally:
         for process in started:
             process.kill()
@@ -85,7 +92,7 @@ def processors_there(seconds=0.15):
     code = COUNT.format(seconds=seconds)
     pipe = subprocess.PIPE
     pair = [
-        subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+        subprocess.Popen([sys.executable, "-P", "-c", code], stdin=pipe, stdout=pipe, text=True)
         for _ in range(2)
     ]
 
