@@ -8,6 +8,7 @@ import pytest
 from estimators.problems import CELLS, estimator, ragged
 from estimators.test_targets import TASKS, targets_of
 
+import rnnkit
 from rnnkit import RecurrentFeatures
 from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows
 from rnnkit.training import SGD, Adam, Cosine
@@ -183,3 +184,16 @@ def test_windows_of_a_frame_know_its_columns():
             method(SWAPPED[0])
     assert SlidingWindows(2).transform(SWAPPED[0]).shape == (len(frame) - 1, 2, 2)
     assert not hasattr(windows.fit(frame.to_numpy()), "feature_names_in_")
+
+
+@pytest.mark.parametrize("room", [rnnkit, rnnkit.preprocessing])
+def test_no_parameter_is_called_like_a_method(room):
+    """scikit-learn asks of an object what it can do by whether it has such an attribute."""
+    methods = {"decision_function", "fit", "fit_predict", "fit_transform", "forecast", "get_params"}
+    methods |= {"inverse_transform", "partial_fit", "predict", "predict_log_proba"}
+    methods |= {"predict_proba", "sample", "score", "score_samples", "set_params", "split"}
+    methods |= {"stream", "transform", "update"}
+    kinds = [value for value in vars(room).values() if hasattr(value, "_get_param_names")]
+    assert len(kinds) > 5
+    for kind in kinds:
+        assert not methods & set(kind._get_param_names()), kind
