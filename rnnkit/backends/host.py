@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from rnnkit.backends.interface import (
+    NumberOperation,
     PackedPlan,
     Repeated,
     Scalar,
@@ -60,6 +61,15 @@ class HostBackend:
         """Return a function that runs, whatever the plan."""
         return lambda plan: run()
 
+    def number_stream(
+        self,
+        shape: tuple[int, ...],
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    ) -> NumberOperation | None:
+        """Return None: there is no shorter way than layer by layer."""
+        return None
+
     def token_stream(
         self,
         table: np.ndarray,
@@ -72,6 +82,11 @@ class HostBackend:
     def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
         """Return an index drawn from the softmax of each row of scores."""
         return drawn_from(scores, temperature, at)
+
+    def largest(self, scores: np.ndarray) -> np.ndarray:
+        """Return the place of the largest score of each row, the first of equals."""
+        places: np.ndarray = scores.argmax(axis=1)
+        return places
 
     def scalar(self, x: np.floating) -> float:
         """Return a sum as a float."""

@@ -105,6 +105,7 @@ class RecurrentOperation(Protocol):
         training: bool = False,
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
+        row_of: np.ndarray | None = None,
     ) -> tuple[Array, Array, Array | None]:
         """Run all steps.
 
@@ -113,6 +114,8 @@ class RecurrentOperation(Protocol):
         zoneout_masks are (P, H) of 0 and 1 for h and c. With ``training=True`` the operation
         keeps what `backward` and `gate` need and computes with the masks (none: off);
         otherwise it keeps nothing, looks at no mask, and zoneout takes its expected value.
+        With row_of (P,) x is (V, I), and packed row p has the inputs ``x[row_of[p]]``: the very
+        numbers that come of these rows one by one, sooner where the same row comes often.
         """
         ...
 
@@ -141,7 +144,7 @@ class RecurrentOperation(Protocol):
 
 
 class StreamOperation(Protocol):
-    """One recurrent layer over a stream, a sequence fed step by step, whose state it holds.
+    """One recurrent layer over a stream, n sequences fed step by step, whose states it holds.
 
     A step has the very bits that `RecurrentOperation.forward` gives outside training. The
     weights are those of the moment it was bound.
@@ -149,14 +152,40 @@ class StreamOperation(Protocol):
 
     @property
     def state(self) -> tuple[Array, Array | None]:
-        """The states h and c, (1, H); c for lstm only. May be set; None sets zeros."""
+        """The states h and c, (n, H); c for lstm only. May be set; None sets zeros."""
         ...
 
     @state.setter
     def state(self, state: tuple[Array, Array | None] | None) -> None: ...
 
     def step(self, x: Array) -> Array:
-        """Take the I numbers x of a step; return h (1, H), valid until the next call."""
+        """Take x, a step's I numbers of each sequence; return h (n, H).
+
+        x is (n, I), or (I,) for one sequence; what is returned is valid until the next call.
+        """
+        ...
+
+
+class NumberOperation(Protocol):
+    """Numbers through layers and head, fed step by step."""
+
+    @property
+    def scores(self) -> Array:
+        """The raw scores (n, K) of the last step, one array that every step overwrites."""
+        ...
+
+    def step(self, x: Array) -> bool:
+        """Take a step; False, and nothing has changed, unless x is as it must be, and finite.
+
+        It must be an array of the layers' dtype and of the shape that was named, contiguous.
+        """
+        ...
+
+    def decide(self, x: Array) -> int:
+        """Take a step of one sequence; return the place of the largest score, the first of equals.
+
+        -1, and nothing has changed, where `step` returns False.
+        """
         ...
 
 
@@ -271,8 +300,21 @@ class Backend(Protocol):
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
 
     def recurrent_stream(
-        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array], n: int = 1
     ) -> StreamOperation: ...
+
+    def number_stream(
+        self,
+        shape: tuple[int, ...],
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[Array, Array | None]],
+    ) -> NumberOperation | None:
+        """Return the short way of numbers through all layers, with the bits of the long one.
+
+        A step's numbers have the shape (I,), or (n, I) of n sequences; `streams` and `heads` are
+        those of `token_stream`. None: there is no shorter way.
+        """
+        ...
 
     def token_stream(
         self,
@@ -399,6 +441,13 @@ class Backend(Protocol):
 
         scores (P, K); labels (P,) intp; weights (P,) or None for ones. With smoothing s the
         target distribution is ``(1 - s) onehot + s / K``. Summed in a fixed order.
+        """
+        ...
+
+    def largest(self, scores: Array) -> Array:
+        """Return the place (P,) of the largest of each row of scores (P, K), the first of equals.
+
+        As `numpy.argmax`: what is no number is larger than all numbers.
         """
         ...
 

@@ -57,8 +57,20 @@ enum { RK_BYTES_WORTH_A_THREAD = 1 << 18, RK_CLEARED_BYTES = 1 << 17 };
 /* Packed rows of one piece of work between threads: long enough to outweigh taking it, short enough
  * that the last one leaves nobody waiting.
  *     input gradients and dense products: bench_speed.py --only epoch
- *     pairing of the inputs: bench_speed.py --only bf16 */
-enum { RK_INPUT_GRADIENT_ROWS = 96, RK_DENSE_ROWS = 96, RK_PAIRED_ROWS = 256 };
+ *     pairing of the inputs: bench_speed.py --only bf16
+ *     input products of a table's rows: bench_speed.py --only labels */
+enum {
+    RK_INPUT_GRADIENT_ROWS = 96,
+    RK_DENSE_ROWS = 96,
+    RK_PAIRED_ROWS = 256,
+    RK_TABLE_ROWS = 96
+};
+
+/* A table has its input products made beforehand, one for each row, if the packed rows are at least
+ * so many times as many, and the products take no more bytes than these; for a text that is read or
+ * written token by token, than these, which each stream has by itself.
+ *     bench_speed.py --only labels text-write */
+enum { RK_TABLE_REPEATS = 2, RK_TABLE_BYTES = 1 << 26, RK_TABLE_BYTES_OF_A_STREAM = 1 << 22 };
 
 /* Outputs of a dense layer whose gradients one piece of work sums: one register tile of AVX-512.
  *     bench_speed.py --only epoch */
