@@ -1,7 +1,7 @@
 """The C interface of src/kernels.h, src/labels.h, src/pool.h and src/tuning.h."""
 
 cdef extern from "src/tuning.h" nogil:
-    int RK_BYTES_WORTH_A_THREAD
+    int RK_BYTES_WORTH_A_THREAD, RK_BYTES_WORTH_LARGE_PAGES
     double RK_OPERATIONS_WORTH_A_THREAD
     double RK_OPERATIONS_WORTH_A_MEETING
     int RK_TABLE_REPEATS, RK_TABLE_BYTES, RK_TABLE_BYTES_OF_A_STREAM
@@ -103,6 +103,7 @@ cdef extern from "src/kernels.h" nogil:
     ctypedef struct rk_call:
         rk_layer_spec layer
         int training
+        int turned
         ptrdiff_t batch, steps, rows
         const ptrdiff_t *step_offsets
         const ptrdiff_t *previous

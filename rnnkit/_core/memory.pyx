@@ -6,6 +6,8 @@ cimport numpy as cnp
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from rnnkit._core.kernels cimport RK_BYTES_WORTH_LARGE_PAGES
+
 cnp.import_array()
 
 cdef extern from "stdlib.h" nogil:
@@ -26,8 +28,7 @@ cdef extern from *:
 
 cdef enum:
     ALIGNMENT_BYTES = 64  # one cache line, one AVX-512 vector
-    LARGE_PAGE = 1 << 21
-    RK_BYTES_WORTH_LARGE_PAGES = 3 << 18
+    LARGE_PAGE = 1 << 21  # bytes
 
 
 cdef size_t checked_bytes(object itemsize, tuple shape) except? 0:

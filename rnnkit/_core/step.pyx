@@ -112,6 +112,7 @@ cdef class RecurrentStep:
         else:
             with nogil:
                 run_step(layer.kernels, call, self.scratch)
+        call.turned ^= 1  # so that a step meets first the weights that the one before met last
         self.h, self.h_next = self.h_next, self.h
         return self.h
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ class Stream:
         if network.output.whole_sequences:
             spoken_name = network.output.spoken_name
             raise ValueError(f"stream() needs scores of every step; {spoken_name} has none")
-        self._open(estimator, deepcopy(network), n_sequences)
+        self._open(estimator, network.copy(), n_sequences)
 
     def _open(self, estimator: Any, network: Network, n_sequences: int | None) -> None:
         """Start sequences of an estimator's, computed by a network that nobody else changes."""

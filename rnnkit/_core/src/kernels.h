@@ -129,6 +129,7 @@ static inline int rk_activation_named(const char *name) {
 typedef struct {
     rk_layer_spec layer;
     int training;
+    int turned; /* whether the odd steps, not the even ones, meet the panels of the end last */
     ptrdiff_t batch, steps, rows;  /* B, T, P */
     const ptrdiff_t *step_offsets; /* (T + 1) */
     const ptrdiff_t *previous;     /* (P), packed row of h_prev, or -1 - b for h0 of b */

@@ -210,7 +210,7 @@ RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *
             P /= 2;
         if (rk_leave(seat, P * operations))
             return;
-        const ptrdiff_t p = run->t % 2 ? panels.first + left - P : panels.last - left;
+        const ptrdiff_t p = (run->t + call->turned) % 2 ? panels.first + left - P : panels.last - left;
         FN(gate_rows)(cell, P, run->n,
                       call->starts ? (FN(factor)){0} : FN(input_factor)(call, run, p),
                       FN(recurrent_factor)(call, run, at, p), FN(start_of_run)(call, run, p),

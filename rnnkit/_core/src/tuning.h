@@ -54,6 +54,12 @@ enum { RK_PACK_COLUMNS = 32 };
  *     bench_recurrent.py --wide --threads 1 2, train of the shapes with H >= 256 */
 enum { RK_BYTES_WORTH_A_THREAD = 1 << 18, RK_CLEARED_BYTES = 1 << 17 };
 
+/* Bytes of a buffer from which on it is asked for in pages of 2 MB, to which it is rounded up: the
+ * weights of one sequence, all of which every step reads, then lie in the second-level cache without
+ * conflicts and are read ahead beyond 4 KB.
+ *     bench_speed.py --only text-write */
+enum { RK_BYTES_WORTH_LARGE_PAGES = 3 << 18 };
+
 /* Packed rows of one piece of work between threads: long enough to outweigh taking it, short enough
  * that the last one leaves nobody waiting.
  *     input gradients and dense products: bench_speed.py --only epoch
