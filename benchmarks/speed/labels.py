@@ -7,9 +7,9 @@ clipped to norm 1, float32, one thread. An epoch is a whole `fit`, building the 
 X and y with it; PyTorch is given tensors. Words are ids already on both sides.
 
 Tables: what one minibatch more costs with a table of 10^6 rows of 16 numbers, beside one of 10^4,
-of which the same rows are looked up: the difference of an epoch over the sentences four times and of
-one over them once. To make a table of 10^6 rows takes as long as some 400 minibatches, so that fewer
-of them would drown in its noise.
+of which the same rows are looked up: the difference of an epoch over the sentences four times and
+of one over them once. To make a table of 10^6 rows takes as long as some 200 minibatches: fewer of
+them would drown in its noise.
 """
 
 from __future__ import annotations

@@ -22,15 +22,13 @@ from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import (
     AttentionOperation,
     DenseOperation,
-    NumberOperation,
     Pace,
     PackedPlan,
     RecurrentOperation,
-    StreamOperation,
-    TokenOperation,
 )
 from rnnkit.backends.labels import CRFLoss, CTCLoss, check_alignable
 from rnnkit.backends.rules import require_rule
+from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 from rnnkit.cells import LayerSpec
 
 __all__ = [

@@ -12,16 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from rnnkit.backends.interface import (
-    NumberOperation,
-    PackedPlan,
-    Repeated,
-    Scalar,
-    StreamOperation,
-    TokenOperation,
-)
+from rnnkit.backends.interface import PackedPlan, Repeated, Scalar
 from rnnkit.backends.memory import host_memory
 from rnnkit.backends.streaming import drawn_from
+from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 
 __all__ = ["HostBackend"]
 

@@ -277,7 +277,8 @@ class Stream:
 
     def _is_id(self, x: Any) -> bool:
         """Whether x is an id by itself, for networks that look up nothing else."""
-        return isinstance(x, (int, np.integer)) and type(x) is not bool and 0 <= x < self._n_ids
+        is_integer = isinstance(x, (int, np.integer)) and type(x) is not bool
+        return is_integer and 0 <= int(x) < self._n_ids
 
     def _read(self, x: Any) -> Inputs:
         """Return x, whatever its form, as the network takes it."""

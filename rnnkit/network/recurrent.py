@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, StreamOperation
+from rnnkit.backends.interface import Array
+from rnnkit.backends.streams import StreamOperation
 from rnnkit.cells import LayerSpec, weight_name
 from rnnkit.network.dropout import check_rate, dropout_mask
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal

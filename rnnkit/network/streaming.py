@@ -8,13 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import (
-    Array,
-    Backend,
-    NumberOperation,
-    StreamOperation,
-    TokenOperation,
-)
+from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 from rnnkit.network.chain import Chain
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Binding, Dense, Layer, State
@@ -216,9 +211,8 @@ def _way_of_numbers(
     streams = _streams(before, chain.operations)
     if streams is None or not isinstance(head, Dense):
         return None
-    shape = (recurrent[0].specs[0].n_inputs,)
-    if n_sequences is not None:
-        shape = (n_sequences, *shape)
+    n_inputs = recurrent[0].specs[0].n_inputs
+    shape = (n_inputs,) if n_sequences is None else (n_sequences, n_inputs)
     return backend.number_stream(shape, streams, _heads(head, parameters))
 
 
