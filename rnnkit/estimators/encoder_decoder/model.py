@@ -224,7 +224,9 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
             return written
 
         inputs = reader.inputs(sequences)
-        return apply(network, self.device, inputs, sequences.offsets, write, per_step=False)
+        return apply(
+            network, self.device, inputs, sequences.offsets, write, per_step=False, few_calls=True
+        )
 
     def _beside(
         self,
