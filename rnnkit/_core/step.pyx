@@ -77,9 +77,12 @@ cdef class RecurrentStep:
         return self.run()
 
     cdef bint take_table(self, table) except -1:
-        """Take the rows (V, I) that `advance_row` looks up; False if it cannot be called."""
+        """Take the rows (V, I) that `advance_row` looks up; False if it cannot be called.
+
+        A second table is not taken: the first one's user goes on with it.
+        """
         cdef LayerInputs inputs = self.layer.inputs
-        if not inputs.place_table(table, RK_TABLE_BYTES_OF_A_STREAM):
+        if self.starts != NULL or not inputs.place_table(table, RK_TABLE_BYTES_OF_A_STREAM):
             return False
         run_input_sums(self.layer.kernels, self.call)
         self.starts = self.call.starts

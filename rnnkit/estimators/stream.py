@@ -225,7 +225,7 @@ class Stream:
             }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["estimator"], state["network"], state["n_sequences"])
+        self._open(state["estimator"], state["network"], state.get("n_sequences"))
         self.state = state["state"]
         if state["scores"] is not None:
             with self._backend.active():

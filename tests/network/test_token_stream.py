@@ -174,3 +174,17 @@ def test_a_table_too_large_for_its_products_has_the_same_bits(cell):
     stream = NetworkStream(network, CPU)
     found = [stream.feed(i).copy() for i in ids.tolist()]
     np.testing.assert_array_equal(np.concatenate(found), whole)
+
+
+def test_two_short_ways_of_one_layer_keep_their_tables():
+    network = network_of("gru", n_layers=1)
+    weights, stream = network.parameters, NetworkStream(network, CPU)
+    layer = stream._chain.operations[1].stream
+    heads = [(weights["head.weight"], weights["head.bias"])]
+    expected = stream.feed(2).copy()
+    other = CPU.token_stream(weights["embedding.weight_0"][::-1].copy(), [layer], heads)
+    for _ in range(2):  # the other has the rows in reverse
+        stream.reset()
+        np.testing.assert_array_equal(other.feed(7 - 1 - 2), expected)
+        stream.reset()
+        np.testing.assert_array_equal(stream.feed(2), expected)
