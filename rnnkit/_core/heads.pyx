@@ -97,26 +97,26 @@ cdef class Dense:
         cdef void *x_data = cnp.PyArray_DATA(x)
         cdef void *dy_data = cnp.PyArray_DATA(dy)
         cdef void *dw_data = cnp.PyArray_DATA(dweight)
+        cdef void *db_data = cnp.PyArray_DATA(dbias)
         with nogil:
             run_dense_gradient(self.kernels, x_data, dy_data, dw_data, rows, n_inputs, n_outputs,
                                threads)
-        if self.number_type == cnp.NPY_FLOAT32:
-            add_columns[float](dy, dbias)
-        else:
-            add_columns[double](dy, dbias)
+            if self.number_type == cnp.NPY_FLOAT32:
+                add_columns(<float *>dy_data, rows, n_outputs, <float *>db_data)
+            else:
+                add_columns(<double *>dy_data, rows, n_outputs, <double *>db_data)
         if not input_gradient:
             return None
         return self.product(dy, weight, None, n_inputs, 1, n_outputs, n_inputs)
 
 
-cdef int add_columns(const floating[:, ::1] rows, floating[::1] total) except -1:
+cdef void add_columns(const floating *rows, ptrdiff_t n, ptrdiff_t width,
+                      floating *total) noexcept nogil:
     """Add every row, in order."""
     cdef ptrdiff_t p, k
-    with nogil:
-        for p in range(rows.shape[0]):
-            for k in range(rows.shape[1]):
-                total[k] += rows[p, k]
-    return 0
+    for p in range(n):
+        for k in range(width):
+            total[k] += rows[p * width + k]
 
 
 def softmax(scores):

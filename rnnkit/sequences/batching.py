@@ -12,9 +12,11 @@ from rnnkit.sequences.packing import Plan, pack
 __all__ = ["Batch", "batch_of", "minibatches"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Batch:
     """A minibatch in packed order: what to gather from the data set and where.
+
+    Made for every minibatch, and not frozen because that costs time.
 
     With the data set's flat values (ΣT, F): ``x = values[rows]``; labels per sequence are
     ``y[sequences]``, labels per step ``y_flat[rows]``; predictions scatter back the same way.
@@ -84,19 +86,24 @@ def minibatches(
     batches = (indices[start : start + batch_size] for start in range(0, n, batch_size))
     lengths = np.diff(offsets[: n + 1])
     if n > 0 and (lengths == lengths[0]).all():
-        yield from _equal_batches(offsets, batches, lengths)
+        yield from _equal_batches(offsets[indices], batches, lengths)
     else:
         for batch in batches:
             yield batch_of(offsets, batch)
 
 
 def _equal_batches(
-    offsets: np.ndarray, batches: Iterator[np.ndarray], lengths: np.ndarray
+    starts: np.ndarray, batches: Iterator[np.ndarray], lengths: np.ndarray
 ) -> Iterator[Batch]:
-    """Sequences of one length need one plan for all full minibatches."""
+    """Sequences of one length need one plan for all full minibatches.
+
+    starts are the first rows of the sequences in the order in which the minibatches take them.
+    """
     steps = np.arange(lengths[0])[:, None]
-    plan = None
+    plan, done, n_planned = None, 0, 0
     for batch in batches:
-        if plan is None or plan.n_sequences != len(batch):
-            plan = pack(lengths[: len(batch)])
-        yield Batch(plan, batch, (steps + offsets[batch]).ravel())
+        n = len(batch)
+        if plan is None or n_planned != n:
+            plan, n_planned = pack(lengths[:n]), n
+        yield Batch(plan, batch, (steps + starts[done : done + n]).ravel())
+        done += n
