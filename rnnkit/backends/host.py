@@ -12,8 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from rnnkit.backends.directions import JoinedOperation, OneAfterTheOther
 from rnnkit.backends.interface import (
     PackedPlan,
+    RecurrentOperation,
     Repeated,
     Scalar,
     StreamOperation,
@@ -59,6 +61,10 @@ class HostBackend:
     def repeated(self, run: Callable[[], tuple[Scalar, ...]]) -> Repeated:
         """Return a function that runs, whatever the plan."""
         return lambda plan: run()
+
+    def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> JoinedOperation:
+        """Return what runs one direction of a layer after the other."""
+        return OneAfterTheOther((one, other), np)
 
     def token_stream(
         self,
