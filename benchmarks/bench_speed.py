@@ -1,6 +1,6 @@
 """Every speed goal, measured in one run: the figure, the goal beside it, met or missed.
 
-    python benchmarks/bench_speed.py [--quick] [--only ROWS ...]
+    python benchmarks/bench_speed.py [--quick] [--only ROWS ...] [--beside N]
 
 RNNKIT_ISA=avx2 in the environment measures that path, with the rivals held to it as well.
 benchmarks/README.md says how to read the table.
@@ -12,8 +12,10 @@ import argparse
 import time
 
 from harness import Results, environment
-from speed import bfloat16, fits, footprint, labels, small_calls, texts
+from neighbours.loads import neighbours
+from speed import bfloat16, directions, fits, footprint, labels, small_calls, texts
 from speed.layers import Layers
+from speed.peaks import Peaks, measured_peaks
 from speed.rows import Run, missing
 
 
@@ -29,6 +31,7 @@ def groups(run):
         "peak": layers.share_of_peak,
         "second-thread": layers.second_thread,
         "ragged": layers.ragged,
+        "directions": lambda: directions.rows(run),
         "epoch": lambda: fits.epoch(run),
         "labels": lambda: labels.against_torch(run),
         "tables": lambda: labels.large_tables(run),
@@ -61,14 +64,28 @@ def heading():
     )
 
 
-def table(rows):
-    """Return the rows as text in columns."""
+def table(rows, beside):
+    """Return the rows as text in columns, with what was measured beside others as the last."""
     width = max(len(row.what) for row in rows)
     verdicts = {True: "met", False: "MISSED", None: "not measured"}
-    return "\n".join(
-        f"{row.what:{width}}  {row.measured:>12}  {row.goal:>10}  {verdicts[row.met]}"
-        for row in rows
+    lines = (
+        f"{row.what:{width}}  {row.measured:>12}  {row.goal:>10}  {verdicts[row.met]:12}  {other}"
+        for row, other in zip(rows, beside)
     )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def measured_beside(n_processes, name, measure, run, rows):
+    """Return what a group's rows are beside so many processes that only count, "" without any."""
+    if not n_processes:
+        return [""] * len(rows)
+    load = f"beside {n_processes}"
+    with neighbours(load):
+        others = measured(f"{name} {load}", measure)
+    run.results.write(kind="beside", processes=n_processes, rows=[row._asdict() for row in others])
+    if len(others) != len(rows):
+        return [f"{load}: {others[0].measured}"] * len(rows)
+    return [f"{load}: {row.measured}" for row in others]
 
 
 def measured(name, measure):
@@ -89,21 +106,33 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="three shapes, few repeats")
     parser.add_argument("--only", nargs="+", metavar="ROWS", help="of these groups; see README.md")
+    parser.add_argument(
+        "--beside",
+        type=int,
+        default=0,
+        choices=(0, 1, 2, 4),
+        help="each group once more beside so many processes that only count",
+    )
     options = parser.parse_args()
     repeats, seconds = (3, 1.0) if options.quick else (15, 6.0)
-    run = Run(Results("speed"), options.quick, repeats, seconds)
+    run = Run(Results("speed"), options.quick, repeats, seconds, Peaks())
     known = groups(run)
     unknown = set(options.only or ()) - set(known)
     if unknown:
         parser.error(f"unknown {sorted(unknown)}; known are {', '.join(known)}")
     title = heading()
     print(title, flush=True)
-    rows = []
+    run.peaks = measured_peaks(run)
+    title += f"\n{run.peaks}"
+    print(run.peaks, flush=True)
+    again, rows, beside = groups(run), [], []
     for name in options.only or known:
-        rows += measured(name, known[name])
+        of_group = measured(name, known[name])
+        rows += of_group
+        beside += measured_beside(options.beside, name, again[name], run, of_group)
     for row in rows:
         run.results.write(kind="goal", **row._asdict())
-    print(f"\n{title}\n\n{table(rows)}")
+    print(f"\n{title}\n\n{table(rows, beside)}")
 
 
 if __name__ == "__main__":

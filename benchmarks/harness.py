@@ -18,6 +18,7 @@ from pathlib import Path
 if os.environ.get("RNNKIT_ISA") == "avx2":
     os.environ.setdefault("ATEN_CPU_CAPABILITY", "avx2")
     os.environ.setdefault("MKL_ENABLE_INSTRUCTIONS", "AVX2")
+    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
     os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX2")
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_max_isa=AVX2")
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 from harness import interleaved, use_threads
-from speed.fits import quietly, shown
+from speed.fits import shown
 from speed.rows import at_least, at_most, missing
+from speed.searches import quietly
 
 import rnnkit
 

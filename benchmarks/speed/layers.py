@@ -1,7 +1,8 @@
 """Rows of one recurrent layer: forward, training, share of peak, second thread, ragged.
 
-Times come from `bench_recurrent.measure`, which checks that all compared do equal work.
-The peak is a single-thread product of two 2048 x 2048 matrices by the BLAS of PyTorch.
+Times come from `bench_recurrent.measure`, which checks that all compared do equal work. The ratio
+asked for at a shape is the goal below, or what the machine's peak leaves of it (speed/peaks.py);
+the lowest row is the shape that is furthest from its own.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from functools import cache
 
 from bench_recurrent import SHAPES, best_rival, measure, report, training_flops
-from harness import geometric_mean, interleaved, use_threads
-from speed.rows import at_least, missing
+from harness import geometric_mean
+from speed.peaks import SHARE
+from speed.rows import at_least
 
-LOWEST = {("lstm", "train"): 1.35, ("gru", "train"): 1.4, ("lstm", "forward"): 1.0}
+LOWEST = {("lstm", "train"): 1.35, ("gru", "train"): 1.4, ("lstm", "forward"): 1.15}
 LOWEST["gru", "forward"] = 1.0
+SECOND_THREAD = 0.925  # of what a second thread gives a large product
 MEAN = {
     ("lstm", "train"): {1: 1.8, 2: 2.4},
     ("gru", "train"): {1: 2.5, 2: 3.6},
@@ -44,21 +47,28 @@ class Layers:
         """Rows of lowest ratio and geometric mean, on 1 and on 2 threads."""
         rows = []
         for n_threads in (1, 2):
-            ratios = []
+            ratios, lowest, means = [], [], []
+            lowest_goal = LOWEST.get((cell, task), 1.0)
+            mean_goal = MEAN.get((cell, task), {1: 1.0, 2: 1.0})[n_threads]
             for shape in self.shapes:
-                times, _ = self.times(cell, shape, n_threads)
-                ratios.append(best_rival(times[task]) / times[task]["rnnkit"])
+                times, lengths = self.times(cell, shape, n_threads)
+                flops = training_flops(cell, lengths, *shape[2:]) / (1 if task == "train" else 3)
+                rival = best_rival(times[task])
+                ratios.append(rival / times[task]["rnnkit"])
+                for goals, goal in ((lowest, lowest_goal), (means, mean_goal)):
+                    goals.append(self.run.peaks.limited(goal, rival, flops, n_threads))
             what = f"{cell} {task}, {n_threads} thread{'s' * (n_threads > 1)}"
-            rows.append(at_least(f"{what}, lowest", min(ratios), LOWEST.get((cell, task), 1.0)))
-            goal = MEAN.get((cell, task), {1: 1.0, 2: 1.0})[n_threads]
-            rows.append(at_least(f"{what}, geometric mean", geometric_mean(ratios), goal))
+            i = min(range(len(ratios)), key=lambda i: ratios[i] / lowest[i])
+            size = ",".join(map(str, self.shapes[i]))
+            rows.append(at_least(f"{what}, lowest ({size})", ratios[i], lowest[i]))
+            rows.append(
+                at_least(f"{what}, geometric mean", geometric_mean(ratios), geometric_mean(means))
+            )
         return rows
 
     def share_of_peak(self):
         """Rows of training at H >= 128 and B >= 32 as a share of the sgemm peak."""
-        peak = sgemm_peak(self.run)
-        if peak is None:
-            return [missing("share of sgemm peak", "torch is not installed", ">= 85 %")]
+        peak = self.run.peaks.float32[1]
         rows = []
         for cell in ("lstm", "gru"):
             shares = []
@@ -67,7 +77,7 @@ class Layers:
                 flops = training_flops(cell, lengths, *shape[2:])
                 shares.append(100 * flops / times["train"]["rnnkit"] / 1e6 / peak)
             what = f"{cell} training, share of sgemm peak ({peak:.0f} GFLOP/s), lowest"
-            rows.append(at_least(what, min(shares), 85, " %"))
+            rows.append(at_least(what, min(shares), 100 * SHARE, " %"))
         return rows
 
     def second_thread(self):
@@ -80,7 +90,8 @@ class Layers:
                 for shape in self.shapes
                 if shape[0] >= 32
             ]
-            rows.append(at_least(f"{cell} training, second thread, lowest", min(gains), 1.85))
+            goal = self.run.peaks.of_threads(SECOND_THREAD)
+            rows.append(at_least(f"{cell} training, second thread, lowest", min(gains), goal))
         return rows
 
     def ragged(self):
@@ -101,16 +112,3 @@ class Layers:
                 at_least(f"{what} padded, lowest", min(padded.values()), 2),
             ]
         return rows
-
-
-def sgemm_peak(run):
-    """Return the GFLOP/s of a large product on one thread, None without PyTorch."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    use_threads(1)
-    a, b = torch.rand(2, 2048, 2048)
-    time = interleaved({"sgemm": lambda: torch.mm(a, b)}, run.repeats, run.seconds)["sgemm"]
-    run.results.write(kind="sgemm", milliseconds=time)
-    return 2 * 2048**3 / time / 1e6

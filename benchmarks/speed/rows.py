@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness import Results
+from speed.peaks import Peaks
 
 
 class Row(NamedTuple):
@@ -25,16 +26,17 @@ class Run:
     quick: bool
     repeats: int
     seconds: float
+    peaks: Peaks
 
 
 def at_least(what, value, goal, unit="×"):
     """Return the row of a figure that should be large."""
-    return Row(what, f"{value:.2f}{unit}", f">= {goal:g}{unit}", _met(value, value >= goal))
+    return Row(what, f"{value:.2f}{unit}", f">= {goal:.3g}{unit}", _met(value, value >= goal))
 
 
 def at_most(what, value, goal, unit):
     """Return the row of a figure that should be small."""
-    return Row(what, f"{value:.2f}{unit}", f"<= {goal:g}{unit}", _met(value, value <= goal))
+    return Row(what, f"{value:.2f}{unit}", f"<= {goal:.3g}{unit}", _met(value, value <= goal))
 
 
 def missing(what, why, goal):

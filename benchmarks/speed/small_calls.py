@@ -20,8 +20,8 @@ import time
 import numpy as np
 from bench_recurrent import OurLayer
 from harness import interleaved, use_threads
-from speed.fits import quietly
 from speed.rows import at_least, at_most, missing
+from speed.searches import quietly
 
 import rnnkit
 from rnnkit._core.recurrent import activate

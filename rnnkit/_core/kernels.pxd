@@ -107,6 +107,7 @@ cdef extern from "src/kernels.h" nogil:
         ptrdiff_t batch, steps, rows
         const ptrdiff_t *step_offsets
         const ptrdiff_t *previous
+        ptrdiff_t y_stride, dy_stride
         const void *weight_ih_t
         const void *weight_hh_t
         const void *x
@@ -180,12 +181,18 @@ cdef extern from "src/kernels.h" nogil:
     int rk_isa_available(int row)
     const rk_kernels *rk_kernels_of(const char *isa, int dtype)
     void rk_take_blas(void *sgemm, void *dgemm)
-    int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                   int threads, char *scratch, size_t scratch_stride)
+    ctypedef struct rk_pass:
+        const rk_call *calls[2]
+        int n_calls
+        const ptrdiff_t *tiles
+        int n_tiles, threads
+        char *scratch
+        size_t scratch_stride
+
+    int rk_forward(const rk_kernels *k, const rk_pass *one)
     void rk_sum_inputs(const rk_kernels *k, const rk_call *call)
     void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
-    int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                    int threads, char *scratch, size_t scratch_stride)
+    int rk_backward(const rk_kernels *k, const rk_pass *one)
     int rk_convert(const rk_kernels *k, const rk_matrix *matrix, int threads)
     int rk_clear(void *memory, size_t n_bytes, int threads)
     int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,

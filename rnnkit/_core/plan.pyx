@@ -21,6 +21,7 @@ cdef class PlanCopy:
         self.batch = self.steps = self.rows = 0
         self.offsets = self.lengths = NULL
         self.memory = Buffer()
+        self.previous = Buffer()
 
     cdef int take(self, plan) except -1:
         """Copy a plan; raise ValueError unless its steps are those of its lengths."""
@@ -65,6 +66,25 @@ cdef class PlanCopy:
         self.steps = steps
         self.rows = offsets[steps]
         return 0
+
+    cdef const ptrdiff_t *previous_rows(self, bint reverse) except NULL:
+        """For each packed row, the packed row of the step before, or -1 - b where h0 is."""
+        cdef ptrdiff_t t, before, b, n, going, first
+        cdef const ptrdiff_t *offsets = self.offsets
+        cdef ptrdiff_t *previous = <ptrdiff_t *>self.previous.reserve(
+            self.rows * sizeof(ptrdiff_t))
+        for t in range(self.steps):
+            before = t + 1 if reverse else t - 1
+            first = offsets[t]
+            n = offsets[t + 1] - first
+            going = 0
+            if 0 <= before < self.steps:
+                going = min(n, offsets[before + 1] - offsets[before])
+            for b in range(going):
+                previous[first + b] = offsets[before] + b
+            for b in range(going, n):
+                previous[first + b] = -1 - b
+        return previous
 
 
 cdef cnp.ndarray index_array(str name, array):

@@ -17,28 +17,35 @@ cdef class RecurrentLayer:
     cdef size_t itemsize
     cdef ptrdiff_t panels, padded
     cdef bint ready_for_backward, with_pairs
-    cdef object h0, mask, zoneout_h, zoneout_c  # held while pointers to them are
+    cdef object y, h0, mask, zoneout_h, zoneout_c, dy, dx  # held while pointers to them are
     cdef PlanCopy plan
     cdef cnp.ndarray y_store
-    cdef Buffer tiles, gates, cells, kept, previous, state, scratch, carried, normed, pairs
+    cdef Buffer tiles, gates, cells, kept, state, scratch, carried, normed, pairs
 
     cdef tuple forward_alone(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
                              zoneout_masks, row_of)
+    cdef int begin_forward(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
+                           zoneout_masks, row_of) except -1
+    cdef int place_y(self, y, ptrdiff_t column) except -1
+    cdef tuple end_forward(self)
     cdef tuple backward_alone(self, dy, dict gradients, dh_n, dc_n, bint input_gradient)
+    cdef object checked_dy(self, dy, ptrdiff_t width)
+    cdef int begin_backward(self, dict gradients, dh_n, dc_n, bint input_gradient) except -1
+    cdef int place_dy(self, dy, ptrdiff_t column) except -1
+    cdef tuple end_backward(self)
     cdef object gate_alone(self, str name)
     cdef double operations(self, ptrdiff_t rows)
-    cdef int forward_tiles(self, int threads) except -1
-    cdef int backward_tiles(self, int threads) except -1
     cdef int tile_count(self, int threads)
     cdef const ptrdiff_t *cut_evenly(self, int n_tiles) except NULL
     cdef size_t scratch_stride(self, const ptrdiff_t *tiles, int n_tiles) except? 0
     cdef object checked_or_none(self, str name, array, tuple shape)
     cdef int bind_masks(self, recurrent_mask, zoneout_masks) except -1
     cdef int reserve_pairs(self, bint training) except -1
-    cdef object room_for_y(self)
     cdef int load_state(self, c0) except -1
     cdef void copy_rows(self, const void *source, ptrdiff_t source_width, void *target,
                         ptrdiff_t target_width, ptrdiff_t rows) noexcept
     cdef int keep_for_backward(self) except -1
-    cdef int note_previous(self) except -1
     cdef void gather_last(self, void *h_n) noexcept
+
+cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward) except -1
+cdef cnp.ndarray rows_of(cnp.ndarray store, ptrdiff_t rows, ptrdiff_t width)

@@ -15,6 +15,7 @@ from rnnkit._core.kernels cimport (
     rk_activation_named,
     rk_call,
     rk_layer_spec,
+    rk_pass,
     rk_set_option,
 )
 from rnnkit._core.inputs cimport inputs_of
@@ -58,7 +59,6 @@ cdef class RecurrentLayer:
         self.gates = Buffer()
         self.cells = Buffer()
         self.kept = Buffer()
-        self.previous = Buffer()
         self.state = Buffer()
         self.scratch = Buffer()
         self.carried = Buffer()
@@ -83,6 +83,17 @@ cdef class RecurrentLayer:
 
     cdef tuple forward_alone(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
                              zoneout_masks, row_of):
+        self.begin_forward(plan, x, weights, h0, c0, training, recurrent_mask, zoneout_masks,
+                           row_of)
+        if self.y_store.shape[0] < self.call.rows * self.call.layer.hidden:
+            self.y_store = np.empty(self.call.rows * self.call.layer.hidden, self.dtype)
+        self.place_y(rows_of(self.y_store, self.call.rows, self.call.layer.hidden), 0)
+        run_directions(self, None, False)
+        return (self.y, *self.end_forward())
+
+    cdef int begin_forward(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
+                           zoneout_masks, row_of) except -1:
+        """Make the call ready to run, but for the place of y."""
         cdef rk_call *call = &self.call
         cdef ptrdiff_t n_batch, hidden = call.layer.hidden
         self.ready_for_backward = False
@@ -100,40 +111,38 @@ cdef class RecurrentLayer:
             raise ValueError("precision='bf16' has no recurrent dropout and no zoneout")
         self.bind_masks(recurrent_mask if training else None, zoneout_masks if training else None)
         self.parameters.pack(weights)
-        y = self.room_for_y()
-        call.y = address(y)
         if call.layer.cell == RK_LSTM:
             self.load_state(c0)
         if self.with_pairs:
             self.reserve_pairs(training)
         if training:
             self.keep_for_backward()
+        return 0
 
-        self.forward_tiles(thread_count(self.operations(call.rows)))
-        self.ready_for_backward = training
+    cdef int place_y(self, y, ptrdiff_t column) except -1:
+        """Let y be some columns of an array (P, at least H)."""
+        self.y = y
+        self.call.y = <char *>address(y) + column * self.itemsize
+        self.call.y_stride = y.shape[1]
+        return 0
 
+    cdef tuple end_forward(self):
+        """The states (h_n, c_n) after a call that has run."""
+        cdef rk_call *call = &self.call
+        cdef ptrdiff_t n_batch = call.batch, hidden = call.layer.hidden
+        self.ready_for_backward = call.training
         h_n = np.empty((n_batch, hidden), self.dtype)
         self.gather_last(address(h_n))
         c_n = None
         if call.layer.cell == RK_LSTM:
             c_n = np.empty((n_batch, hidden), self.dtype)
             self.copy_rows(call.c, self.padded, address(c_n), hidden, n_batch)
-        return y, h_n, c_n
+        return h_n, c_n
 
     cdef double operations(self, ptrdiff_t rows):
         """The floating-point operations of the forward products of so many packed rows."""
         cdef rk_layer_spec *layer = &self.call.layer
         return 2.0 * rows * layer.hidden * layer.input_slots * (layer.inputs + layer.hidden)
-
-    cdef int forward_tiles(self, int threads) except -1:
-        cdef int n_tiles = self.tile_count(threads)
-        cdef const ptrdiff_t *tiles = self.cut_evenly(max(n_tiles, 1))
-        cdef size_t stride = self.scratch_stride(tiles, max(n_tiles, 1))
-        threads = n_tiles if n_tiles > 0 else threads
-        cdef char *scratch = <char *>self.scratch.reserve(stride * threads)
-        with nogil:
-            run_forward(self.kernels, &self.call, tiles, n_tiles, threads, scratch, stride)
-        return 0
 
     cdef int tile_count(self, int threads):
         """The number of tiles of sequences; 0: all threads share the hidden units, step by step."""
@@ -201,12 +210,6 @@ cdef class RecurrentLayer:
         call.gate_pairs = room + x + y + h0 if training else NULL
         return 0
 
-    cdef object room_for_y(self):
-        cdef ptrdiff_t size = self.call.rows * self.call.layer.hidden
-        if self.y_store.shape[0] < size:
-            self.y_store = np.empty(size, self.dtype)
-        return self.y_store[:size].reshape(self.call.rows, self.call.layer.hidden)
-
     cdef int load_state(self, c0) except -1:
         """Put c0 into the padded running state."""
         cdef rk_call *call = &self.call
@@ -258,34 +261,14 @@ cdef class RecurrentLayer:
             call.dc_normed = room + 2 * units
             call.dc_state = room + 3 * units
             call.norm_scale = room + 4 * units
-        self.note_previous()
-        return 0
-
-    cdef int note_previous(self) except -1:
-        """For each packed row, the packed row of the step before, or -1 - b where h0 is."""
-        cdef rk_call *call = &self.call
-        cdef ptrdiff_t t, before, b, n, going, first
-        cdef ptrdiff_t *previous = <ptrdiff_t *>self.previous.reserve(
-            call.rows * sizeof(ptrdiff_t))
-        cdef const ptrdiff_t *offsets = call.step_offsets
-        for t in range(call.steps):
-            before = t + 1 if call.layer.reverse else t - 1
-            first = offsets[t]
-            n = offsets[t + 1] - first
-            going = 0
-            if 0 <= before < call.steps:
-                going = min(n, offsets[before + 1] - offsets[before])
-            for b in range(going):
-                previous[first + b] = offsets[before] + b
-            for b in range(going, n):
-                previous[first + b] = -1 - b
-        call.previous = previous
+        call.previous = self.plan.previous_rows(call.layer.reverse)
         return 0
 
     cdef void gather_last(self, void *h_n) noexcept:
         """The state after each sequence's last step; h0 where the sequence is empty."""
         cdef rk_call *call = &self.call
         cdef size_t n_bytes = call.layer.hidden * self.itemsize
+        cdef size_t stride = call.y_stride * self.itemsize
         cdef const ptrdiff_t *lengths = self.plan.lengths
         cdef ptrdiff_t b, row
         cdef const char *source
@@ -296,7 +279,7 @@ cdef class RecurrentLayer:
                     source = <const char *>call.h0 + b * n_bytes
             else:
                 row = b if call.layer.reverse else call.step_offsets[lengths[b] - 1] + b
-                source = <const char *>call.y + row * n_bytes
+                source = <const char *>call.y + row * stride
             if source == NULL:
                 memset(<char *>h_n + b * n_bytes, 0, n_bytes)
             else:
@@ -339,50 +322,95 @@ cdef class RecurrentLayer:
             give_back(&self.taken)
 
     cdef tuple backward_alone(self, dy, dict gradients, dh_n, dc_n, bint input_gradient):
-        cdef rk_call *call = &self.call
-        cdef ptrdiff_t n_batch = call.batch, hidden = call.layer.hidden
-        cdef bint is_lstm = call.layer.cell == RK_LSTM
-        cdef size_t carried = checked_bytes(self.itemsize, (n_batch, self.padded))
-        cdef char *room
+        dy = self.checked_dy(dy, self.call.layer.hidden)
+        self.begin_backward(gradients, dh_n, dc_n, input_gradient)
+        self.place_dy(dy, 0)
+        run_directions(self, None, True)
+        return self.end_backward()
+
+    cdef object checked_dy(self, dy, ptrdiff_t width):
+        """The gradient by rows of so many columns, if there is anything to run back through."""
         if not self.ready_for_backward:
             raise RuntimeError("backward() needs a forward call with training=True before it")
-        dy = self.checked_or_none("dy", dy, (call.rows, hidden))
+        return self.checked_or_none("dy", dy, (self.call.rows, width))
+
+    cdef int begin_backward(self, dict gradients, dh_n, dc_n, bint input_gradient) except -1:
+        """Make the call ready to run back, but for the place of dy."""
+        cdef rk_call *call = &self.call
+        cdef ptrdiff_t n_batch = call.batch, hidden = call.layer.hidden
+        cdef size_t carried = checked_bytes(self.itemsize, (n_batch, self.padded))
+        cdef char *room
         dh_n = self.checked_or_none("dh_n", dh_n, (n_batch, hidden))
         dc_n = self.checked_or_none("dc_n", dc_n, (n_batch, hidden))
         self.parameters.check_gradients(gradients)
         self.ready_for_backward = False
-        call.dy = address(dy)
         room = <char *>self.carried.reserve_zeros(2 * carried)
         call.dh = room
         call.dc = room + carried
         if dh_n is not None:
             self.copy_rows(address(dh_n), hidden, call.dh, self.padded, n_batch)
-        if dc_n is not None and is_lstm:
+        if dc_n is not None and call.layer.cell == RK_LSTM:
             self.copy_rows(address(dc_n), hidden, call.dc, self.padded, n_batch)
-        dx = np.empty((call.rows, call.layer.inputs), self.dtype) if input_gradient else None
-        call.dx = address(dx)
+        self.dx = None
+        if input_gradient:
+            self.dx = np.empty((call.rows, call.layer.inputs), self.dtype)
+        call.dx = address(self.dx)
         self.parameters.pack_for_backward(input_gradient)
         self.parameters.reserve_gradients()
+        return 0
 
-        self.backward_tiles(thread_count(2 * self.operations(call.rows)))
+    cdef int place_dy(self, dy, ptrdiff_t column) except -1:
+        """Let dy be some columns of an array (P, at least H), or None for zeros."""
+        self.dy = dy
+        self.call.dy = NULL
+        if dy is not None:
+            self.call.dy = <char *>address(dy) + column * self.itemsize
+            self.call.dy_stride = dy.shape[1]
+        return 0
+
+    cdef tuple end_backward(self):
+        """Add to the gradients; return (dx, dh0, dc0)."""
+        cdef rk_call *call = &self.call
+        cdef ptrdiff_t n_batch = call.batch, hidden = call.layer.hidden
         self.parameters.add_gradients()
-
+        dx, self.dx, self.dy = self.dx, None, None
         dh0 = np.empty((n_batch, hidden), self.dtype)
         self.copy_rows(call.dh, self.padded, address(dh0), hidden, n_batch)
         dc0 = None
-        if is_lstm:
+        if call.layer.cell == RK_LSTM:
             dc0 = np.empty((n_batch, hidden), self.dtype)
             self.copy_rows(call.dc, self.padded, address(dc0), hidden, n_batch)
         return dx, dh0, dc0
 
-    cdef int backward_tiles(self, int threads) except -1:
-        cdef int n_tiles = self.tile_count(threads)
-        cdef const ptrdiff_t *tiles = self.cut_evenly(max(n_tiles, 1))
-        cdef size_t stride = self.scratch_stride(tiles, max(n_tiles, 1))
-        cdef char *scratch = <char *>self.scratch.reserve(stride * threads)
-        with nogil:
-            run_backward(self.kernels, &self.call, tiles, n_tiles, threads, scratch, stride)
-        return 0
+
+cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward) except -1:
+    """Run a layer, made ready, and at once with it the other direction, if there is one."""
+    cdef rk_pass both
+    cdef int directions = 1 if other is None else 2
+    cdef int threads = thread_count(
+        directions * (1 + backward) * one.operations(one.call.rows))
+    cdef int n_tiles = one.tile_count((threads + directions - 1) // directions)
+    both.calls[0] = &one.call
+    both.calls[1] = NULL if other is None else &other.call
+    both.n_calls = directions
+    both.tiles = one.cut_evenly(max(n_tiles, 1))
+    both.n_tiles = n_tiles
+    both.threads = threads
+    if n_tiles > 0 and not backward:
+        both.threads = min(threads, directions * n_tiles)
+    both.scratch_stride = one.scratch_stride(both.tiles, max(n_tiles, 1))
+    both.scratch = <char *>one.scratch.reserve(both.scratch_stride * both.threads)
+    with nogil:
+        if backward:
+            run_backward(one.kernels, &both)
+        else:
+            run_forward(one.kernels, &both)
+    return 0
+
+
+cdef cnp.ndarray rows_of(cnp.ndarray store, ptrdiff_t rows, ptrdiff_t width):
+    """Rows at the beginning of an array that is long enough."""
+    return store[:rows * width].reshape(rows, width)
 
 
 cdef int describe(spec, rk_layer_spec *layer) except -1:

@@ -43,6 +43,7 @@ cdef class RecurrentStep:
         self.call.steps = 1
         self.call.batch = self.call.rows = self.n = n
         self.call.step_offsets = layer.plan.offsets
+        self.call.y_stride = layer.call.layer.hidden
         layer.parameters.pack(weights)
         self.shape = (n, layer.call.layer.inputs)
         if n == 1:

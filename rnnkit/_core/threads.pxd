@@ -6,18 +6,15 @@ from rnnkit._core.kernels cimport (
     rk_kernels,
     rk_label_kernels,
     rk_matrix,
+    rk_pass,
 )
 
 cdef int thread_count(double operations)
 cdef const rk_kernels *current_kernels(object dtype) except NULL
-cdef int run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                     int n_tiles, int threads, char *scratch,
-                     size_t scratch_stride) except -1 nogil
+cdef int run_forward(const rk_kernels *k, const rk_pass *one) except -1 nogil
 cdef void run_input_sums(const rk_kernels *k, const rk_call *call) noexcept nogil
 cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil
-cdef int run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                      int n_tiles, int threads, char *scratch,
-                      size_t scratch_stride) except -1 nogil
+cdef int run_backward(const rk_kernels *k, const rk_pass *one) except -1 nogil
 cdef int run_convert(const rk_kernels *k, const rk_matrix *matrix, size_t n_bytes) except -1
 cdef int run_clear(void *memory, size_t n_bytes) except -1
 cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,

@@ -40,6 +40,7 @@ from rnnkit._core.kernels cimport (
     rk_matrix,
     rk_on_poll,
     rk_openmp_limit,
+    rk_pass,
     rk_processors,
     rk_run_crf,
     rk_run_ctc,
@@ -277,10 +278,8 @@ def _main_thread_after_fork():
 # The C sources are linked into this module alone, so that there is one pool of workers; the other
 # modules of the core come through these.
 
-cdef int run_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                     int n_tiles, int threads, char *scratch,
-                     size_t scratch_stride) except -1 nogil:
-    return left(rk_forward(k, call, tiles, n_tiles, threads, scratch, scratch_stride))
+cdef int run_forward(const rk_kernels *k, const rk_pass *one) except -1 nogil:
+    return left(rk_forward(k, one))
 
 
 cdef void run_input_sums(const rk_kernels *k, const rk_call *call) noexcept nogil:
@@ -291,10 +290,8 @@ cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noex
     rk_step(k, call, scratch)
 
 
-cdef int run_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
-                      int n_tiles, int threads, char *scratch,
-                      size_t scratch_stride) except -1 nogil:
-    return left(rk_backward(k, call, tiles, n_tiles, threads, scratch, scratch_stride))
+cdef int run_backward(const rk_kernels *k, const rk_pass *one) except -1 nogil:
+    return left(rk_backward(k, one))
 
 
 cdef int threads_to_move(size_t n_bytes):

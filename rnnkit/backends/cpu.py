@@ -14,10 +14,12 @@ import rnnkit._core.labels as core_labels
 import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
 from rnnkit._core.chain_step import ChainStep
+from rnnkit._core.directions import JoinedDirections
 from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer
 from rnnkit._core.step import RecurrentStep
 from rnnkit._core.tokens import TokenStep, draw
+from rnnkit.backends.directions import JoinedOperation
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import (
     AttentionOperation,
@@ -205,6 +207,12 @@ class CpuBackend(HostBackend):
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
         return RecurrentLayer(spec, dtype)
+
+    def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> JoinedOperation:
+        """Bind two directions of a layer whose threads share both."""
+        assert isinstance(one, RecurrentLayer)
+        assert isinstance(other, RecurrentLayer)
+        return JoinedDirections(one, other)
 
     def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, np.ndarray], n: int = 1

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from rnnkit.backends.interface import PackedPlan, Repeated, Scalar
+from rnnkit.backends.directions import JoinedOperation, OneAfterTheOther
+from rnnkit.backends.interface import PackedPlan, RecurrentOperation, Repeated, Scalar
 from rnnkit.backends.memory import host_memory
 from rnnkit.backends.streaming import drawn_from
 from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
@@ -63,6 +64,10 @@ class HostBackend:
     ) -> NumberOperation | None:
         """Return None: there is no shorter way than layer by layer."""
         return None
+
+    def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> JoinedOperation:
+        """Return what runs one direction of a layer after the other."""
+        return OneAfterTheOther((one, other), np)
 
     def token_stream(
         self,

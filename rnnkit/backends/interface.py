@@ -19,6 +19,7 @@ import numpy as np
 from rnnkit.cells import LayerSpec
 
 if TYPE_CHECKING:
+    from rnnkit.backends.directions import JoinedOperation
     from rnnkit.backends.labels import LabelOperations
     from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 
@@ -232,6 +233,10 @@ class Backend(Protocol):
     def labels(self) -> LabelOperations: ...  # on the host, whatever the backend
 
     def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
+
+    def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> JoinedOperation:
+        """Bind two opposite directions of a layer, bound here, as one operation."""
+        ...
 
     def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array], n: int = 1

@@ -218,6 +218,8 @@ class RecurrentLayerOperation:
     ----------
     state : State or None
         The states h and c (B, H) of each direction.
+    y : array of shape (P, D·H)
+        The states after each step of the last forward call.
     end_gradient, start_gradient : State or None
         The gradients by the states that the last forward call ended with and began with.
     """
@@ -226,53 +228,48 @@ class RecurrentLayerOperation:
         self.directions = [
             _Direction(layer, direction, binding) for direction in range(len(layer.specs))
         ]
+        operations = [direction.operation for direction in self.directions]
+        self._one = operations[0]
+        self._both = binding.backend.joined(*operations) if len(operations) == 2 else None
+        self._weights = [direction.weights for direction in self.directions]
+        self._gradients = [direction.gradients for direction in self.directions]
+        self.y: Array = None
         self.state: State | None = None
         self.end_gradient: State | None = None
         self.start_gradient: State | None = None
         self._no_state: State = (None,) * len(layer.states)
+        self._no_masks: list[dict[str, Any]] = [{}] * len(operations)
         self._last_only = layer.last_only
-        self._both = len(layer.specs) > 1
         self._draws_masks = bool(layer.recurrent_dropout or layer.specs[0].zoneout)
         self._input_gradient = binding.input_gradient
         self._hidden_size = layer.specs[0].hidden_size
-        self._steps: Sequence[Array] = ()
-        self._last: Sequence[Array] = ()
+        self._last: State = ()
         self._joined = RowBuffer(layer.width, binding.dtype, binding.backend)
-        self._joined_dx = RowBuffer(layer.specs[0].n_inputs, binding.dtype, binding.backend)
 
     def forward(self, x: Array | Lookup, call: Call) -> Array:
-        begin = self.state or self._no_state
-        row_of = None
+        begin, masks = self.state or self._no_state, self._no_masks
+        training, row_of = call.training, None
         if type(x) is Lookup:
             x, row_of = x.table, x.row_of
-        masks: dict[str, Any] = {}
-        results = []
-        training = call.training
-        for number, direction in enumerate(self.directions):
-            if self._draws_masks and training:
-                masks = direction.masks(call)
-            results.append(
-                direction.operation.forward(
-                    call.plan,
-                    x,
-                    direction.weights,
-                    begin[2 * number],
-                    begin[2 * number + 1],
-                    training=training,
-                    row_of=row_of,
-                    **masks,
-                )
+        if self._draws_masks and training:
+            masks = [direction.masks(call) for direction in self.directions]
+        if self._both is None:
+            self.y, *state = self._one.forward(
+                call.plan,
+                x,
+                self._weights[0],
+                *begin,
+                training=training,
+                row_of=row_of,
+                **masks[0],
             )
-        self._steps, self._last, _ = zip(*results)
-        self.state = results[0][1:]
-        if self._both:
-            self.state += results[1][1:]
-        return self._join(self._last if self._last_only else self._steps)
-
-    @property
-    def y(self) -> Array:
-        """The states (P, D·H) after each step of the last forward call."""
-        return self._join(self._steps)
+            self.state = tuple(state)
+        else:
+            self.y, self.state = self._both.forward(
+                call.plan, x, self._weights, begin, training=training, masks=masks, row_of=row_of
+            )
+        self._last = self.state[::2]
+        return self.last if self._last_only else self.y
 
     @property
     def last(self) -> Array:
@@ -288,43 +285,39 @@ class RecurrentLayerOperation:
 
     def backward(self, dy: Array | None) -> Array | None:
         """Run back through all directions; dy None means zeros."""
-        h = self._hidden_size
         end, self.end_gradient = self.end_gradient or self._no_state, None
-        start: State = ()
-        dx = None
-        for number, direction in enumerate(self.directions):
-            part, dh_n = dy, end[2 * number]
-            if self._both and dy is not None:
-                part = dy[:, number * h : (number + 1) * h].copy()
-            if self._last_only and part is not None:
-                dh_n, part = part if dh_n is None else part + dh_n, None
-            dpart, dh0, dc0 = direction.operation.backward(
-                part,
-                direction.gradients,
-                dh_n,
-                end[2 * number + 1],
-                input_gradient=self._input_gradient,
+        if self._last_only and dy is not None:
+            end, dy = self._with_last(end, dy), None
+        if self._both is None:
+            dx, *start = self._one.backward(
+                dy, self._gradients[0], *end, input_gradient=self._input_gradient
             )
-            start += (dh0, dc0)
-            if self._input_gradient:
-                dx = dpart if dx is None else self._add(dx, dpart)
-        self.start_gradient = start
+            self.start_gradient = tuple(start)
+        else:
+            dx, self.start_gradient = self._both.backward(
+                dy, self._gradients, end, input_gradient=self._input_gradient
+            )
         return dx
 
+    def _with_last(self, end: State, dlast: Array) -> State:
+        """Return the gradients by the states at the end, and by `last` with them."""
+        h, found = self._hidden_size, list(end)
+        for number in range(len(self.directions)):
+            part = dlast
+            if self._both is not None:
+                part = dlast[:, number * h : (number + 1) * h].copy()
+            dh_n = end[2 * number]
+            found[2 * number] = part if dh_n is None else part + dh_n
+        return tuple(found)
+
     def _join(self, parts: Sequence[Array]) -> Array:
-        if not self._both:
+        if self._both is None:
             return parts[0]
         h = self._hidden_size
         joined = self._joined.rows(len(parts[0]))
         for number, part in enumerate(parts):
             joined[:, number * h : (number + 1) * h] = part
         return joined
-
-    def _add(self, a: Array, b: Array) -> Array:
-        total = self._joined_dx.rows(len(a))
-        total[...] = a
-        total += b
-        return total
 
 
 class RecurrentStreamOperation:

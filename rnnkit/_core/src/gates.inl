@@ -90,9 +90,8 @@ RK_INLINE ptrdiff_t FN(end_of_some)(ptrdiff_t first, ptrdiff_t n) {
     return n - first < RK_SIDE_BY_SIDE ? n : first + RK_SIDE_BY_SIDE;
 }
 
-RK_INLINE vec FN(h_prev_units)(const rk_call *call, const FN(run) *run, ptrdiff_t r, ptrdiff_t unit,
-                               ptrdiff_t lanes) {
-    return run->h_prev ? v_load_n(run->h_prev + r * call->layer.hidden + unit, lanes) : v_zero();
+RK_INLINE vec FN(h_prev_units)(const FN(run) *run, ptrdiff_t r, ptrdiff_t unit, ptrdiff_t lanes) {
+    return run->h_prev ? v_load_n(run->h_prev + r * run->h_stride + unit, lanes) : v_zero();
 }
 
 RK_INLINE void FN(store_h)(const rk_call *call, const int plain, const FN(run) *run, ptrdiff_t r,
@@ -100,10 +99,10 @@ RK_INLINE void FN(store_h)(const rk_call *call, const int plain, const FN(run) *
     const ptrdiff_t hidden = call->layer.hidden, unit = panel * VL, lanes = hidden - unit;
     if (!plain && (call->zoneout_h || call->layer.zoneout != 0)) {
         const vec kept = FN(kept_share)(call, call->zoneout_h, run->row + r, unit, lanes);
-        const vec h_prev = FN(h_prev_units)(call, run, r, unit, lanes);
+        const vec h_prev = FN(h_prev_units)(run, r, unit, lanes);
         h = v_fma(kept, h_prev - h, h);
     }
-    v_store_n((real *)call->y + (run->row + r) * hidden + unit, h, lanes);
+    v_store_n((real *)call->y + (run->row + r) * call->y_stride + unit, h, lanes);
 #if RK_PAIRS
     const ptrdiff_t padded = FN(panels_of)(&call->layer) * VL;
     FN(store_halves)((real *)call->y_pairs + ((run->row + r) * padded + unit) / 2,
@@ -120,7 +119,7 @@ RK_INLINE vec FN(take_dh)(const rk_call *call, const int plain, const FN(run) *r
     real *carried = (real *)call->dh + (run->b + r) * padded + unit;
     vec dh = v_load(carried), bypass = v_zero();
     if (call->dy)
-        dh += v_load_n((const real *)call->dy + row * hidden + unit, lanes);
+        dh += v_load_n((const real *)call->dy + row * call->dy_stride + unit, lanes);
     if (!plain && call->zoneout_h) {
         bypass = dh * FN(kept_share)(call, call->zoneout_h, row, unit, lanes);
         dh = dh - bypass;

@@ -212,7 +212,7 @@ static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, FN(share
     for (ptrdiff_t row = first; row < last; row++) {
         const ptrdiff_t previous = call->previous[row];
         const real *h = call->h_used      ? (const real *)call->h_used + row * padded
-                        : previous >= 0   ? (const real *)call->y + previous * hidden
+                        : previous >= 0   ? (const real *)call->y + previous * call->y_stride
                         : call->h0 != NULL ? (const real *)call->h0 + (-1 - previous) * hidden
                                           : NULL;
         if (h || RK_BLAS) {

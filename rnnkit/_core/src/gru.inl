@@ -25,7 +25,7 @@ RK_INLINE void FN(gru_forward)(const rk_call *call, const int plain, const FN(ru
             FN(gru_gates)(layer, plain, gates + r * 4 * VL);
         for (ptrdiff_t r = first; r < last; r++, gates += 4 * VL) {
             const vec n = FN(candidate)(layer, plain, v_load(gates)), z = v_load(gates + 2 * VL);
-            const vec h_prev = FN(h_prev_units)(call, run, r, unit, lanes);
+            const vec h_prev = FN(h_prev_units)(run, r, unit, lanes);
             v_store(gates, n);
             FN(store_h)(call, plain, run, r, panel, v_fma(z, h_prev - n, n));
         }
@@ -74,7 +74,7 @@ RK_INLINE void FN(gru_backward)(const rk_call *call, const int plain, const FN(r
         real *gates = at.gates + panel * at.gates_panel + r * 4 * VL;
         const vec n = v_load(gates), reset = v_load(gates + VL), z = v_load(gates + 2 * VL);
         const vec hn = v_load(gates + 3 * VL);
-        const vec h_prev = FN(h_prev_units)(call, run, r, unit, lanes);
+        const vec h_prev = FN(h_prev_units)(run, r, unit, lanes);
         const vec dh = FN(take_dh)(call, plain, run, r, panel);
         const vec d_n = dh * (v_set1(1) - z) * FN(candidate_slope)(layer, plain, n);
         v_store(gates, d_n);
@@ -103,7 +103,7 @@ static void FN(reset_backward)(const rk_call *call, const FN(run) *run, FN(rows_
             real *d = dh_used + r * padded + p * VL;
             const vec reset = v_load(slot), d_product = v_load(d);
             const vec h = at.h_used ? v_load(at.h_used + r * padded + p * VL)
-                                    : FN(h_prev_units)(call, run, r, p * VL, hidden - p * VL);
+                                    : FN(h_prev_units)(run, r, p * VL, hidden - p * VL);
             v_store(slot, d_product * h * FN(gate_slope)(layer, 0, reset));
             v_store(d, d_product * reset);
         }

@@ -133,6 +133,7 @@ typedef struct {
     ptrdiff_t batch, steps, rows;  /* B, T, P */
     const ptrdiff_t *step_offsets; /* (T + 1) */
     const ptrdiff_t *previous;     /* (P), packed row of h_prev, or -1 - b for h0 of b */
+    ptrdiff_t y_stride, dy_stride; /* reals from row to row: H, or more beside another direction */
 
 #define RK_FIELD(name) const void *name;
     RK_PANELS(RK_FIELD)
@@ -325,15 +326,26 @@ typedef struct {
     ptrdiff_t n_gates, first_slot, slots;
 } rk_matrix;
 
-/* parallel.c: whole-layer drivers. `scratch` holds `threads` pieces of `scratch_stride` bytes.
- * n_tiles 0: the threads run all sequences together, step by step. Each returns 0, or -1 if the
- * call was left before its end (pool.h). */
-int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-               int threads, char *scratch, size_t scratch_stride);
+enum { RK_MOST_DIRECTIONS = 2 };
+
+/* One direction of a layer, or both, over one minibatch: what its threads do together. The tiles of
+ * sequences are those of each direction; n_tiles 0: the threads run all sequences of one direction
+ * together, step by step. `scratch` holds `threads` pieces of `scratch_stride` bytes. */
+typedef struct {
+    const rk_call *calls[RK_MOST_DIRECTIONS];
+    int n_calls;
+    const ptrdiff_t *tiles;
+    int n_tiles, threads;
+    char *scratch;
+    size_t scratch_stride;
+} rk_pass;
+
+/* parallel.c: whole-layer drivers. Each returns 0, or -1 if the call was left before its end
+ * (pool.h). */
+int rk_forward(const rk_kernels *k, const rk_pass *pass);
 void rk_sum_inputs(const rk_kernels *k, const rk_call *call); /* of all rows of the table, here */
 void rk_step(const rk_kernels *k, const rk_call *call, char *scratch); /* forward, T = 1, here */
-int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                int threads, char *scratch, size_t scratch_stride);
+int rk_backward(const rk_kernels *k, const rk_pass *pass);
 int rk_convert(const rk_kernels *k, const rk_matrix *matrix, int threads); /* 0: at once, here */
 int rk_clear(void *memory, size_t n_bytes, int threads);                  /* likewise, to zeros */
 int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,

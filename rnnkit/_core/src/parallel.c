@@ -11,40 +11,47 @@ const char *rk_compiler(void) {
 #endif
 }
 
-/* What the pieces of a layer's call are cut from. */
+/* What the pieces of a layer's call are cut from. Each direction has as many of each kind. */
 typedef struct {
     const rk_kernels *k;
-    const rk_call *call;
-    const ptrdiff_t *tiles;
-    char *scratch;
-    size_t scratch_stride;
-    int shares;                                   /* of a step, or of a panel's columns */
-    ptrdiff_t step;                               /* that is shared */
+    const rk_pass *pass;
+    int direction, shares;                         /* that is shared by steps; of a step, or of a
+                                                      panel's columns */
+    ptrdiff_t step;                                /* that is shared */
     ptrdiff_t panels, together, gradients, inputs; /* of hidden units; pieces of each kind */
 } layer_work;
 
 static void *scratch_of(const layer_work *work, const rk_seat *seat) {
-    return work->scratch + (size_t)seat->rank * work->scratch_stride;
+    return work->pass->scratch + (size_t)seat->rank * work->pass->scratch_stride;
+}
+
+static ptrdiff_t paired_pieces(const rk_call *call) {
+    return (call->rows + RK_PAIRED_ROWS - 1) / RK_PAIRED_ROWS;
 }
 
 /* The inputs of RK_PAIRED_ROWS packed rows as operand of the products. */
 static void pair_inputs(void *what, ptrdiff_t piece, rk_seat *seat) {
     const layer_work *work = what;
-    const rk_call *call = work->call;
-    const ptrdiff_t first = piece * RK_PAIRED_ROWS, left = call->rows - first;
+    const ptrdiff_t pieces = paired_pieces(work->pass->calls[0]);
+    const rk_call *call = work->pass->calls[piece / pieces];
+    const ptrdiff_t first = piece % pieces * RK_PAIRED_ROWS, left = call->rows - first;
     const ptrdiff_t inputs = call->layer.inputs, n_pairs = (inputs + 1) / 2;
     const ptrdiff_t n = left < RK_PAIRED_ROWS ? left : RK_PAIRED_ROWS;
-    if (!rk_leave(seat, (double)(n * inputs)))
+    if (call->x && !rk_leave(seat, (double)(n * inputs)))
         work->k->pair_columns((const float *)call->x + first * inputs, n, inputs,
                               (float *)call->x_pairs + first * n_pairs, n_pairs);
+}
+
+static ptrdiff_t table_pieces(const rk_call *call) {
+    return (call->table_rows + RK_TABLE_ROWS - 1) / RK_TABLE_ROWS;
 }
 
 /* The input products of RK_TABLE_ROWS rows of the table. */
 static void sum_inputs(void *what, ptrdiff_t piece, rk_seat *seat) {
     const layer_work *work = what;
+    const rk_call *call = work->pass->calls[work->direction];
     const ptrdiff_t first = piece * RK_TABLE_ROWS, last = first + RK_TABLE_ROWS;
-    const ptrdiff_t rows = work->call->table_rows;
-    work->k->input_sums(work->call, first, last < rows ? last : rows, seat);
+    work->k->input_sums(call, first, last < call->table_rows ? last : call->table_rows, seat);
 }
 
 void rk_sum_inputs(const rk_kernels *k, const rk_call *call) {
@@ -54,74 +61,91 @@ void rk_sum_inputs(const rk_kernels *k, const rk_call *call) {
     rk_restore_mode(mode);
 }
 
-static void tile_forward(void *what, ptrdiff_t piece, rk_seat *seat) {
-    const layer_work *work = what;
-    const rk_part part = {work->tiles[piece], work->tiles[piece + 1], 0, work->call->steps, 0, 1};
-    work->k->forward(work->call, &part, scratch_of(work, seat), seat);
+/* All steps of a tile of sequences; `steps` of them. */
+static rk_part tile_of(const rk_pass *pass, ptrdiff_t piece, ptrdiff_t steps) {
+    const ptrdiff_t *tile = pass->tiles + piece % pass->n_tiles;
+    return (rk_part){tile[0], tile[1], 0, steps, 0, 1};
 }
 
-static void step_forward(void *what, ptrdiff_t piece, rk_seat *seat) {
+static void tile_forward(void *what, ptrdiff_t piece, rk_seat *seat) {
     const layer_work *work = what;
-    const rk_part part = {0, work->call->batch, work->step, work->step + 1,
-                          (int)piece, work->shares};
-    work->k->forward(work->call, &part, scratch_of(work, seat), seat);
+    const rk_call *call = work->pass->calls[piece / work->pass->n_tiles];
+    const rk_part part = tile_of(work->pass, piece, call->steps);
+    work->k->forward(call, &part, scratch_of(work, seat), seat);
 }
 
 static void tile_backward(void *what, ptrdiff_t piece, rk_seat *seat) {
     const layer_work *work = what;
-    const rk_part part = {work->tiles[piece], work->tiles[piece + 1], 0, work->call->steps + 1,
-                          0, 1};
-    work->k->backward(work->call, &part, scratch_of(work, seat), seat);
+    const rk_call *call = work->pass->calls[piece / work->pass->n_tiles];
+    const rk_part part = tile_of(work->pass, piece, call->steps + 1);
+    work->k->backward(call, &part, scratch_of(work, seat), seat);
+}
+
+/* A share of a step of all sequences. */
+static rk_part share_of_step(const layer_work *work, ptrdiff_t piece) {
+    return (rk_part){0, work->pass->calls[0]->batch, work->step, work->step + 1, (int)piece,
+                     work->shares};
+}
+
+static void step_forward(void *what, ptrdiff_t piece, rk_seat *seat) {
+    const layer_work *work = what;
+    const rk_part part = share_of_step(work, piece);
+    work->k->forward(work->pass->calls[work->direction], &part, scratch_of(work, seat), seat);
 }
 
 static void step_backward(void *what, ptrdiff_t piece, rk_seat *seat) {
     const layer_work *work = what;
-    const rk_part part = {0, work->call->batch, work->step, work->step + 1,
-                          (int)piece, work->shares};
-    work->k->backward(work->call, &part, scratch_of(work, seat), seat);
+    const rk_part part = share_of_step(work, piece);
+    work->k->backward(work->pass->calls[work->direction], &part, scratch_of(work, seat), seat);
 }
 
 /* After the steps: parameter gradients, the larger pieces, and then those of the inputs. */
 static void gradients(void *what, ptrdiff_t piece, rk_seat *seat) {
     const layer_work *work = what;
-    if (piece < work->gradients) {
-        const ptrdiff_t first = piece / work->shares * work->together;
+    const rk_pass *pass = work->pass;
+    if (piece < work->gradients * pass->n_calls) {
+        const ptrdiff_t own = piece % work->gradients;
+        const ptrdiff_t first = own / work->shares * work->together;
         const ptrdiff_t last = first + work->together;
-        work->k->parameter_gradient(work->call, first, last < work->panels ? last : work->panels,
-                                    (int)(piece % work->shares), work->shares,
+        work->k->parameter_gradient(pass->calls[piece / work->gradients], first,
+                                    last < work->panels ? last : work->panels,
+                                    (int)(own % work->shares), work->shares,
                                     scratch_of(work, seat), seat);
         return;
     }
-    const ptrdiff_t first = (piece - work->gradients) * RK_INPUT_GRADIENT_ROWS;
-    const ptrdiff_t last = first + RK_INPUT_GRADIENT_ROWS, rows = work->call->rows;
-    work->k->input_gradient(work->call, first, last < rows ? last : rows, seat);
+    piece -= work->gradients * pass->n_calls;
+    const rk_call *call = pass->calls[piece / work->inputs];
+    const ptrdiff_t first = piece % work->inputs * RK_INPUT_GRADIENT_ROWS;
+    const ptrdiff_t last = first + RK_INPUT_GRADIENT_ROWS;
+    work->k->input_gradient(call, first, last < call->rows ? last : call->rows, seat);
 }
 
 /* All sequences together, step after step. Each step is shared anew, so that a share whose thread
  * has no processor is taken by another. */
 static void share_steps(rk_crew *crew, rk_work run, layer_work *work, ptrdiff_t steps) {
-    const int most = work->k->most_shares(work->call);
+    const rk_pass *pass = work->pass;
+    const int most = work->k->most_shares(pass->calls[0]);
     work->shares = crew->threads < most ? crew->threads : most;
-    for (work->step = 0; work->step < steps && !crew->left; work->step++)
-        rk_share(crew, run, work, work->shares, RK_IN_STEPS);
+    for (work->direction = 0; work->direction < pass->n_calls; work->direction++)
+        for (work->step = 0; work->step < steps && !crew->left; work->step++)
+            rk_share(crew, run, work, work->shares, RK_IN_STEPS);
 }
 
-int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-               int threads, char *scratch, size_t scratch_stride) {
-    layer_work work = {
-        .k = k, .call = call, .tiles = tiles, .scratch = scratch, .scratch_stride = scratch_stride};
+int rk_forward(const rk_kernels *k, const rk_pass *pass) {
+    layer_work work = {.k = k, .pass = pass};
     rk_crew crew;
-    rk_enter(&crew, threads);
-    if (k->pair_columns && call->x)
-        rk_share(&crew, pair_inputs, &work, (call->rows + RK_PAIRED_ROWS - 1) / RK_PAIRED_ROWS,
+    rk_enter(&crew, pass->threads);
+    if (k->pair_columns)
+        rk_share(&crew, pair_inputs, &work, paired_pieces(pass->calls[0]) * pass->n_calls,
                  RK_NEAREST);
-    if (call->starts)
-        rk_share(&crew, sum_inputs, &work, (call->table_rows + RK_TABLE_ROWS - 1) / RK_TABLE_ROWS,
-                 RK_NEAREST);
-    if (n_tiles == 0)
-        share_steps(&crew, step_forward, &work, call->steps);
+    for (work.direction = 0; work.direction < pass->n_calls; work.direction++)
+        if (pass->calls[work.direction]->starts)
+            rk_share(&crew, sum_inputs, &work, table_pieces(pass->calls[work.direction]),
+                     RK_NEAREST);
+    if (pass->n_tiles == 0)
+        share_steps(&crew, step_forward, &work, pass->calls[0]->steps);
     else
-        rk_share(&crew, tile_forward, &work, n_tiles, RK_NEAREST);
+        rk_share(&crew, tile_forward, &work, pass->n_tiles * pass->n_calls, RK_NEAREST);
     return rk_leave_crew(&crew);
 }
 
@@ -133,8 +157,8 @@ void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
     rk_restore_mode(mode);
 }
 
-/* How the parameter gradients are cut: some panels at once, or, where few panels do not divide
- * among the threads, each panel's columns as well. */
+/* How the parameter gradients of a direction are cut: some panels at once, or, where few panels do
+ * not divide among its threads, each panel's columns as well. */
 static void cut_gradients(layer_work *work, int threads) {
     const ptrdiff_t panels = work->panels, each = panels / threads;
     const int uneven = panels % threads != 0 && panels < RK_PANELS_TOGETHER * threads;
@@ -144,21 +168,21 @@ static void cut_gradients(layer_work *work, int threads) {
     work->gradients = (panels + work->together - 1) / work->together * work->shares;
 }
 
-int rk_backward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles, int n_tiles,
-                int threads, char *scratch, size_t scratch_stride) {
-    layer_work work = {
-        .k = k, .call = call, .tiles = tiles, .scratch = scratch, .scratch_stride = scratch_stride};
+int rk_backward(const rk_kernels *k, const rk_pass *pass) {
+    const rk_call *call = pass->calls[0];
+    layer_work work = {.k = k, .pass = pass};
     rk_crew crew;
-    rk_enter(&crew, threads);
-    if (n_tiles == 0)
+    rk_enter(&crew, pass->threads);
+    if (pass->n_tiles == 0)
         share_steps(&crew, step_backward, &work, call->steps + 1);
     else
-        rk_share(&crew, tile_backward, &work, n_tiles, RK_NEAREST);
+        rk_share(&crew, tile_backward, &work, pass->n_tiles * pass->n_calls, RK_NEAREST);
     work.panels = (call->layer.hidden + k->lanes - 1) / k->lanes;
     work.inputs =
         call->dx ? (call->rows + RK_INPUT_GRADIENT_ROWS - 1) / RK_INPUT_GRADIENT_ROWS : 0;
-    cut_gradients(&work, crew.threads);
-    rk_share(&crew, gradients, &work, work.gradients + work.inputs, RK_IN_ORDER);
+    cut_gradients(&work, (crew.threads + pass->n_calls - 1) / pass->n_calls);
+    rk_share(&crew, gradients, &work, (work.gradients + work.inputs) * pass->n_calls,
+             RK_IN_ORDER);
     return rk_leave_crew(&crew);
 }
 

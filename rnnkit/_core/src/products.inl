@@ -168,7 +168,7 @@ RK_INLINE FN(factor) FN(recurrent_factor)(const rk_call *call, const FN(run) *ru
         return (FN(factor)){run->h_pairs, FN(panels_of)(&call->layer) * VL / 2, n, w, stride};
     if (at.h_used)
         return (FN(factor)){at.h_used, FN(panels_of)(&call->layer) * VL, hidden, w, stride};
-    return (FN(factor)){run->h_prev, hidden, hidden, w, stride};
+    return (FN(factor)){run->h_prev, run->h_stride, hidden, w, stride};
 }
 
 /* h_used = mask * h_prev, rows padded with zeros. */
@@ -178,7 +178,7 @@ static void FN(mask_rows)(const rk_call *call, const FN(run) *run, real *h_used)
     for (ptrdiff_t r = 0; r < run->n; r++)
         for (ptrdiff_t u = 0; u < padded; u++)
             h_used[r * padded + u] = u < hidden && run->h_prev
-                                         ? mask[r * hidden + u] * run->h_prev[r * hidden + u]
+                                         ? mask[r * hidden + u] * run->h_prev[r * run->h_stride + u]
                                          : 0;
 }
 

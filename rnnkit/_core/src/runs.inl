@@ -5,6 +5,7 @@
 typedef struct {
     ptrdiff_t t, row, b, n; /* packed row and packed position of the first; how many */
     const real *h_prev;     /* (n, H), NULL for zeros */
+    ptrdiff_t h_stride;     /* from row to row of it */
     const real *h_pairs;    /* the same as pairs (n, Hp / 2) */
 } FN(run);
 
@@ -29,15 +30,23 @@ static int FN(runs_of_step)(const rk_call *call, ptrdiff_t t, ptrdiff_t first, p
     if (n_going > 0) {
         const real *y = call->y, *y_pairs = call->y_pairs;
         const ptrdiff_t row = call->step_offsets[before] + first;
-        runs[count++] = (FN(run)){t,       call->step_offsets[t] + first, first,
-                                  n_going, y + row * layer->hidden,
+        runs[count++] = (FN(run)){t,
+                                  call->step_offsets[t] + first,
+                                  first,
+                                  n_going,
+                                  y + row * call->y_stride,
+                                  call->y_stride,
                                   y_pairs ? y_pairs + row * pairs : NULL};
     }
     if (n > n_going) {
         const ptrdiff_t b = first + n_going;
         const real *h0 = call->h0, *h0_pairs = call->h0_pairs;
-        runs[count++] = (FN(run)){t,           call->step_offsets[t] + b, b,
-                                  n - n_going, h0 ? h0 + b * layer->hidden : NULL,
+        runs[count++] = (FN(run)){t,
+                                  call->step_offsets[t] + b,
+                                  b,
+                                  n - n_going,
+                                  h0 ? h0 + b * layer->hidden : NULL,
+                                  layer->hidden,
                                   h0_pairs ? h0_pairs + b * pairs : NULL};
     }
     return count;

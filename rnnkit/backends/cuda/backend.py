@@ -22,11 +22,13 @@ from rnnkit.backends.cuda.launching import THREADS, Kernel, general_kernels, n_b
 from rnnkit.backends.cuda.products import CudaDense, Products, cublas_of
 from rnnkit.backends.cuda.recurrent import CudaRecurrent
 from rnnkit.backends.cuda.uploads import Uploads
+from rnnkit.backends.directions import OneAfterTheOther
 from rnnkit.backends.interface import (
     Array,
     AttentionOperation,
     Pace,
     PackedPlan,
+    RecurrentOperation,
     Repeated,
     Scalar,
 )
@@ -169,6 +171,10 @@ class CudaBackend:
 
     def number_stream(self, shape: tuple[int, ...], streams: Any, heads: Any) -> None:
         """Return None: there is no shorter way than layer by layer."""
+
+    def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> OneAfterTheOther:
+        """Return what runs one direction of a layer after the other."""
+        return OneAfterTheOther((one, other), self.xp)
 
     def token_stream(self, table: Array, streams: Any, heads: Any) -> None:
         """Return None: there is no shorter way than layer by layer."""
