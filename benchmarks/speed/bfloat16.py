@@ -40,7 +40,11 @@ def training(run):
             theirs.append(times.get("torch bf16", float("nan")) / times["bf16"])
             flops = training_flops(cell, lengths, 64, hidden_size)
             rival_time = times.get("torch bf16", float("inf"))
-            goals.append(run.peaks.limited(AGAINST_TORCH, rival_time, flops, 1, "bfloat16"))
+            goals.append(
+                run.peaks.limited(
+                    AGAINST_TORCH, rival_time, times["bf16"], flops, 1, kind="bfloat16"
+                )
+            )
         what = f"{cell} training in bf16 against"
         goal = run.peaks.of_bfloat16(AGAINST_OURS)
         row = f"{what} our float32, geometric mean"

@@ -48,7 +48,7 @@ def epoch(run):
             print(f"epoch {cell} {n_threads} thr", shown(times), flush=True)
             torch = min(time for name, time in times.items() if name.startswith("torch"))
             what = f"{cell} epoch through fit, {n_threads} thr, against torch's loop"
-            limited = run.peaks.limited(goal, torch, flops, n_threads)
+            limited = run.peaks.limited(goal, torch, times["rnnkit"], flops, n_threads)
             rows.append(at_least(what, torch / times["rnnkit"], limited))
     return rows
 

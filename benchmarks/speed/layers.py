@@ -53,10 +53,10 @@ class Layers:
             for shape in self.shapes:
                 times, lengths = self.times(cell, shape, n_threads)
                 flops = training_flops(cell, lengths, *shape[2:]) / (1 if task == "train" else 3)
-                rival = best_rival(times[task])
-                ratios.append(rival / times[task]["rnnkit"])
+                rival, ours = best_rival(times[task]), times[task]["rnnkit"]
+                ratios.append(rival / ours)
                 for goals, goal in ((lowest, lowest_goal), (means, mean_goal)):
-                    goals.append(self.run.peaks.limited(goal, rival, flops, n_threads))
+                    goals.append(self.run.peaks.limited(goal, rival, ours, flops, n_threads))
             what = f"{cell} {task}, {n_threads} thread{'s' * (n_threads > 1)}"
             i = min(range(len(ratios)), key=lambda i: ratios[i] / lowest[i])
             size = ",".join(map(str, self.shapes[i]))

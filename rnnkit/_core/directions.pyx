@@ -5,7 +5,7 @@ import numpy as np
 cimport numpy as cnp
 
 from rnnkit._core.owner cimport give_back, take
-from rnnkit._core.recurrent cimport RecurrentLayer, rows_of, run_directions
+from rnnkit._core.recurrent cimport RecurrentLayer, run_directions
 
 cnp.import_array()
 
@@ -18,7 +18,9 @@ cdef class JoinedDirections:
     cdef RecurrentLayer one, other
     cdef cnp.ndarray y_store
 
-    def __cinit__(self, RecurrentLayer one not None, RecurrentLayer other not None):
+    def __cinit__(self, RecurrentLayer one, RecurrentLayer other):
+        if one is None or other is None:
+            raise TypeError("two directions need two layers, got None")
         if one is other or one.kernels != other.kernels or one.dtype != other.dtype:
             raise ValueError("two directions need two layers of one dtype and instruction set")
         for name in ("cell", "n_inputs", "hidden_size"):
@@ -49,7 +51,7 @@ cdef class JoinedDirections:
         self.begin_forward(other, plan, x, weights[1], state[2:], training, masks[1], row_of)
         if self.y_store.shape[0] < 2 * one.call.rows * hidden:
             self.y_store = np.empty(2 * one.call.rows * hidden, one.dtype)
-        y = rows_of(self.y_store, one.call.rows, 2 * hidden)
+        y = self.y_store[:2 * one.call.rows * hidden].reshape(one.call.rows, 2 * hidden)
         one.place_y(y, 0)
         other.place_y(y, hidden)
         run_directions(one, other, False)

@@ -26,12 +26,12 @@ cdef class RecurrentLayer:
                              zoneout_masks, row_of)
     cdef int begin_forward(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
                            zoneout_masks, row_of) except -1
-    cdef int place_y(self, y, ptrdiff_t column) except -1
+    cdef int place_y(self, cnp.ndarray y, ptrdiff_t column) except -1
     cdef tuple end_forward(self)
     cdef tuple backward_alone(self, dy, dict gradients, dh_n, dc_n, bint input_gradient)
     cdef object checked_dy(self, dy, ptrdiff_t width)
     cdef int begin_backward(self, dict gradients, dh_n, dc_n, bint input_gradient) except -1
-    cdef int place_dy(self, dy, ptrdiff_t column) except -1
+    cdef int place_dy(self, cnp.ndarray dy, ptrdiff_t column) except -1
     cdef tuple end_backward(self)
     cdef object gate_alone(self, str name)
     cdef double operations(self, ptrdiff_t rows)
@@ -48,4 +48,3 @@ cdef class RecurrentLayer:
     cdef void gather_last(self, void *h_n) noexcept
 
 cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward) except -1
-cdef cnp.ndarray rows_of(cnp.ndarray store, ptrdiff_t rows, ptrdiff_t width)

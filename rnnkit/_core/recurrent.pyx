@@ -87,7 +87,8 @@ cdef class RecurrentLayer:
                            row_of)
         if self.y_store.shape[0] < self.call.rows * self.call.layer.hidden:
             self.y_store = np.empty(self.call.rows * self.call.layer.hidden, self.dtype)
-        self.place_y(rows_of(self.y_store, self.call.rows, self.call.layer.hidden), 0)
+        self.place_y(self.y_store[:self.call.rows * self.call.layer.hidden].reshape(
+            self.call.rows, self.call.layer.hidden), 0)
         run_directions(self, None, False)
         return (self.y, *self.end_forward())
 
@@ -119,7 +120,7 @@ cdef class RecurrentLayer:
             self.keep_for_backward()
         return 0
 
-    cdef int place_y(self, y, ptrdiff_t column) except -1:
+    cdef int place_y(self, cnp.ndarray y, ptrdiff_t column) except -1:
         """Let y be some columns of an array (P, at least H)."""
         self.y = y
         self.call.y = <char *>address(y) + column * self.itemsize
@@ -359,7 +360,7 @@ cdef class RecurrentLayer:
         self.parameters.reserve_gradients()
         return 0
 
-    cdef int place_dy(self, dy, ptrdiff_t column) except -1:
+    cdef int place_dy(self, cnp.ndarray dy, ptrdiff_t column) except -1:
         """Let dy be some columns of an array (P, at least H), or None for zeros."""
         self.dy = dy
         self.call.dy = NULL
@@ -387,11 +388,12 @@ cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward)
     """Run a layer, made ready, and at once with it the other direction, if there is one."""
     cdef rk_pass both
     cdef int directions = 1 if other is None else 2
-    cdef int threads = thread_count(
-        directions * (1 + backward) * one.operations(one.call.rows))
-    cdef int n_tiles = one.tile_count((threads + directions - 1) // directions)
-    both.calls[0] = &one.call
-    both.calls[1] = NULL if other is None else &other.call
+    cdef int threads = thread_count(directions * (1 + backward) * one.operations(one.call.rows))
+    cdef int each = (threads + directions - 1) // directions, n_tiles = one.tile_count(each)
+    both.calls[0] = both.calls[1] = &one.call
+    if other is not None:
+        both.calls[1] = &other.call
+        n_tiles = max(n_tiles, other.tile_count(each))
     both.n_calls = directions
     both.tiles = one.cut_evenly(max(n_tiles, 1))
     both.n_tiles = n_tiles
@@ -399,6 +401,9 @@ cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward)
     if n_tiles > 0 and not backward:
         both.threads = min(threads, directions * n_tiles)
     both.scratch_stride = one.scratch_stride(both.tiles, max(n_tiles, 1))
+    if other is not None:
+        both.scratch_stride = max(both.scratch_stride,
+                                  other.scratch_stride(both.tiles, max(n_tiles, 1)))
     both.scratch = <char *>one.scratch.reserve(both.scratch_stride * both.threads)
     with nogil:
         if backward:
@@ -406,11 +411,6 @@ cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward)
         else:
             run_forward(one.kernels, &both)
     return 0
-
-
-cdef cnp.ndarray rows_of(cnp.ndarray store, ptrdiff_t rows, ptrdiff_t width):
-    """Rows at the beginning of an array that is long enough."""
-    return store[:rows * width].reshape(rows, width)
 
 
 cdef int describe(spec, rk_layer_spec *layer) except -1:
