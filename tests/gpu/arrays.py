@@ -1,6 +1,7 @@
 """Problems of the reference's tests taken to a backend on the GPU and back."""
 
 import numpy as np
+from gpu.cupy_stand_in import COUNTS, CUPY
 
 # What is promised of float32, relative to the scale of the numbers compared: of the gradients of
 # one minibatch, and of the losses of the first twenty updates, in which differences grow.
@@ -52,3 +53,9 @@ def largest_error(found, expected):
             scale = max(1.0, np.abs(want[name]).max(initial=0))
             errors.append(np.abs(got[name] - want[name]).max(initial=0) / scale)
     return max(errors)
+
+
+def assert_waits(backend, n):
+    """Assert how often the host has waited; a real GPU does not count it."""
+    if backend.xp is CUPY:
+        assert COUNTS.waits == n

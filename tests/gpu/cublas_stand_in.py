@@ -6,6 +6,13 @@ import numpy as np
 from gpu.cupy_stand_in import Memory, Stream, submit
 
 SUCCESS, INVALID = 0, 7
+TF32 = 3
+
+
+def rounded(matrix):
+    """Return a matrix of float32 with 11 significant bits."""
+    bits = np.ascontiguousarray(matrix).view(np.uint32)
+    return (bits + 0x1000 & np.uint32(0xFFFFE000)).view(np.float32)
 
 
 def column_major(address, n_rows, n_columns, distance, number):
@@ -26,11 +33,25 @@ class CublasStandIn:
 
     def __init__(self):
         self.n_products = 0
+        self.n_handles = 0
+        self.is_tf32 = False
         self.stream = None
         self.workspace = None
 
     def cublasCreate_v2(self, handle):
         handle._obj.value = 42
+        self.n_handles += 1
+        return SUCCESS
+
+    def cublasDestroy_v2(self, handle):
+        assert handle.value == 42
+        self.n_handles -= 1
+        return SUCCESS
+
+    def cublasSetMathMode(self, handle, mode):
+        assert handle.value == 42
+        assert isinstance(mode, ctypes.c_int)
+        self.is_tf32 = mode.value == TF32
         return SUCCESS
 
     def cublasSetStream_v2(self, handle, stream):
@@ -71,7 +92,10 @@ class CublasStandIn:
         factor, share = alpha._obj.value, beta._obj.value
 
         def multiply():
-            product = (matrix_a.T if op_a else matrix_a) @ (matrix_b.T if op_b else matrix_b)
+            given = [matrix_a.T if op_a else matrix_a, matrix_b.T if op_b else matrix_b]
+            if self.is_tf32 and number is ctypes.c_float:
+                given = map(rounded, given)
+            product = np.matmul(*given)
             if share:
                 product = product + share * matrix_c
             matrix_c[...] = factor * product

@@ -15,6 +15,7 @@ import itertools
 import operator
 import re
 import sys
+import warnings
 import weakref
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
@@ -22,10 +23,10 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 from gpu import host_kernels
 
+from rnnkit.backends.cuda import products
 from rnnkit.backends.cuda.device import device_of, pool_of
 from rnnkit.backends.cuda.kernels.sources import kernel_parameters
-from rnnkit.backends.cuda.launching import general_kernels, layer_kernels
-from rnnkit.backends.cuda.products import cublas_of
+from rnnkit.backends.cuda.launching import general_kernels, pass_kernel, visit_kernels
 
 GUARD_BYTES, GUARD = 256, 0x5A
 SHARED_BYTES = 48 * 1024  # what a kernel gets without asking
@@ -41,6 +42,7 @@ class Machine:
     shared_bytes: int = 232448
     memory_bytes: int = 2**40
     error: str | None = None  # what the driver says if there is none
+    blocks_at_once: int = 1  # of a multiprocessor: every one is taken to fill it
     refuses: str | None = None  # "begin" or "end": when it does not let a stream be captured
     changes: dict = field(default_factory=dict)  # text of a kernel -> what it becomes
 
@@ -219,7 +221,8 @@ def computed(function, *arguments):
         return ndarray(np.asarray(function(*values)))
     with np.errstate(all="ignore"):
         like = np.asarray(function(*to_zeros(values)))
-    result = empty(like.shape, like.dtype)
+    turned = like.flags.f_contiguous and not like.flags.c_contiguous
+    result = empty(like.shape[::-1], like.dtype).T if turned else empty(like.shape, like.dtype)
     out = result._array
 
     def compute():
@@ -294,8 +297,8 @@ class ndarray:
     def tolist(self):
         return waited(self).tolist()
 
-    def copy(self):
-        return computed(np.copy, self)
+    def copy(self, order="C"):
+        return computed(lambda array: array.copy(order=order), self)
 
     def astype(self, dtype, copy=True):
         if not copy and self.dtype == dtype:
@@ -401,12 +404,24 @@ def zeros(shape, dtype=np.float64):
     return array
 
 
-def asarray(array, dtype=None):
+def asarray(array, dtype=None, order=None):
+    """Keep the order of an array's entries in memory unless told otherwise."""
     if isinstance(array, ndarray):
+        if order == "C":
+            array = ascontiguousarray(array)
         return array if dtype in (None, array.dtype) else array.astype(dtype)
     require_no_capture("an array is uploaded")
     COUNTS.uploads += 1
-    return ndarray(np.array(array, dtype, order="C"))
+    return ndarray(np.array(array, dtype, order=order or "K"))
+
+
+def stack(arrays):
+    """Many small arrays are copied at once, for which their addresses are uploaded."""
+    list(map(to_only_array, arrays))
+    if len(arrays) > 8 and sum(array.nbytes for array in arrays) < len(arrays) * 2**21:
+        require_no_capture("addresses of arrays are uploaded")
+        COUNTS.uploads += 1
+    return computed(lambda *values: np.stack(values), *arrays)
 
 
 def ascontiguousarray(array):
@@ -459,15 +474,31 @@ def clip(array, low, high, out=None):
 
 
 class RawKernel:
+    """A kernel; those of one text and its options are one function of a device, with one limit."""
+
+    limits: dict = {}
+
     def __init__(self, module, name, parameters):
         self.name = name
-        self.max_dynamic_shared_size_bytes = SHARED_BYTES
         self._module, self._parameters = module, parameters
 
-    def __setattr__(self, name, value):
-        if name == "max_dynamic_shared_size_bytes" and value > MACHINE.shared_bytes:
+    @property
+    def kernel(self):
+        return SimpleNamespace(ptr=id(self))
+
+    @property
+    def max_dynamic_shared_size_bytes(self):
+        return self.limits.get(self._function(), SHARED_BYTES)
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, value):
+        if value > MACHINE.shared_bytes:
             raise ValueError(f"{value} bytes of shared memory exceed {MACHINE.shared_bytes}")
-        super().__setattr__(name, value)
+        self.limits[self._function()] = value
+
+    def _function(self):
+        module = self._module
+        return Device.active[-1], module.source, module.options, module.cooperative, self.name
 
     def __call__(self, grid, block, args, *, shared_mem=0):
         if len(args) != len(self._parameters):
@@ -477,8 +508,10 @@ class RawKernel:
         if not all(isinstance(n, int) and n > 0 for n in (*grid, *block)):
             raise ValueError(f"{self.name}: grid {grid} and block {block} must be positive ints")
         module = self._module
-        if module.cooperative and np.prod(grid) > MACHINE.n_multiprocessors:
-            raise ValueError(f"{self.name}: {grid} blocks are not on the device at once")
+        most = blocks_at_once(self.kernel.ptr, block[0], shared_mem) * MACHINE.n_multiprocessors
+        if module.cooperative and np.prod(grid) > most:
+            warnings.warn(f"The grid size will be reduced from {grid[0]} to {most}", stacklevel=2)
+            grid = (most, *grid[1:])
         cluster_size = module.cluster_size(self.name)
         if np.prod(grid) % cluster_size:
             raise ValueError(f"{self.name}: {grid} blocks are no multiple of a cluster")
@@ -534,6 +567,10 @@ class RawKernel:
         return np.uint64(array.ctypes.data)
 
 
+def blocks_at_once(function, n_threads, shared_bytes):
+    return MACHINE.blocks_at_once
+
+
 def module_real(options):
     return {"float": np.float32, "double": np.float64}[
         next(o.split("=")[1] for o in options if o.startswith("-DRK_REAL="))
@@ -581,8 +618,10 @@ class Device:
 class MemoryPool:
     limit = None
     n_freed = 0
+    n_given = 0
 
     def malloc(self, size):
+        MemoryPool.n_given += 1
         return Memory(size)
 
     def free_bytes(self):
@@ -622,6 +661,7 @@ def make_module():
         zeros,
         asarray,
         ascontiguousarray,
+        stack,
         asnumpy,
         nonzero,
         copyto,
@@ -638,7 +678,6 @@ def make_module():
         "where",
         "isfinite",
         "isneginf",
-        "stack",
     ]:
         setattr(cupy, name, through(name))
     cupy.ones = lambda shape, dtype=np.float64: computed(lambda: np.ones(shape, dtype))
@@ -657,6 +696,7 @@ def make_module():
         using_allocator=using_allocator,
         get_current_stream=lambda: Stream.current[-1],
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        driver=SimpleNamespace(occupancyMaxActiveBlocksPerMultiprocessor=blocks_at_once),
         runtime=SimpleNamespace(
             CUDARuntimeError=CUDARuntimeError,
             getDeviceCount=device_count,
@@ -672,8 +712,10 @@ CUPY = make_module()
 
 def forget_compiled():
     """Make the backend look at the machine anew."""
-    for cached in (general_kernels, layer_kernels, device_of, pool_of, cublas_of):
+    for cached in (general_kernels, pass_kernel, visit_kernels, device_of, pool_of):
         cached.cache_clear()
+    products._HANDLES.by_use.clear()
+    RawKernel.limits.clear()
 
 
 @contextlib.contextmanager

@@ -98,12 +98,20 @@ def call_through_pointers(source):
     return "\n".join(lines)
 
 
+def host_text(source):
+    """Return the text that the host's compiler gets."""
+    return f'#include "words.h"\n{source}\n{call_through_pointers(source)}\n'
+
+
+def macros_of(options):
+    return [option for option in options if option.startswith("-D")]
+
+
 @cache
 def host_library(source, options):
     """Return the library of a kernels' text and its -D options."""
     scheduler()
-    macros = [option for option in options if option.startswith("-D")]
-    text = f'#include "words.h"\n{source}\n{call_through_pointers(source)}\n'
+    macros, text = macros_of(options), host_text(source)
     name = hashlib.sha256("\n".join([text, *macros]).encode()).hexdigest()[:24]
     return ctypes.CDLL(str(compile_shared(text, name, *macros)))
 

@@ -243,6 +243,16 @@ def test_an_option_the_gpu_lacks_is_named(on_gpu):
         estimator("GRU", "Classifier", device="cuda", layer_norm=True).fit(X, Y)
 
 
+def test_a_reset_before_the_product_answers_as_on_the_cpu(on_gpu):
+    answers = []
+    for device in ("cpu", "cuda"):
+        model = estimator("GRU", "Classifier", device=device, max_iter=3, reset="before").fit(X, Y)
+        stream = model.stream()
+        steps = [stream.step(step) for step in X[0]]
+        answers.append(flat([model.predict_proba(X), np.asarray(steps, dtype=object) == "up"]))
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
 def test_a_pickle_holds_no_array_of_the_gpu_and_predicts_without_one(on_gpu):
     model = estimator("LSTM", "Classifier", device="cuda", max_iter=2).fit(X, Y)
     model.partial_fit(X, Y)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import warnings
 
 import numpy as np
 import pytest
@@ -142,7 +143,7 @@ def test_several_ragged_plans_alive_together(fit_both):
     assert_same_bits(fit_both(data_of(RAGGED), **options, n_graphs=3, n_launches=6))
 
 
-@pytest.mark.parametrize("algorithm", ["cluster", "grid", "steps"])
+@pytest.mark.parametrize("algorithm", ["cluster", "grid", "products", "steps"])
 def test_every_algorithm(algorithm, fit_both, monkeypatch):
     monkeypatch.setenv("RNNKIT_CUDA_ALGO", algorithm)
     assert_same_bits(fit_both(data_of(EQUAL), n_graphs=2, n_launches=8))
@@ -190,7 +191,14 @@ def test_poolings(pooling, fit_both):
     assert_same_bits(fit_both(data, **options, n_graphs=3, n_launches=6))
 
 
-def test_products_by_cublas(cublas, monkeypatch, steps):
+def test_a_reset_before_the_product(fit_both):
+    options = {"cell": "gru", "network": {"reset": "before", "bidirectional": True}}
+    assert_same_bits(fit_both(data_of(EQUAL), **options, n_graphs=2, n_launches=8))
+
+
+@pytest.mark.parametrize("algorithm", ["", "products"])
+def test_products_by_cublas(algorithm, cublas, monkeypatch, steps):
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", algorithm)
     outcomes = []
     for asked in "01":
         monkeypatch.setenv("RNNKIT_CUDA_GRAPH", asked)
@@ -297,7 +305,11 @@ def test_a_driver_that_refuses(refuses, steps, monkeypatch):
         monkeypatch.setenv("RNNKIT_CUDA_GRAPH", "0")
         direct = fit(CudaBackend(cublas=False), data_of(EQUAL))
         monkeypatch.delenv("RNNKIT_CUDA_GRAPH")
-        assert_same_bits((direct, fit(CudaBackend(cublas=False), data_of(EQUAL))))
+        graphs._warn_of_no_graph.cache_clear()
+        with pytest.warns(UserWarning, match=r"as a CUDA graph \(cudaError.*; training goes on"):
+            assert_same_bits((direct, fit(CudaBackend(cublas=False), data_of(EQUAL))))
+        with warnings.catch_warnings(action="error"):  # said once
+            fit(CudaBackend(cublas=False), data_of(EQUAL))
         assert steps.n_graphs == 0
         assert not steps[-1]._is_possible
         monkeypatch.setenv("RNNKIT_CUDA_GRAPH", "1")

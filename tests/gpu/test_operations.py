@@ -1,17 +1,21 @@
 """The GPU's other operations, run on the host, against the reference; and what they refuse."""
 
+import contextlib
 import inspect
+import threading
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gpu.arrays import assert_waits
 from gpu.conftest import require_compiler
-from gpu.cupy_stand_in import COUNTS, CUPY, standing_in
+from gpu.cupy_stand_in import CUPY, CUDARuntimeError, MemoryPool, standing_in
 from gpu.host_kernels import needs_compiler
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
-from rnnkit.backends.cuda import CudaBackend
+from rnnkit.backends.cuda import CudaBackend, products
 from rnnkit.backends.cuda.kernels.sources import defined_number, kernel_parameters, kernel_source
 from rnnkit.backends.cuda.launching import general_kernels
 from rnnkit.backends.reference import UPDATES
@@ -100,6 +104,29 @@ def test_dense(n_rows, n_inputs, n_outputs, dtype, multiplying):
 
 
 @every_dtype
+@pytest.mark.parametrize("n_rows, n_columns", [(0, 3), (1, 1), (256, 33), (257, 5), (3000, 40)])
+def test_column_sums(n_rows, n_columns, dtype, gpu):
+    """More than 256 rows are shared out; 3,000 become 12 shares."""
+    a, sums = normal(n_rows, n_columns, dtype=dtype), normal(n_columns, dtype=dtype, seed=1)
+    found = gpu.xp.asarray(sums)
+    gpu.products.add_column_sums(gpu.xp.asarray(a), found)
+    assert_close(gpu.download(found), a.astype(np.float64).sum(axis=0) + sums, dtype, n_rows + 1)
+
+
+@needs_compiler
+def test_column_sums_have_the_same_bits_in_every_order_of_the_threads():
+    a, found = normal(700, 40, dtype=np.float32), []
+    for seed in (1, 2, 3):
+        with standing_in(seed):
+            backend = CudaBackend(cublas=False)
+            sums = backend.xp.zeros(40, np.float32)
+            backend.products.add_column_sums(backend.xp.asarray(a), sums)
+            found.append(backend.download(sums))
+    np.testing.assert_array_equal(found[1], found[0])
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+@every_dtype
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("n, k", [(0, 3), (1, 2), (300, 7)])
@@ -112,7 +139,7 @@ def test_softmax_cross_entropy(n, k, weighted, smoothing, dtype, gpu):
     found, dfound = gpu.softmax_cross_entropy(
         upload(scores), upload(labels), None if weights is None else upload(weights), smoothing
     )
-    assert COUNTS.waits == 0
+    assert_waits(gpu, 0)
     assert_close(float(found), loss, dtype, n * k)
     assert_close(gpu.download(dfound), dscores, dtype, k)
     assert_close(gpu.download(gpu.softmax(upload(scores))), REFERENCE.softmax(scores), dtype, k)
@@ -120,12 +147,12 @@ def test_softmax_cross_entropy(n, k, weighted, smoothing, dtype, gpu):
 
 @every_dtype
 @pytest.mark.parametrize("limit", [0.5, 1e9, np.inf])
-@pytest.mark.parametrize("n", [1, 7, 5000])
+@pytest.mark.parametrize("n", [1, 7, 5000, 70_000])
 def test_clip_norm(n, limit, dtype, gpu):
     gradient = normal(n, dtype=dtype)
     clipped = gpu.xp.asarray(gradient)
     norm = gpu.clip_norm(clipped, limit)
-    assert COUNTS.waits == 0
+    assert_waits(gpu, 0)
     assert_close(float(norm), REFERENCE.clip_norm(gradient, limit), dtype, n)
     assert_close(gpu.download(clipped), gradient, dtype, n)
 
@@ -203,18 +230,18 @@ def test_rows_are_added_to_the_row_of_their_id(n_rows, gpu):
 
 def test_numbers_come_to_the_host_in_one_go(gpu):
     on_gpu = gpu.scalar(gpu.xp.asarray(np.array(2.5, np.float32)))
-    assert COUNTS.waits == 0
+    assert_waits(gpu, 0)
     assert gpu.to_floats([1.5, on_gpu, on_gpu]) == [1.5, 2.5, 2.5]
-    assert COUNTS.waits == 1
+    assert_waits(gpu, 1)
 
 
 def test_an_array_comes_to_the_host(gpu):
     assert not gpu.on_host
     array, row = normal(3, 4), np.arange(3)
     on_gpu = gpu.upload(array)
-    waits = COUNTS.waits
+    assert_waits(gpu, 0)
     np.testing.assert_array_equal(gpu.download(on_gpu), array)
-    assert COUNTS.waits == waits + 1
+    assert_waits(gpu, 1)
     np.testing.assert_array_equal(gpu.download(row), row)  # what was computed on the host
 
 
@@ -230,6 +257,82 @@ def test_an_array_of_another_dtype_is_refused(gpu):
             momentum=0.9,
             nesterov=False,
         )
+
+
+@pytest.mark.parametrize("way", ["upload", "from_host"])
+def test_an_array_of_the_host_comes_in_c_order(way, gpu):
+    array = np.asfortranarray(normal(3, 4))
+    found = gpu.upload(array) if way == "upload" else gpu.from_host(lambda: array)
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(gpu.download(found), array)
+
+
+def test_an_array_with_gaps_reaches_no_kernel(gpu):
+    with pytest.raises(ValueError, match="x must lie in C order without gaps, got strides"):
+        gpu.clip_norm(gpu.xp.ones(6, np.float32)[::2], 1.0)
+
+
+def test_a_matrix_with_gaps_in_its_rows_reaches_no_product(multiplying):
+    a = multiplying.xp.asarray(normal(4, 4, dtype=np.float32))
+    out = multiplying.xp.empty((4, 4), np.float32)
+    multiplying.products.multiply(a, a, out)
+    for factors in ((a.T, a), (a, a.T)):
+        with pytest.raises(ValueError, match="a matrix's rows must have no gaps"):
+            multiplying.products.multiply(*factors, out)
+
+
+def test_a_thread_that_ends_gives_its_workspace_back(cublas):
+    with standing_in():
+        before = MemoryPool.n_given
+        thread = threading.Thread(target=CudaBackend)
+        thread.start()
+        thread.join()
+        assert MemoryPool.n_given == before + 1
+        assert cublas.n_handles == 0
+        first, second = CudaBackend(), CudaBackend()
+        assert first.products.cublas is second.products.cublas
+        assert cublas.n_handles == 1
+
+
+@pytest.mark.parametrize("machine", ["host", pytest.param("nvidia", marks=pytest.mark.gpu)])
+def test_factors_are_rounded_where_tf32_is_asked_for(machine, request, monkeypatch):
+    a, b = normal(20, 30, dtype=np.float32), normal(30, 10, dtype=np.float32, seed=1)
+    context = standing_in()
+    if machine == "nvidia":
+        request.getfixturevalue("nvidia")
+        context = contextlib.nullcontext()
+    else:
+        request.getfixturevalue("cublas")
+    with context:
+        found = []
+        for asked in "01":
+            monkeypatch.setenv("RNNKIT_CUDA_TF32", asked)
+            backend = CudaBackend()
+            out = backend.xp.empty((20, 10), np.float32)
+            backend.products.multiply(backend.xp.asarray(a), backend.xp.asarray(b), out)
+            found.append(backend.download(out))
+    exact = a.astype(np.float64) @ b
+    assert_close(found[0], exact, np.float32, 30)
+    assert 1e-5 < np.abs(found[1] - exact).max() < 30 * 2.0**-10
+
+
+def test_another_value_of_the_variable_for_tf32_is_refused(cublas, monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_TF32", "on")
+    with (
+        standing_in(),
+        pytest.raises(ValueError, match="RNNKIT_CUDA_TF32 must be 0 or 1, got 'on'"),
+    ):
+        CudaBackend()
+
+
+def test_a_missing_cublas_is_said_once(monkeypatch):
+    monkeypatch.setattr(products, "load_cublas", lambda: None)
+    products._warn_of_missing_cublas.cache_clear()
+    with standing_in():
+        with pytest.warns(UserWarning, match="cuBLAS was not found, so a kernel of rnnkit's own"):
+            assert CudaBackend().products.cublas is None
+        with warnings.catch_warnings(action="error"):
+            CudaBackend()
 
 
 @needs_compiler
@@ -257,10 +360,11 @@ def test_cupy_has_what_the_stand_in_has():
     assert {name for name in vars(CUPY) if not name.startswith("_")} <= set(dir(cupy))
     assert set(vars(CUPY.cuda)) <= set(dir(cupy.cuda))
     assert set(vars(CUPY.cuda.runtime)) <= set(dir(cupy.cuda.runtime))
+    assert set(vars(CUPY.cuda.driver)) <= set(dir(cupy.cuda.driver))
     assert {"begin_capture", "end_capture", "null"} <= set(dir(cupy.cuda.Stream))
     assert "launch" in dir(cupy.cuda.Graph)
     pool = {name for name in vars(CUPY.cuda.MemoryPool) if not name.startswith("_")}
-    assert pool - {"limit", "n_freed"} <= set(dir(cupy.cuda.MemoryPool))
+    assert pool - {"limit", "n_freed", "n_given"} <= set(dir(cupy.cuda.MemoryPool))
     arrays = set(vars(CUPY.ndarray))
     assert {name for name in arrays if not name.startswith("_")} <= set(dir(cupy.ndarray))
 
@@ -281,7 +385,7 @@ class TestStandIn:
         kernel((1,), (256,), arguments, shared_mem=1024)
 
     def test_a_missing_argument(self, kernel, gpu):
-        with pytest.raises(TypeError, match="takes 4 arguments, got 1"):
+        with pytest.raises(TypeError, match="takes 5 arguments, got 1"):
             self.launch(kernel, gpu.xp.empty(3))
 
     @pytest.mark.parametrize(
@@ -295,21 +399,23 @@ class TestStandIn:
     def test_a_wrong_type(self, matrix, rows, error, kernel, gpu):
         sums = gpu.xp.zeros(3, np.float32)
         with pytest.raises(TypeError, match=error):
-            self.launch(kernel, gpu.xp.asarray(matrix), rows, np.int64(3), sums)
+            self.launch(kernel, gpu.xp.asarray(matrix), rows, np.int64(3), np.int32(0), sums)
 
     def test_an_array_of_the_host(self, kernel, gpu):
         sums = gpu.xp.zeros(3, np.float32)
         with pytest.raises(TypeError, match="a must be ndarray"):
-            self.launch(kernel, np.ones((2, 3), np.float32), np.int64(2), np.int64(3), sums)
+            self.launch(
+                kernel, np.ones((2, 3), np.float32), np.int64(2), np.int64(3), np.int32(0), sums
+            )
 
     def test_an_array_with_gaps(self, kernel, gpu):
         sums, matrix = gpu.xp.zeros(3, np.float32), gpu.xp.ones((2, 6), np.float32)[:, ::2]
         with pytest.raises(ValueError, match="a is not contiguous"):
-            self.launch(kernel, matrix, np.int64(2), np.int64(3), sums)
+            self.launch(kernel, matrix, np.int64(2), np.int64(3), np.int32(0), sums)
 
     def test_more_shared_memory_than_granted(self, kernel, gpu):
         with pytest.raises(ValueError, match="was granted less than 60000 bytes"):
-            kernel((1,), (256,), (np.uint64(0),) * 4, shared_mem=60_000)
+            kernel((1,), (256,), (np.uint64(0),) * 5, shared_mem=60_000)
 
     def test_arrays_of_host_and_device_do_not_mix(self, gpu):
         array = gpu.xp.ones(3)
@@ -322,3 +428,27 @@ class TestStandIn:
 
     def test_fresh_memory_holds_no_number(self, gpu):
         assert np.isnan(gpu.download(gpu.xp.empty((2, 2)))).all()
+
+    def test_the_order_of_an_array_of_the_host_is_kept(self, gpu):
+        array = np.asfortranarray(np.ones((2, 3)))
+        assert not gpu.xp.asarray(array).flags.c_contiguous
+        assert gpu.xp.asarray(array, order="C").flags.c_contiguous
+        assert gpu.xp.asarray(array).copy().flags.c_contiguous
+
+    def test_a_limit_is_that_of_all_kernels_of_the_same_text(self, kernel, gpu):
+        general_kernels.cache_clear()
+        other = general_kernels(np.dtype(np.float32)).column_sums.kernel
+        other.max_dynamic_shared_size_bytes = 60_000
+        assert kernel.max_dynamic_shared_size_bytes == 60_000
+        with gpu.xp.cuda.Device(1):
+            assert kernel.max_dynamic_shared_size_bytes == 48 * 1024
+
+    def test_addresses_of_many_small_arrays_are_uploaded(self, gpu):
+        few, many = [gpu.xp.ones(3)] * 8, [gpu.xp.ones(3)] * 9
+        stream = gpu.xp.cuda.Stream(non_blocking=True)
+        with stream:
+            stream.begin_capture()
+            gpu.xp.stack(few)
+            with pytest.raises(CUDARuntimeError, match="addresses of arrays are uploaded"):
+                gpu.xp.stack(many)
+            stream.end_capture()

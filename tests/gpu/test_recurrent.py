@@ -7,23 +7,23 @@ import pytest
 from backends.recurrent_problem import CASES, make_problem
 from backends.recurrent_problem import run_both as run_on_host
 from gpu.arrays import ONE_BATCH, largest_error, run_both, uploaded
-from gpu.cupy_stand_in import COUNTS, standing_in
+from gpu.cupy_stand_in import COUNTS, MACHINE, RawKernel, standing_in
 from gpu.host_kernels import OverrunError, StandstillError, needs_compiler
 from tolerances import tolerance
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cuda import CudaBackend
-from rnnkit.backends.cuda.device import Device
+from rnnkit.backends.cuda.costs import Layer
+from rnnkit.backends.cuda.device import device_of
 from rnnkit.backends.cuda.kernels.sources import recurrent_source
-from rnnkit.backends.cuda.tiling import ALGORITHMS, choose_tiling
+from rnnkit.backends.cuda.recurrent import CudaRecurrent
+from rnnkit.backends.cuda.tiling import ALGORITHMS, Tiling
 from rnnkit.cells import LayerSpec, make_spec
 from rnnkit.sequences import pack
 
 REFERENCE = get_backend("reference")
 CELLS = ("rnn", "lstm", "gru")
-UNSUPPORTED = {"layer_norm", "all", "layer_norm_coupled"} | {
-    option for _, option in CASES if option.startswith("before")
-}
+UNSUPPORTED = {"layer_norm", "all", "layer_norm_coupled"}
 SUPPORTED = [(cell, option) for cell, option in CASES if option not in UNSUPPORTED]
 RAGGED = (6, 5, 5, 3, 3, 1, 0)
 MANY = tuple(sorted((k % 9 for k in range(75)), reverse=True))  # several tiles of sequences
@@ -101,7 +101,27 @@ def test_odd_sizes_in_every_order_of_the_threads(algorithm, cell, hidden_size, s
 @every_algorithm
 @pytest.mark.parametrize("cell", CELLS)
 def test_more_sequences_than_teams_take_at_once(algorithm, cell, gpu):
-    assert_equal_to_reference(gpu, np.float32, cell, "plain", MANY, 3, 17, False)
+    assert_equal_to_reference(gpu, np.float32, cell, "plain", MANY, 3, 70, False)
+
+
+@needs_compiler
+@pytest.mark.parametrize("tile", [(4, 8), (8, 16), (16, 32), (8, 64)], ids=str)
+@pytest.mark.parametrize("algorithm", ["cluster", "grid"])
+def test_every_size_of_a_tile(algorithm, tile, monkeypatch):
+    """By 2 to 16 blocks, and clusters of 2 to 8, of a layer with unit tiles that are not full."""
+    hidden_size = 60 if tile[1] == 8 else 100
+
+    def chosen(self, n_sequences, *, backward):
+        layer = Layer(n_sequences, hidden_size, 4, 4, backward)
+        fitting = ALGORITHMS[algorithm](device_of(0), layer)
+        found = next(t for t in fitting if (t.rows, t.units) == tile)
+        assert found.team_size > 1
+        return found
+
+    monkeypatch.setattr(CudaRecurrent, "tiling", chosen)
+    key = (np.float32, "lstm", "masks", (4, 4, 3, 3, 3, 2, 2, 1, 1), 5, hidden_size, False)
+    with standing_in(2, n_multiprocessors=16):
+        assert_equal_to_reference(CudaBackend(cublas=False), *key)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -118,6 +138,46 @@ def test_hardly_any_step(algorithm, cell, reverse, lengths, gpu):
     assert_equal_to_reference(gpu, np.float64, cell, "plain", lengths, 3, 9, reverse)
 
 
+@needs_compiler
+@both_directions
+@pytest.mark.parametrize(
+    "cell, option",
+    [("rnn", "masks"), ("lstm", "peephole_masks"), ("lstm", "coupled"), ("gru", "clip")],
+)
+def test_recurrent_products_by_cublas(cell, option, reverse, cublas, monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", "products")
+    with standing_in():
+        backend = CudaBackend()
+        assert_equal_to_reference(backend, np.float64, cell, option, RAGGED, 5, 9, reverse)
+    n_rounds = 2 * max(RAGGED) * (1 if cell != "gru" else 1.5)  # a GRU goes back by two products
+    assert cublas.n_products >= n_rounds
+
+
+@both_directions
+@pytest.mark.parametrize("ends", [True, False])
+@pytest.mark.parametrize("starts", [True, False])
+@pytest.mark.parametrize("cell", CELLS)
+def test_absent_states_and_products(cell, starts, ends, reverse, gpu, monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", "products")
+    key = (np.float64, cell, "masks", RAGGED, 5, 9, reverse)
+    assert_equal_to_reference(gpu, *key, starts=starts, ends=ends, dy=ends)
+
+
+@pytest.mark.parametrize("lengths", [(0, 0), (1,), (1, 0)], ids=str)
+@both_directions
+def test_hardly_any_step_and_a_reset_before(reverse, lengths, gpu):
+    assert_equal_to_reference(gpu, np.float64, "gru", "before", lengths, 3, 9, reverse)
+
+
+@needs_compiler
+@both_directions
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_reset_before_by_cublas(starts, reverse, cublas):
+    with standing_in():
+        key = (np.float64, "gru", "before_masks", RAGGED, 5, 9, reverse)
+        assert_equal_to_reference(CudaBackend(), *key, starts=starts, ends=starts)
+
+
 @pytest.mark.parametrize("dy", [True, False])
 @pytest.mark.parametrize("ends", [True, False])
 @pytest.mark.parametrize("starts", [True, False])
@@ -128,7 +188,9 @@ def test_absent_states_and_gradients(cell, starts, ends, dy, gpu):
 
 
 @both_directions
-@pytest.mark.parametrize("cell, option", [("rnn", "plain"), ("lstm", "coupled"), ("gru", "clip")])
+@pytest.mark.parametrize(
+    "cell, option", [("rnn", "plain"), ("lstm", "coupled"), ("gru", "clip"), ("gru", "before")]
+)
 def test_gates_and_inference(cell, option, reverse, gpu):
     problem = draw(np.float64, cell, option, RAGGED, 5, 9, reverse)
     expected = REFERENCE.recurrent(problem.spec, np.float64)
@@ -168,19 +230,23 @@ def test_one_launch_runs_all_steps_unless_told_otherwise(algorithm, host_gpu):
     before = COUNTS.launches
     operation.forward(problem.plan, x, weights)
     n_states, n_products = 2, 1  # h_n and c_n; W x
-    n_steps = problem.plan.n_steps if algorithm == "steps" else 1
+    n_steps = {"steps": 1, "products": 2}.get(algorithm, 0) * problem.plan.n_steps or 1
     assert COUNTS.launches - before == n_states + n_products + n_steps
     assert COUNTS.waits == 0
 
 
 LOADED = "        __syncthreads();\n        for (int k = slice;"
-READ = "        __syncthreads(); /* nobody reads the chunk before any more */\n"
-SUMMED = "    __syncthreads();\n    for (int i = threadIdx.x; i < RK_ROWS * RK_UNITS;"
+READ = "        __syncthreads(); /* nobody reads the chunk or the sums before any more */\n"
+SUMMED = "    __syncthreads();\n    for (int i = 0; i < RK_CELLS_OF_A_THREAD;"
+TAKEN = (
+    "    __syncthreads(); /* nobody reads the factors any more, in whose place the sums come */\n"
+)
 WAITED = "            rk_team_wait(team, arrivals, ++round);\n"
 ARRIVED = "        atomicAdd(arrivals + team.number, 1u);\n"
 PLANTED = {
     "nobody waits until the chunk is loaded": ("steps", LOADED, LOADED.split("\n")[1]),
     "nobody waits until the chunk was read": ("steps", READ, ""),
+    "nobody waits until the factors were read": ("cluster", TAKEN, ""),
     "nobody waits for the sums": ("cluster", SUMMED, SUMMED.split("\n")[1]),
     "a cluster does not wait": ("cluster", WAITED, "            ;\n"),
     "a grid does not wait": ("grid", WAITED, "            ;\n"),
@@ -194,9 +260,9 @@ PLANTED = {
 def test_a_planted_bug_is_noticed(bug, seed, monkeypatch):
     chosen, text, becomes = PLANTED[bug]
     monkeypatch.setenv("RNNKIT_CUDA_ALGO", chosen)
-    key = (np.float32, "lstm", "plain", (6, 6, 5, 5, 4), 5, 40, False)
+    key = (np.float32, "lstm", "plain", (6, 6, 5, 5, 4), 5, 72, False)  # two blocks or more
     with standing_in(seed, changes={text: becomes}):
-        assert text in recurrent_source("lstm")
+        assert text in recurrent_source("lstm", backward=False)
         backend = CudaBackend(cublas=False)
         try:
             error = largest_error(run_both(backend, draw(*key)), expected_of(*key))
@@ -205,7 +271,47 @@ def test_a_planted_bug_is_noticed(bug, seed, monkeypatch):
         assert not error <= tolerance(np.float32, 10_000)
 
 
-SUMS = "real* sums = weights + chunk * (RK_WIDTH + 1)"
+@needs_compiler
+def test_blocks_that_would_wait_for_others_in_vain_are_not_launched(monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", "grid")
+    problem = draw(np.float32, "lstm", "plain", (2, 2), 3, 40, False)
+    with standing_in(blocks_at_once=0):
+        backend = CudaBackend(cublas=False)
+        with pytest.raises(RuntimeError, match="must be on the GPU at once, but only 0 are"):
+            run_both(backend, problem)
+
+
+@needs_compiler
+def test_a_grid_that_is_made_smaller_stands_still(monkeypatch):
+    """What the check of `Kernel.require_room` prevents: fewer blocks than were asked for."""
+    problem = draw(np.float32, "rnn", "plain", (2,) * 8, 3, 40, False)
+    two_teams_of_three = Tiling("grid", 4, 16, 3, 2, 40, 40_000)
+    monkeypatch.setattr(CudaRecurrent, "tiling", lambda *_, **__: two_teams_of_three)
+    with standing_in(n_multiprocessors=6):
+        backend = CudaBackend(cublas=False)
+        device_of(0)  # six of them, as it was when the layer was spread
+        monkeypatch.setattr(MACHINE, "n_multiprocessors", 4)
+        with (
+            pytest.warns(UserWarning, match="The grid size will be reduced from 6 to 4"),
+            pytest.raises(StandstillError),
+        ):
+            run_both(backend, problem)
+
+
+@needs_compiler
+def test_the_limit_of_shared_memory_is_that_of_the_gpu_for_every_tiling(monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_ALGO", "steps")
+    with standing_in(n_devices=2):
+        for device in (0, 1):
+            backend = CudaBackend(device, cublas=False)
+            for hidden_size in (40, 9, 140):  # of one text, with limits of their own otherwise
+                problem = draw(np.float32, "lstm", "plain", (2, 2), 3, hidden_size, False)
+                with backend.active():
+                    run_both(backend, problem)
+                assert set(RawKernel.limits.values()) == {MACHINE.shared_bytes}
+
+
+SUMS = "parts.weights = memory + (n_factors > n_sums ? n_factors : n_sums)"
 OVERRUNS = {
     "shared memory": (f"{SUMS};", f"{SUMS} + 16;"),
     "beyond y": ("layer.y[at] =", "layer.y[at + 2 * layer.hidden_size] ="),
@@ -229,9 +335,12 @@ def test_layer_norm_is_refused_by_name(cell, gpu):
         gpu.recurrent(LayerSpec(cell, 2, 3, layer_norm=True), np.float32)
 
 
-def test_reset_before_is_refused_by_name(gpu):
-    with pytest.raises(ValueError, match="reset='before' is not supported on device 'cuda'"):
-        gpu.recurrent(LayerSpec("gru", 2, 3, reset="before"), np.float32)
+@pytest.mark.parametrize("algorithm", ["cluster", "grid", "steps"], indirect=True)
+def test_reset_before_by_another_algorithm_is_refused_by_name(algorithm, gpu):
+    layer = gpu.recurrent(LayerSpec("gru", 2, 3, reset="before"), np.float32)
+    message = f"RNNKIT_CUDA_ALGO='{algorithm}' does not compute reset='before'; unset it or use"
+    with pytest.raises(RuntimeError, match=message):
+        layer.tiling(4, backward=False)
 
 
 def test_rounded_factors_are_refused_by_name(gpu):
@@ -242,49 +351,16 @@ def test_rounded_factors_are_refused_by_name(gpu):
 def test_an_algorithm_that_does_not_exist_is_refused(gpu, monkeypatch):
     monkeypatch.setenv("RNNKIT_CUDA_ALGO", "warp")
     problem = draw(np.float32, "rnn", "plain", (1,), 1, 1, False)
-    with pytest.raises(ValueError, match="RNNKIT_CUDA_ALGO must be one of cluster, grid, steps"):
+    with pytest.raises(
+        ValueError, match="RNNKIT_CUDA_ALGO must be one of cluster, grid, products, steps"
+    ):
         run_both(gpu, problem)
-
-
-H200 = Device(n_multiprocessors=132, compute_capability=90, shared_bytes=232448)
-A100 = Device(n_multiprocessors=108, compute_capability=80, shared_bytes=166912)
-
-
-@pytest.mark.parametrize("backward", [False, True])
-@pytest.mark.parametrize("device", [H200, A100], ids=["9.0", "8.0"])
-@pytest.mark.parametrize("n_sequences", [1, 16, 64, 256, 1000])
-@pytest.mark.parametrize("hidden_size", [1, 7, 64, 128, 192, 256, 512, 1024, 1536, 4096])
-@pytest.mark.parametrize("n_gates", [1, 3, 4])
-def test_a_tiling_fits_its_device(n_gates, hidden_size, n_sequences, device, backward):
-    arguments = (device, n_sequences, hidden_size, n_gates, 4)
-    tiling = choose_tiling(*arguments, backward=backward)
-    assert tiling.shared_bytes <= device.shared_bytes
-    assert tiling.n_threads <= 1024
-    assert tiling.team_size * tiling.units >= hidden_size
-    if tiling.algorithm == "grid":
-        assert tiling.n_blocks <= device.n_multiprocessors
-    if device.compute_capability < 90:
-        assert tiling.cluster_size == 1
-    assert tiling.cluster_size in (1, 2, 4, 8)
-
-
-@pytest.mark.parametrize(
-    "hidden_size, expected", [(64, "cluster"), (256, "cluster"), (512, "grid"), (4096, "steps")]
-)
-def test_the_algorithm_follows_the_shape(hidden_size, expected):
-    for backward in (False, True):
-        tiling = choose_tiling(H200, 64, hidden_size, 4, 4, backward=backward)
-        assert tiling.algorithm == expected
-
-
-def test_a_forced_algorithm_that_does_not_fit_is_refused():
-    with pytest.raises(RuntimeError, match="RNNKIT_CUDA_ALGO='grid' does not fit hidden_size=4096"):
-        choose_tiling(H200, 64, 4096, 4, 4, backward=False, algorithm="grid")
 
 
 LARGE = {
     "cluster": (64, 256),
     "grid": (64, 512),
+    "products": (64, 700),
     "steps": (100, 2000),
 }
 

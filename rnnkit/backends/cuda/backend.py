@@ -8,7 +8,6 @@ Letters: B sequences of the minibatch, T steps, P packed rows, I inputs, H hidde
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.cpu import CoreLabels
-from rnnkit.backends.cuda.device import device_of, import_cupy, pool_of, why_no_gpu
+from rnnkit.backends.cuda.device import import_cupy, pool_of, why_no_gpu
 from rnnkit.backends.cuda.graphs import GraphedStep, graphs_asked_for
 from rnnkit.backends.cuda.launching import THREADS, Kernel, general_kernels, n_blocks_for
 from rnnkit.backends.cuda.products import CudaDense, Products, cublas_of
@@ -72,9 +71,7 @@ class CudaBackend:
         if reason is not None:
             raise RuntimeError(f"device 'cuda:{device}' cannot be used: {reason}; use device='cpu'")
         self.device = device
-        self.products = Products(
-            self.xp, cublas_of(device, threading.get_ident()) if cublas else None
-        )
+        self.products = Products(self.xp, cublas_of(device) if cublas else None)
         self._uploads = Uploads(self.xp)
 
     @contextmanager
@@ -160,8 +157,9 @@ class CudaBackend:
         ValueError
             If the layer has an option that the kernels lack.
         """
-        device = device_of(self.device)
-        return CudaRecurrent(spec, np.dtype(dtype), self.xp, device, self.products, self._uploads)
+        return CudaRecurrent(
+            spec, np.dtype(dtype), self.xp, self.device, self.products, self._uploads
+        )
 
     def recurrent_stream(
         self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array], n: int = 1
@@ -307,8 +305,7 @@ class CudaBackend:
         xp, kernels = self.xp, general_kernels(x.dtype)
         n_parts = min(n_blocks_for(x.size), _PARTS)
         parts, total = xp.empty(n_parts, np.float64), xp.empty((), np.float64)
-        kernels.partial_sums(
-            n_parts, THREADS, x, x.size, norm, parts, shared=THREADS * parts.itemsize
-        )
-        kernels.total_of_parts(1, 1, parts, n_parts, norm, total)
+        shared = THREADS * parts.itemsize
+        kernels.partial_sums(n_parts, THREADS, x, x.size, norm, parts, shared=shared)
+        kernels.total_of_parts(1, THREADS, parts, n_parts, norm, total, shared=shared)
         return total

@@ -36,6 +36,21 @@ class Device(NamedTuple):
         """Whether blocks form clusters, and cuBLAS works in the larger of its two workspaces."""
         return self.compute_capability >= 90
 
+    def n_places(self, cluster_size: int) -> int:
+        """Return how many clusters, of blocks that fill a multiprocessor each, run at once.
+
+        A cluster lies within a group of 16 to 18 multiprocessors, of which 16 are counted.
+        """
+        if cluster_size == 1:
+            return self.n_multiprocessors
+        return max(1, self.n_multiprocessors // 16 * (16 // cluster_size))
+
+    def products_of_a_cycle(self, itemsize: int) -> int:
+        """Return how many products a multiprocessor begins in a cycle, in float32 or float64."""
+        if itemsize == 4:
+            return 64 if self.compute_capability < 86 else 128
+        return {60: 32, 70: 32, 80: 32, 90: 64, 100: 64}.get(self.compute_capability, 2)
+
 
 def import_cupy() -> ArrayModule:
     """Return the module cupy.

@@ -7,8 +7,10 @@ the host lies at addresses that stay, and so does all memory that the step works
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -231,10 +233,11 @@ class GraphedStep:
             results = self._run()
         try:
             self._graphs[key] = self._record(noted)
-        except (RuntimeError, MemoryError):
+        except (RuntimeError, MemoryError) as error:
             if self._required:
                 raise
             self._is_possible = False
+            _warn_of_no_graph(str(error))
         return results
 
     def _record(self, noted: _NotedArrays) -> _Graph:
@@ -255,3 +258,14 @@ class GraphedStep:
             graph = stream.end_capture()
         self._free_bytes -= memory.n_bytes
         return _Graph(graph, arrays, memory, results)
+
+
+@cache
+def _warn_of_no_graph(reason: str) -> None:
+    """Say once in a process for each reason that steps are launched kernel by kernel."""
+    warnings.warn(
+        f"a training step could not be recorded as a CUDA graph ({reason}); training goes on "
+        "without, with the same results, slower",
+        UserWarning,
+        stacklevel=2,
+    )

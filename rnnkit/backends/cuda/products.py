@@ -5,9 +5,11 @@ Letters: P packed rows, I inputs, K outputs.
 
 from __future__ import annotations
 
+import threading
+import warnings
 from functools import cache
 
-from rnnkit.backends.cuda.cublas import Cublas, load_cublas, row_distance
+from rnnkit.backends.cuda.cublas import Cublas, load_cublas, row_distance, tf32_asked_for
 from rnnkit.backends.cuda.device import device_of, import_cupy, pool_of
 from rnnkit.backends.cuda.kernels.sources import defined_number, general_source
 from rnnkit.backends.cuda.launching import THREADS, general_kernels
@@ -19,19 +21,45 @@ _GRID_ROWS = 65535  # the largest grid in y
 _TILE = defined_number(general_source(), "RK_TILE")
 _DEPTH = defined_number(general_source(), "RK_DEPTH")
 _COLUMNS = defined_number(general_source(), "RK_COLUMNS")
+_ROWS_OF_A_SHARE, _MOST_SHARES = 256, 64  # of the rows whose columns are summed
 _WORKSPACE_BYTES, _WORKSPACE_BYTES_HOPPER = 4 * 2**20, 32 * 2**20  # of a handle of cuBLAS
 
 
+class _Handles(threading.local):
+    """The handles of cuBLAS of this thread, by device and arithmetic; they go when it ends."""
+
+    def __init__(self) -> None:
+        self.by_use: dict[tuple[int, bool], Cublas] = {}
+
+
+_HANDLES = _Handles()
+
+
+def cublas_of(device: int) -> Cublas | None:
+    """Return this thread's handle of cuBLAS on a device; None, with one warning, without cuBLAS."""
+    use = device, tf32_asked_for()
+    if use not in _HANDLES.by_use:
+        library = load_cublas()
+        if library is None:
+            _warn_of_missing_cublas()
+            return None
+        hopper = device_of(device).is_hopper_or_later
+        n_bytes = _WORKSPACE_BYTES_HOPPER if hopper else _WORKSPACE_BYTES
+        with import_cupy().cuda.Device(device):
+            workspace = pool_of(device).malloc(n_bytes)
+            _HANDLES.by_use[use] = Cublas(library, workspace, n_bytes, use[1])
+    return _HANDLES.by_use[use]
+
+
 @cache
-def cublas_of(device: int, thread: int) -> Cublas | None:
-    """Return a thread's handle of cuBLAS on a device, or None if there is no cuBLAS."""
-    library = load_cublas()
-    if library is None:
-        return None
-    hopper = device_of(device).is_hopper_or_later
-    workspace_bytes = _WORKSPACE_BYTES_HOPPER if hopper else _WORKSPACE_BYTES
-    with import_cupy().cuda.Device(device):
-        return Cublas(library, pool_of(device).malloc(workspace_bytes), workspace_bytes)
+def _warn_of_missing_cublas() -> None:
+    """Say once in a process that our own kernel multiplies."""
+    warnings.warn(
+        "cuBLAS was not found, so a kernel of rnnkit's own multiplies matrices on the GPU, several "
+        'times slower; pip install "rnnkit[cuda12]" or "rnnkit[cuda13]" brings it',
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 class Products:
@@ -75,9 +103,16 @@ class Products:
     def add_column_sums(self, a: Array, sums: Array) -> None:
         """Add the sums of the columns of a (M, N) to sums (N,)."""
         m, n = a.shape
-        if m and n:
-            kernel = general_kernels(a.dtype).column_sums
-            kernel(-(-n // _COLUMNS), THREADS, a, m, n, sums, shared=THREADS * a.itemsize)
+        if m == 0 or n == 0:
+            return
+        kernel, n_blocks = general_kernels(a.dtype).column_sums, -(-n // _COLUMNS)
+        shared = THREADS * a.itemsize
+        n_shares = min(_MOST_SHARES, -(-m // _ROWS_OF_A_SHARE))
+        if n_shares > 1:
+            shares = self._xp.empty((n_shares, n), a.dtype)
+            kernel((n_blocks, n_shares), THREADS, a, m, n, False, shares, shared=shared)
+            a, m = shares, n_shares
+        kernel((n_blocks, 1), THREADS, a, m, n, True, sums, shared=shared)
 
 
 def _strided(array: Array, transposed: bool) -> tuple[Array, int, int]:

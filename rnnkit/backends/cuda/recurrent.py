@@ -1,18 +1,29 @@
-"""A recurrent layer on the GPU: one launch a pass wherever its weights fit shared memory.
+"""A recurrent layer on the GPU: one launch a pass, or a product and a launch a step.
 
 Letters: B sequences of the minibatch, P packed rows, I inputs, H hidden units, G gates.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnkit.backends.cuda.device import Device
-from rnnkit.backends.cuda.kernels.sources import layer_options, refuse_unsupported
-from rnnkit.backends.cuda.launching import THREADS, Kernel, Kernels, general_kernels, layer_kernels
+from rnnkit.backends.cuda import visits
+from rnnkit.backends.cuda.device import device_of
+from rnnkit.backends.cuda.kernels.sources import (
+    layer_options,
+    refuse_unsupported,
+    resets_before,
+)
+from rnnkit.backends.cuda.launching import (
+    THREADS,
+    Kernel,
+    Kernels,
+    general_kernels,
+    pass_kernel,
+    visit_kernels,
+)
 from rnnkit.backends.cuda.products import Products
 from rnnkit.backends.cuda.tiling import Tiling, algorithm_asked_for, choose_tiling
 from rnnkit.backends.cuda.uploads import Uploads
@@ -42,7 +53,7 @@ class _Saved(NamedTuple):
     masks: tuple[Array | None, ...]  # recurrent, and of zoneout for h and c
     keep: float  # what zoneout keeps where there is no mask
     gates: Array
-    uh_n: Array | None
+    uh_n: Array | None  # U_n h + b_hn, or r h where the reset acts before the product
     y: Array
     c: Array | None
 
@@ -58,7 +69,7 @@ class CudaRecurrent:
         spec: LayerSpec,
         dtype: np.dtype,
         xp: ArrayModule,
-        device: Device,
+        device: int,
         products: Products,
         uploads: Uploads,
     ) -> None:
@@ -70,6 +81,7 @@ class CudaRecurrent:
         self._products = products
         self._uploads = uploads
         self._options = layer_options(spec, dtype)
+        self._resets_before = resets_before(spec)
         self._saved: _Saved | None = None
         self._owner = Owner("CudaRecurrent")
 
@@ -169,51 +181,77 @@ class CudaRecurrent:
 
     def _gate(self, name: str) -> Array:
         saved, spec = self._recorded(), self.spec
-        plan, n_rows = saved.plan, saved.plan.n_rows
+        n_rows = saved.plan.n_rows
         values = self._xp.empty((n_rows, spec.hidden_size), self._dtype)
         if n_rows:
-            tiling = self.tiling(plan.n_sequences, backward=False)
-            self._kernels(tiling).gate_values(
-                self._device.n_multiprocessors,
-                THREADS,
-                saved.gates,
-                n_rows,
-                spec.hidden_size,
-                spec.gates.index(name),
-                values,
-            )
+            kernel = self._visit_kernels().gate_values
+            number = spec.gates.index(name)
+            kernel.over(values.size, saved.gates, n_rows, spec.hidden_size, number, values)
         return values
 
     def tiling(self, n_sequences: int, *, backward: bool) -> Tiling:
-        """Return how a pass over B sequences is spread over the GPU."""
+        """Return how a pass over B sequences is spread over the GPU.
+
+        A reset that acts before the product makes it two, with all blocks' units between them:
+        "products" alone computes that.
+        """
+        asked = algorithm_asked_for()
+        if self._resets_before:
+            if asked not in (None, "products"):
+                raise RuntimeError(
+                    f"RNNKIT_CUDA_ALGO={asked!r} does not compute reset='before'; unset it or use "
+                    "'products'"
+                )
+            return Tiling("products")
         return choose_tiling(
-            self._device,
+            device_of(self._device),
             max(1, n_sequences),
             self.spec.hidden_size,
             len(self.spec.gates),
             self._dtype.itemsize,
             backward=backward,
-            algorithm=algorithm_asked_for(),
+            cublas=self._products.cublas is not None,
+            algorithm=asked,
         )
 
     def _run_forward(self, saved: _Saved) -> None:
-        tiling = self.tiling(saved.plan.n_sequences, backward=False)
-        weights = saved.weights
+        plan, weights = saved.plan, saved.weights
+        tiling = self.tiling(plan.n_sequences, backward=False)
         arguments = (
-            weights["weight_hh"],
             weights.get("bias_hn"),
             weights.get("peephole"),
             *self._shared_arguments(saved),
         )
-        kernel = self._kernels(tiling).recurrent_forward
-        self._launch(kernel, tiling, saved.plan.n_steps, *arguments)
+        if tiling.algorithm != "products":
+            kernel = self._pass_kernel(tiling, backward=False)
+            self._launch(kernel, tiling, plan.n_steps, weights["weight_hh"], *arguments)
+            return
+        entering = self._carried(saved.h0, plan)
+        if saved.masks[0] is not None:
+            entering *= saved.masks[0]
+        n_products, reset = len(self.spec.gates), None
+        if self._resets_before:
+            n_products = 1
+            reset = self._reset(
+                saved, "reset_visit", *self._plan_arguments(saved), saved.gates, saved.uh_n
+            )
+        visits.run_forward(
+            self._visit_kernels().forward_visit.given(*arguments),
+            self._products,
+            plan,
+            self.spec.reverse,
+            weights["weight_hh"],
+            entering,
+            self._xp.empty((plan.n_sequences, n_products * self.spec.hidden_size), self._dtype),
+            reset,
+        )
 
     def _run_backward(
         self, saved: _Saved, dy: Array | None, dh: Array, dc: Array | None, terms: Array | None
     ) -> None:
-        tiling = self.tiling(saved.plan.n_sequences, backward=True)
+        plan, weight_hh = saved.plan, saved.weights["weight_hh"]
+        tiling = self.tiling(plan.n_sequences, backward=True)
         arguments = (
-            saved.weights["weight_hh"],
             saved.weights.get("peephole"),
             *self._shared_arguments(saved),
             dy,
@@ -221,20 +259,33 @@ class CudaRecurrent:
             dc,
             terms,
         )
-        kernel = self._kernels(tiling).recurrent_backward
-        self._launch(kernel, tiling, saved.plan.n_steps + 1, *arguments)
+        if tiling.algorithm != "products":
+            kernel = self._pass_kernel(tiling, backward=True)
+            self._launch(kernel, tiling, plan.n_steps + 1, weight_hh, *arguments)
+            return
+        reset = None
+        if self._resets_before:
+            starts = (saved.h0, saved.masks[0], *self._plan_arguments(saved))
+            reset = self._reset(saved, "reset_visit_backward", *starts, saved.gates, saved.y, dh)
+        visits.run_backward(
+            self._visit_kernels().backward_visit.given(*arguments),
+            self._products,
+            plan,
+            self.spec.reverse,
+            weight_hh,
+            saved.gates,
+            saved.uh_n,
+            self._xp.empty_like(dh),
+            reset,
+        )
 
     def _shared_arguments(self, saved: _Saved) -> tuple[Any, ...]:
         """Return the arguments that both passes take, from h0 to c."""
-        offsets = self._uploads.plan(saved.plan).step_offsets
         return (
             saved.h0,
             saved.c0,
             *saved.masks,
-            offsets,
-            saved.plan.n_steps,
-            self.spec.hidden_size,
-            self.spec.reverse,
+            *self._plan_arguments(saved),
             saved.keep,
             saved.gates,
             saved.uh_n,
@@ -242,42 +293,48 @@ class CudaRecurrent:
             saved.c,
         )
 
+    def _plan_arguments(self, saved: _Saved) -> tuple[Any, ...]:
+        """Return those of them that tell the visits."""
+        offsets = self._uploads.plan(saved.plan).step_offsets
+        return offsets, saved.plan.n_steps, self.spec.hidden_size, self.spec.reverse
+
+    def _reset(self, saved: _Saved, kernel: str, *arguments: Any) -> visits.Reset:
+        """Return what a visit needs beside its other kernel where the reset acts before."""
+        width = (saved.plan.n_sequences, 2 * self.spec.hidden_size)
+        scratch = self._xp.empty(width, self._dtype)
+        found: Kernel = getattr(self._visit_kernels(), kernel)
+        return visits.Reset(found.given(*arguments), saved.uh_n, scratch)
+
     def _launch(self, kernel: Kernel, tiling: Tiling, n_rounds: int, *arguments: Any) -> None:
         """Run all rounds in one launch, or each in its own with the algorithm "steps"."""
-        kernel.kernel.max_dynamic_shared_size_bytes = tiling.shared_bytes
-        together = tiling.counts_arrivals
-        arrivals = self._xp.zeros(tiling.n_teams, np.uint32) if together else None
-        with warnings.catch_warnings():
-            if together:  # CuPy would shrink the grid, and blocks would wait
-                warnings.simplefilter("error")
-            for first, last in tiling.launches(n_rounds):
-                kernel(
-                    tiling.n_blocks,
-                    tiling.n_threads,
-                    *arguments,
-                    first,
-                    last,
-                    tiling.team_size,
-                    tiling.chunk,
-                    arrivals,
-                    shared=tiling.shared_bytes,
-                )
+        shape, shared = (tiling.n_blocks, tiling.n_threads), tiling.shared_bytes
+        arrivals = None
+        if tiling.counts_arrivals:
+            kernel.require_room(self._device, *shape, shared)
+            arrivals = self._xp.zeros(tiling.n_teams, np.uint32)
+        kernel = kernel.given(*arguments)
+        for first, last in tiling.launches(n_rounds):
+            kernel(*shape, first, last, tiling.team_size, tiling.chunk, arrivals, shared=shared)
 
     def _add_gradients(
         self, saved: _Saved, gradients: dict[str, Array], terms: Array | None
     ) -> None:
         """Add the gradients of all weights, from those of the gates' inputs."""
         spec, products, gates = self.spec, self._products, saved.gates
-        before = self._states_before(saved)
+        before, dweight = self._states_before(saved), gradients["weight_hh"]
         products.multiply(gates, saved.x, gradients["weight_ih"], transpose_a=True, accumulate=True)
         products.add_column_sums(gates, gradients["bias"])
-        factors = [(gates, gradients["weight_hh"])]  # gradients by rows of U h, and of U
+        # Gradients by rows of the recurrent products, the products' other factors, those by U.
+        factors = [(gates, before, dweight)]
         if spec.cell == "gru":
-            h, dweight = spec.hidden_size, gradients["weight_hh"]
-            factors = [(gates[:, : 2 * h], dweight[: 2 * h]), (saved.uh_n, dweight[2 * h :])]
-            products.add_column_sums(saved.uh_n, gradients["bias_hn"])
-        for dproduct, dweight in factors:
-            products.multiply(dproduct, before, dweight, transpose_a=True, accumulate=True)
+            n_rz = 2 * spec.hidden_size
+            of_n = (saved.uh_n, before)
+            if self._resets_before:
+                of_n = (self._xp.ascontiguousarray(gates[:, n_rz:]), saved.uh_n)
+            products.add_column_sums(of_n[0], gradients["bias_hn"])
+            factors = [(gates[:, :n_rz], before, dweight[:n_rz]), (*of_n, dweight[n_rz:])]
+        for dproduct, factor, to in factors:
+            products.multiply(dproduct, factor, to, transpose_a=True, accumulate=True)
         if terms is not None:
             products.add_column_sums(terms, gradients["peephole"])
 
@@ -318,16 +375,19 @@ class CudaRecurrent:
             )
         return last
 
-    def _carried(self, gradient: Array | None, plan: PackedPlan) -> Array:
-        """Return a copy of a gradient (B, H) by the last states; None means zeros."""
-        if gradient is None:
+    def _carried(self, states: Array | None, plan: PackedPlan) -> Array:
+        """Return a copy of states, or of their gradients (B, H); None means zeros."""
+        if states is None:
             shape = (plan.n_sequences, self.spec.hidden_size)
             return self._xp.zeros(shape, self._dtype)
-        return gradient.copy()
+        return states.copy()
 
-    def _kernels(self, tiling: Tiling) -> Kernels:
-        options = (*self._options, *tiling.options())
-        return layer_kernels(self.spec.cell, options, self._dtype, tiling.counts_arrivals)
+    def _pass_kernel(self, tiling: Tiling, *, backward: bool) -> Kernel:
+        options, together = (*self._options, *tiling.options()), tiling.counts_arrivals
+        return pass_kernel(self._device, self.spec.cell, options, self._dtype, together, backward)
+
+    def _visit_kernels(self) -> Kernels:
+        return visit_kernels(self.spec.cell, self._options, self._dtype, self._resets_before)
 
     def _recorded(self) -> _Saved:
         if self._saved is None:

@@ -26,11 +26,11 @@ class HostArrays:
 
     def constant(self, array: np.ndarray) -> Array:
         """Return an array that every repetition of the step takes."""
-        return self._xp.asarray(array)
+        return self._xp.asarray(array, order="C")
 
     def new(self, make: Callable[[], Any]) -> Array:
         """Return what is made for every repetition of the step."""
-        return self._xp.asarray(make())
+        return self._xp.asarray(make(), order="C")
 
 
 class UploadedPlan(NamedTuple):

@@ -177,6 +177,7 @@ void run_together(const int* which, int n, rk_place grid, int block_size, int sh
 extern "C" {
 
 rk_thread_now* rk_now;
+int rk_shared_bytes; /* of a block of the launch */
 
 void rk_block_barrier() { wait_at(&blocks[fibres[running]->block]); }
 void rk_cluster_barrier() { wait_at(&clusters[fibres[running]->cluster]); }
@@ -199,6 +200,7 @@ int rk_launch(void (*call)(void**), void** args, const unsigned* grid, int block
     int together = cooperative ? n_blocks : cluster_size;
     int* order = (int*)malloc(n_blocks * sizeof(int));
     kernel = call;
+    rk_shared_bytes = shared_bytes;
     arguments = args;
     standstill = overrun = false;
     state = seed * 2654435769u + 88172645463325252u;

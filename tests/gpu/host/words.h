@@ -32,7 +32,12 @@ void rk_pause(); /* lets the other threads run */
 #define blockIdx (rk_now->block)
 #define blockDim (rk_now->block_size)
 #define gridDim (rk_now->grid_size)
+#ifdef RK_TRACED
+extern "C" void rk_traced_barrier();
+#define __syncthreads() rk_traced_barrier()
+#else
 #define __syncthreads() rk_block_barrier()
+#endif
 #define __threadfence() ((void)0)
 
 static inline unsigned rk_load_acquire(const unsigned* p) { return *(const volatile unsigned*)p; }

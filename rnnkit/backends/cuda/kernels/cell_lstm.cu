@@ -3,6 +3,7 @@
  * RK_PEEPHOLE and RK_COUPLED, if defined, switch those options on. The gates are i f g o.
  */
 #define RK_GATES 4
+#define RK_PRODUCTS 4
 
 struct rk_lstm {
     rk_gate i, f, g, o;
@@ -30,43 +31,64 @@ __device__ inline rk_lstm rk_lstm_gates(const rk_gpu_layer& layer, real a_i, rea
     return cell;
 }
 
-__device__ inline void rk_cell_forward(const rk_gpu_layer& layer, const rk_visit& visit, rk_index b,
-                                       int unit, const real* products)
+struct rk_cell_inputs {
+    real a[4], h, c, keep_h, keep_c;
+};
+
+__device__ inline rk_cell_inputs rk_backward_inputs(const rk_gpu_layer& layer,
+                                                    const rk_visit& visit, rk_index b, int unit)
+{
+    rk_index row = visit.row + b;
+    rk_cell_inputs in;
+    for (int g = 0; g < 4; ++g)
+        in.a[g] = layer.gates[(row * 4 + g) * layer.hidden_size + unit];
+    in.c = rk_state_before(layer, visit, layer.c, layer.c0, b, unit);
+    in.keep_h = rk_keep(layer, layer.keep_h, row, unit);
+    in.keep_c = rk_keep(layer, layer.keep_c, row, unit);
+    return in;
+}
+
+__device__ inline rk_cell_inputs rk_forward_inputs(const rk_gpu_layer& layer, const rk_visit& visit,
+                                                   rk_index b, int unit)
+{
+    rk_cell_inputs in = rk_backward_inputs(layer, visit, b, unit);
+    in.h = rk_state_before(layer, visit, layer.y, layer.h0, b, unit);
+    return in;
+}
+
+__device__ inline real rk_cell_forward(const rk_gpu_layer& layer, const rk_visit& visit, rk_index b,
+                                       int unit, const rk_cell_inputs& in, const real* products)
 {
     int h = layer.hidden_size;
     rk_index row = visit.row + b, at = row * h + unit;
     real* a = layer.gates + row * 4 * h + unit;
-    real c = rk_state_before(layer, visit, layer.c, layer.c0, b, unit);
-    real a_i = a[0] + products[0], a_f = a[h] + products[1];
-    real a_g = a[2 * h] + products[2], a_o = a[3 * h] + products[3];
+    real a_i = in.a[0] + products[0], a_f = in.a[1] + products[1];
+    real a_g = in.a[2] + products[2], a_o = in.a[3] + products[3];
 #ifdef RK_PEEPHOLE
-    a_i += layer.peephole[unit] * c;
-    a_f += layer.peephole[h + unit] * c;
+    a_i += layer.peephole[unit] * in.c;
+    a_f += layer.peephole[h + unit] * in.c;
 #endif
-    rk_lstm cell = rk_lstm_gates(layer, a_i, a_f, a_g, &a_o, c, unit, true);
+    rk_lstm cell = rk_lstm_gates(layer, a_i, a_f, a_g, &a_o, in.c, unit, true);
+    real out = cell.o.value * RK_PHI_C::value(cell.c, RK_PHI_C_ALPHA, RK_PHI_C_BETA);
+    real state = in.keep_h * in.h + (1 - in.keep_h) * out;
     a[0] = a_i;
     a[h] = a_f;
     a[2 * h] = a_g;
     a[3 * h] = a_o;
-    real out = cell.o.value * RK_PHI_C::value(cell.c, RK_PHI_C_ALPHA, RK_PHI_C_BETA);
-    real k_h = rk_keep(layer, layer.keep_h, row, unit);
-    real k_c = rk_keep(layer, layer.keep_c, row, unit);
-    real h_before = rk_state_before(layer, visit, layer.y, layer.h0, b, unit);
-    layer.y[at] = k_h * h_before + (1 - k_h) * out;
-    layer.c[at] = k_c * c + (1 - k_c) * cell.c;
+    layer.y[at] = state;
+    layer.c[at] = in.keep_c * in.c + (1 - in.keep_c) * cell.c;
+    return state;
 }
 
 __device__ inline void rk_cell_backward(const rk_gpu_layer& layer, const rk_visit& visit,
-                                        rk_index b, int unit, real* dh, real* dc,
-                                        real* peephole_terms)
+                                        rk_index b, int unit, const rk_cell_inputs& in, real* dh,
+                                        real* dc, real* peephole_terms)
 {
     int h = layer.hidden_size;
     rk_index row = visit.row + b;
     real* a = layer.gates + row * 4 * h + unit;
-    real c = rk_state_before(layer, visit, layer.c, layer.c0, b, unit);
-    rk_lstm cell = rk_lstm_gates(layer, a[0], a[h], a[2 * h], a + 3 * h, c, unit, false);
-    real k_h = rk_keep(layer, layer.keep_h, row, unit);
-    real k_c = rk_keep(layer, layer.keep_c, row, unit);
+    real c = in.c, k_h = in.keep_h, k_c = in.keep_c, a_o = in.a[3];
+    rk_lstm cell = rk_lstm_gates(layer, in.a[0], in.a[1], in.a[2], &a_o, c, unit, false);
     real out = RK_PHI_C::value(cell.c, RK_PHI_C_ALPHA, RK_PHI_C_BETA);
     real dh_new = (1 - k_h) * *dh;
     real da_o = dh_new * out * cell.o.slope;
@@ -96,9 +118,11 @@ __device__ inline void rk_cell_backward(const rk_gpu_layer& layer, const rk_visi
     a[3 * h] = da_o;
 }
 
-__device__ inline real rk_product_gradient(const rk_gpu_layer& layer, rk_index row, int k)
+__device__ inline const real* rk_gradients_by(const rk_gpu_layer& layer, rk_index row, int k,
+                                              int* distance)
 {
-    return rk_load_fresh(layer.gates + row * 4 * layer.hidden_size + k);
+    *distance = 4 * layer.hidden_size;
+    return layer.gates + row * *distance + k;
 }
 
 __device__ inline real rk_gate_value(const rk_gpu_layer& layer, rk_index row, int gate, int unit)

@@ -51,13 +51,15 @@ __device__ inline rk_visit rk_visit_of(const rk_gpu_layer& layer, rk_index numbe
     return visit;
 }
 
-/* The state of sequence b before a visit: of the visit before, or where the sequence starts. */
+/* The state of sequence b before a visit: of the visit before, or where the sequence starts. One
+ * load behind no branch, so that those of many sequences are on their way together. */
 __device__ inline real rk_state_before(const rk_gpu_layer& layer, const rk_visit& visit,
                                        const real* states, const real* start, rk_index b, int unit)
 {
+    const real* of_b = start ? start + b * layer.hidden_size : 0;
     if (b < visit.n_before)
-        return rk_load_fresh(states + (visit.row_before + b) * layer.hidden_size + unit);
-    return start ? start[b * layer.hidden_size + unit] : (real)0;
+        of_b = states + (visit.row_before + b) * layer.hidden_size;
+    return of_b ? rk_load_fresh(of_b + unit) : (real)0;
 }
 
 __device__ inline real rk_keep(const rk_gpu_layer& layer, const real* keep, rk_index row, int unit)

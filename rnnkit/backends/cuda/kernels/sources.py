@@ -21,6 +21,8 @@ __all__ = [
     "real_option",
     "recurrent_source",
     "refuse_unsupported",
+    "resets_before",
+    "visit_source",
 ]
 
 
@@ -46,16 +48,18 @@ def general_source() -> str:
     )
 
 
-def recurrent_source(cell: str) -> str:
-    """Return the text of a cell's recurrent kernels."""
-    return kernel_source(
-        "activations",
-        "layer",
-        f"cell_{cell}",
-        "team",
-        "recurrent_forward",
-        "recurrent_backward",
-    )
+def recurrent_source(cell: str, *, backward: bool) -> str:
+    """Return the text of the kernel that takes a cell through all visits, or back."""
+    names = ["activations", "layer", f"cell_{cell}", "team", "recurrent_forward"]
+    if backward:
+        names[-2:] = ["backward_row", "team", "recurrent_backward"]
+    return kernel_source(*names)
+
+
+def visit_source(cell: str, *, resets_before: bool = False) -> str:
+    """Return the text of a cell's kernels that take one visit each, and of its gates' values."""
+    resets = ("resets",) if resets_before else ()
+    return kernel_source("activations", "layer", f"cell_{cell}", "backward_row", "visits", *resets)
 
 
 class Parameter(NamedTuple):
@@ -96,10 +100,13 @@ def refuse_unsupported(spec: LayerSpec) -> None:
         lacking = "layer_norm=True"
     elif spec.precision != "full":
         lacking = f"precision={spec.precision!r}"
-    elif spec.cell == "gru" and spec.reset == "before":
-        lacking = "reset='before'"
     if lacking is not None:
         raise ValueError(f"{lacking} is not supported on device 'cuda'; use device='cpu'")
+
+
+def resets_before(spec: LayerSpec) -> bool:
+    """Whether a GRU's reset acts before the recurrent product."""
+    return spec.cell == "gru" and spec.reset == "before"
 
 
 def real_option(dtype: np.dtype) -> str:
@@ -119,6 +126,8 @@ def layer_options(spec: LayerSpec, dtype: np.dtype) -> tuple[str, ...]:
         options.append(f"-DRK_CLIP=((real){float(spec.cell_clip)!r})")
     if spec.peephole:
         options.append("-DRK_PEEPHOLE")
+    if resets_before(spec):
+        options.append("-DRK_RESET_BEFORE")
     if spec.coupled_gates:
         options.append("-DRK_COUPLED")
     return tuple(options)
