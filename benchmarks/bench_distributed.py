@@ -153,9 +153,9 @@ def main():
         efficiency = one / two / 2
         goal = "" if hidden < SMALLEST else f"  goal {GOAL}"
         print(
-            f"\nH={hidden}, {weights:,} weights, minibatches of {options.batch} x {STEPS} steps: a "
-            f"step {1e3 * one / n_steps:.1f} ms by one worker, {1e3 * two / n_steps:.1f} ms by two, "
-            f"efficiency {efficiency:.2f}{goal}"
+            f"\nH={hidden}, {weights:,} weights, minibatches of {options.batch} x {STEPS} steps: "
+            f"a step {1e3 * one / n_steps:.1f} ms by one worker, "
+            f"{1e3 * two / n_steps:.1f} ms by two, efficiency {efficiency:.2f}{goal}"
         )
         results.write(
             kind="distributed", hidden=hidden, batch=options.batch, one=one, two=two,

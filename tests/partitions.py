@@ -1,5 +1,7 @@
 """Small data of every kind, whole and in the partitions of dask."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from rnnkit import Sequences
@@ -22,14 +24,14 @@ def cut(data, n_parts):
     """Return parts of unequal sizes."""
     n = len(data)
     bounds = [0, *[n * k // n_parts + k for k in range(1, n_parts)], n]
-    return [data[a:b] for a, b in zip(bounds[:-1], bounds[1:])]
+    return [data[a:b] for a, b in pairwise(bounds)]
 
 
 def parted(data, n_parts):
     """Return data as a list of delayed parts."""
     from dask import delayed
 
-    if isinstance(data, (list, str)) or isinstance(data, np.ndarray):
+    if isinstance(data, (list, np.ndarray)):
         return [delayed(part, traverse=False) for part in cut(data, n_parts)]
     raise TypeError(type(data))
 

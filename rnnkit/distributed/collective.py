@@ -76,8 +76,11 @@ class AllReduce:
 
     def __enter__(self) -> AllReduce:
         if self._context is not None:
+            from xgboost import config_context
+
             try:
-                self._context.__enter__()
+                with config_context(verbosity=0):
+                    self._context.__enter__()
             except Exception as error:
                 raise self._gone(error) from error
         return self

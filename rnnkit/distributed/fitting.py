@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from rnnkit.distributed.collective import Abandoned, RankGone, WorkerLostError
 from rnnkit.distributed.extra import need_dask, need_xgboost
-from rnnkit.distributed.partitions import Frame, Pieces
+from rnnkit.distributed.partitions import Frame, Pieces, is_lazy
 from rnnkit.distributed.sources import StoredSequences
 from rnnkit.distributed.stored import fit_stored
 from rnnkit.distributed.task import Job, Outcome, free_tracker, start_tracker, train
@@ -286,9 +286,9 @@ def _placed(client: Any, pieces: Pieces) -> dict[str, list[tuple[int, Any]]]:
     workers = _workers(client)
     if not workers:
         raise WorkerLostError("the cluster has no workers")
-    planned = pieces.planned(len(workers))
+    planned = pieces.planned(client, workers)
     n = len(planned)
-    lies_there = bool(futures_of(pieces.X)) if not isinstance(pieces.X, np.ndarray) else False
+    lies_there = is_lazy(pieces.X) and bool(futures_of(pieces.X))
     n_used = min(n, len(workers))
     plan = [workers[i * n_used // n] for i in range(n)]
     futures: list[Any] = []
@@ -332,31 +332,29 @@ def _raise_of_piece(number: int, future: Any) -> None:
 
 def _workers(client: Any) -> list[str]:
     """Return the addresses of the workers, in an order that does not change from run to run."""
-    names: dict[str, Any] = client.run_on_scheduler(_names_of_workers)
+    names = {address: told["name"] for address, told in _told_of_workers(client).items()}
     return sorted(names, key=lambda address: (str(type(names[address])), names[address]))
 
 
-def _names_of_workers(dask_scheduler: Any) -> dict[str, Any]:
-    return {address: state.name for address, state in dask_scheduler.workers.items()}
+def _told_of_workers(client: Any) -> dict[str, Any]:
+    """Return what the scheduler says of each worker by its address."""
+    told: dict[str, Any] = client.sync(client.scheduler.identity)["workers"]
+    return told
 
 
 def _check_memory(client: Any, held: dict[str, list[tuple[int, Any]]]) -> None:
     """Raise MemoryError if a worker's pieces and their copy exceed its limit."""
     sizes: dict[str, int] = client.nbytes(summary=False)
-    limits: dict[str, int] = client.run_on_scheduler(_memory_limits)
+    workers = _told_of_workers(client)
     for address, pieces in held.items():
         size = sum(sizes.get(future.key, 0) for _, future in pieces)
-        limit = limits.get(address, 0)
+        limit = workers.get(address, {}).get("memory_limit") or 0
         if limit and 2 * size > limit:
             raise MemoryError(
                 f"the worker {address} holds {size} bytes of X and y, which a training joins in a "
                 f"copy, and its memory limit is {limit} bytes; use more workers, a larger limit, "
                 "or float32"
             )
-
-
-def _memory_limits(dask_scheduler: Any) -> dict[str, int]:
-    return {address: state.memory_limit or 0 for address, state in dask_scheduler.workers.items()}
 
 
 def _start_tracker(client: Any, job: Job) -> dict[str, Any]:
@@ -366,7 +364,7 @@ def _start_tracker(client: Any, job: Job) -> dict[str, Any]:
     host = urlsplit(job.addresses[0]).hostname
     where = {"workers": [job.addresses[0]], "pure": False, "allow_other_workers": False}
     future = client.submit(start_tracker, job.name, len(job.addresses), host, MEETING, **where)
-    arguments: dict[str, Any] = future.result()
+    arguments: dict[str, Any] = future.result(timeout=MEETING)
     return arguments
 
 

@@ -20,7 +20,7 @@ def join(pieces: Sequence[Any], name: str) -> Any:
     Parameters
     ----------
     pieces : sequence
-        None, or arrays, lists, series or `Sequences`, all alike; empty ones count for
+        None, or arrays, lists, series, frames or `Sequences`, all alike; empty ones count for
         nothing.
     name : str
         The argument's name, for error texts.
@@ -39,6 +39,10 @@ def join(pieces: Sequence[Any], name: str) -> Any:
         return filled[0]
     if all(isinstance(piece, Sequences) for piece in filled):
         return join_sequences(filled)
+    if all(hasattr(piece, "iloc") and hasattr(piece, "columns") for piece in filled):
+        import pandas as pd  # whose frames they are
+
+        return pd.concat(filled)
     if all(_is_array(piece) for piece in filled):
         arrays = [np.asarray(piece) for piece in filled]
         if len({array.shape[1:] for array in arrays}) == 1:

@@ -50,16 +50,10 @@ def partitions_of(data: Any) -> list[Any]:
         return list(whole.to_delayed().ravel())
     if hasattr(data, "to_delayed"):
         parts = list(data.to_delayed())
-        return (
-            parts
-            if hasattr(data, "divisions") and hasattr(data, "dtypes")
-            else (parts if _is_series(data) else [delayed(list)(part) for part in parts])
-        )
+        if hasattr(data, "dtype") or hasattr(data, "dtypes"):  # a series or a frame
+            return parts
+        return [delayed(list)(part) for part in parts]  # of a bag, which may be iterators
     return [data]
-
-
-def _is_series(data: Any) -> bool:
-    return hasattr(data, "dtype")
 
 
 @dataclass(eq=False)
@@ -86,7 +80,7 @@ class Pieces:
     frame: Frame | None
     whole: dict[str, Any] = field(default_factory=dict)  # of y and sample_weight, in memory
 
-    def planned(self, n_workers: int) -> list[Any]:
+    def planned(self, client: Any, workers: list[str]) -> list[Any]:
         """Return the pieces as delayed objects; data in memory are cut into one for each worker."""
         from dask import delayed
 
@@ -107,9 +101,14 @@ class Pieces:
                     self.whole[name] = data
         else:
             n = len(X)
-            bounds = np.linspace(0, n, min(n_workers, n) + 1).astype(int)
+            if not n:
+                raise ValueError("X has no sequences")
+            bounds = np.linspace(0, n, min(len(workers), n) + 1).astype(int)
             cuts = [slice(a, b) for a, b in pairwise(bounds)]
-            columns["X"] = [_cut(X, cut) for cut in cuts]
+            columns["X"] = [
+                client.scatter([_cut(X, cut)], workers=[worker], hash=False)[0]
+                for cut, worker in zip(cuts, workers)
+            ]
             for name, data in given.items():
                 if is_lazy(data):
                     raise ValueError(f"{name} must be in memory as X is, got {type(data).__name__}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,6 @@ from rnnkit.sequences import Sequences
 __all__ = ["StoredSequences"]
 
 BLOCK_BYTES = 2**24
-ROWS_SCANNED = 2**16  # of the group column at once
 
 
 class StoredSequences:
@@ -217,7 +217,7 @@ class StoredSequences:
         table = _ArrowRows(dataset)
         names = table.check(group, columns, target)
         ids, offsets = table.runs(group)
-        y = None
+        y: Any = None
         if target is not None:
             y = table.column(target)
             if target_per == "sequence":
@@ -299,7 +299,7 @@ class _ArrowRows:
         for fragment in dataset.get_fragments():
             split = getattr(fragment, "split_by_row_group", None)
             self._parts += [fragment] if split is None else split()
-        counts = [part.count_rows() for part in self._parts]
+        counts = [_n_rows(part) for part in self._parts]
         self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
 
     def check(self, group: str, columns: Sequence[str] | None, target: str | None) -> list[str]:
@@ -346,10 +346,9 @@ class _ArrowRows:
                 places = places[1:]
             ids += values[places].tolist() if places else []
             starts += [first + place for place in places]
-        seen = set(ids)
-        if len(seen) != len(ids):
-            counted: set[Any] = set()
-            again = next(name for name in ids if name in counted or counted.add(name))
+        counts = Counter(ids)
+        if len(counts) != len(ids):
+            again = counts.most_common(1)[0][0]
             raise ValueError(
                 f"the rows of {group}={again!r} must follow one another; sort the data set by "
                 f"{group!r}"
@@ -378,3 +377,11 @@ class _ArrowRows:
         table = part.to_table(columns=names, schema=self._schema)
         table = table.slice(first, None if last is None else last - first)
         return [table.column(name).to_numpy() for name in names]
+
+
+def _n_rows(fragment: Any) -> int:
+    """Return the rows of a fragment; `count_rows` would count all of a file that was split."""
+    groups = getattr(fragment, "row_groups", None)
+    if groups is None:
+        return int(fragment.count_rows())
+    return sum(int(group.num_rows) for group in groups)

@@ -15,7 +15,7 @@ from rnnkit.distributed.ranks import Piece, Progress, Ranks, as_rank, on_its_own
 from rnnkit.estimators.parameters.field import equal
 from rnnkit.estimators.watching import Watcher
 from rnnkit.persistence import load, save
-from rnnkit.training import Epoch, EpochCallback, Trainer
+from rnnkit.training import Epoch, Trainer
 
 __all__ = ["Job", "Outcome", "free_tracker", "start_tracker", "train"]
 
@@ -126,6 +126,8 @@ def _learn(job: Job, communicator: AllReduce, pieces: list[Piece]) -> dict[str, 
     watcher = _RankWatcher(estimator, is_first, keeper)
     estimator._fit(pieces, None, None, job.validation_data, None, watcher)
     on_its_own(estimator)
+    if keeper is not None:
+        keeper.remove()
     learnt = vars(estimator)
     return {n: v for n, v in learnt.items() if n not in names and n not in OF_A_RANK}
 
@@ -147,8 +149,10 @@ class _RankWatcher(Watcher):
         return (*watchers, self._keeper)
 
 
-class _Keeper(EpochCallback):
+class _Keeper:
     """Keeps the last epoch in a file, from which a training goes on.
+
+    It is written when the next epoch begins: what ends an epoch has happened by then.
 
     Parameters
     ----------
@@ -165,14 +169,24 @@ class _Keeper(EpochCallback):
         self._path = path
         self._rank = rank
         self._parameters = parameters
+        self._fitted: Any = None
 
     def on_epoch_end(self, epoch: Epoch) -> None:
-        """Write the epoch."""
-        fitted = on_its_own(epoch.fitted())
-        if self._rank == 0:
+        """Take a copy of what was learnt, for which all ranks are needed."""
+        self._fitted = on_its_own(epoch.fitted())
+
+    def on_epoch_begin(self) -> None:
+        """Write what the last epoch ended with."""
+        fitted, self._fitted = self._fitted, None
+        if fitted is not None and self._rank == 0:
             fitted._training_state = self.trainer.state()
             fitted._trained_with = self._parameters
             save(fitted, self._path, include_training_state=True)
+
+    def remove(self) -> None:
+        """Remove the file of a training that has ended."""
+        if self._rank == 0 and os.path.exists(self._path):
+            os.remove(self._path)
 
     def read(self, cls: type, communicator: AllReduce) -> Progress | None:
         """Return where the file's training stood, to all ranks; None if there is no file."""
@@ -183,7 +197,8 @@ class _Keeper(EpochCallback):
         return before
 
     def _progress(self, kept: Any, cls: type) -> Progress:
-        if kept.__class__ is not cls or not hasattr(kept, "_training_state"):
+        is_of_kind = type(kept) is cls
+        if not is_of_kind or not hasattr(kept, "_training_state"):
             raise ValueError(
                 f"checkpoint={self._path!r} holds no training of a {cls.__name__} that could go on"
             )
@@ -219,7 +234,7 @@ def _release(lock: str) -> None:
     """Release the lock of a client that is gone; one that is there has done so itself."""
     from distributed import get_client
 
-    def release(dask_scheduler: Any) -> None:
+    def release(dask_scheduler: Any) -> None:  # sent as it is: rnnkit need not be there
         locks = dask_scheduler.extensions["multi_locks"]
         if lock in locks.requests:
             locks.release(id=lock)

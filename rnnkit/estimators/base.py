@@ -69,7 +69,7 @@ class RecurrentEstimator(
     """
 
     _has_epochs = True
-    _ranks: Any = None  # those that train beside this one: `rnnkit.distributed`
+    _ranks: ClassVar[Any] = None  # those that train beside this one: `rnnkit.distributed`
     _attributes: ClassVar[tuple[str, ...]] = (
         "network_",
         "weights_",

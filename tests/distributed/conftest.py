@@ -1,4 +1,4 @@
-"""A cluster of three processes on this machine, of one thread each; skipped where dask is absent."""
+"""A cluster of three processes on this machine; what needs it is skipped without dask."""
 
 import pytest
 

@@ -173,8 +173,8 @@ def test_a_client_that_goes_away(small_cluster, tmp_path):
     assert time.monotonic() - gone < SECONDS
     data = sequences_in_parts(X, 2), parted(Y, 2)
     estimator = LSTMClassifier(**parameters)
+    shorter = clone(estimator).set_params(max_iter=7)
     with pytest.raises(ValueError, match="is of a training with max_iter=300, and max_iter is 7"):
-        shorter = clone(estimator).set_params(max_iter=7)
         distributed.fit(shorter, *data, client=client, checkpoint=path)
     n_before = rnnkit.load(path).n_iter_
     assert 1 <= n_before < 300

@@ -84,7 +84,9 @@ def test_optuna_asks_and_is_told(client):
 
     def score(hidden_size, data):
         X, y, X_test, y_test = data
-        return GRUClassifier(**{**SMALL, "hidden_size": hidden_size}).fit(X, y).score(X_test, y_test)
+        return (
+            GRUClassifier(**{**SMALL, "hidden_size": hidden_size}).fit(X, y).score(X_test, y_test)
+        )
 
     study = optuna.create_study(direction="maximize")
     trials = {}
