@@ -111,9 +111,9 @@ encoder-decoder
     Notes
     -----
     Masks and noise are drawn for all of a minibatch on each rank, so that they do not depend on
-    the number of workers; with `bptt_steps`, for encoder-decoders, for spelling columns and where a
-    minibatch is computed in parts each rank draws its own. `token_dropout` and `verbose` beyond
-    the first worker's output are refused and not shown.
+    the number of workers; for encoder-decoders, for spelling columns and where a minibatch is
+    computed in parts each rank draws its own. What `verbose` asks for is printed by the first
+    worker. A float32 loss is summed as two of them.
     """
     if isinstance(X, StoredSequences):
         more = {"sample_weight": sample_weight, "validation_data": validation_data}

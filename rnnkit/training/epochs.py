@@ -69,8 +69,9 @@ class EpochLoop:
         self._share = share = data.share
         if share is not None:
             self._n_batches = -(-self._n_sequences // batch_size)
-            is_whole = bptt_steps is None and share.most_rows(batch_size) <= objective.max_rows
-            self._shared_noise = SharedNoise(run.bound, share, data.inputs, is_whole)
+            is_whole = bptt_steps is not None or share.most_rows(batch_size) <= objective.max_rows
+            inputs = data.inputs
+            self._shared_noise = SharedNoise(run.bound, share, inputs, is_whole, bptt_steps)
             return
         n_own = -(-data.n_sequences // batch_size)
         self._n_batches = communicator.largest(n_own)

@@ -15,7 +15,7 @@ import numpy as np
 
 from rnnkit.network import CharacterEncoder, EncoderDecoder, Inputs, Network
 from rnnkit.network.network import BoundNetwork
-from rnnkit.sequences import Batch, batch_of, pack
+from rnnkit.sequences import Batch, batch_of, pack, windows
 
 __all__ = ["JoinedBatch", "Share", "SharedNoise"]
 
@@ -122,19 +122,29 @@ class SharedNoise:
     inputs : Inputs
         Of the rank's data.
     is_whole : bool
-        Whether a pass is over all of a rank's part of a minibatch, not over pieces of it.
+        Whether a pass is over all of a rank's part of a minibatch, or of a window of it, not over
+        pieces.
+    n_steps : int, default=None
+        Steps of the windows that a minibatch is cut into; None: it is not.
     """
 
-    def __init__(self, bound: BoundNetwork, share: Share, inputs: Inputs, is_whole: bool) -> None:
+    def __init__(
+        self,
+        bound: BoundNetwork,
+        share: Share,
+        inputs: Inputs,
+        is_whole: bool,
+        n_steps: int | None = None,
+    ) -> None:
         self._rank = share.rank
         self._draws: list[_Draw] | None = None
         if is_whole and _draws_for_rows(bound.network):
             self._draws = _draws_of(bound, inputs)
+        self._n_steps = n_steps
         self._noise: Any = None
         self._batch: JoinedBatch | None = None
-        self._next = 0
-        self._rows: np.ndarray | None = None
-        self._sequences: np.ndarray | None = None
+        self._next = 0  # of the draws of a minibatch
+        self._passes: list[tuple[np.ndarray, np.ndarray]] = []
 
     def begin_epoch(self, seed: int, epoch: int) -> None:
         """Begin the stream of an epoch, where each rank draws by itself."""
@@ -148,13 +158,15 @@ class SharedNoise:
             return self._noise
         self._noise, self._batch = noise, batch
         self._next = 0
-        self._rows = self._sequences = None
+        self._passes = []
         return self
 
     def finish(self) -> None:
-        """Draw what a pass would have drawn, where a rank's part was empty and there was none."""
-        while self._draws is not None and self._next < len(self._draws):
-            self._draw()
+        """Draw what passes would have drawn that a rank's part, empty or shorter, did without."""
+        if self._draws:
+            self._plan()
+            while self._next < len(self._passes) * len(self._draws):
+                self._draw()
 
     def random(self, shape: tuple[int, ...], dtype: Any = np.float64) -> np.ndarray:
         """Draw as `numpy.random.Generator.random` does."""
@@ -166,18 +178,29 @@ class SharedNoise:
 
     def _draw(self) -> np.ndarray:
         """Draw for all of the minibatch's rows, or sequences; return those of the rank's own."""
-        assert self._batch is not None
         assert self._draws is not None
-        if self._rows is None or self._sequences is None:
-            plan = pack(self._batch.lengths)
-            self._sequences = self._batch.is_own[plan.order]
-            self._rows = self._sequences[plan.sequence_of_row()]
-        draw = self._draws[self._next]
+        self._plan()
+        number, place = divmod(self._next, len(self._draws))
         self._next += 1
-        kept = self._rows if draw.is_for_steps else self._sequences
+        draw, (rows, sequences) = self._draws[place], self._passes[number]
+        kept = rows if draw.is_for_steps else sequences
         function = getattr(self._noise, draw.function)
         drawn: np.ndarray = function((len(kept), *draw.shape), dtype=draw.dtype)[kept]
         return drawn
+
+    def _plan(self) -> None:
+        """Find which rows, and which sequences, of each pass are the rank's own."""
+        if self._passes:
+            return
+        assert self._batch is not None
+        plan = pack(self._batch.lengths)
+        sequences = self._batch.is_own[plan.order]
+        rows = sequences[plan.sequence_of_row()]
+        if self._n_steps is None:
+            self._passes = [(rows, sequences)]
+            return
+        cuts = windows(plan, self._n_steps)
+        self._passes = [(rows[first:last], sequences[:n]) for _, first, last, n in cuts]
 
 
 class _Draw(NamedTuple):

@@ -17,7 +17,7 @@ pytest.importorskip("xgboost")
 
 from rnnkit import distributed
 
-RELATIVE = 1e-6  # of the largest weight, after 20 steps in float64
+RELATIVE = {"float64": 1e-6, "float32": 1e-4}  # of the largest weight, after 20 steps
 SMALL = {"hidden_size": 5, "batch_size": 10, "max_iter": 5, "random_state": 0}
 
 
@@ -28,12 +28,13 @@ def weights_of(estimator):
 def assert_same_model(found, expected):
     ours, theirs = weights_of(found), weights_of(expected)
     assert ours.dtype == theirs.dtype
-    assert np.abs(ours - theirs).max() <= RELATIVE * np.abs(theirs).max()
-    np.testing.assert_allclose(found.loss_curve_, expected.loss_curve_, rtol=1e-6)
+    allowed = RELATIVE[str(ours.dtype)]
+    assert np.abs(ours - theirs).max() <= allowed * np.abs(theirs).max()
+    np.testing.assert_allclose(found.loss_curve_, expected.loss_curve_, rtol=allowed)
     assert found.n_iter_ == expected.n_iter_
     assert found.t_ == expected.t_
     if expected.validation_scores_ is not None:
-        np.testing.assert_allclose(found.validation_scores_, expected.validation_scores_, rtol=1e-6)
+        np.testing.assert_allclose(found.validation_scores_, expected.validation_scores_, rtol=1e-4)
 
 
 def fitted(estimator, *arguments, **more):
@@ -264,7 +265,7 @@ def test_long_frames(client):
     )
     frame["ward"] = frame["ward"].where(frame["who"] != 29, "c")  # which one partition alone has
     frame["ill"] = np.repeat(rng.rand(30) > 0.5, lengths)
-    estimator = rnnkit.GRUClassifier(**SMALL, categorical_features=["ward"])
+    estimator = rnnkit.GRUClassifier(**SMALL, embedding_dim=3, categorical_features=["ward"])
     X_all, y_all = Sequences.from_frame(frame, "who", "when", target="ill")
     expected = fitted(estimator, X_all, y_all)
     by_who = dd.from_pandas(frame.set_index("who"), npartitions=3, sort=True)
@@ -280,7 +281,7 @@ def test_language_models(client):
     from dask import bag
 
     texts = ["hello world", "hello there", "a world of words", "there are words"] * 6
-    estimator = rnnkit.GRULanguageModel(hidden_size=6, max_iter=4, batch_size=4, random_state=0)
+    estimator = rnnkit.GRULanguageModel(6, max_iter=4, batch_size=4, bptt_steps=5, random_state=0)
     found = fitted_on_workers(estimator, bag.from_sequence(texts, npartitions=3))
     expected = fitted(estimator, texts)
     assert found.vocabulary_ == expected.vocabulary_

@@ -87,6 +87,10 @@ CASES = {
     "in order": {"shuffle": False},
     "windows": {"bptt_steps": 2},
     "windows, per step": {"bptt_steps": 2, "per_step": True},
+    "windows, dropout": {
+        "bptt_steps": 2,
+        "network": {"dropout": 0.4, "recurrent_dropout": 0.3, "n_layers": 2},
+    },
     "per step": {"per_step": True},
     "dropout": {
         "network": {"dropout": 0.4, "recurrent_dropout": 0.3, "input_noise": 0.2, "n_layers": 2}
