@@ -11,7 +11,7 @@ import numpy as np
 from rnnkit.distributed.ranks import Piece
 from rnnkit.sequences import Sequences
 
-__all__ = ["Frame", "Pieces", "is_lazy", "partitions_of"]
+__all__ = ["Frame", "Pieces", "is_lazy", "make_piece", "partitions_of"]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,16 @@ from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.training import FitResult, Share, TrainingData, TrainingState
 
-__all__ = ["Piece", "Progress", "Ranks", "as_rank", "on_its_own"]
+__all__ = [
+    "OnRank",
+    "OnRankOfTexts",
+    "Piece",
+    "Progress",
+    "Ranks",
+    "as_rank",
+    "on_its_own",
+    "with_before",
+]
 
 
 @dataclass(eq=False)

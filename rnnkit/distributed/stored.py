@@ -25,7 +25,7 @@ from rnnkit.sequences import Form, Sequences
 from rnnkit.training import LBFGS, Share, TrainingData, make_solver
 from rnnkit.training.share import JoinedBatch
 
-__all__ = ["fit_stored"]
+__all__ = ["OnStored", "StoredInputs", "fit_stored", "refuse"]
 
 SHUFFLED = 4  # blocks whose sequences are shuffled together
 HELD = 2 * SHUFFLED  # blocks in memory: a minibatch may begin in those before
