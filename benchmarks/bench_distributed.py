@@ -87,7 +87,7 @@ def seconds_of_an_epoch(n_workers, hidden, batch, n_epochs):
     y = np.arange(n) % 4
     with (
         LocalCluster(
-            n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -28,7 +28,7 @@ def answers(X):
 
 def main():
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster),
     ):
         X = [delayed(recordings)(part) for part in range(4)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -76,10 +78,8 @@ class AllReduce:
 
     def __enter__(self) -> AllReduce:
         if self._context is not None:
-            from xgboost import config_context
-
             try:
-                with config_context(verbosity=0):
+                with redirect_stdout(StringIO()):  # which is told what rank this is
                     self._context.__enter__()
             except Exception as error:
                 raise self._gone(error) from error

@@ -8,7 +8,7 @@ def cluster():
     distributed = pytest.importorskip("distributed")
     pytest.importorskip("xgboost")
     with distributed.LocalCluster(
-        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+        n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=0
     ) as cluster:
         yield cluster
 

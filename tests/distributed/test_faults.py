@@ -39,7 +39,7 @@ def small_cluster():
             n_workers=2,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             memory_limit=0,
         ) as cluster,
         Client(cluster) as client,
@@ -188,7 +188,7 @@ def test_a_client_that_goes_away(small_cluster, tmp_path):
     np.testing.assert_allclose(estimator.loss_curve_, expected.loss_curve_, rtol=1e-5)
 
 
-def test_data_beyond_a_memory_limit(tmp_path):
+def test_data_beyond_a_memory_limit():
     from dask import array
     from distributed import Client, LocalCluster
 
@@ -197,16 +197,16 @@ def test_data_beyond_a_memory_limit(tmp_path):
             n_workers=1,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
-            memory_limit="600MB",
+            dashboard_address=":0",
+            memory_limit="800MB",
         ) as cluster,
         Client(cluster) as client,
     ):
-        X = array.ones((40_000, 100, 10), chunks=(4_000, 100, 10))  # 320 MB
-        y = np.arange(40_000) % 2
-        with pytest.raises(MemoryError, match="its memory limit is 600000000 bytes"):
-            distributed.fit(clone(LONG), X, y, client=client)
+        X = array.ones((52_000, 100, 10), chunks=(4_000, 100, 10))  # 416 MB
+        y = np.arange(52_000) % 2
         few = array.ones((40, 10, 10), chunks=(4, 10, 10))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             distributed.fit(clone(LONG).set_params(max_iter=1), few, y[:40], client=client)
+        with pytest.raises(MemoryError, match="its memory limit is 800000000 bytes"):
+            distributed.fit(clone(LONG), X, y, client=client)

@@ -342,8 +342,8 @@ def test_errors_of_the_data_are_those_of_fit(client):
         distributed.fit(fresh, [delayed(part, traverse=False) for part in cut(nan, 2)], y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         distributed.fit(fresh, sequences_in_parts(X, 2), y[:-1])
-    short = [delayed(y[:20]), delayed(y[21:])]
-    with pytest.raises(ValueError, match="partition 1 of X has 19 sequences"):
+    short = [delayed(y[:21]), delayed(y[22:])]
+    with pytest.raises(ValueError, match="partition 1 of X has 19 sequences, but that of y has 18"):
         distributed.fit(fresh, sequences_in_parts(X, 2), short)
     with pytest.raises(ValueError, match="requires y"):
         distributed.fit(fresh, sequences_in_parts(X, 2))
