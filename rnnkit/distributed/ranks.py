@@ -51,6 +51,22 @@ class Piece:
     sample_weight: Any = None
     lengths: Any = None
 
+    def __sizeof__(self) -> int:
+        """Return the bytes of all that it holds, by which dask decides what to keep in memory."""
+        parts = (self.X, self.y, self.sample_weight, self.lengths)
+        return object.__sizeof__(self) + sum(map(_bytes_of, parts))
+
+
+def _bytes_of(part: Any) -> int:
+    if part is None:
+        return 0
+    if isinstance(part, Sequences):
+        return int(part.values.nbytes + part.offsets.nbytes)
+    from dask.sizeof import sizeof
+
+    n_bytes: int = sizeof(part)
+    return n_bytes
+
 
 @dataclass(eq=False)
 class Progress:
