@@ -1,6 +1,6 @@
 """What several workers bring: measured with two on this machine, and a model of more of them.
 
-    python benchmarks/bench_distributed.py [--hidden 128 256] [--batch 256] [--epochs 3]
+    python benchmarks/bench_distributed.py [--hidden 128 256] [--batch 256] [--epochs 15]
 
 First the all-reduce of two processes. Then fits by one and by two workers of one thread each, on
 minibatches of the same size: the efficiency is half of how much faster two are. Goal: 0.8 from
@@ -138,7 +138,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 256])
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=15)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     results = Results("distributed")
