@@ -60,6 +60,8 @@ class Piece:
 def _bytes_of(part: Any) -> int:
     if part is None:
         return 0
+    if isinstance(part, np.ndarray) and part.dtype != object:
+        return part.nbytes  # also of one number repeated, which a copy writes out
     if isinstance(part, Sequences):
         return int(part.values.nbytes + part.offsets.nbytes)
     from dask.sizeof import sizeof
