@@ -5,6 +5,7 @@ from importlib.metadata import version
 from rnnkit import (
     callbacks,
     datasets,
+    distributed,
     functional,
     inspection,
     metrics,
@@ -77,6 +78,7 @@ __all__ = [
     "__version__",
     "callbacks",
     "datasets",
+    "distributed",
     "from_onnx",
     "functional",
     "inspection",

@@ -182,3 +182,13 @@ def test_without_optuna_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingExtraError, match=r"OptunaPruning needs.*rnnkit\[optuna\]"):
         OptunaPruning(object())
+
+
+@pytest.mark.slow
+def test_one_model_on_several_workers():
+    pytest.importorskip("distributed")
+    pytest.importorskip("xgboost")
+    text = printed("with_dask")
+    assert "trained on 400 sequences of 4 partitions" in text
+    assert number("accuracy of 200 others", text) > 0.85
+    assert "searched 2 sizes" in text

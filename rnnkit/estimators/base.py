@@ -69,6 +69,7 @@ class RecurrentEstimator(
     """
 
     _has_epochs = True
+    _ranks: ClassVar[Any] = None  # those that train beside this one: `rnnkit.distributed`
     _attributes: ClassVar[tuple[str, ...]] = (
         "network_",
         "weights_",
@@ -211,7 +212,8 @@ class RecurrentEstimator(
             score = lambda: self._score_examples(network, reader, codec, examples)
             watchers = watcher.follow(self, trainer, first, len(examples), score)
             fitted = as_if_ended(self, record)
-            result = trainer.fit(data, self.max_iter, validate, callbacks=watchers, fitted=fitted)
+            n_left = self.max_iter - trainer.n_epochs
+            result = trainer.fit(data, n_left, validate, callbacks=watchers, fitted=fitted)
         for name in ("_trainer", "_training_state", "_trained_with"):
             self.__dict__.pop(name, None)
         record(self, result, network)
@@ -219,7 +221,8 @@ class RecurrentEstimator(
         warn_of(result, self.learning_rate)
         n_updates = result.n_epochs * trainer.n_batches(len(examples))
         if not (self.alpha or self.l1):  # which are in the loss
-            targets, weights = examples.targets, data.weights
+            targets = examples.targets
+            weights = data.weights if self._ranks is None else self._ranks.weights
             warn_of_nothing_learnt(result, n_updates, network.output, targets, weights)
 
     def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:

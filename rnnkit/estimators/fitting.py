@@ -68,7 +68,13 @@ def make_trainer(
     rng: Any,
     state: TrainingState | None = None,
 ) -> Trainer:
-    """Return the trainer that an estimator's parameters ask for, which may go on from a state."""
+    """Return the trainer that an estimator's parameters ask for, which may go on from a state.
+
+    Beside an estimator's ranks it trains with them, from where they stand.
+    """
+    ranks = estimator._ranks
+    if ranks is not None:
+        state = ranks.state
     return Trainer(
         network,
         backend,
@@ -77,6 +83,7 @@ def make_trainer(
         batch_size=batch_size_of(estimator, n_sequences),
         random_state=rng,
         state=state,
+        communicator=None if ranks is None else ranks.communicator,
         n_updates_no_change=N_UPDATES_NO_CHANGE,
         min_updates=MIN_UPDATES,
         **values_for(estimator, "training"),

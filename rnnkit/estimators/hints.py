@@ -172,7 +172,7 @@ def hint_at_validation(
     stacklevel : int
         As of `warnings.warn`, seen from this function.
     """
-    if looks_up_ids(estimator):
+    if looks_up_ids(estimator) or not sequences.n_features:  # whose steps are elsewhere
         return
     means, deviations = _moments(sequences.values)
     others, spreads = _moments(validation.values)

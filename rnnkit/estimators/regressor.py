@@ -110,18 +110,21 @@ class NumberPrediction(RecurrentEstimator):
         output = network.output
         if not isinstance(output, (AbsoluteError, QuantileLoss, Quantiles)):
             return
-        scores = apply(
-            network,
-            self.device,
-            reader.inputs(examples.sequences),
-            examples.sequences.offsets,
-            lambda bound, plan, x: bound.forward(plan, x),
-            per_step=self._per_step,
-        )
+        scores = self._raw_scores(network, reader, examples.sequences)
         if np.isfinite(scores).all():
             targets = output.to_scores(examples.targets)
             bias = network.parameters["head.bias"]
             bias += output.best_shift(scores, targets, examples.weights_of_targets)
+
+    def _raw_scores(self, network: Network, reader: Reader, sequences: Sequences) -> np.ndarray:
+        return apply(
+            network,
+            self.device,
+            reader.inputs(sequences),
+            sequences.offsets,
+            lambda bound, plan, x: bound.forward(plan, x),
+            per_step=self._per_step,
+        )
 
     def _score_examples(
         self, network: Network, reader: Reader, codec: Codec, examples: Examples

@@ -31,6 +31,7 @@ from rnnkit.training.schedules import (
     Schedule,
     make_schedule,
 )
+from rnnkit.training.share import Share
 from rnnkit.training.state import TrainingState
 from rnnkit.training.trainer import Trainer
 from rnnkit.training.truncation import check_truncation
@@ -59,6 +60,7 @@ __all__ = [
     "PrintProgress",
     "RMSProp",
     "Schedule",
+    "Share",
     "Solver",
     "Trainer",
     "TrainingData",

@@ -14,6 +14,7 @@ from rnnkit.backends.interface import Array
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.network import BoundNetwork
 from rnnkit.sequences import Batch
+from rnnkit.training.share import Share
 
 __all__ = ["BoundData", "TrainingData"]
 
@@ -35,12 +36,16 @@ class TrainingData:
     weights : ndarray of shape (n,), (ΣT,) or (ΣT, K), default=None
         In the network's dtype, one per target or per entry of it, or one per sequence if the
         network's output has `weights_per_sequence`. None means ones.
+    share : Share, default=None
+        Which of the sequences of all ranks these are, of which minibatches are cut together.
+        None: each rank cuts its own into minibatches of its own.
     """
 
     inputs: Inputs
     offsets: np.ndarray
     targets: np.ndarray
     weights: np.ndarray | None = None
+    share: Share | None = None
 
     @property
     def n_sequences(self) -> int:

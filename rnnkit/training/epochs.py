@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from itertools import chain, repeat
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from rnnkit.training.communicator import Communicator
 from rnnkit.training.data import TrainingData
 from rnnkit.training.objective import Objective
 from rnnkit.training.result import Ending
+from rnnkit.training.share import SharedNoise
 from rnnkit.training.state import Run
 from rnnkit.training.updater import Updater
 from rnnkit.training.watch import NotFiniteError, Watch
@@ -62,6 +65,14 @@ class EpochLoop:
         self._shuffling = run.random_state if shuffle else None
         self._bptt_steps = bptt_steps
         self._n_sequences = int(communicator.total(data.n_sequences))
+        self._noise: Any = run.noise
+        self._share = share = data.share
+        if share is not None:
+            self._n_batches = -(-self._n_sequences // batch_size)
+            is_whole = bptt_steps is not None or share.most_rows(batch_size) <= objective.max_rows
+            inputs = data.inputs
+            self._shared_noise = SharedNoise(run.bound, share, inputs, is_whole, bptt_steps)
+            return
         n_own = -(-data.n_sequences // batch_size)
         self._n_batches = communicator.largest(n_own)
         nothing = batch_of(data.offsets, np.empty(0, np.intp))
@@ -95,20 +106,40 @@ class EpochLoop:
         n_steps = schedule_epochs * self._n_batches
         updates = _Updates(run.bound.backend, run.n_epochs + 1)
         rate = self._base_rate
-        own = minibatches(self._offsets, self._batch_size, self._shuffling)
-        for number, batch in enumerate(chain(own, self._missing_batches)):
+        for number, (batch, weight) in enumerate(self._batches()):
             rate = run.schedule.rate(first + number, n_steps, self._base_rate)
             updates.batch = number + 1
             if self._bptt_steps is None:
-                self._learn(step, batch, rate, updates)
+                self._learn(step, batch, weight, rate, updates)
             else:
                 self._learn_windows(batch, self._bptt_steps, rate, updates)
         return updates.mean_loss(run.bound.flat_parameters), rate
 
-    def _learn(self, step: Repeated, batch: Batch, rate: float, updates: _Updates) -> None:
-        """Make the update of a whole minibatch."""
+    def _batches(self) -> Iterator[tuple[Batch, float | None]]:
+        """Yield an epoch's minibatches of this rank, and the weight of all ranks' if it is known.
+
+        What a minibatch's noise is drawn from is set before it is yielded.
+        """
+        share, run = self._share, self._run
+        if share is None:
+            own = minibatches(self._offsets, self._batch_size, self._shuffling)
+            for batch in chain(own, self._missing_batches):
+                yield batch, None
+            return
+        self._shared_noise.begin_epoch(run.noise_seed, run.n_epochs)
+        for joined in share.minibatches(self._offsets, self._batch_size, self._shuffling):
+            self._noise = self._shared_noise.of(run.noise, joined)
+            yield joined.own, joined.weight
+            self._shared_noise.finish()
+
+    def _learn(
+        self, step: Repeated, batch: Batch, weight: float | None, rate: float, updates: _Updates
+    ) -> None:
+        """Make the update of a whole minibatch; `weight` is that of all ranks, if it is known."""
         objective = self._objective
-        weight = self._communicator.total(objective.choose(batch))
+        own_weight = objective.choose(batch)
+        if weight is None:
+            weight = self._communicator.total(own_weight)
         if weight > 0:
             self._updater.weight_sum = weight
             self._run.bound.n_updates = self._solver.step
@@ -116,7 +147,7 @@ class EpochLoop:
             loss, norm = step(objective.repeatable_plan)
             updates.add(loss, norm, weight)
         else:
-            objective.add(self._run.noise)  # which is drawn whether anything is learned or not
+            objective.add(self._noise)  # which is drawn whether anything is learned or not
 
     def _step_repeated(self) -> Repeated:
         """Return `_step` as the backend repeats it, if the communicator can be repeated too.
@@ -130,11 +161,11 @@ class EpochLoop:
     def _step(self) -> tuple[Scalar, Scalar]:
         """Update by the whole gradient of the minibatch chosen."""
         self._updater.clear()
-        return self._updater.update(self._objective.add(self._run.noise))
+        return self._updater.update(self._objective.add(self._noise))
 
     def _learn_windows(self, batch: Batch, n_steps: int, rate: float, updates: _Updates) -> None:
         """Make the updates of a minibatch's windows, as many as the longest of a rank has."""
-        own = self._objective.add_windows(batch, n_steps, self._run.noise)
+        own = self._objective.add_windows(batch, n_steps, self._noise)
         n_own = -(-batch.plan.n_steps // n_steps)
         n_missing = self._communicator.largest(n_own) - n_own
         self._updater.clear()

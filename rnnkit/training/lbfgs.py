@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import optimize
@@ -14,6 +16,7 @@ from rnnkit.training.objective import Objective
 from rnnkit.training.optimizers import LBFGS
 from rnnkit.training.ordered_sums import ordered_sums
 from rnnkit.training.result import Ending
+from rnnkit.training.share import Share, SharedNoise
 from rnnkit.training.state import Run, philox
 from rnnkit.training.updater import Updater
 from rnnkit.training.watch import NotFiniteError, Watch
@@ -45,6 +48,9 @@ def minimize(
     parameters, gradient = bound.trained_parameters, bound.trained_gradient
     upload = backend.xp.asarray
     everything = batch_of(data.offsets, np.arange(data.n_sequences))
+    noise_of: Callable[[], Any] = lambda: philox(run.noise_seed)
+    if data.share is not None:
+        noise_of = _shared_noise(run, data, data.share, objective.max_rows)
     n_sequences = int(communicator.total(data.n_sequences))
     endings: list[Ending] = []
 
@@ -52,7 +58,7 @@ def minimize(
         parameters[...] = upload(x)
         gradient.fill(0)
         updater.weight_sum = communicator.total(objective.choose(everything))
-        loss = updater.finish(objective.add(philox(run.noise_seed)))
+        loss = updater.finish(objective.add(noise_of()))
         (total,) = backend.to_floats([loss])
         return total / updater.weight_sum, backend.download(gradient).astype(np.float64)
 
@@ -97,3 +103,16 @@ def minimize(
     if result.status == 1:
         return Ending("max_iter", f"L-BFGS reached its limit of {n_epochs} iterations.")
     return Ending("converged", f"L-BFGS ended: {result.message}")
+
+
+def _shared_noise(run: Run, data: TrainingData, share: Share, max_rows: int) -> Callable[[], Any]:
+    """Return what gives the noise of a pass over a rank's share of all sequences, always equal."""
+    is_whole = share.most_rows(len(share.lengths)) <= max_rows
+    shared = SharedNoise(run.bound, share, data.inputs, is_whole)
+    everything = share.everything(data.offsets)
+
+    def noise() -> Any:
+        shared.begin_epoch(run.noise_seed, 0)
+        return shared.of(philox(run.noise_seed), everything)
+
+    return noise

@@ -33,6 +33,8 @@ class Objective:
 
     Attributes
     ----------
+    max_rows : int
+        As given.
     repeatable_plan : Plan or None
         The plan of the minibatch chosen; None if it does not tell all that is done for it.
     """
@@ -43,14 +45,14 @@ class Objective:
     def __init__(self, bound: BoundNetwork, data: TrainingData, max_rows: int) -> None:
         self._bound = bound
         self._data = BoundData(data, bound)
-        self._max_rows = max_rows
+        self.max_rows = max_rows
         self._in_parts = False
 
     def choose(self, batch: Batch) -> float:
         """Make a minibatch, empty or not, the one that is added; return its sum of weights."""
         self._batch = batch
         plan = batch.plan
-        self._in_parts = not 0 < plan.n_rows <= self._max_rows and plan.n_sequences != 1
+        self._in_parts = not 0 < plan.n_rows <= self.max_rows and plan.n_sequences != 1
         whole = self._data.told_by_plan and not self._in_parts
         self.repeatable_plan = plan if whole else None
         return self._data.hold(batch)
@@ -71,7 +73,7 @@ class Objective:
         offsets = self._data.offsets
         parts, start, n_rows = [], 0, 0
         for position, length in enumerate(batch.plan.lengths.tolist()):
-            if n_rows + length > self._max_rows and position > start:
+            if n_rows + length > self.max_rows and position > start:
                 parts.append(batch_of(offsets, batch.sequences[start:position]))
                 start, n_rows = position, 0
             n_rows += length

@@ -195,16 +195,27 @@ class Trainer:
     def loss_of(self, data: TrainingData) -> Callable[[], float]:
         """Return a function that gives the mean loss on other data, as the network then is.
 
-        For `validate`; without noise and penalties, and in the unit of raw scores.
+        For `validate`; without noise and penalties, and in the unit of raw scores. Of a `share`
+        it is the loss of all ranks' data, which all of them have to ask for.
 
         Raises
         ------
         ValueError
             If no weight is positive.
         """
-        if data.weights is not None and not data.weights.sum() > 0:
+        share, total = data.share, self._communicator.total
+        weights = data.weights if share is None else share.weights
+        if weights is not None and not weights.sum() > 0:
             raise ValueError("the validation data must have a weight above 0")
-        return Objective(self._run.bound, data, self._max_rows).mean_loss
+        objective = Objective(self._run.bound, data, self._max_rows)
+        if share is None:
+            return objective.mean_loss
+
+        def joined_loss() -> float:
+            loss_sum, weight = objective.total_loss()
+            return total(loss_sum) / total(weight)
+
+        return joined_loss
 
     def state(self) -> TrainingState:
         """Return where the training stands, as data from which another trainer can go on.
