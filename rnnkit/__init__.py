@@ -14,6 +14,7 @@ from rnnkit import (
 )
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
+    GRUAutoencoder,
     GRUClassifier,
     GRUEncoderDecoder,
     GRUForecaster,
@@ -22,6 +23,7 @@ from rnnkit.estimators import (
     GRUSequenceLabeller,
     GRUSequenceRegressor,
     GRUSequenceTagger,
+    LSTMAutoencoder,
     LSTMClassifier,
     LSTMEncoderDecoder,
     LSTMForecaster,
@@ -31,6 +33,7 @@ from rnnkit.estimators import (
     LSTMSequenceRegressor,
     LSTMSequenceTagger,
     RecurrentFeatures,
+    RNNAutoencoder,
     RNNClassifier,
     RNNEncoderDecoder,
     RNNForecaster,
@@ -47,6 +50,7 @@ from rnnkit.sequences import Sequences
 __version__ = version("rnnkit")
 
 __all__ = [
+    "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",
     "GRUForecaster",
@@ -55,6 +59,7 @@ __all__ = [
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
+    "LSTMAutoencoder",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
     "LSTMForecaster",
@@ -63,6 +68,7 @@ __all__ = [
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
+    "RNNAutoencoder",
     "RNNClassifier",
     "RNNEncoderDecoder",
     "RNNForecaster",
