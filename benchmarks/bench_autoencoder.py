@@ -56,10 +56,7 @@ def read(name):
 def pooled(X):
     """Return mean, deviation, extremes, first and last step of each channel (N, 6 I)."""
     return np.array(
-        [
-            np.concatenate([x.mean(0), x.std(0), x.min(0), x.max(0), x[0], x[-1]])
-            for x in X
-        ]  # fmt: skip
+        [np.concatenate([x.mean(0), x.std(0), x.min(0), x.max(0), x[0], x[-1]]) for x in X]
     )
 
 

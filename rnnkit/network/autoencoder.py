@@ -52,7 +52,13 @@ class Autoencoder(Network):
 
 
 class BoundAutoencoder(BoundNetwork):
-    """An autoencoder's operations on one backend; made by `Autoencoder.bind`."""
+    """An autoencoder's operations on one backend; made by `Autoencoder.bind`.
+
+    Parameters
+    ----------
+    network, backend, training, input_gradient
+        As in `Network.bind`.
+    """
 
     network: Autoencoder
 

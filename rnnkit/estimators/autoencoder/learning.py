@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.estimators.applying import apply
@@ -22,6 +23,8 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.field import Number, fixed, integer, parameter, parameters
+from rnnkit.estimators.parameters.network import PoolingParameters
+from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.watching import learning_watched
@@ -30,8 +33,12 @@ from rnnkit.network.building import build_autoencoder
 from rnnkit.network.losses import SquaredError
 from rnnkit.sequences import Form, Sequences
 from rnnkit.training import FitResult
+from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["AutoencoderLearning", "largest_errors_begin", "mean_of_steps", "step_errors"]
+
+SMALLEST_BATCH, LARGEST_BATCH = 8, 64  # sequences
+BATCHES_OF_AN_EPOCH = 16
 
 
 @parameters
@@ -50,7 +57,7 @@ __all__ = ["AutoencoderLearning", "largest_errors_begin", "mean_of_steps", "step
     bptt_steps=None,
     validation_split="random",
 )
-class AutoencoderLearning(RecurrentEstimator):
+class AutoencoderLearning(PoolingParameters, RecurrentEstimator):
     """What learns to give sequences back from a vector each: its parameters and its training."""
 
     _build_layers: ClassVar[Any] = staticmethod(build_autoencoder)
@@ -73,6 +80,25 @@ class AutoencoderLearning(RecurrentEstimator):
         "Share of the sequences trained on that `predict` calls outliers, in (0, 0.5]. It decides "
         "`offset_` and nothing else.",
     )
+
+    batch_size: Any = parameter(
+        "auto",
+        [StrOptions({"auto"}), integer(1)],
+        'int or "auto"',
+        'Sequences B of a minibatch. "auto" is a 16th of all, but at least 8 and at most 64: to '
+        "give much back from little takes many updates.",
+    )
+    learning_rate: Any = parameter(
+        "cosine",
+        [StrOptions(set(SCHEDULES)), HasMethods(["get_params", "set_params"])],
+        f"{SCHEDULE_NAMES} or schedule object",
+        "How the learning rate changes over the epochs.",
+    )
+
+    @staticmethod
+    def _auto_batch_size(n_sequences: int) -> int:
+        share = n_sequences // BATCHES_OF_AN_EPOCH
+        return min(max(share, SMALLEST_BATCH), LARGEST_BATCH, n_sequences)
 
     # Fitting.
 

@@ -46,12 +46,12 @@ class RecurrentAutoencoder(
             "no y is looked at. `score` is R² of what is given back."
         ),
         notes=(
-            "an encoder of such layers reads X, and the code is an affine function of its last "
-            "states. A decoder layer of the same kind reads, at every step, the code and how far "
-            "the sequence has come, from -1 to 1, and the step is an affine function of its "
-            "state. It reads nothing of what it gave back before, so that a code alone decides "
-            "what becomes of it, and all steps are computed in one call. How long a sequence was "
-            "is not in its code: `inverse_transform` is told. The loss is half the squared error, "
+            "an encoder of such layers reads X, and the code is an affine function of its pooled "
+            "states. A decoder of as many layers reads, at every step, the code and how far the "
+            "sequence has come, from -1 to 1, and the step is an affine function of its state. It "
+            "reads nothing of what it gave back before, so that a code alone decides what becomes "
+            "of it, and all steps are computed in one call. How long a sequence was is not in its "
+            "code: `inverse_transform` is told. The loss is half the squared error, "
             "averaged over features and steps, of features divided by their standard deviations "
             "in the training data; an error of 1 is about that of the mean of each feature. With "
             "`input_noise` or `input_dropout` the network reads disturbed steps and has to give "

@@ -16,6 +16,7 @@ from tolerances import assert_close
 import rnnkit
 from rnnkit.estimators.autoencoder.learning import largest_errors_begin
 from rnnkit.estimators.codecs import codec_from_dict
+from rnnkit.inspection import AttentionDisplay
 from rnnkit.persistence import pytorch
 from rnnkit.preprocessing import SequenceScaler
 
@@ -306,6 +307,20 @@ def test_states_of_encoder_and_decoder():
     assert_close(last @ p["code.weight"].T + p["code.bias"], codes, np.float64, 100)
     assert len(model.network_.recurrent_layers) == 4
     assert model.hidden_states(X)[3].shape == (len(X[3]), 16)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max", "attention"])
+def test_pooled_states_make_the_code(pooling):
+    X = waves()
+    model = small(pooling=pooling).fit(X)
+    states = model.hidden_states(X, layer=0)
+    p = model.weights_
+    if pooling == "attention":
+        display = AttentionDisplay.from_estimator(model, X[:1])
+        assert display.weights[0].shape == (len(X[0]),)
+        return
+    pooled = np.stack([getattr(np, pooling)(h, axis=0) for h in states])
+    assert_close(model.transform(X), pooled @ p["code.weight"].T + p["code.bias"], np.float64, 100)
 
 
 def test_what_it_does_not_do_is_refused_by_name(tmp_path):
