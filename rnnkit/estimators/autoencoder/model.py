@@ -23,6 +23,7 @@ from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameters
 from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, RNNParameters
 from rnnkit.network import Autoencoder
+from rnnkit.sequences import Sequences
 
 __all__ = [
     "GRUAutoencoder",
@@ -223,8 +224,9 @@ array([-1])
         ValueError, TypeError
             If X is not as in `fit`.
         """
-        errors: np.ndarray = self.reconstruction_error(X, lengths)
-        return -errors
+        check_is_fitted(self)
+        sequences, _ = self._read_new(X, lengths)
+        return self._usualness(sequences)
 
     @answers
     def decision_function(self, X: Any, lengths: Any = None) -> np.ndarray:
@@ -244,7 +246,9 @@ array([-1])
         ValueError, TypeError
             If X is not as in `fit`.
         """
-        return self.score_samples(X, lengths) - self.offset_
+        check_is_fitted(self)
+        sequences, _ = self._read_new(X, lengths)
+        return self._usualness(sequences) - self.offset_
 
     @answers
     def predict(self, X: Any, lengths: Any = None) -> np.ndarray:
@@ -265,7 +269,12 @@ array([-1])
         ValueError, TypeError
             If X is not as in `fit`.
         """
-        return np.where(self.decision_function(X, lengths) < 0, -1, 1)
+        check_is_fitted(self)
+        sequences, _ = self._read_new(X, lengths)
+        return np.where(self._usualness(sequences) - self.offset_ < 0, -1, 1)
+
+    def _usualness(self, sequences: Sequences) -> np.ndarray:
+        return -mean_of_steps(self._errors(self.network_, self._reader, sequences), sequences)
 
     def fit_predict(
         self, X: Any, y: Any = None, lengths: Any = None, **fit_params: Any

@@ -1,6 +1,7 @@
 """Autoencoders as estimators: codes and back, errors and outliers, forms, what is refused."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 import sklearn
 from estimators.problems import CELLS
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -339,6 +341,31 @@ def test_what_it_does_not_do_is_refused_by_name(tmp_path):
         rnnkit.GRUAutoencoder(embedding_dim=3)
     with pytest.raises(ValueError, match="early_stopping"):
         small(early_stopping=True).partial_fit(X)
+
+
+def test_codes_that_fit_no_memory_are_refused_by_name():
+    model = small(code_size=10**9)
+    with pytest.raises(MemoryError, match=r"codes of code_size=1000000000, needs .* smaller code_"):
+        model.fit(waves())
+    assert not hasattr(model, "network_")
+
+
+def test_hints_point_to_the_call():
+    padded, lengths = rnnkit.Sequences.from_list(waves()).to_padded()
+    with pytest.warns(UserWarning, match="so large that it saturates") as told:
+        small().fit(padded * 1000, lengths=lengths)
+    model = small().fit(padded, lengths=lengths)
+    files = {warning.filename for warning in told}
+    for name in ("reconstruction_error", "score_samples", "decision_function", "predict"):
+        with pytest.warns(UserWarning, match="fit had lengths, but this X") as told:
+            getattr(model, name)(padded)
+        files |= {warning.filename for warning in told}
+    assert files == {__file__}
+    ids = np.random.RandomState(0).randint(0, 30, (20, 9))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        small().fit(ids)  # of which nobody could make tokens here
 
 
 def test_noise_disturbs_what_is_read_alone():
