@@ -290,6 +290,34 @@ def test_in_pipelines_and_searches():
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_bits_for_any_number_of_threads_and_any_neighbours(cell, dtype, n_threads_limit):
+    X = waves(150, dtype=dtype)
+    lengths = [len(x) for x in X]
+
+    def answers():
+        model = small(cell, hidden_size=40, n_layers=2, dropout=0.2, input_noise=0.1).fit(X)
+        codes = model.transform(X)
+        return model, codes, model.inverse_transform(codes, lengths=lengths)
+
+    with n_threads_limit(1):
+        model, codes, back = answers()
+    with n_threads_limit(4):
+        other, other_codes, other_back = answers()
+    np.testing.assert_array_equal(other_codes, codes)
+    assert other.offset_ == model.offset_
+    errors = model.reconstruction_error(X)
+    for i in range(0, 150, 13):
+        np.testing.assert_array_equal(other_back[i], back[i])
+        np.testing.assert_array_equal(model.transform(X[i : i + 1]), codes[i : i + 1])
+        assert model.reconstruction_error(X[i : i + 1])[0] == errors[i]
+        alone = model.inverse_transform(codes[i : i + 1], lengths=lengths[i])[0]
+        np.testing.assert_array_equal(alone, back[i])
+    with sklearn.config_context(working_memory=0.05):
+        np.testing.assert_array_equal(model.transform(X), codes)
+
+
 def test_names_and_frames():
     X = waves()
     model = small().fit(X)
