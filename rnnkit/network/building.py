@@ -233,8 +233,9 @@ def build_autoencoder(
     code_size : int, default=16
         C, the numbers that a sequence becomes.
     **options : dict
-        As in `build_layers`, for the encoder; `per_step` is not looked at. Cell, layers,
-        directions and their dropout are the decoder's too.
+        As in `build_layers`, for the encoder; `per_step` is not looked at, and `input_noise` is
+        in the unit of each output. Cell, layers, directions and their dropout are the decoder's
+        too.
 
     Returns
     -------
@@ -248,8 +249,13 @@ def build_autoencoder(
     """
     *encoder, head = build_layers(cell, n_inputs, output, **{**options, "per_step": False})
     assert isinstance(head, Dense)
+    scale = getattr(output, "scale", None)
+    layers: list[Layer] = [
+        InputNoise(layer.std, scale) if isinstance(layer, InputNoise) else layer
+        for layer in encoder
+    ]
     recurrent = [layer for layer in encoder if isinstance(layer, Recurrent)]
-    layers = [*encoder, Dense(head.n_inputs, code_size, prefix="code")]
+    layers.append(Dense(head.n_inputs, code_size, prefix="code"))
     repeating = Repeating(code_size)
     layers.append(repeating)
     width, dropout = repeating.width, options.get("dropout", 0.0)

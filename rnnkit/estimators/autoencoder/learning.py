@@ -22,7 +22,14 @@ from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
 from rnnkit.estimators.parameters.checks import check_parameters
-from rnnkit.estimators.parameters.field import Number, fixed, integer, parameter, parameters
+from rnnkit.estimators.parameters.field import (
+    NON_NEGATIVE,
+    Number,
+    fixed,
+    integer,
+    parameter,
+    parameters,
+)
 from rnnkit.estimators.parameters.network import PoolingParameters
 from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
 from rnnkit.estimators.reader import Reader
@@ -38,7 +45,7 @@ from rnnkit.training.schedules import SCHEDULES
 __all__ = ["AutoencoderLearning", "largest_errors_begin", "mean_of_steps", "step_errors"]
 
 SMALLEST_BATCH, LARGEST_BATCH = 8, 64  # sequences
-BATCHES_OF_AN_EPOCH = 16
+BATCHES_OF_AN_EPOCH = 8
 
 
 @parameters
@@ -81,11 +88,20 @@ class AutoencoderLearning(PoolingParameters, RecurrentEstimator):
         "`offset_` and nothing else.",
     )
 
+    input_noise: float = parameter(
+        0.2,
+        [NON_NEGATIVE],
+        "float",
+        "Standard deviation of the Gaussian noise added in training to what is read, in units of "
+        "each feature's in the training data; what is to be given back is undisturbed. So a code "
+        "keeps what sequences have in common, and less of each.",
+        part="network",
+    )
     batch_size: Any = parameter(
         "auto",
         [StrOptions({"auto"}), integer(1)],
         'int or "auto"',
-        'Sequences B of a minibatch. "auto" is a 16th of all, but at least 8 and at most 64: to '
+        'Sequences B of a minibatch. "auto" is an 8th of all, but at least 8 and at most 64: to '
         "give much back from little takes many updates.",
     )
     learning_rate: Any = parameter(

@@ -187,7 +187,7 @@ def test_weights_count_like_repetitions():
     X = waves(12)
     weights = np.arange(12) % 3
     repeated = [x for x, w in zip(X, weights) for _ in range(w)]
-    settings = dict(shuffle=False, batch_size=100, max_iter=5, contamination=0.3)
+    settings = dict(shuffle=False, input_noise=0.0, batch_size=100, max_iter=5, contamination=0.3)
     one = small(**settings).fit(X, sample_weight=weights)
     other = small(**settings).fit(repeated)
     assert_close(one.transform(X), other.transform(X), np.float64, 1e6)
@@ -399,8 +399,11 @@ def test_hints_point_to_the_call():
 def test_noise_disturbs_what_is_read_alone():
     X = waves()
     noisy = small(input_noise=5.0, max_iter=1, learning_rate_init=1e-9).fit(X)
-    plain = small(max_iter=1, learning_rate_init=1e-9).fit(X)
+    plain = small(input_noise=0.0, max_iter=1, learning_rate_init=1e-9).fit(X)
     assert noisy.loss_ != plain.loss_
+    large = [x * [1.0, 1000.0] for x in X]  # in whose unit the noise of the second is
+    other = small(input_noise=0.1, max_iter=1, hidden_size=1).fit(large)
+    assert other.network_.layers[0].scale == other.network_.output.scale
     assert noisy.loss_ < 3  # of targets that were disturbed it would be above 12
 
 
