@@ -41,7 +41,7 @@ from rnnkit.preprocessing import SequenceScaler
 
 SETS = ("JapaneseVowels", "ItalyPowerDemand", "GunPoint", "PickupGestureWiimoteZ")
 MOST_CLASSES = 6
-EPOCHS = 150  # of PyTorch's, as many as ours by default
+EPOCHS = 150  # of PyTorch's, as ours by default
 
 
 def read(name):
@@ -121,7 +121,8 @@ def variational(spread):
 
         torch.manual_seed(seed)
         net = torch_autoencoder.Net("gru", X[0].shape[1], spread=spread)
-        trained = torch_autoencoder.Trained(net, seed)
+        size = min(max(len(X) // 8, 8), 64)
+        trained = torch_autoencoder.Trained(net, seed, batch_size=size)
         for _ in range(EPOCHS):
             trained.epoch(X)
 
@@ -142,7 +143,8 @@ VARIANTS = {
     "GRU, 8 numbers": Own("GRU", code_size=8),
     "GRU, 32 numbers": Own("GRU", code_size=32),
     "GRU, both directions": Own("GRU", bidirectional=True),
-    "GRU, input_noise 0.3": Own("GRU", input_noise=0.3),
+    "GRU, no noise": Own("GRU", input_noise=0.0),
+    "GRU, input_noise 0.4": Own("GRU", input_noise=0.4),
     "GRU, input_dropout 0.2": Own("GRU", input_dropout=0.2),
     "PyTorch": variational(0.0),
     "PyTorch, variational 0.001": variational(1e-3),

@@ -129,7 +129,8 @@ def _modes():
     yield "written labels", Mode("EncoderDecoder", one_way, lists)
     no_search = {"beam_width": None, "targets": "numbers", **one_way}
     yield "written numbers", Mode("EncoderDecoder", no_search, numbers[:, :3, 0])
-    yield "own steps", Mode("Autoencoder", {}, np.zeros(N))
+    not_planned = {"learning_rate": "constant"}  # whose end a plan decides
+    yield "own steps", Mode("Autoencoder", not_planned, np.zeros(N))
     for loss in LOSSES:
         settings = {"loss": loss}
         yield f"number, {loss}", Mode("Regressor", settings, numbers[:, 0, 0])
