@@ -1,4 +1,4 @@
-"""The same autoencoder in PyTorch, packed, and a variational one."""
+"""The same autoencoder in PyTorch, packed where lengths differ, and a variational one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+
+def packed(x, lengths):
+    """Return padded sequences packed, or as they are where none is shorter."""
+    if bool((lengths == x.shape[1]).all()):
+        return x
+    return pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
 
 
 class Net(nn.Module):
@@ -28,8 +35,7 @@ class Net(nn.Module):
 
     def encode(self, x, lengths):
         """Return the last state (B, H) of padded sequences (B, T, I)."""
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        last = self.encoder(packed)[1]
+        last = self.encoder(packed(x, lengths))[1]
         return (last[0] if isinstance(last, tuple) else last)[0]
 
     def decode(self, code, lengths, n_steps):
@@ -37,8 +43,9 @@ class Net(nn.Module):
         steps = torch.arange(n_steps, dtype=code.dtype)
         places = (2 * steps + 1)[None] / lengths[:, None] - 1
         inputs = torch.cat([code[:, None].expand(-1, n_steps, -1), places[:, :, None]], dim=2)
-        packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.decoder(packed)[0], batch_first=True)
+        states = self.decoder(packed(inputs, lengths))[0]
+        if not isinstance(states, torch.Tensor):
+            states, _ = pad_packed_sequence(states, batch_first=True)
         return self.head(states)
 
     def loss(self, x, lengths):
