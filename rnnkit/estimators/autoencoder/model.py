@@ -315,7 +315,7 @@ array([-1])
         """
         return super().score(X, None, sample_weight, lengths)
 
-    def stream(self) -> Any:
+    def stream(self, n_sequences: int | None = None) -> Any:
         """Raise ValueError: a sequence has no code before all of it was read."""
         raise ValueError(
             f"{type(self).__name__} has no stream: it gives back steps once it has read the whole "
