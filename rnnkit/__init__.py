@@ -15,6 +15,7 @@ from rnnkit import (
 )
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
+    GRUAutoencoder,
     GRUClassifier,
     GRUEncoderDecoder,
     GRUForecaster,
@@ -23,6 +24,7 @@ from rnnkit.estimators import (
     GRUSequenceLabeller,
     GRUSequenceRegressor,
     GRUSequenceTagger,
+    LSTMAutoencoder,
     LSTMClassifier,
     LSTMEncoderDecoder,
     LSTMForecaster,
@@ -32,6 +34,7 @@ from rnnkit.estimators import (
     LSTMSequenceRegressor,
     LSTMSequenceTagger,
     RecurrentFeatures,
+    RNNAutoencoder,
     RNNClassifier,
     RNNEncoderDecoder,
     RNNForecaster,
@@ -48,6 +51,7 @@ from rnnkit.sequences import Sequences
 __version__ = version("rnnkit")
 
 __all__ = [
+    "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",
     "GRUForecaster",
@@ -56,6 +60,7 @@ __all__ = [
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
+    "LSTMAutoencoder",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
     "LSTMForecaster",
@@ -64,6 +69,7 @@ __all__ = [
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
+    "RNNAutoencoder",
     "RNNClassifier",
     "RNNEncoderDecoder",
     "RNNForecaster",

@@ -1,9 +1,14 @@
-"""The estimators: eight tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: nine tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
 """
 
+from rnnkit.estimators.autoencoder.model import (
+    GRUAutoencoder,
+    LSTMAutoencoder,
+    RNNAutoencoder,
+)
 from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
 from rnnkit.estimators.encoder_decoder.model import (
     GRUEncoderDecoder,
@@ -33,6 +38,7 @@ from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNS
 from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegressor
 
 __all__ = [
+    "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",
     "GRUForecaster",
@@ -41,6 +47,7 @@ __all__ = [
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
+    "LSTMAutoencoder",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
     "LSTMForecaster",
@@ -49,6 +56,7 @@ __all__ = [
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
+    "RNNAutoencoder",
     "RNNClassifier",
     "RNNEncoderDecoder",
     "RNNForecaster",

@@ -207,7 +207,7 @@ class RecurrentEstimator(
             def record(taker: Any, result: FitResult, of: Network | None = None) -> None:
                 learnt = network.copy() if of is None else of
                 taker._settle(learnt, reader, examples)
-                taker._record(reader, codec, learnt, result, len(examples), anew=first)
+                taker._record(reader, codec, learnt, result, examples, anew=first)
 
             score = lambda: self._score_examples(network, reader, codec, examples)
             watchers = watcher.follow(self, trainer, first, len(examples), score)
@@ -296,7 +296,7 @@ class RecurrentEstimator(
             def record(taker: Any, result: FitResult) -> None:
                 # A copy, which no later epoch changes while somebody predicts with it.
                 learnt = trainer.network.copy()
-                taker._record(reader, codec, learnt, result, len(examples), anew=first)
+                taker._record(reader, codec, learnt, result, examples, anew=first)
 
             score = lambda: self._score_examples(trainer.network, reader, codec, examples)
             watchers = watcher.follow(self, trainer, first, len(examples), score)

@@ -14,11 +14,12 @@ from rnnkit.estimators.parameters.checks import read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
 from rnnkit.estimators.static import places_of_columns
-from rnnkit.network import CharacterEncoder, Embedding, Network, Output
+from rnnkit.network import Autoencoder, CharacterEncoder, Embedding, Network, Output
 from rnnkit.network.encoder_decoder import EncoderDecoder
 from rnnkit.network.layers import Layer
 from rnnkit.network.memory import TOO_LITTLE_TO_ASK, Size, refuse_too_much, size_of
 from rnnkit.network.network import Memory
+from rnnkit.network.repeating import Repeating
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.network.writer import Writer
 from rnnkit.sequences import Sequences
@@ -97,8 +98,15 @@ def rebuild(
         If a parameter does not fit X.
     """
     layers = _layers(estimator, reader, output, facts, estimator.n_layers)
-    kind = EncoderDecoder if isinstance(layers[-1], Writer) else Network
-    return kind(layers, output, reader.dtype, memory)
+    return _kind_of(layers)(layers, output, reader.dtype, memory)
+
+
+def _kind_of(layers: list[Layer]) -> type[Network]:
+    """Return the kind of network that a chain of layers makes."""
+    if isinstance(layers[-1], Writer):
+        return EncoderDecoder
+    is_autoencoder = any(isinstance(layer, Repeating) for layer in layers)
+    return Autoencoder if is_autoencoder else Network
 
 
 def size_of_network(estimator: Any, reader: Reader, output: Output) -> Size:

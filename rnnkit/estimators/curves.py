@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 import numpy as np
 
 from rnnkit.estimators.codecs import Codec
@@ -29,18 +31,18 @@ class TrainedEstimator(FittedEstimator):
         codec: Codec,
         network: Network,
         result: FitResult,
-        n_sequences: int,
+        examples: Sized,
         *,
         anew: bool,
     ) -> None:
-        """Keep what was learnt and what the training looked like; `anew` forgets older curves."""
+        """Keep what was learnt, of which examples, and how; `anew` forgets older curves."""
         if anew:
             self._forget_curves()
         self._reader, self._codec, self.network_ = reader, codec, network
         n_before = len(self.loss_curve_)
         self.n_iter_ = result.n_epochs
         self.n_threads_ = result.n_threads
-        self.t_ += result.n_epochs * n_sequences
+        self.t_ += result.n_epochs * len(examples)
         self.loss_curve_ = self.loss_curve_ + result.loss_curve
         self.loss_ = result.loss
         self.best_loss_: float | None = None

@@ -62,7 +62,8 @@ def _hints(estimator: Any, X: Any, form: Form, sequences: Sequences) -> Iterator
                 f"The columns of X are named like steps of {n_features} features, but every "
                 f"column was read as a step; if so, pass step_features={n_features}{order}"
             )
-    if _looks_like_ids(X, form, sequences.values):
+    reads_ids = "embedding_dim" not in getattr(estimator, "_fixed", {})
+    if reads_ids and _looks_like_ids(X, form, sequences.values):
         yield (
             "X holds whole numbers that look like ids of words or characters, but they were read "
             "as quantities; if so, pass embedding_dim to look them up in a table"

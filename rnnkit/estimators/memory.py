@@ -117,6 +117,10 @@ def _words(estimator: Any, size: Size, is_long: bool) -> tuple[str, str]:
             "number the ids from 0 on without gaps, as rnnkit.preprocessing.TokenEncoder does, or "
             "use a smaller embedding_dim"
         )
+    code_size = getattr(estimator, "code_size", 0)
+    if code_size > estimator.hidden_size and size.largest_name.startswith(("code", "decoder")):
+        subject += f", with codes of code_size={code_size!r},"
+        return subject, "use a smaller code_size"
     if is_long:
         return subject, "use shorter sequences, bptt_steps, or a smaller hidden_size or batch_size"
     if size.largest_name.startswith(("head", "crf")):

@@ -3,6 +3,7 @@
 What a network is and computes may enter; how it is trained, and what users hand over, may not.
 """
 
+from rnnkit.network.autoencoder import Autoencoder, BoundAutoencoder
 from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF
 from rnnkit.network.ctc import CTC
@@ -29,7 +30,9 @@ __all__ = [
     "CTC",
     "UNKNOWN",
     "AbsoluteError",
+    "Autoencoder",
     "Bernoulli",
+    "BoundAutoencoder",
     "BoundEncoderDecoder",
     "BoundNetwork",
     "CharacterEncoder",

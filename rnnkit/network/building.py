@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rnnkit.cells import make_spec
@@ -12,13 +13,14 @@ from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent, both_directions
+from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
 from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.network.writer import Writer
 from rnnkit.network.written import WrittenLabels
 
-__all__ = ["build_encoder_decoder", "build_layers", "build_network"]
+__all__ = ["build_autoencoder", "build_encoder_decoder", "build_layers", "build_network"]
 
 
 def build_layers(
@@ -217,6 +219,64 @@ def build_encoder_decoder(
         longest=last.longest,
     )
     return [*layers[: layers.index(last) + 1], writer]
+
+
+def build_autoencoder(
+    cell: str, n_inputs: int, output: Output, *, code_size: int = 16, **options: Any
+) -> list[Layer]:
+    """Return the layers of an autoencoder; their parameters take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs, output
+        As in `build_layers`.
+    code_size : int, default=16
+        C, the numbers that a sequence becomes.
+    **options : dict
+        As in `build_layers`, for the encoder; `per_step` is not looked at, and `input_noise` is
+        in the unit of each output. Cell, layers, directions and their dropout are the decoder's
+        too.
+
+    Returns
+    -------
+    list of Layer
+        The encoder's and the map to the code, then `Repeating`, the decoder's and the head.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`.
+    """
+    *encoder, head = build_layers(cell, n_inputs, output, **{**options, "per_step": False})
+    assert isinstance(head, Dense)
+    scale = getattr(output, "scale", None)
+    layers: list[Layer] = [
+        InputNoise(layer.std, scale) if isinstance(layer, InputNoise) else layer
+        for layer in encoder
+    ]
+    recurrent = [layer for layer in encoder if isinstance(layer, Recurrent)]
+    layers.append(Dense(head.n_inputs, code_size, prefix="code"))
+    repeating = Repeating(code_size)
+    layers.append(repeating)
+    width, dropout = repeating.width, options.get("dropout", 0.0)
+    for number, read in enumerate(recurrent):
+        if dropout and number > 0:
+            layers.append(Dropout(dropout))
+        specs = tuple(replace(spec, n_inputs=width) for spec in read.specs)
+        written = Recurrent(
+            specs,
+            number,
+            recurrent_dropout=read.recurrent_dropout,
+            forget_bias=read.forget_bias,
+            gate_bias=read.gate_bias,
+            longest=read.longest,
+            prefix="decoder",
+        )
+        layers.append(written)
+        width = written.width
+    if dropout:
+        layers.append(Dropout(dropout))
+    return [*layers, Dense(width, output.width, head.bias)]
 
 
 def build_network(

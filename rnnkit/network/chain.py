@@ -135,21 +135,49 @@ class Chain:
             Of that layer.
         """
         with self._owner:
-            call = self._call
-            call.plan, call.noise = plan, None
-            for operation in self._stateful:
-                operation.state = None
-            for place in range(position + 1):
-                call.training = training and place == position
-                x = self.operations[place].forward(x, call)
-            return self.operations[position]
+            self._start(plan)
+            x = self._through(x, 0, position)
+            self._call.training = training
+            operation = self.operations[position]
+            operation.forward(x, self._call)
+            return operation
 
-    def start_stream(self, plan: PackedPlan) -> None:
-        """Make ready for `step`: what is carried becomes zeros; plan is that of one step."""
+    def run(self, plan: PackedPlan, x: Any, *, start: int = 0, stop: int | None = None) -> Array:
+        """Run some of the layers alone, from zeros and without noise.
+
+        Parameters
+        ----------
+        plan : PackedPlan
+            As in `forward`.
+        x : array, or what else the first of them takes
+            On the backend.
+        start, stop : int, default=0, None
+            The first of them, and that behind the last; None: none.
+
+        Returns
+        -------
+        array of shape (P, ·) or (B, ·)
+            What the last of them gives, valid until the next call.
+        """
+        with self._owner:
+            self._start(plan)
+            return self._through(x, start, len(self.layers) if stop is None else stop)
+
+    def _start(self, plan: PackedPlan) -> None:
+        """Make ready for a call from zeros in which nothing is drawn or kept."""
         call = self._call
         call.plan, call.noise, call.training = plan, None, False
         for operation in self._stateful:
             operation.state = None
+
+    def _through(self, x: Any, start: int, stop: int) -> Any:
+        for forward in self._forward[start:stop]:
+            x = forward(x, self._call)
+        return x
+
+    def start_stream(self, plan: PackedPlan) -> None:
+        """Make ready for `step`: what is carried becomes zeros; plan is that of one step."""
+        self._start(plan)
 
     def begin(self, sequences: Array) -> None:
         """Let some of the sequences of `step`, given by their rows, begin anew."""

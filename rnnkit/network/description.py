@@ -15,6 +15,7 @@ from rnnkit.network.layers import Dense, Layer, Rows
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent
+from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
 from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import CharacterEncoder, Embedding, TokenFeatures
@@ -166,6 +167,8 @@ def describe_layer(layer: Any) -> str:
         return f"dense {layer.n_inputs} → {layer.n_outputs}"
     if isinstance(layer, Writer):
         return _describe_writer(layer)
+    if isinstance(layer, Repeating):
+        return "the same for every step, and its place"
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
     if isinstance(layer, InputNoise):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
+from typing import Any
 
 import numpy as np
 
@@ -88,6 +90,8 @@ class InputNoise(Layer):
     ----------
     std : float
         Standard deviation of the noise.
+    scale : sequence of I float, default=None
+        The unit of each input, in which `std` is told; None: one for all.
 
     Raises
     ------
@@ -97,24 +101,28 @@ class InputNoise(Layer):
 
     acts_in_training_alone = True
 
-    def __init__(self, std: float) -> None:
+    def __init__(self, std: float, scale: Sequence[float] | None = None) -> None:
         if not (std >= 0 and isfinite(std)):
             raise ValueError(f"input_noise must be a finite number >= 0, got {std!r}")
         self.std = std
+        self.scale = None if scale is None else tuple(scale)
 
     def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
-        return _InputNoiseOperation(self.std, binding)
+        return _InputNoiseOperation(self, binding)
 
 
 class _InputNoiseOperation:
-    def __init__(self, std: float, binding: Binding) -> None:
-        self._std = std
+    def __init__(self, layer: InputNoise, binding: Binding) -> None:
+        self._disturbs = layer.std > 0
+        self._std: Any = layer.std
+        if layer.scale is not None:
+            self._std = np.array(layer.scale, binding.dtype) * binding.dtype.type(layer.std)
         self._dtype = binding.dtype
         self._backend = binding.backend
 
     def forward(self, x: Array, call: Call) -> Array:
-        if not (self._std and call.training and call.noise is not None):
+        if not (self._disturbs and call.training and call.noise is not None):
             return x
         noise, shape = call.noise, x.shape
 

@@ -233,21 +233,27 @@ class Dense(Layer):
         Width of the input and number K of raw scores.
     bias : float or array of shape (K,), default=0.0
         Initial bias.
+    prefix : str, default="head"
+        First part of the parameters' names.
     """
 
-    def __init__(self, n_inputs: int, n_outputs: int, bias: Any = 0.0) -> None:
+    def __init__(
+        self, n_inputs: int, n_outputs: int, bias: Any = 0.0, *, prefix: str = "head"
+    ) -> None:
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
         self.bias = bias
+        self.weight_name, self.bias_name = f"{prefix}.weight", f"{prefix}.bias"
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""
-        return {"head.weight": (self.n_outputs, self.n_inputs), "head.bias": (self.n_outputs,)}
+        shape = (self.n_outputs, self.n_inputs)
+        return {self.weight_name: shape, self.bias_name: shape[:1]}
 
     def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
         """Draw the matrix from Glorot's uniform and set the bias."""
-        parameters["head.weight"][...] = glorot_uniform((self.n_outputs, self.n_inputs), rng)
-        parameters["head.bias"][...] = self.bias
+        parameters[self.weight_name][...] = glorot_uniform((self.n_outputs, self.n_inputs), rng)
+        parameters[self.bias_name][...] = self.bias
 
     def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
@@ -257,10 +263,10 @@ class Dense(Layer):
 class _DenseOperation:
     def __init__(self, layer: Dense, binding: Binding) -> None:
         self._dense = binding.backend.dense(layer.n_inputs, layer.n_outputs, binding.dtype)
-        self._weight = binding.parameters["head.weight"]
-        self._bias = binding.parameters["head.bias"]
-        self._dweight = binding.gradients.get("head.weight")
-        self._dbias = binding.gradients.get("head.bias")
+        self._weight = binding.parameters[layer.weight_name]
+        self._bias = binding.parameters[layer.bias_name]
+        self._dweight = binding.gradients.get(layer.weight_name)
+        self._dbias = binding.gradients.get(layer.bias_name)
         self._input_gradient = binding.input_gradient
         self._x: Array | None = None
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from rnnkit.network.layers import Dense, Layer
+from rnnkit.network.layers import Dense, Layer, Rows, rows_at_the_end
 from rnnkit.network.network import Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
 from rnnkit.network.recurrent import Recurrent
+from rnnkit.network.repeating import Repeating
 from rnnkit.network.tokens import CharacterEncoder, TokenFeatures
 from rnnkit.network.writer import Writer
 
@@ -109,6 +110,10 @@ def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
                 applied_row += width + layer.hidden_size
         elif isinstance(layer, (Pooling, AttentionPooling)):
             row += (6 if isinstance(layer, AttentionPooling) else 1) * width
+        elif isinstance(layer, Repeating):
+            width = layer.width
+            row += 2 * width
+            applied_row += width
         elif not isinstance(layer, Dense):  # noise and dropout: mask and product
             row += 2 * width
     scores = 0 if output is None else _scores_of_a_row(output)
@@ -136,11 +141,7 @@ def _scores_of_a_row(output: Output) -> int:
 
 
 def _is_per_step(layers: Sequence[Layer]) -> bool:
-    return not any(
-        isinstance(layer, (Pooling, AttentionPooling))
-        or (isinstance(layer, Recurrent) and layer.last_only)
-        for layer in layers
-    )
+    return rows_at_the_end(layers) is Rows.STEPS
 
 
 def _hidden(layer: Layer) -> int:

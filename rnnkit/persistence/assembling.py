@@ -20,7 +20,7 @@ from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.transaction import learning
-from rnnkit.network import CharacterEncoder, Embedding, EncoderDecoder, Network
+from rnnkit.network import Autoencoder, CharacterEncoder, Embedding, EncoderDecoder, Network
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.tokens import TokenFeatures
@@ -65,6 +65,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
         raise ValueError(
             f"{purpose} takes no encoder-decoder, got {type(estimator).__name__}: what it writes "
             "depends on what it wrote before; rnnkit.save keeps all of it"
+        )
+    if isinstance(estimator.network_, Autoencoder):
+        raise ValueError(
+            f"{purpose} takes no autoencoder, got {type(estimator).__name__}: other programs have "
+            "no place for its codes; rnnkit.save keeps all of it"
         )
     if estimator._reader.static_columns:
         raise ValueError(
@@ -236,7 +241,7 @@ def assemble(
         for name in ("_trainer", "_training_state", "_trained_with"):
             vars(draft).pop(name, None)
         draft._built_with = draft.get_params(deep=False)
-        draft._record(reader, codec, network, _no_training(), 0, anew=True)
+        draft._record(reader, codec, network, _no_training(), (), anew=True)
     return estimator
 
 

@@ -118,6 +118,8 @@ def data_of(estimator: Any, task: str, name: str, rng: Any) -> tuple[list[np.nda
         y = [rng.uniform(0.5, 2, 3) for _ in steps]
     elif task == "EncoderDecoder":
         y = [rng.randint(0, 2, rng.randint(0, 5)) for _ in steps]
+    elif task == "Autoencoder":
+        y = np.zeros(n)
     elif task == "SequenceTagger":
         several = np.ndim(MODES[name].y) == 3
         y = [rng.randint(0, 2, (t, 3) if several else t) for t in steps]

@@ -83,6 +83,8 @@ OPTIONS = {
     "ignore_label": Option(1),
     "beam_width": Option(4),
     "attention": Option("additive"),
+    "code_size": Option(3),
+    "contamination": Option(0.4),
     "inputs": Option("numbers", form="tokens"),
     "targets": Option("numbers"),
     "teacher_forcing": Option(0.2),
@@ -127,6 +129,8 @@ def _modes():
     yield "written labels", Mode("EncoderDecoder", one_way, lists)
     no_search = {"beam_width": None, "targets": "numbers", **one_way}
     yield "written numbers", Mode("EncoderDecoder", no_search, numbers[:, :3, 0])
+    not_planned = {"learning_rate": "constant"}  # whose end a plan decides
+    yield "own steps", Mode("Autoencoder", not_planned, np.zeros(N))
     for loss in LOSSES:
         settings = {"loss": loss}
         yield f"number, {loss}", Mode("Regressor", settings, numbers[:, 0, 0])

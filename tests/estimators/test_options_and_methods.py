@@ -21,7 +21,7 @@ from rnnkit.estimators.parameters.field import entries_of
 
 SOME_MODES = [
     "label", "labels", "tags", "crf", "ctc", "number, quantile", "vector per step, squared",
-    "written labels", "written numbers",
+    "written labels", "written numbers", "own steps",
 ]  # fmt: skip
 # Words for an option in the reasons why a method refuses it.
 WORDS = {"solver": "lbfgs"}

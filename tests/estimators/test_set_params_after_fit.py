@@ -16,6 +16,7 @@ EFFECTIVE_AT_ONCE = {"device", "beam_width"}
 SOME_MODES = [
     "label", "labels", "tag", "tags", "crf", "ctc",
     "number, quantile", "vector, poisson", "number per step, huber", "vector per step, squared",
+    "own steps",
 ]  # fmt: skip
 OTHER = {name: option.value for name, option in OPTIONS.items()}
 OTHER |= {"monitor": "score", "verbose": 1, "warm_start": True}
@@ -53,6 +54,8 @@ ASK = {
     "predict_proba": lambda e, X, y: e.predict_proba(X),
     "predict_log_proba": lambda e, X, y: e.predict_log_proba(X),
     "score": lambda e, X, y: e.score(X, y),
+    "transform": lambda e, X, y: e.transform(X),
+    "decision_function": lambda e, X, y: e.decision_function(X),
     "hidden_states": lambda e, X, y: e.hidden_states(X),
     "gate_activations": lambda e, X, y: e.gate_activations(X),
     "stream": lambda e, X, y: stream_of(e, X),

@@ -265,6 +265,12 @@ def fit_partially(estimator: Any, data: Data) -> Any:
     return estimator.partial_fit(data.X, data.y)
 
 
+def fit_partially_alone(estimator: Any, data: Data) -> Any:
+    for part in (data.X, data.X[:7], data.X):
+        estimator.partial_fit(part)
+    return estimator
+
+
 def fit_written_partially(estimator: Any, data: Data) -> Any:
     estimator.partial_fit(data.X, data.y, classes=["down", "up"])
     return estimator.partial_fit(data.X[:7], data.y[:7])
@@ -421,6 +427,15 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("writes labels for numbers", "LSTMEncoderDecoder", ragged(tags, "f4"), inputs="numbers",
         attention="additive", fit=fit_written_partially, **written)  # fmt: skip
 
+    for cell, size, dtype in zip(CELLS, (9, 17, 10), ("f8", "f4", "f8")):
+        add(f"{cell} gives back", f"{cell}Autoencoder", ragged(label, dtype), fit_weighted,
+            hidden_size=size, code_size=5, n_layers=2, dropout=0.2, input_noise=0.1,
+            bidirectional=cell == "GRU")  # fmt: skip
+    add("gives back a part", "LSTMAutoencoder", ragged(label, "f4"), fit_partially_alone,
+        hidden_size=6, recurrent_dropout=0.2, contamination=0.3)  # fmt: skip
+    add("gives back rows", "GRUAutoencoder", forms()["rows, step_features"], code_size=3,
+        step_features=I, early_stopping=True)  # fmt: skip
+
     small = dict(embedding_dim=6, stretch_steps=20, bptt_steps=6)
     for cell, size in zip(CELLS, (9, 17, 10)):
         add(f"{cell} writes a text", f"{cell}LanguageModel", texts("".join(spelt()) * 3), fit_texts,
@@ -465,6 +480,8 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
         return translated(model, data)
     if hasattr(model, "perplexity"):
         return written(model, data)
+    if hasattr(model, "reconstruction_error"):
+        return given_back(model, data)
     X, call, steps = data.X, data.call, data.steps
     per_step = "Sequence" in type(model).__name__
     tells_lists = type(model).__name__.endswith("Labeller")
@@ -498,6 +515,23 @@ def translated(model: Any, data: Data) -> list[np.ndarray]:
         found += [*model.attention_weights(data.X, data.y)]
     for layer in (0, -1):
         found += list(real_steps(model.hidden_states(data.X, layer=layer), data.steps)[None])
+    return found
+
+
+def given_back(model: Any, data: Data) -> list[np.ndarray]:
+    """Return all that an autoencoder tells about the data."""
+    codes = model.transform(data.X)
+    back = model.inverse_transform(codes, lengths=data.steps)
+    if isinstance(back, np.ndarray) and back.ndim == 2:
+        back = back.reshape(len(back), -1, model.step_features)
+    errors = model.reconstruction_error(data.X, per_step=True)
+    found = [codes, real_steps(back, data.steps), real_steps(errors, data.steps)]
+    found += [model.decision_function(data.X), model.predict(data.X)]
+    found.append(np.asarray([model.offset_, model.score(data.X)]))
+    for layer in (0, -1):
+        found.append(real_steps(model.hidden_states(data.X, layer=layer), data.steps))
+        gates = model.gate_activations(data.X, layer=layer)
+        found += [real_steps(gates[gate], data.steps) for gate in sorted(gates)]
     return found
 
 

@@ -36,6 +36,7 @@ TASKS = {
     "Regressor": (np.array([x[-1].sum() for x in X]), "predict"),
     "SequenceTagger": (tags_of(X), "predict_proba"),
     "SequenceRegressor": (numbers_of(X), "predict"),
+    "Autoencoder": (None, "transform"),
     "SequenceLabeller": ([["up"], ["down", "up"]] * 12, "predict_proba"),
 }
 
@@ -68,6 +69,21 @@ def test_every_task_answers_as_on_the_cpu(task, cell, on_gpu):
         assert all(type(weight) is np.ndarray for weight in model.weights_.values())
         answers.append(flat(getattr(model, method)(X)))
         assert isinstance(model.score(X, y), float)
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
+@pytest.mark.parametrize("graph", ["0", "1"])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_an_autoencoder_gives_back_what_the_one_on_the_cpu_does(cell, graph, on_gpu, monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_GRAPH", graph)
+    dense = np.stack([x[:3] for x in X])  # whose plans come again
+    answers = []
+    for device in ("cpu", "cuda"):
+        model = estimator(cell, "Autoencoder", device=device, max_iter=3, batch_size=8, code_size=3)
+        codes = model.fit(dense).transform(dense)
+        back = model.inverse_transform(codes, lengths=np.arange(24) % 3 + 1)
+        errors = model.reconstruction_error(X, per_step=True)
+        answers.append(np.concatenate([codes.ravel(), back.ravel(), *errors, [model.offset_]]))
     np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
 
 

@@ -5,7 +5,7 @@ import pytest
 from tolerances import assert_close
 
 from rnnkit.backends import get_backend
-from rnnkit.network.dropout import Dropout, dropout_mask
+from rnnkit.network.dropout import Dropout, InputNoise, dropout_mask
 from rnnkit.network.layers import Binding, Call
 
 BACKEND = get_backend("reference")
@@ -31,3 +31,13 @@ def test_the_layer_keeps_the_mean_of_values_and_gradients():
     np.testing.assert_array_equal(operation.backward(x), y)
     call.training = False
     assert operation.forward(x, call) is x
+
+
+def test_noise_in_the_unit_of_each_input():
+    binding = Binding(BACKEND, {}, {}, np.dtype("float32"), True)
+    call = Call()
+    call.training, call.noise = True, np.random.default_rng(0)
+    x = np.zeros((4000, 3), "float32")
+    y = InputNoise(0.5, (1.0, 10.0, 0.0)).bind(binding).forward(x, call)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.std(axis=0), [0.5, 5.0, 0.0], rtol=0.05)

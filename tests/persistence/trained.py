@@ -38,6 +38,8 @@ def refusal(estimator, refused):
     """
     if type(estimator).__name__.endswith("LanguageModel"):
         return "takes no language model"
+    if type(estimator).__name__.endswith("Autoencoder"):
+        return "takes no autoencoder"
     if type(estimator).__name__.endswith("EncoderDecoder"):
         return "takes no encoder-decoder"
     reader = getattr(estimator, "_reader", None)

@@ -54,6 +54,10 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "The epoch, from 1, of the smallest training loss; with validation data that of the best "
         "value monitored, whose weights were kept.",
     ),
+    "offset_": (
+        "float",
+        "What `score_samples` is at or above for usual sequences; decided by `contamination`.",
+    ),
     "treatment_": (
         "dict",
         "What is taken out of every series: whether its logarithm (log), the season (period, 1 for "
