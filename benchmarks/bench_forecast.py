@@ -4,11 +4,11 @@
                                         [--strategy direct] [--no-rivals]
     python benchmarks/bench_forecast.py --resume FILE --limit 200
 
-Prints for each series the mean absolute scaled error (the unit is that of repeating the last season
-in the past) of what follows the last points, and the share of true values in intervals of 80 %; then
-each goal. On one core it takes about MINUTES minutes, half of them the rivals'. The second form does
-it in pieces: again until nothing is left. Needs statsmodels, whose data sets are six of the ten;
-AutoETS needs sktime. RNNKIT_DATA is the data folder.
+Prints for each series the mean absolute scaled error (the unit is that of repeating the last
+season in the past) of what follows the last points, and the share of true values in intervals of
+80 %; then each goal. On one core it takes about MINUTES minutes, half of them the rivals'. The
+second form does it in pieces: again until nothing is left. Needs statsmodels, whose data sets are
+six of the ten; AutoETS needs sktime. RNNKIT_DATA is the data folder.
 """
 
 import argparse
@@ -164,7 +164,7 @@ def row_of(name, y, season, ahead, options, rivals, pieces):
 
             key = (name, options.points, point, options.cell, options.strategy, seed)
             seeds[seed].append(pieces.measured(key, forecaster))
-    if None in sum(errors.values(), sum(seeds, [])):
+    if any(None in found for found in (*errors.values(), *seeds)):
         return None
     row = {key: float(np.mean([f["error"] for f in found])) for key, found in errors.items()}
     means = np.mean([[f["error"] for f in found] for found in seeds], axis=1)
