@@ -39,6 +39,7 @@ from rnnkit.estimators import (
     RNNSequenceLabeller,
     RNNSequenceRegressor,
     RNNSequenceTagger,
+    SequencePipeline,
     TransformedTargetSequenceRegressor,
 )
 from rnnkit.persistence import from_onnx, load, save, to_onnx
@@ -72,6 +73,7 @@ __all__ = [
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
     "RecurrentFeatures",
+    "SequencePipeline",
     "Sequences",
     "TransformedTargetSequenceRegressor",
     "__version__",
