@@ -12,7 +12,7 @@ import argparse
 import time
 
 from harness import Results, environment
-from speed import bfloat16, fits, footprint, labels, small_calls, texts
+from speed import bfloat16, fits, footprint, forecasts, labels, small_calls, texts
 from speed.layers import Layers
 from speed.rows import Run, missing
 
@@ -35,6 +35,7 @@ def groups(run):
         "grid": lambda: fits.grid_search(run),
         "text-train": lambda: texts.training(run),
         "text-write": lambda: texts.writing(run),
+        "forecast": lambda: forecasts.training(run),
         "streaming": lambda: small_calls.streaming(run),
         "python-share": lambda: small_calls.python_share(run),
         "gate-functions": lambda: small_calls.gate_functions(run),

@@ -126,6 +126,11 @@ def train(
     members = []
     for number, seed in enumerate(seeds):
         divided = _divided(windows, number, len(seeds))
+        if any(np.isnan(np.concatenate(part)).all() for part in divided):
+            raise ValueError(
+                "sample_weight must be above 0 at steps enough for each of "
+                f"n_estimators={len(seeds)} networks to learn from some and leave out others"
+            )
         writes = strategy == "encoder-decoder"
         network = (WRITERS if writes else CELLS)[cell](**parameters, random_state=seed)
         with warnings.catch_warnings(), watched(network):

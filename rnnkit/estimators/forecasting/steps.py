@@ -90,6 +90,8 @@ class Steps:
     def shares(self, places: np.ndarray, n_steps: int, window: int) -> np.ndarray:
         """Return when something comes true, in [0, 1) from where all S steps ahead do on.
 
+        Of steps with weights those that count for nothing take no time.
+
         Parameters
         ----------
         places : ndarray of int
@@ -99,7 +101,12 @@ class Steps:
         """
         earliest = warm_up(window) + n_steps - 1
         span = len(self.z) - self.first - 1 - earliest
-        result: np.ndarray = (places - earliest) / max(span, 1)
+        if self.weights is None:
+            result: np.ndarray = (places - earliest) / max(span, 1)
+            return result
+        counts = self.weights[self.first + 1 + earliest :] > 0
+        before = np.concatenate([[-1], np.cumsum(counts) - counts, [counts.sum()]])
+        result = before[np.clip(places - earliest + 1, 0, span + 1)] / max(counts.sum(), 1)
         return result
 
 
