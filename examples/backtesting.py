@@ -44,8 +44,8 @@ def main():
         found = forecaster.backtest(y, splits=splitter)
         for cutoff, error, share in zip(found["cutoff"], found["mase"], found["coverage"]):
             print(
-                f"{name}: known up to {y.index[cutoff]}, error {error:.2f} in units of repeating the "
-                f"last year, {share:.0%} inside intervals of 80 %"
+                f"{name}: known up to {y.index[cutoff]}, error {error:.2f} in units of repeating "
+                f"the last year, {share:.0%} inside intervals of 80 %"
             )
     search = GridSearchCV(
         GRUForecaster(16, horizon=12, random_state=0),

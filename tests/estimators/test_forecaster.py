@@ -22,6 +22,7 @@ from rnnkit.estimators.forecasting.profile import (
     continued,
     differences,
 )
+from rnnkit.estimators.forecasting.smoothing import fit_smoothing, smoothed
 from rnnkit.estimators.forecasting.steps import Steps, cut, warm_up
 
 CELLS = ("RNN", "LSTM", "GRU")
@@ -50,6 +51,64 @@ def test_what_is_taken_out_is_put_back(lags, period, log):
     path = steps.base(20, np.array([69]))[0] + targets
     assert np.allclose(profile.invert(path, 70), after, rtol=tolerance(np.float64, 1000))
     assert np.allclose(differences(z[:70], lags).std(axis=0), 1)
+
+
+def smoothed_by_hand(x, alpha, beta, phi, level, trend, n_steps):
+    """Return the path after each step, by the recurrence as it is written."""
+    paths = []
+    for value in x:
+        error = value - (level + phi * trend)
+        level, trend = level + phi * trend + alpha * error, phi * trend + alpha * beta * error
+        paths.append(
+            [level + trend * sum(phi**k for k in range(1, s + 1)) for s in range(1, n_steps + 1)]
+        )
+    return np.array(paths)
+
+
+@pytest.mark.parametrize(
+    "way", [(0.3, 0.2, 0.9), (0.5, 0.0, 1.0), (0.4, 0.0, 0.0), (1.0, 0.4, 1.0), (0.05, 0.02, 0.8)]
+)
+def test_level_and_trend_are_smoothed(way):
+    z = np.random.RandomState(0).randn(60, 2).cumsum(axis=0)
+    tables = [np.array([[0.25, *way, z[0, k], 0.1], [0.75, 0, 0, 0, 2.0, 0]]) for k in range(2)]
+    rows = np.arange(60)
+    found = smoothed(z, tables, 5, rows)
+    for k in range(2):
+        expected = smoothed_by_hand(z[:, k], *way, z[0, k], 0.1 if way[2] else 0.0, 5)
+        assert np.allclose(found[:, :, k], 0.25 * expected + 0.75 * 2.0)
+    assert np.array_equal(smoothed(z[:40], tables, 5, rows[:40]), found[:40])  # nothing later
+
+
+def test_what_smooths_best_is_found():
+    rng = np.random.RandomState(0)
+    t = np.arange(300)
+    walk = rng.randn(300).cumsum()
+    noise = rng.randn(300)
+    slow = 0.1 * rng.randn(300).cumsum() + noise
+    line = 0.5 * t + rng.randn(300)
+    for x, low, high in [(walk, 0.8, 1.0), (noise, 0.0, 0.1), (slow, 0.0, 0.3)]:
+        (table,) = fit_smoothing(x[:, None], 5)
+        assert np.isclose(table[:, 0].sum(), 1)
+        assert low <= table[:, 0] @ table[:, 1] <= high
+    path = smoothed(line[:, None], fit_smoothing(line[:, None], 5), 10, np.array([299]))
+    assert np.allclose(path[0, :, 0], 0.5 * np.arange(300, 310), atol=1.5)
+    still = np.full((50, 1), 7.0)
+    assert np.allclose(smoothed(still, fit_smoothing(still, 5), 3, np.array([49])), 7.0)
+
+
+def test_smoothing_is_for_levels_that_wander():
+    """Noise around a slow level: its last value says little."""
+    rng = np.random.RandomState(1)
+    errors = {"auto": [], None: []}
+    for _ in range(8):
+        y = 0.1 * rng.randn(90).cumsum() + rng.randn(90)
+        for smoothing, found in errors.items():
+            forecaster = small(smoothing=smoothing, difference=1, seasonality=None, horizon=4)
+            found.append(np.abs(forecaster.fit(y[:86]).predict() - y[86:]).mean())
+    assert np.mean(errors["auto"]) < 0.9 * np.mean(errors[None])
+    for same in ({"difference": [1, 12]}, {"strategy": "recursive"}):
+        pair = [small(smoothing=s, horizon=4, **same).fit(SERIES).predict() for s in errors]
+        assert np.array_equal(*pair)
 
 
 @pytest.mark.parametrize("lags", [(1,), (12,), (1, 12), (2, 3)])
@@ -363,6 +422,7 @@ OWN = {
     "learning_rate_init": 0.02,
     "n_estimators": 1,
     "loss": "absolute",
+    "smoothing": None,
     "batch_size": 3,
 }
 

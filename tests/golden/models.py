@@ -611,6 +611,7 @@ def forecaster_results(device: str) -> dict[str, Result]:
                 strategy=strategy,
                 seasonality=4,
                 difference=None,
+                smoothing=None,
                 stabilize="log",
                 learning_rate_init=0.0625,
                 **settings,
@@ -626,6 +627,12 @@ def forecaster_results(device: str) -> dict[str, Result]:
     knowledge = [a for member in counting.estimators_ for a in knowledge_of(member)]
     answers = [counting.predict(), counting.predict_interval()]
     results["forecaster, weights"] = result_of(knowledge, answers)
+    for cell in CELLS:
+        smoothing = getattr(rnnkit, f"{cell}Forecaster")(5, learning_rate_init=0.0625, **settings)
+        smoothing.fit(series, fh=range(1, 4))
+        knowledge = [a for member in smoothing.estimators_ for a in knowledge_of(member)]
+        answers = [smoothing.predict(), smoothing.predict_interval()]
+        results[f"{cell} forecaster, smoothing"] = result_of(knowledge, answers)
     return results
 
 

@@ -211,7 +211,8 @@ class RecurrentForecaster(
         if window == "auto":
             window = max(2, min(max(2 * treatment.period, horizon, WINDOW), n_left // 2))
         self._require_steps(values, treatment, horizon, window)
-        profiles = [Profile.fit(v, treatment) for v in values]
+        n_smoothed = horizon if self._smooths(treatment) else 0
+        profiles = [Profile.fit(v, treatment, n_smoothed) for v in values]
         units = {
             "known": units_of(known), "past": units_of(past),
             "static": None if static is None else units_of([static]),
@@ -219,7 +220,7 @@ class RecurrentForecaster(
         self._history, self._known, self._past, self._static = values, known, past, static
         self._units = units
         self._form, self._fh, self._importance = asdict(form), fh, weights
-        parts = ("season", "level", "scale", "drift")
+        parts = ["season", "level", "scale", "drift"] + ["smoothing"] * bool(n_smoothed)
         self._profiles = [{part: getattr(p, part) for part in parts} for p in profiles]
         self.treatment_ = asdict(treatment)
         self.strategy_, self.horizon_, self.window_ = self.strategy, horizon, int(window)
@@ -230,7 +231,10 @@ class RecurrentForecaster(
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
         settings = self._settings(windows.inputs[0].shape[1], static)
-        members = train(self._cell, self.strategy_, settings, seeds, windows, form.dtype, watched)
+        members = train(
+            self._cell, self.strategy_, settings, seeds, windows, form.dtype, watched,
+            is_correction=bool(n_smoothed),
+        )  # fmt: skip
         self.estimators_ = [member.network for member in members]
         self._written = [member.written for member in members]
         self._n_seen = float(sum(len(s.z) - s.first for s in series))
@@ -243,6 +247,14 @@ class RecurrentForecaster(
         else:
             self._errors, self._counts = direct_errors(members, windows, form.dtype, self.weight_)
         self.n_channels_ = values[0].shape[1]
+
+    def _smooths(self, treatment: Treatment) -> bool:
+        """Whether series go on from a smoothed level."""
+        return (
+            self.smoothing is not None
+            and self.strategy != "recursive"
+            and treatment.lags in ((), (1,))
+        )
 
     def _settings(self, n_features: int, static: np.ndarray | None) -> dict[str, Any]:
         """Return the parameters of the networks."""

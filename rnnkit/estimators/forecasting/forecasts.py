@@ -35,7 +35,7 @@ class Forecasts:
     weight_: float
     _form: dict[str, Any]
     _fh: np.ndarray | None
-    _profiles: list[dict[str, np.ndarray]]
+    _profiles: list[dict[str, Any]]
     _history: list[np.ndarray]
     _known: list[np.ndarray] | None
     _past: list[np.ndarray] | None
@@ -228,7 +228,9 @@ class Forecasts:
 
     def _members(self) -> list[Member]:
         written = self._written or [None] * len(self.estimators_)
-        return [Member(network, part) for network, part in zip(self.estimators_, written)]
+        corrects = "smoothing" in self._profiles[0]
+        pairs = zip(self.estimators_, written)
+        return [Member(network, part, corrects) for network, part in pairs]
 
     def _fitted_profiles(self) -> list[Profile]:
         treatment = Treatment(**self.treatment_)
@@ -253,7 +255,17 @@ class Forecasts:
             z = profile.apply(values)
             weights = None if self._importance is None else self._importance[i]
             found.append(
-                Steps(z, treatment.lags, ahead, known, past, static, profile.drift, weights)
+                Steps(
+                    z,
+                    treatment.lags,
+                    ahead,
+                    known,
+                    past,
+                    static,
+                    profile.drift,
+                    weights,
+                    profile.smoothing,
+                )
             )
         return found
 

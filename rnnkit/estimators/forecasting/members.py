@@ -54,10 +54,19 @@ class Member:
         which writes them, one by one, at the last.
     written : ndarray of shape (2, S, K) or None
         Of an encoder-decoder: the mean and unit of what it learnt to write, by steps ahead.
+    is_correction : bool, default=False
+        Whether it corrects what smoothing says, and without it there would be no correction;
+        otherwise the mean of what it learnt would count.
     """
 
     network: Any
     written: np.ndarray | None = None
+    is_correction: bool = False
+
+    @property
+    def usual(self) -> np.ndarray:
+        """What counts in any case, (S·K,)."""
+        return np.zeros(self.center.size) if self.is_correction else self.center
 
     @property
     def center(self) -> np.ndarray:
@@ -102,6 +111,8 @@ def train(
     windows: Windows,
     dtype: str,
     watched: Watched = nullcontext,
+    *,
+    is_correction: bool = False,
 ) -> list[Member]:
     """Return a trained network for each seed.
 
@@ -117,6 +128,8 @@ def train(
     dtype : str
     watched : callable, default=nullcontext
         Gives the context in which a network is fitted.
+    is_correction : bool, default=False
+        As of `Member`.
 
     Raises
     ------
@@ -137,7 +150,8 @@ def train(
             # The part that is left out says when to stop, which may be at the very beginning.
             warnings.simplefilter("ignore", ConvergenceWarning)
             fit = _fit_writer if writes else _fit_steps
-            members.append(fit(network, windows, *divided, dtype))
+            member = fit(network, windows, *divided, dtype)
+            members.append(replace(member, is_correction=is_correction))
         if not np.isfinite(network.network_.parameters.flat).all():
             raise ValueError(
                 "the loss stopped being finite; try a smaller learning_rate_init, got "
@@ -237,22 +251,22 @@ def answer(
 ) -> list[np.ndarray]:
     """Return the mean answer of networks at each step of windows, a list of (W_i, S·K).
 
-    Of each network's departure from the mean of what it learnt the share `weight` counts.
+    Of each network's departure from what is usual the share `weight` counts.
     """
     X = [x.astype(dtype) for x in inputs]
     result = [0.0] * len(X)
     for member in members:
-        usual = member.center
+        usual = member.usual
         for i, said in enumerate(member.said(X)):
             result[i] = result[i] + (usual + weight * (said - usual)) / len(members)
     return [np.asarray(steps) for steps in result]
 
 
 def worth(members: list[Member], windows: Windows, dtype: str, n_own: float) -> float:
-    """Return the share of networks' departures from the mean that counts, in [0, 1].
+    """Return the share of networks' departures from what is usual that counts, in [0, 1].
 
     It is the slope of what came true on what was said, where it was left out, times one minus the
-    inverse of its F statistic: few steps cannot show that a network knows more than the mean.
+    inverse of its F statistic: few steps cannot show that a network knows more than that.
 
     Parameters
     ----------
@@ -264,14 +278,14 @@ def worth(members: list[Member], windows: Windows, dtype: str, n_own: float) -> 
     """
     both = squares = truth = 0.0
     for number, member in enumerate(members):
-        center, scale = member.center, member.scale
+        usual, scale = member.usual, member.scale
         given = answer([member], windows.inputs, dtype, 1.0)
         for i, said in enumerate(given):
             targets, times = windows.targets[i], windows.times[i]
-            true = (targets.reshape(said.shape) - center) / scale
+            true = (targets.reshape(said.shape) - usual) / scale
             out = np.repeat(left_out(times, number, len(members)), targets.shape[2], axis=1)
             out &= ~np.isnan(true)
-            a, b = true[out], ((said - center) / scale)[out]
+            a, b = true[out], ((said - usual) / scale)[out]
             if windows.weights is None:
                 both += float((a * b).sum())
                 squares += float((b * b).sum())

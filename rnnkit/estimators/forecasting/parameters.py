@@ -75,6 +75,16 @@ class ForecasterParameters:
         'other: 12 or [1, 12] remove a season too. "auto": 1 where the KPSS test rejects at 5 % '
         "that the series comes back to a level.",
     )
+    smoothing: str | None = parameter(
+        "auto",
+        [StrOptions({"auto"}), None],
+        '"auto" or None',
+        'From where networks say how a series goes on. "auto": from its level and trend, smoothed '
+        "exponentially in the ways that did best (averaged by Akaike's weights), each series by "
+        "itself; with longer differences than 1, and with "
+        'strategy="recursive", as None. None: from the last value, or from what differences of '
+        "zero lead to.",
+    )
     n_estimators: int = parameter(
         5,
         [integer(1)],
@@ -119,7 +129,8 @@ class ForecasterParameters:
 
 # What the network inside does not take.
 FORECASTING = (
-    "strategy", "horizon", "window", "stabilize", "seasonality", "difference", "n_estimators",
+    "strategy", "horizon", "window", "stabilize", "seasonality", "difference", "smoothing",
+    "n_estimators",
     "random_state",
 )  # fmt: skip
 

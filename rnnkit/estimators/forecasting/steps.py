@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnkit.estimators.forecasting.profile import continued, differences
+from rnnkit.estimators.forecasting.smoothing import smoothed
 
 __all__ = ["Steps", "Windows", "cut", "warm_up"]
 
@@ -41,6 +42,8 @@ class Steps:
         The mean of the differences, which is taken off them.
     weights : ndarray of shape (T,), default=None
         How much each step counts as an answer; None: as much as any other.
+    smoothing : list of K ndarray, default=None
+        How level and trend are smoothed; see `smoothed`.
     """
 
     z: np.ndarray
@@ -51,6 +54,7 @@ class Steps:
     static: np.ndarray | None
     drift: np.ndarray | float = 0.0
     weights: np.ndarray | None = None
+    smoothing: list[np.ndarray] | None = None
 
     @property
     def first(self) -> int:
@@ -73,7 +77,9 @@ class Steps:
         return np.concatenate(parts, axis=1)
 
     def base(self, n_steps: int, rows: np.ndarray) -> np.ndarray:
-        """Return how the series would go on after some steps, (len(rows), S, K)."""
+        """Return how the series would go on by itself after some steps, (len(rows), S, K)."""
+        if self.smoothing is not None:
+            return smoothed(self.z, self.smoothing, n_steps, rows)
         return continued(self.z, self.lags, n_steps, rows)
 
     def targets(self, n_steps: int) -> np.ndarray:
