@@ -117,7 +117,7 @@ def quantiles_of(
     weight : float
         How much networks count, in [0, 1].
     adds_up : bool
-        Whether differences are forecast; otherwise m = n.
+        Whether differences are forecast, or what a level that moves leads to; otherwise m = n.
     counts : ndarray of shape (M, S), default=None
         How much each error counts.
     """

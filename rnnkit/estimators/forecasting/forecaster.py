@@ -220,7 +220,7 @@ class RecurrentForecaster(
         self._history, self._known, self._past, self._static = values, known, past, static
         self._units = units
         self._form, self._fh, self._importance = asdict(form), fh, weights
-        parts = ["season", "level", "scale", "drift"] + ["smoothing"] * bool(n_smoothed)
+        parts = ["season", "level", "scale", "drift"] + ["smoothing", "wider"] * bool(n_smoothed)
         self._profiles = [{part: getattr(p, part) for part in parts} for p in profiles]
         self.treatment_ = asdict(treatment)
         self.strategy_, self.horizon_, self.window_ = self.strategy, horizon, int(window)
@@ -238,7 +238,7 @@ class RecurrentForecaster(
         self.estimators_ = [member.network for member in members]
         self._written = [member.written for member in members]
         self._n_seen = float(sum(len(s.z) - s.first for s in series))
-        n_own = self._n_seen / ((n_said + 1) / 2 if treatment.lags else 1)
+        n_own = self._n_seen / ((n_said + 1) / 2 if treatment.lags or n_smoothed else 1)
         self.weight_ = worth(members, windows, form.dtype, n_own)
         if self.strategy_ == "recursive":
             self._errors, self._counts = recursive_errors(

@@ -155,16 +155,20 @@ class Forecasts:
         paths = self._paths(steps, X)
         spread = quantiles_of(
             self._errors[:, : steps.max()],
-            levels,
+            np.append(levels, 0.5),
             self._n_seen,
             self.weight_,
-            adds_up=len(self.treatment_["lags"]) > 0,
+            adds_up=len(self.treatment_["lags"]) > 0 or "smoothing" in self._profiles[0],
             counts=None if self._counts is None else self._counts[:, : steps.max()],
         )
         values = []
         for profile, z, history in zip(self._fitted_profiles(), paths, self._history):
+            own = spread[:, :, :-1]
+            if profile.wider is not None:
+                middle = spread[:, :, -1:]
+                own = middle + (own - middle) * profile.wider[: steps.max(), :, None]
             ends = np.stack(
-                [profile.invert(z + spread[:, :, q], len(history)) for q in range(len(levels))],
+                [profile.invert(z + part, len(history)) for part in np.moveaxis(own, 2, 0)],
                 axis=2,
             )
             values.append(ends[steps - 1])

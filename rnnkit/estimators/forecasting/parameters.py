@@ -80,7 +80,7 @@ class ForecasterParameters:
         [StrOptions({"auto"}), None],
         '"auto" or None',
         'From where networks say how a series goes on. "auto": from its level and trend, smoothed '
-        "exponentially in the ways that did best (averaged by Akaike's weights), each series by "
+        "exponentially in the ways that did best, averaged by their likelihood, each series by "
         "itself; with longer differences than 1, and with "
         'strategy="recursive", as None. None: from the last value, or from what differences of '
         "zero lead to.",

@@ -72,6 +72,8 @@ class Profile:
     smoothing : list of K ndarray of shape (M, 6), default=None
         How level and trend are smoothed, from which the series goes on; None: it goes on from its
         last value, or by what differences of zero lead to.
+    wider : ndarray of shape (S, K), default=None
+        How many times larger errors of smoothing are where it was not fitted.
     """
 
     treatment: Treatment
@@ -80,6 +82,7 @@ class Profile:
     scale: np.ndarray
     drift: np.ndarray
     smoothing: list[np.ndarray] | None = None
+    wider: np.ndarray | None = None
 
     @classmethod
     def fit(cls, values: np.ndarray, treatment: Treatment, n_steps: int = 0) -> Profile:
@@ -96,7 +99,8 @@ class Profile:
         profile = cls(treatment, season, level, unit, changes.mean(axis=0) / unit)
         if not n_steps:
             return profile
-        return replace(profile, smoothing=fit_smoothing(profile.apply(values), n_steps))
+        smoothing, wider = fit_smoothing(profile.apply(values), n_steps)
+        return replace(profile, smoothing=smoothing, wider=wider)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return a series (T, K) from its first step on without season, level and unit."""
