@@ -76,6 +76,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--times", type=int, default=50)
     options = parser.parse_args()
+    # Shells start background jobs deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     draw, results = random.Random(0), Results("interrupt")
     for name, call in calls():
         found = [seconds_to_leave(call, draw.uniform(0.02, 0.6)) for _ in range(options.times)]

@@ -43,4 +43,4 @@ def missing(what, why, goal):
 
 
 def _met(value, met):
-    return None if value != value else met
+    return None if value != value else bool(met)
