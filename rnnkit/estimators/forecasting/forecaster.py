@@ -75,11 +75,13 @@ class RecurrentForecaster(
         ),
         notes=(
             "each step of a window answers with the next steps (Wen et al. 2017), as distances "
-            "from the last value, or from what other differences of zero lead to. A network learns "
-            "nothing of the steps whose answers lie in the time that it leaves out; what it says "
-            "there decides when it stops, how much of what the networks say beyond the mean change "
-            "counts (`weight_`, the slope of truth on answer, times one minus the inverse of its "
-            "F statistic), and how wide intervals are. The whole series is kept, for `update`."
+            "from where a smoothed level and trend lead to (Gardner & McKenzie 1985; networks "
+            "beside exponential smoothing: Smyl 2020), or else from the last value, or from what "
+            "other differences of zero lead to. A network learns nothing of the steps whose "
+            "answers lie in the time that it leaves out; what it says there decides when it stops, "
+            "how much of what the networks say beyond smoothing, or the mean change, counts "
+            "(`weight_`, the slope of truth on answer, times one minus the inverse of its F "
+            "statistic), and how wide intervals are. The whole series is kept, for `update`."
         ),
         example="""
 >>> import numpy as np
