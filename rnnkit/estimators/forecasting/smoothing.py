@@ -23,6 +23,7 @@ BETAS = (0.03, 0.1, 0.3)
 PHIS = (0.8, 0.9, 0.97, 1.0)
 LEAST = 0.02  # of all, the share of a way that is kept
 PARTS = 5  # of the time, by which it is seen how errors grow where nothing was chosen
+BLOCK = 1 << 17  # numbers that are computed at once
 FIRST = 24  # steps at most that are not judged
 
 
@@ -83,14 +84,21 @@ def _squares(
     counts = np.zeros((1, PARTS))
     for ahead in range(1, n_steps + 1):
         counts += np.bincount(parts[:-ahead], minlength=PARTS)
-    for number, way in enumerate(ways.tolist()):
-        level, trend = _states(x, way)
-        growth = _growth(way[2], n_steps)
-        sums = np.zeros(len(x) - first)
+    growths = np.array([_growth(phi, n_steps) for phi in ways[:, 2]])
+    at_once = max(1, BLOCK // len(x))
+    for begin in range(0, len(ways), at_once):
+        block = slice(begin, begin + at_once)
+        states = [_states(x, way) for way in ways[block].tolist()]
+        level = np.array([level for level, _ in states])
+        trend = np.array([trend for _, trend in states])
+        sums = np.zeros((len(states), len(x) - first))
         for ahead in range(1, n_steps + 1):
-            off = x[first + ahead :] - level[first:-ahead] - growth[ahead - 1] * trend[first:-ahead]
-            sums[:-ahead] += off * off
-        squares[number] = np.bincount(parts, sums, PARTS)
+            off = x[first + ahead :] - level[:, first:-ahead]
+            off -= growths[block, ahead - 1, None] * trend[:, first:-ahead]
+            off *= off
+            sums[:, :-ahead] += off
+        for number, of_way in enumerate(sums):
+            squares[begin + number] = np.bincount(parts, of_way, PARTS)
     return squares, counts
 
 
@@ -117,14 +125,21 @@ def _beyond(
     """Return how many times larger errors are where shares were chosen by other parts, (S,)."""
     n = len(x)
     sums = np.zeros((2, n_steps))
+    known: dict[tuple[float, ...], Any] = {}  # states by the way
     for part in range(PARTS):
         rows = first + np.flatnonzero(parts == part)
         others = np.arange(PARTS) != part
         left = _chosen(ways, squares[:, others].sum(axis=1), counts[:, others].sum(axis=1), n_steps)
+        places = rows[:, None] + 1 + np.arange(n_steps)
+        true = x[np.minimum(places, n - 1)]
         for number, used in enumerate((table, left)):
-            path = smoothed(x[:, None], [used], n_steps, rows)[:, :, 0]
-            places = rows[:, None] + 1 + np.arange(n_steps)
-            off = np.where(places < n, x[np.minimum(places, n - 1)] - path, 0.0)
+            path = np.zeros(places.shape)
+            for share, *way in used.tolist():
+                if tuple(way) not in known:
+                    known[tuple(way)] = _states(x, way)
+                level, trend = known[tuple(way)]
+                path += share * (level[rows, None] + trend[rows, None] * _growth(way[2], n_steps))
+            off = np.where(places < n, true - path, 0.0)
             sums[number] += (off * off).sum(axis=0)
     return np.sqrt(np.maximum(sums[1] / np.maximum(sums[0], np.finfo(float).tiny), 1.0))
 
