@@ -6,7 +6,7 @@
 
 Prints for each series the mean absolute scaled error (the unit is that of repeating the last
 season in the past) of what follows the last points, and the share of true values in intervals of
-80 %; then each goal. On one core it takes about MINUTES minutes, half of them the rivals'. The
+80 %; then each goal. On one core it takes about five minutes, most of them the rivals'. The
 second form does it in pieces: again until nothing is left. Needs statsmodels, whose data sets are
 six of the ten; AutoETS needs sktime. RNNKIT_DATA is the data folder.
 """
