@@ -141,7 +141,10 @@ def _beyond(
                 path += share * (level[rows, None] + trend[rows, None] * _growth(way[2], n_steps))
             off = np.where(places < n, true - path, 0.0)
             sums[number] += (off * off).sum(axis=0)
-    return np.sqrt(np.maximum(sums[1] / np.maximum(sums[0], np.finfo(float).tiny), 1.0))
+    ratio: np.ndarray = np.sqrt(
+        np.maximum(sums[1] / np.maximum(sums[0], np.finfo(float).tiny), 1.0)
+    )
+    return ratio
 
 
 def _growth(phi: float, n_steps: int) -> np.ndarray:
