@@ -13,7 +13,7 @@ import time
 
 from harness import Results, environment
 from neighbours.loads import neighbours
-from speed import bfloat16, directions, fits, footprint, labels, small_calls, texts
+from speed import bfloat16, directions, fits, footprint, forecasts, labels, small_calls, texts
 from speed.layers import Layers
 from speed.peaks import Peaks, measured_peaks
 from speed.rows import Run, missing
@@ -38,6 +38,7 @@ def groups(run):
         "grid": lambda: fits.grid_search(run),
         "text-train": lambda: texts.training(run),
         "text-write": lambda: texts.writing(run),
+        "forecast": lambda: forecasts.training(run),
         "streaming": lambda: small_calls.streaming(run),
         "python-share": lambda: small_calls.python_share(run),
         "gate-functions": lambda: small_calls.gate_functions(run),

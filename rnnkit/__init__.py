@@ -43,6 +43,7 @@ from rnnkit.estimators import (
     RNNSequenceLabeller,
     RNNSequenceRegressor,
     RNNSequenceTagger,
+    SequencePipeline,
     TransformedTargetSequenceRegressor,
 )
 from rnnkit.persistence import from_onnx, load, save, to_onnx
@@ -79,6 +80,7 @@ __all__ = [
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
     "RecurrentFeatures",
+    "SequencePipeline",
     "Sequences",
     "TransformedTargetSequenceRegressor",
     "__version__",

@@ -108,3 +108,13 @@ def _post(address, content):
     request = urllib.request.Request(address, json.dumps(content).encode(), method="POST")
     with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)
+
+
+def test_a_forecaster_looks_back():
+    command = [sys.executable, "-P", str(EXAMPLES / "backtesting.py")]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    errors = re.findall(r"^scikit-learn: .* error ([\d.]+) in units", run.stdout, re.MULTILINE)
+    assert len(errors) == 3
+    assert sum(map(float, errors)) / 3 < 1, run.stdout
+    assert "mean score by stabilize" in run.stdout

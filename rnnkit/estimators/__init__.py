@@ -27,6 +27,7 @@ from rnnkit.estimators.language.model import (
     LSTMLanguageModel,
     RNNLanguageModel,
 )
+from rnnkit.estimators.pipeline import SequencePipeline
 from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
 from rnnkit.estimators.sequence_regressor import (
     GRUSequenceRegressor,
@@ -66,6 +67,7 @@ __all__ = [
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
     "RecurrentFeatures",
+    "SequencePipeline",
     "Stream",
     "TransformedTargetSequenceRegressor",
 ]

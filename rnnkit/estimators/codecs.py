@@ -309,7 +309,7 @@ class Numbers(Codec):
             score = r2_score(targets, decisions, sample_weight=weights)
             return float(score) if n_weighed > 1 else float("nan")
         scores = [
-            r2_score(targets[:, k], decisions[:, k], sample_weight=weights[:, k])
+            _weighted_r2(targets[:, k], decisions[:, k], weights[:, k])
             for k in np.flatnonzero(n_weighed > 1)
         ]
         return float(np.mean(scores)) if scores else float("nan")
@@ -320,6 +320,17 @@ class Numbers(Codec):
     @classmethod
     def _restore(cls, plain: Mapping[str, Any]) -> Codec:
         return cls(plain["n_outputs"], plain["is_vector"])
+
+
+def _weighted_r2(true: np.ndarray, said: np.ndarray, weights: np.ndarray) -> float:
+    """Return what `r2_score` does for one output, without its checks: there may be many outputs."""
+    dtype = np.result_type(true, said, weights)
+    true, said, weights = (a.astype(dtype) for a in (true, said, weights))
+    unexplained = (weights * (true - said) ** 2).sum()
+    if not unexplained:
+        return 1.0
+    spread = (weights * (true - np.average(true, weights=weights)) ** 2).sum()
+    return float(1 - unexplained / spread) if spread else 0.0
 
 
 def _ignored(codec: Codec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,7 +35,14 @@ except ImportError:  # an experimental part of scikit-learn
         with_callbacks,
     )
 
-__all__ = ["CallbackSupport", "Watcher", "as_if_ended", "handing_on", "learning_watched"]
+__all__ = [
+    "CallbackSupport",
+    "Watcher",
+    "as_if_ended",
+    "fitting_inside",
+    "handing_on",
+    "learning_watched",
+]
 
 # What only a fit under way, or a later one, has use for.
 OF_A_FIT = ("_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx")
@@ -195,18 +202,89 @@ def _data(estimator: Any, X: Any, y: Any, sample_weight: Any, lengths: Any) -> d
 @contextmanager
 def handing_on(meta: Any, inner: Any, X: Any, y: Any) -> Iterator[None]:
     """Let the callbacks of an estimator reach the one that it fits in the body."""
+    with fitting_inside(meta, 1, X, y, "fit-estimator") as watched, watched(inner):
+        yield
+
+
+@contextmanager
+def fitting_inside(
+    meta: Any, n_fits: int, X: Any, y: Any, task: str
+) -> Iterator[Callable[[Any], AbstractContextManager[None]]]:
+    """Let the callbacks of an estimator reach those that it fits in the body, one after the other.
+
+    Callbacks that look at epochs see them as those of one training of the outer estimator.
+
+    Yields
+    ------
+    callable
+        Gives, of an estimator inside, the context in which it is fitted.
+    """
     try:
-        root: Any = meta._init_callback_context(max_subtasks=1)
+        root: Any = meta._init_callback_context(max_subtasks=n_fits)
         data: dict[str, Any] = {"estimator": meta, "X": X, "y": y}
         root.call_on_fit_task_begin(**data)
-        task: Any = root.subcontext(task_name="fit-estimator")
-        with task.propagate_callback_context(inner):
-            task.call_on_fit_task_begin(**data)
-            yield
-            task.call_on_fit_task_end(**data)
+        own = [each for each in getattr(meta, "_skl_callbacks", ()) if _looks_at_epochs(each)]
+        through = _Through(own, meta, _place_of(root))
+
+        @contextmanager
+        def watched(inner: Any) -> Iterator[None]:
+            through.begin()
+            if own:
+                inner.set_callbacks(through)
+            part: Any = root.subcontext(task_name=task)
+            with part.propagate_callback_context(inner):
+                part.call_on_fit_task_begin(**data)
+                yield
+                part.call_on_fit_task_end(**data)
+            if own:
+                inner.set_callbacks()
+
+        yield watched
         root.call_on_fit_task_end(**data)
     finally:
         _tear_down(meta)
+
+
+class _Through(EpochCallback):
+    """Callbacks of an estimator that see the epochs of those inside, numbered through.
+
+    Parameters
+    ----------
+    told : list of callback
+    outer : estimator
+    place : str
+        Of its fit in a search.
+    """
+
+    def __init__(self, told: list[Any], outer: Any, place: str) -> None:
+        self._told, self._outer, self._place = told, outer, place
+        self._began = time.perf_counter()
+        self._before = self._seen = 0
+
+    def begin(self) -> None:
+        """Count on from the epochs of the training before."""
+        self._before = self._seen
+
+    def on_epoch_end(self, epoch: Epoch) -> bool:
+        """Tell all; return whether one of them ends the training of the estimator inside."""
+        epoch.epoch += self._before
+        self._seen = epoch.epoch
+        epoch.elapsed = time.perf_counter() - self._began
+        epoch.estimator, epoch.task = self._outer, self._place
+        epoch._make_fitted = self._refuse
+        ends = [ends_training(each.on_epoch_end(epoch)) for each in self._told]
+        return any(ends)
+
+    def _refuse(self) -> Any:
+        name = type(self._outer).__name__
+        raise TypeError(
+            f"an epoch is one of several networks of {name}: nothing is fitted as if `fit` ended "
+            "with it, and Checkpoint has nothing to keep; save the estimator after fit"
+        )
+
+
+def _looks_at_epochs(callback: Any) -> bool:
+    return hasattr(callback, "on_epoch_end")
 
 
 class Watcher:
@@ -232,7 +310,7 @@ class Watcher:
         self._own = [
             callback
             for callback in getattr(estimator, "_skl_callbacks", ())
-            if hasattr(callback, "on_epoch_end")
+            if _looks_at_epochs(callback)
         ]
         self._began = time.perf_counter()
         self._task: Any = None  # of the epoch under way

@@ -46,16 +46,19 @@ _STEPWISE = {"fitted_on_rows": "_fitted_on_rows", "fitted_with": "_fitted"}
 _FORECASTER = {
     name: f"_{name}"
     for name in (
+        "counts",
         "errors",
         "fh",
         "form",
         "history",
+        "importance",
         "known",
         "n_seen",
         "past",
         "profiles",
         "static",
         "units",
+        "written",
     )
 }
 

@@ -16,6 +16,7 @@ TASKS += ("Autoencoder", "EncoderDecoder", "Forecaster", "LanguageModel")
 # What the public contract may put in rnnkit.__all__; a name outside it is an accident.
 ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "RecurrentFeatures",
+    "SequencePipeline",
     "Sequences",
     "TransformedTargetSequenceRegressor",
     "__version__",

@@ -28,6 +28,8 @@ def site(monkeypatch):
 
 
 def make(kind):
+    if kind is rnnkit.SequencePipeline:
+        return kind([("classifier", rnnkit.LSTMClassifier())])
     inner = {
         "TransformedTargetSequenceRegressor": "LSTMSequenceRegressor",
         "RecurrentFeatures": "LSTMClassifier",

@@ -635,7 +635,7 @@ def forecaster_results(device: str) -> dict[str, Result]:
     # What a network can tell, so that it counts.
     series = 9 + np.arange(60)[:, None] % 5 + numbers(60, 2, seed=3) / 8 + beside
     for cell in CELLS:
-        for strategy in ("direct", "recursive"):
+        for strategy in ("direct", "recursive", "encoder-decoder"):
             if cell == "GRU":
                 given: dict[str, Any] = {"y": series[:54], "X": beside[:54]}
             else:
@@ -645,6 +645,7 @@ def forecaster_results(device: str) -> dict[str, Result]:
                 strategy=strategy,
                 seasonality=4,
                 difference=None,
+                smoothing=None,
                 stabilize="log",
                 learning_rate_init=0.0625,
                 **settings,
@@ -655,6 +656,17 @@ def forecaster_results(device: str) -> dict[str, Result]:
             flat = [np.asarray(a) for item in answers for a in (item if cell != "GRU" else [item])]
             knowledge = [a for member in forecaster.estimators_ for a in knowledge_of(member)]
             results[f"{cell} forecaster, {strategy}"] = result_of(knowledge, flat)
+    counting = rnnkit.GRUForecaster(5, difference=[1, 4], learning_rate_init=0.0625, **settings)
+    counting.fit(series[:, 0], fh=range(1, 4), sample_weight=np.linspace(0, 1, 60))
+    knowledge = [a for member in counting.estimators_ for a in knowledge_of(member)]
+    answers = [counting.predict(), counting.predict_interval()]
+    results["forecaster, weights"] = result_of(knowledge, answers)
+    for cell in CELLS:
+        smoothing = getattr(rnnkit, f"{cell}Forecaster")(5, learning_rate_init=0.0625, **settings)
+        smoothing.fit(series, fh=range(1, 4))
+        knowledge = [a for member in smoothing.estimators_ for a in knowledge_of(member)]
+        answers = [smoothing.predict(), smoothing.predict_interval()]
+        results[f"{cell} forecaster, smoothing"] = result_of(knowledge, answers)
     return results
 
 

@@ -112,6 +112,15 @@ def fitted() -> dict[str, tuple[Any, Any]]:
         4, strategy="recursive", n_estimators=2, max_iter=3, seasonality=4, random_state=0
     ).fit(series, fh=[1, 3])
     table["forecast"] = forecaster, [1, 2, 3, 4]  # what it is asked about are steps ahead
+    written = rnnkit.LSTMForecaster(
+        4, strategy="encoder-decoder", n_estimators=2, max_iter=3, seasonality=4, random_state=0
+    ).fit(series, fh=[1, 3], sample_weight=np.linspace(0.5, 1, len(series)))
+    table["forecast written"] = written, [1, 2, 3]
+    letters = ["ab", "ba", "aab", "bba", "a", "b"] * 2
+    backwards = [text[::-1] for text in letters]
+    add("written labels", network("GRUEncoderDecoder", embedding_dim=3), letters, backwards)
+    add("written numbers", network("LSTMEncoderDecoder", attention="additive"), RAGGED,
+        [x.sum(axis=1)[:2] for x in RAGGED])  # fmt: skip
     partial = network("GRUClassifier", dropout=0.2)
     partial.partial_fit(RAGGED, labels, classes=["down", "up"])
     table["training state"] = partial, RAGGED

@@ -108,7 +108,7 @@ class Backtests:
                 )
                 result["first"] = first
             seen = end
-            ahead = fitted.horizon_ if fitted.strategy_ == "direct" else int(steps.max())
+            ahead = int(steps.max()) if fitted.strategy_ == "recursive" else fitted.horizon_
             future = _rows(X, end, end + ahead)
             forecast = fitted.predict(steps, future)
             interval = fitted.predict_interval(steps, coverage, future)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -17,10 +18,20 @@ from rnnkit.estimators.forecasting.backtesting import Backtests
 from rnnkit.estimators.forecasting.errors import direct_errors, recursive_errors
 from rnnkit.estimators.forecasting.forecasts import Forecasts
 from rnnkit.estimators.forecasting.index import calendar_of, refuse_gap
-from rnnkit.estimators.forecasting.members import train, worth
-from rnnkit.estimators.forecasting.parameters import FORECASTING, ForecasterParameters
+from rnnkit.estimators.forecasting.members import Watched, train, worth
+from rnnkit.estimators.forecasting.parameters import (
+    FORECASTING,
+    WITH_WRITING,
+    WRITING,
+    ForecasterParameters,
+)
 from rnnkit.estimators.forecasting.profile import Profile, Treatment, choose_treatment
-from rnnkit.estimators.forecasting.reading import read_static, read_steps, units_of
+from rnnkit.estimators.forecasting.reading import (
+    read_importance,
+    read_static,
+    read_steps,
+    units_of,
+)
 from rnnkit.estimators.forecasting.series import (
     SeriesForm,
     indices_of,
@@ -33,6 +44,7 @@ from rnnkit.estimators.parameters.field import entries_of, parameters
 from rnnkit.estimators.parameters.names import ChecksNames
 from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, RNNParameters
 from rnnkit.estimators.transaction import learning
+from rnnkit.estimators.watching import CallbackSupport, fitting_inside
 
 __all__ = ["GRUForecaster", "LSTMForecaster", "RNNForecaster", "RecurrentForecaster"]
 
@@ -42,11 +54,18 @@ HORIZON = 10  # "auto" where there is no season
 
 @parameters
 class RecurrentForecaster(
-    Documented, ChecksNames, Backtests, Forecasts, ForecasterParameters, BaseEstimator
+    Documented,
+    ChecksNames,
+    CallbackSupport,
+    Backtests,
+    Forecasts,
+    ForecasterParameters,
+    BaseEstimator,
 ):
     """What forecasts series, whatever the cell."""
 
     _cell: ClassVar[str]
+    _has_epochs: ClassVar[bool] = True
     _text: ClassVar[TaskText] = TaskText(
         remarks=(
             "A forecaster takes logarithms, season, trend and unit out of every series, lets "
@@ -56,11 +75,13 @@ class RecurrentForecaster(
         ),
         notes=(
             "each step of a window answers with the next steps (Wen et al. 2017), as distances "
-            "from the last value, or from what other differences of zero lead to. A network learns "
-            "nothing of the steps whose answers lie in the time that it leaves out; what it says "
-            "there decides when it stops, how much of what the networks say beyond the mean change "
-            "counts (`weight_`, the slope of truth on answer, times one minus the inverse of its "
-            "F statistic), and how wide intervals are. The whole series is kept, for `update`."
+            "from where a smoothed level and trend lead to (Gardner & McKenzie 1985; networks "
+            "beside exponential smoothing: Smyl 2020), or else from the last value, or from what "
+            "other differences of zero lead to. A network learns nothing of the steps whose "
+            "answers lie in the time that it leaves out; what it says there decides when it stops, "
+            "how much of what the networks say beyond smoothing, or the mean change, counts "
+            "(`weight_`, the slope of truth on answer, times one minus the inverse of its F "
+            "statistic), and how wide intervals are. The whole series is kept, for `update`."
         ),
         example="""
 >>> import numpy as np
@@ -89,8 +110,13 @@ class RecurrentForecaster(
         *,
         past_covariates: Any = None,
         static_covariates: Any = None,
+        sample_weight: Any = None,
     ) -> Any:
         """Learn how one series, or many, go on.
+
+        Callbacks see the epochs of all networks as those of one training, numbered through, which
+        belong to this estimator. None of them is a fitted forecaster: `rnnkit.callbacks.Checkpoint`
+        has nothing to keep and is refused.
 
         Parameters
         ----------
@@ -107,6 +133,11 @@ class RecurrentForecaster(
             Covariates that are known up to the present only. Not with strategy="recursive".
         static_covariates : array (P,) for one series, (N, P) for many, default=None
             What does not change within a series; see `static`.
+        sample_weight : array (T,) for one series; (N,), or as y, for many; default=None
+            How much each step, or all of a series, counts as what was to be forecast: in losses,
+            in `weight_` and in the errors that intervals are made of. At 0 it is only read. A
+            network that says several steps at once takes the mean over those. Season, trend and
+            unit are those of all steps, and each network stops where its plain loss is best.
 
         Returns
         -------
@@ -119,11 +150,19 @@ class RecurrentForecaster(
             it was.
         """
         self._check_parameters()
-        with learning(self) as draft:
-            draft._fit(y, X, fh, past_covariates, static_covariates)
+        with learning(self) as draft, self._watched(X, y) as watched:
+            draft._fit(y, X, fh, past_covariates, static_covariates, sample_weight, watched)
         return self
 
-    def _fit(self, y: Any, X: Any, fh: Any, past: Any, static: Any) -> None:
+    def _watched(self, X: Any, y: Any) -> Any:
+        """Return the context in which callbacks reach the networks that are fitted."""
+        if not getattr(self, "_skl_callbacks", None):
+            return nullcontext(nullcontext)
+        return fitting_inside(self, self.n_estimators, X, y, "fit-network")
+
+    def _fit(
+        self, y: Any, X: Any, fh: Any, past: Any, static: Any, weights: Any, watched: Watched
+    ) -> None:
         values, form = read_series(y)
         lengths = [len(v) for v in values]
         known = (
@@ -140,7 +179,9 @@ class RecurrentForecaster(
             static = read_static(static, form, len(values))
         elif self.static == "state":
             raise ValueError("static='state' needs static_covariates")
-        self._learn(values, form, known, past, static, read_steps(fh))
+        if weights is not None:
+            weights = read_importance(weights, form, lengths)
+        self._learn(values, form, known, past, static, weights, read_steps(fh), watched)
 
     def _learn(
         self,
@@ -149,7 +190,9 @@ class RecurrentForecaster(
         known: list[np.ndarray] | None,
         past: list[np.ndarray] | None,
         static: np.ndarray | None,
+        weights: list[np.ndarray] | None,
         fh: np.ndarray | None,
+        watched: Watched,
     ) -> None:
         """Train on what was read."""
         if self.stabilize == "log" and any((v <= 0).any() for v in values):
@@ -170,40 +213,62 @@ class RecurrentForecaster(
         if window == "auto":
             window = max(2, min(max(2 * treatment.period, horizon, WINDOW), n_left // 2))
         self._require_steps(values, treatment, horizon, window)
-        profiles = [Profile.fit(v, treatment) for v in values]
+        n_smoothed = horizon if self._smooths(treatment) else 0
+        profiles = [Profile.fit(v, treatment, n_smoothed) for v in values]
         units = {
             "known": units_of(known), "past": units_of(past),
             "static": None if static is None else units_of([static]),
         }  # fmt: skip
         self._history, self._known, self._past, self._static = values, known, past, static
         self._units = units
-        self._form, self._fh = asdict(form), fh
-        parts = ("season", "level", "scale", "drift")
+        self._form, self._fh, self._importance = asdict(form), fh, weights
+        parts = ["season", "level", "scale", "drift"] + ["smoothing", "wider"] * bool(n_smoothed)
         self._profiles = [{part: getattr(p, part) for part in parts} for p in profiles]
         self.treatment_ = asdict(treatment)
         self.strategy_, self.horizon_, self.window_ = self.strategy, horizon, int(window)
         n_said = 1 if self.strategy_ == "recursive" else horizon
         series = self._steps(None)
-        windows = cut(series, n_said, self.window_)
+        writes = self.strategy_ == "encoder-decoder"
+        windows = cut(series, n_said, self.window_, at_end=writes)
         rng = check_random_state(self.random_state)
         seeds = rng.randint(np.iinfo(np.int32).max, size=self.n_estimators).tolist()
-        n_features = windows.inputs[0].shape[1]
+        settings = self._settings(windows.inputs[0].shape[1], static)
+        members = train(
+            self._cell, self.strategy_, settings, seeds, windows, form.dtype, watched,
+            is_correction=bool(n_smoothed),
+        )  # fmt: skip
+        self.estimators_ = [member.network for member in members]
+        self._written = [member.written for member in members]
+        self._n_seen = float(sum(len(s.z) - s.first for s in series))
+        n_own = self._n_seen / ((n_said + 1) / 2 if treatment.lags or n_smoothed else 1)
+        self.weight_ = worth(members, windows, form.dtype, n_own)
+        if self.strategy_ == "recursive":
+            self._errors, self._counts = recursive_errors(
+                members, series, self.window_, horizon, form.dtype, self.weight_
+            )
+        else:
+            self._errors, self._counts = direct_errors(members, windows, form.dtype, self.weight_)
+        self.n_channels_ = values[0].shape[1]
+
+    def _smooths(self, treatment: Treatment) -> bool:
+        """Whether series go on from a smoothed level."""
+        return (
+            self.smoothing is not None
+            and self.strategy != "recursive"
+            and treatment.lags in ((), (1,))
+        )
+
+    def _settings(self, n_features: int, static: np.ndarray | None) -> dict[str, Any]:
+        """Return the parameters of the networks."""
         settings = {
             name: getattr(self, name) for name in entries_of(type(self)) if name not in FORECASTING
         }
+        if self.strategy == "encoder-decoder":
+            del settings["loss"], settings["static"]  # both as they are by default
+            return {**settings, **WRITING}
         if self.static == "state" and static is not None:
             settings["static_features"] = tuple(range(n_features - static.shape[1], n_features))
-        self.estimators_ = train(self._cell, settings, seeds, windows, form.dtype)
-        self._n_seen = float(sum(len(s.z) - s.first for s in series))
-        n_own = self._n_seen / ((n_said + 1) / 2 if treatment.lags else 1)
-        self.weight_ = worth(self.estimators_, windows, form.dtype, n_own)
-        if self.strategy_ == "recursive":
-            self._errors = recursive_errors(
-                self.estimators_, series, self.window_, horizon, form.dtype, self.weight_
-            )
-        else:
-            self._errors = direct_errors(self.estimators_, windows, form.dtype, self.weight_)
-        self.n_channels_ = values[0].shape[1]
+        return settings
 
     def _require_steps(
         self, values: list[np.ndarray], treatment: Treatment, horizon: int, window: int
@@ -223,6 +288,15 @@ class RecurrentForecaster(
     def _check_parameters(self) -> None:
         allowed = {name: entry.allowed for name, (_, entry) in entries_of(type(self)).items()}
         name = type(self).__name__
+        if self.strategy == "encoder-decoder":
+            for other, possible in WITH_WRITING.items():
+                value = getattr(self, other)
+                if value not in possible:
+                    raise InvalidParameterError(
+                        f"The {other!r} parameter of {name} must be "
+                        f"{' or '.join(map(repr, possible))} with strategy='encoder-decoder'. "
+                        f"Got {value!r} instead."
+                    )
         validate_parameter_constraints(allowed, self.get_params(deep=False), caller_name=name)
         lags = self.difference
         if isinstance(lags, (list, tuple)):
@@ -239,6 +313,7 @@ class RecurrentForecaster(
         X: Any = None,
         *,
         past_covariates: Any = None,
+        sample_weight: Any = None,
         refit: bool = False,
     ) -> Any:
         """Take in what came true since; forecasts go on from there.
@@ -251,6 +326,9 @@ class RecurrentForecaster(
             Covariates at these steps, if `fit` had some.
         past_covariates : as in `fit`, default=None
             The same of those that are known up to the present.
+        sample_weight : as in `fit`, default=None
+            How much these steps count when everything is learnt anew, if `fit` had some; None: as
+            much as the last step of each series.
         refit : bool, default=False
             Whether everything is learnt anew from the whole series. Otherwise networks, season,
             unit and intervals stay as they are.
@@ -269,8 +347,9 @@ class RecurrentForecaster(
         check_is_fitted(self, "estimators_")
         if refit:
             self._check_parameters()
-        with learning(self) as draft:
-            draft._update(y, X, past_covariates)
+        watching = self._watched(X, y) if refit else nullcontext(nullcontext)
+        with learning(self) as draft, watching as watched:
+            draft._update(y, X, past_covariates, sample_weight)
             if refit:
                 draft._learn(
                     draft._history,
@@ -278,11 +357,13 @@ class RecurrentForecaster(
                     draft._known,
                     draft._past,
                     draft._static,
+                    draft._importance,
                     draft._fh,
+                    watched,
                 )
         return self
 
-    def _update(self, y: Any, X: Any, past: Any) -> None:
+    def _update(self, y: Any, X: Any, past: Any, weights: Any) -> None:
         form = SeriesForm(**self._form)
         values, new = read_series(y, before=form)
         later = form.later(new)
@@ -295,11 +376,27 @@ class RecurrentForecaster(
         lengths = [len(v) for v in values]
         self._known = _longer(self._known, X, "X", form, lengths)
         self._past = _longer(self._past, past, "past_covariates", form, lengths)
+        self._importance = self._later_importance(weights, form, lengths)
         self._history = [
             np.concatenate([old, added]).astype(form.dtype)
             for old, added in zip(self._history, values)
         ]
         self._form = asdict(later)
+
+    def _later_importance(
+        self, given: Any, form: SeriesForm, lengths: list[int]
+    ) -> list[np.ndarray] | None:
+        """Return how much the steps so far count, and later ones."""
+        had = self._importance
+        if had is None:
+            if given is not None:
+                raise ValueError("sample_weight must be None as in fit")
+            return None
+        if given is None:
+            added = [np.repeat(old[-1:], n) for old, n in zip(had, lengths)]
+        else:
+            added = read_importance(given, form, lengths)
+        return [np.concatenate([old, new]) for old, new in zip(had, added)]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "estimators_")

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.forecasting.errors import quantiles_of
 from rnnkit.estimators.forecasting.index import future_index
-from rnnkit.estimators.forecasting.members import answer, roll
+from rnnkit.estimators.forecasting.members import Member, answer, roll
 from rnnkit.estimators.forecasting.profile import Profile, Treatment
 from rnnkit.estimators.forecasting.reading import in_units, read_levels, read_steps
 from rnnkit.estimators.forecasting.series import SeriesForm, read_covariates, read_series
@@ -35,13 +35,16 @@ class Forecasts:
     weight_: float
     _form: dict[str, Any]
     _fh: np.ndarray | None
-    _profiles: list[dict[str, np.ndarray]]
+    _profiles: list[dict[str, Any]]
     _history: list[np.ndarray]
     _known: list[np.ndarray] | None
     _past: list[np.ndarray] | None
     _static: np.ndarray | None
     _units: dict[str, np.ndarray | None]
+    _importance: list[np.ndarray] | None = None
+    _written: list[np.ndarray | None] | None = None
     _errors: np.ndarray
+    _counts: np.ndarray | None = None
     _n_seen: float
 
     def predict(self, fh: Any = None, X: Any = None) -> Any:
@@ -51,9 +54,9 @@ class Forecasts:
         ----------
         fh : int or array of int, default=None
             Which steps ahead, 1 the next; an integer is that step alone. None: those of `fit`, or
-            else 1 to `horizon_`. No further than `horizon_` with strategy="direct".
+            else 1 to `horizon_`. No further than `horizon_`, except with strategy="recursive".
         X : as in `fit`, default=None
-            Covariates at the steps 1 to the last that is asked for, of "direct" 1 to `horizon_`.
+            Covariates at the steps 1 to `horizon_`, of "recursive" 1 to the last that is asked for.
 
         Returns
         -------
@@ -152,15 +155,20 @@ class Forecasts:
         paths = self._paths(steps, X)
         spread = quantiles_of(
             self._errors[:, : steps.max()],
-            levels,
+            np.append(levels, 0.5),
             self._n_seen,
             self.weight_,
-            adds_up=len(self.treatment_["lags"]) > 0,
+            adds_up=len(self.treatment_["lags"]) > 0 or "smoothing" in self._profiles[0],
+            counts=None if self._counts is None else self._counts[:, : steps.max()],
         )
         values = []
         for profile, z, history in zip(self._fitted_profiles(), paths, self._history):
+            own = spread[:, :, :-1]
+            if profile.wider is not None:
+                middle = spread[:, :, -1:]
+                own = middle + (own - middle) * profile.wider[: steps.max(), :, None]
             ends = np.stack(
-                [profile.invert(z + spread[:, :, q], len(history)) for q in range(len(levels))],
+                [profile.invert(z + part, len(history)) for part in np.moveaxis(own, 2, 0)],
                 axis=2,
             )
             values.append(ends[steps - 1])
@@ -170,10 +178,11 @@ class Forecasts:
         steps = read_steps(fh)
         if steps is None:
             steps = self._fh if self._fh is not None else np.arange(1, self.horizon_ + 1)
-        if self.strategy_ == "direct" and steps.max() > self.horizon_:
+        if self.strategy_ != "recursive" and steps.max() > self.horizon_:
             raise ValueError(
-                f"fh must not exceed horizon_={self.horizon_}, up to which strategy='direct' was "
-                f"fitted, got {steps.max()}; fit with a larger fh or use strategy='recursive'"
+                f"fh must not exceed horizon_={self.horizon_}, up to which "
+                f"strategy={self.strategy_!r} was fitted, got {steps.max()}; fit with a larger fh "
+                "or use strategy='recursive'"
             )
         return steps
 
@@ -188,13 +197,13 @@ class Forecasts:
     def _paths(self, steps: np.ndarray, X: Any) -> list[np.ndarray]:
         """Return how each series goes on up to the last step, without season and unit, (S, K)."""
         n_steps = int(steps.max())
-        n_needed = self.horizon_ if self.strategy_ == "direct" else n_steps
+        n_needed = n_steps if self.strategy_ == "recursive" else self.horizon_
         dtype = self._form["dtype"]
         series = self._steps(self._read_future(X, n_needed))
         if self.strategy_ == "recursive":
-            return roll(self.estimators_, series, self.window_, n_steps, dtype, self.weight_)
+            return roll(self._members(), series, self.window_, n_steps, dtype, self.weight_)
         inputs = [s.inputs()[-self.window_ :] for s in series]
-        said = answer(self.estimators_, inputs, dtype, self.weight_)
+        said = answer(self._members(), inputs, dtype, self.weight_)
         paths = []
         for s, given in zip(series, said):
             base = s.base(self.horizon_, np.array([len(s.z) - 1]))[0]
@@ -221,6 +230,12 @@ class Forecasts:
                 )
         return future
 
+    def _members(self) -> list[Member]:
+        written = self._written or [None] * len(self.estimators_)
+        corrects = "smoothing" in self._profiles[0]
+        pairs = zip(self.estimators_, written)
+        return [Member(network, part, corrects) for network, part in pairs]
+
     def _fitted_profiles(self) -> list[Profile]:
         treatment = Treatment(**self.treatment_)
         return [Profile(treatment, **fitted) for fitted in self._profiles]
@@ -242,7 +257,20 @@ class Forecasts:
             if self._static is not None:
                 static = in_units(self._static[i], self._units["static"])
             z = profile.apply(values)
-            found.append(Steps(z, treatment.lags, ahead, known, past, static, profile.drift))
+            weights = None if self._importance is None else self._importance[i]
+            found.append(
+                Steps(
+                    z,
+                    treatment.lags,
+                    ahead,
+                    known,
+                    past,
+                    static,
+                    profile.drift,
+                    weights,
+                    profile.smoothing,
+                )
+            )
         return found
 
     def score(self, y: Any, X: Any = None, fh: Any = None) -> float:

@@ -6,12 +6,19 @@ Letters: N windows, W steps of each, F features, S steps ahead, K channels.
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from rnnkit.estimators.encoder_decoder.model import (
+    GRUEncoderDecoder,
+    LSTMEncoderDecoder,
+    RNNEncoderDecoder,
+)
 from rnnkit.estimators.forecasting.steps import Steps, Windows
 from rnnkit.estimators.sequence_regressor import (
     GRUSequenceRegressor,
@@ -19,14 +26,73 @@ from rnnkit.estimators.sequence_regressor import (
     RNNSequenceRegressor,
 )
 
-__all__ = ["answer", "left_out", "roll", "train", "worth"]
+__all__ = ["Member", "answer", "left_out", "roll", "train", "worth"]
 
 CELLS: dict[str, Any] = {
     "rnn": RNNSequenceRegressor,
     "lstm": LSTMSequenceRegressor,
     "gru": GRUSequenceRegressor,
 }
+WRITERS: dict[str, Any] = {
+    "rnn": RNNEncoderDecoder,
+    "lstm": LSTMEncoderDecoder,
+    "gru": GRUEncoderDecoder,
+}
 SINGLE = 0.2  # the last part that a single network leaves out
+
+Watched = Callable[[Any], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained network, and what it says of windows.
+
+    Parameters
+    ----------
+    network : estimator
+        A sequence regressor, which says S steps at each step of a window; or an encoder-decoder,
+        which writes them, one by one, at the last.
+    written : ndarray of shape (2, S, K) or None
+        Of an encoder-decoder: the mean and unit of what it learnt to write, by steps ahead.
+    is_correction : bool, default=False
+        Whether it corrects what smoothing says, and without it there would be no correction;
+        otherwise the mean of what it learnt would count.
+    """
+
+    network: Any
+    written: np.ndarray | None = None
+    is_correction: bool = False
+
+    @property
+    def usual(self) -> np.ndarray:
+        """What counts in any case, (S·K,)."""
+        return np.zeros(self.center.size) if self.is_correction else self.center
+
+    @property
+    def center(self) -> np.ndarray:
+        """The mean of what it learnt to say, (S·K,)."""
+        if self.written is None:
+            return np.asarray(self.network.network_.output.center)
+        return np.asarray(self.written[0].ravel())
+
+    @property
+    def scale(self) -> np.ndarray:
+        """The unit of what it learnt to say, (S·K,)."""
+        if self.written is None:
+            return np.asarray(self.network.network_.output.scale)
+        return np.asarray(self.written[1].ravel())
+
+    def said(self, X: list[np.ndarray]) -> list[np.ndarray]:
+        """Return what it says at each step of windows, (W_i, S·K); NaN where it says nothing."""
+        if self.written is None:
+            answers = [np.asarray(said, np.float64) for said in self.network.predict(X)]
+            return [said.reshape(len(x), -1) for x, said in zip(X, answers)]
+        found = []
+        for x, steps in zip(X, self.network.predict(X, n_steps=self.written.shape[1])):
+            said = np.full((len(x), self.center.size), np.nan)
+            said[-1] = self.center + self.scale * np.asarray(steps, np.float64).ravel()
+            found.append(said)
+        return found
 
 
 def left_out(times: np.ndarray, member: int, n_members: int) -> np.ndarray:
@@ -38,18 +104,32 @@ def left_out(times: np.ndarray, member: int, n_members: int) -> np.ndarray:
 
 
 def train(
-    cell: str, parameters: dict[str, Any], seeds: list[int], windows: Windows, dtype: str
-) -> list[Any]:
-    """Return a fitted network for each seed.
+    cell: str,
+    strategy: str,
+    parameters: dict[str, Any],
+    seeds: list[int],
+    windows: Windows,
+    dtype: str,
+    watched: Watched = nullcontext,
+    *,
+    is_correction: bool = False,
+) -> list[Member]:
+    """Return a trained network for each seed.
 
     Parameters
     ----------
     cell : str
+    strategy : {"direct", "recursive", "encoder-decoder"}
     parameters : dict
         Those of the network.
     seeds : list of int
     windows : Windows
+        Of an encoder-decoder those that answer at their last step alone.
     dtype : str
+    watched : callable, default=nullcontext
+        Gives the context in which a network is fitted.
+    is_correction : bool, default=False
+        As of `Member`.
 
     Raises
     ------
@@ -58,21 +138,25 @@ def train(
     """
     members = []
     for number, seed in enumerate(seeds):
-        learnt, held = _divided(windows, number, len(seeds))
-        network = CELLS[cell](**parameters, random_state=seed)
-        with warnings.catch_warnings():
+        divided = _divided(windows, number, len(seeds))
+        if any(np.isnan(np.concatenate(part)).all() for part in divided):
+            raise ValueError(
+                "sample_weight must be above 0 at steps enough for each of "
+                f"n_estimators={len(seeds)} networks to learn from some and leave out others"
+            )
+        writes = strategy == "encoder-decoder"
+        network = (WRITERS if writes else CELLS)[cell](**parameters, random_state=seed)
+        with warnings.catch_warnings(), watched(network):
             # The part that is left out says when to stop, which may be at the very beginning.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            network.fit(
-                *_with_answers(windows.inputs, learnt, dtype),
-                validation_data=_with_answers(windows.inputs, held, dtype),
-            )
+            fit = _fit_writer if writes else _fit_steps
+            member = fit(network, windows, *divided, dtype)
+            members.append(replace(member, is_correction=is_correction))
         if not np.isfinite(network.network_.parameters.flat).all():
             raise ValueError(
                 "the loss stopped being finite; try a smaller learning_rate_init, got "
                 f"{parameters['learning_rate_init']!r}"
             )
-        members.append(network)
     return members
 
 
@@ -97,61 +181,120 @@ def _divided(
     return [np.where(empty, a, b) for a, b in zip(plain, strict)], held
 
 
+def _fit_steps(
+    network: Any, windows: Windows, learnt: list[np.ndarray], held: list[np.ndarray], dtype: str
+) -> Member:
+    """Train a network that says S steps at each step of a window."""
+    X, y, weights = _with_answers(windows, learnt, dtype)
+    network.fit(
+        X, y, sample_weight=weights, validation_data=_with_answers(windows, held, dtype)[:2]
+    )
+    return Member(network)
+
+
 def _with_answers(
-    inputs: list[np.ndarray], targets: list[np.ndarray], dtype: str
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return the windows that have an answer, and those."""
+    windows: Windows, targets: list[np.ndarray], dtype: str
+) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray] | None]:
+    """Return the windows that have an answer, those, and how much each step counts, or None."""
     kept = [i for i, target in enumerate(targets) if not np.isnan(target).all()]
-    X = [inputs[i].astype(dtype) for i in kept]
-    return X, [targets[i] for i in kept]
+    X = [windows.inputs[i].astype(dtype) for i in kept]
+    weights = None
+    if windows.weights is not None:
+        weights = [_of_steps(windows.weights[i], targets[i]) for i in kept]
+    return X, [targets[i] for i in kept], weights
+
+
+def _of_steps(weights: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the mean weight (W,) of the answers that each step has, of those (W, S) of all."""
+    n_steps = weights.shape[1]
+    has = ~np.isnan(targets.reshape(len(targets), n_steps, -1)).all(axis=2)
+    mean: np.ndarray = (weights * has).sum(axis=1) / np.maximum(has.sum(axis=1), 1)
+    return mean
+
+
+def _fit_writer(
+    network: Any, windows: Windows, learnt: list[np.ndarray], held: list[np.ndarray], dtype: str
+) -> Member:
+    """Train an encoder-decoder: each window is read whole, and the steps after it are written.
+
+    What is written has no gaps: of its answers a window has those before the first that is not
+    known, or left out.
+    """
+    n_steps = windows.times[0].shape[1]
+    shape = (len(learnt), n_steps, learnt[0].shape[1] // n_steps)
+    answers = np.stack([steps[-1] for steps in learnt]).reshape(shape)
+    known = answers[~np.isnan(answers).all(axis=(1, 2))]
+    center = np.nanmean(known, axis=0)
+    spread = np.nanstd(known, axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+
+    def written(targets: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray], Any]:
+        X, y, weights = [], [], []
+        for number, steps in enumerate(targets):
+            values = steps[-1].reshape(shape[1:])
+            gaps = np.isnan(values).any(axis=1)
+            n = int(np.argmax(gaps)) if gaps.any() else n_steps
+            if n:
+                X.append(windows.inputs[number].astype(dtype))
+                y.append(((values - center) / scale)[:n].astype(dtype))
+                if windows.weights is not None:
+                    weights.append(windows.weights[number][-1, :n].mean())
+        return X, y, np.array(weights) if weights else None
+
+    X, y, weights = written(learnt)
+    network.fit(X, y, sample_weight=weights, validation_data=written(held)[:2])
+    return Member(network, np.stack([center, scale]))
 
 
 def answer(
-    members: list[Any], inputs: list[np.ndarray], dtype: str, weight: float
+    members: list[Member], inputs: list[np.ndarray], dtype: str, weight: float
 ) -> list[np.ndarray]:
     """Return the mean answer of networks at each step of windows, a list of (W_i, S·K).
 
-    Of each network's departure from the mean of what it learnt the share `weight` counts.
+    Of each network's departure from what is usual the share `weight` counts.
     """
     X = [x.astype(dtype) for x in inputs]
     result = [0.0] * len(X)
     for member in members:
-        usual = np.asarray(member.network_.output.center)
-        for i, said in enumerate(member.predict(X)):
-            departure = np.asarray(said, np.float64).reshape(len(X[i]), -1) - usual
-            result[i] = result[i] + (usual + weight * departure) / len(members)
+        usual = member.usual
+        for i, said in enumerate(member.said(X)):
+            result[i] = result[i] + (usual + weight * (said - usual)) / len(members)
     return [np.asarray(steps) for steps in result]
 
 
-def worth(members: list[Any], windows: Windows, dtype: str, n_own: float) -> float:
-    """Return the share of networks' departures from the mean that counts, in [0, 1].
+def worth(members: list[Member], windows: Windows, dtype: str, n_own: float) -> float:
+    """Return the share of networks' departures from what is usual that counts, in [0, 1].
 
     It is the slope of what came true on what was said, where it was left out, times one minus the
-    inverse of its F statistic: few steps cannot show that a network knows more than the mean.
+    inverse of its F statistic: few steps cannot show that a network knows more than that.
 
     Parameters
     ----------
-    members : list
+    members : list of Member
     windows : Windows
     dtype : str
     n_own : float
         How many of the answers do not overlap.
     """
     both = squares = truth = 0.0
-    n = 0
     for number, member in enumerate(members):
-        output = member.network_.output
-        center, scale = np.asarray(output.center), np.asarray(output.scale)
+        usual, scale = member.usual, member.scale
         given = answer([member], windows.inputs, dtype, 1.0)
-        for said, targets, times in zip(given, windows.targets, windows.times):
-            true = (targets.reshape(said.shape) - center) / scale
+        for i, said in enumerate(given):
+            targets, times = windows.targets[i], windows.times[i]
+            true = (targets.reshape(said.shape) - usual) / scale
             out = np.repeat(left_out(times, number, len(members)), targets.shape[2], axis=1)
             out &= ~np.isnan(true)
-            a, b = true[out], ((said - center) / scale)[out]
-            both += float((a * b).sum())
-            squares += float((b * b).sum())
-            truth += float((a * a).sum())
-            n += a.size
+            a, b = true[out], ((said - usual) / scale)[out]
+            if windows.weights is None:
+                both += float((a * b).sum())
+                squares += float((b * b).sum())
+                truth += float((a * a).sum())
+            else:
+                w = np.repeat(windows.weights[i], targets.shape[2], axis=1)[out]
+                both += float((w * a * b).sum())
+                squares += float((w * b * b).sum())
+                truth += float((w * a * a).sum())
     if both <= 0:
         return 0.0
     slope = min(both / squares, 1.0)
@@ -163,7 +306,7 @@ def worth(members: list[Any], windows: Windows, dtype: str, n_own: float) -> flo
 
 
 def roll(
-    members: list[Any],
+    members: list[Member],
     series: list[Steps],
     window: int,
     n_steps: int,
@@ -174,7 +317,7 @@ def roll(
 
     Parameters
     ----------
-    members : list
+    members : list of Member
         Networks that say the next step.
     series : list of Steps
         Up to where each goes on; `known` has `n_steps` more steps.

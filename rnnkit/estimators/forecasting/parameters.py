@@ -11,7 +11,7 @@ from rnnkit.estimators.parameters.field import entries_of, integer, parameter, p
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 
-__all__ = ["FORECASTING", "ForecasterParameters"]
+__all__ = ["FORECASTING", "WITH_WRITING", "WRITING", "ForecasterParameters"]
 
 
 def _like(name: str, default: Any = MISSING, *, positional: bool = False) -> Any:
@@ -29,17 +29,19 @@ class ForecasterParameters:
     hidden_size: int = _like("hidden_size", 32, positional=True)
     strategy: str = parameter(
         "direct",
-        [StrOptions({"direct", "recursive"})],
-        '{"direct", "recursive"}',
+        [StrOptions({"direct", "recursive", "encoder-decoder"})],
+        '{"direct", "recursive", "encoder-decoder"}',
         '"direct": one network says all `horizon` steps at once. "recursive": it says the next '
-        "step, which is then read like an observation; any number of steps follow.",
+        "step, which is then read like an observation; any number of steps follow. "
+        '"encoder-decoder": one network reads the window, another writes the `horizon` steps, and '
+        "reads in each what it wrote in the step before.",
     )
     horizon: int | None = parameter(
         None,
         [integer(1), None],
         "int or None",
-        'Steps ahead that "direct" learns and that intervals are known for, if `fit` gets no '
-        "`fh`. None: two seasons, or 10 steps where there is none, at most a fourth of the "
+        'Steps ahead that all but "recursive" learn and that intervals are known for, if `fit` '
+        "gets no `fh`. None: two seasons, or 10 steps where there is none, at most a fourth of the "
         "shortest series.",
     )
     window: Any = parameter(
@@ -72,6 +74,16 @@ class ForecasterParameters:
         "Lags of the differences that the network sees and says in place of values, one after the "
         'other: 12 or [1, 12] remove a season too. "auto": 1 where the KPSS test rejects at 5 % '
         "that the series comes back to a level.",
+    )
+    smoothing: str | None = parameter(
+        "auto",
+        [StrOptions({"auto"}), None],
+        '"auto" or None',
+        'From where networks say how a series goes on. "auto": from its level and trend, smoothed '
+        "exponentially in the ways that did best, averaged by their likelihood, each series by "
+        "itself; with longer differences than 1, and with "
+        'strategy="recursive", as None. None: from the last value, or from what differences of '
+        "zero lead to.",
     )
     n_estimators: int = parameter(
         5,
@@ -117,6 +129,24 @@ class ForecasterParameters:
 
 # What the network inside does not take.
 FORECASTING = (
-    "strategy", "horizon", "window", "stabilize", "seasonality", "difference", "n_estimators",
+    "strategy", "horizon", "window", "stabilize", "seasonality", "difference", "smoothing",
+    "n_estimators",
     "random_state",
 )  # fmt: skip
+
+# What the encoder-decoder inside takes beside the parameters that it shares: it reads forwards, and
+# what it read reaches the decoder by its last states.
+WRITING: dict[str, Any] = {
+    "bidirectional": False,
+    "attention": None,
+    "inputs": "numbers",
+    "targets": "numbers",
+    "teacher_forcing": 1.0,
+}
+
+# What other parameters may be beside it.
+WITH_WRITING: dict[str, tuple[Any, ...]] = {
+    "loss": ("squared",),
+    "static": ("steps",),
+    "device": ("cpu", "reference"),
+}

@@ -6,10 +6,12 @@ Letters: N series, T steps, K channels, M steps of a season, S steps ahead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+
+from rnnkit.estimators.forecasting.smoothing import fit_smoothing
 
 __all__ = [
     "Profile",
@@ -67,6 +69,11 @@ class Profile:
         The unit: standard deviation of what is left, differences if such are taken.
     drift : ndarray of shape (K,)
         Mean of the differences in this unit.
+    smoothing : list of K ndarray of shape (M, 6), default=None
+        How level and trend are smoothed, from which the series goes on; None: it goes on from its
+        last value, or by what differences of zero lead to.
+    wider : ndarray of shape (S, K), default=None
+        How many times larger errors of smoothing are where it was not fitted.
     """
 
     treatment: Treatment
@@ -74,10 +81,12 @@ class Profile:
     level: np.ndarray
     scale: np.ndarray
     drift: np.ndarray
+    smoothing: list[np.ndarray] | None = None
+    wider: np.ndarray | None = None
 
     @classmethod
-    def fit(cls, values: np.ndarray, treatment: Treatment) -> Profile:
-        """Fit a series (T, K)."""
+    def fit(cls, values: np.ndarray, treatment: Treatment, n_steps: int = 0) -> Profile:
+        """Fit a series (T, K); with smoothing where n_steps, those that are forecast, are given."""
         x = _logged(values, treatment.log)
         season = np.stack([_season(x[:, k], treatment.period) for k in range(x.shape[1])], axis=1)
         rest = x - _repeated(season, 0, len(x))
@@ -87,7 +96,11 @@ class Profile:
         scale = changes.std(axis=0)
         least = CONSTANT * np.abs(x).max(axis=0, initial=0.0)
         unit = np.where(scale > least, scale, 1.0)
-        return cls(treatment, season, level, unit, changes.mean(axis=0) / unit)
+        profile = cls(treatment, season, level, unit, changes.mean(axis=0) / unit)
+        if not n_steps:
+            return profile
+        smoothing, wider = fit_smoothing(profile.apply(values), n_steps)
+        return replace(profile, smoothing=smoothing, wider=wider)
 
     def apply(self, values: np.ndarray) -> np.ndarray:
         """Return a series (T, K) from its first step on without season, level and unit."""

@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 
 from rnnkit.estimators.forecasting.series import SeriesForm
+from rnnkit.estimators.targets import read_weights
+from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 
-__all__ = ["in_units", "read_levels", "read_static", "read_steps", "units_of"]
+__all__ = [
+    "in_units",
+    "read_importance",
+    "read_levels",
+    "read_static",
+    "read_steps",
+    "units_of",
+]
 
 
 def read_steps(fh: Any) -> np.ndarray | None:
@@ -48,6 +57,24 @@ def read_static(static: Any, form: SeriesForm, n: int) -> np.ndarray:
             f"static_covariates must hold finite numbers of shape ({n}, P), got shape {array.shape}"
         )
     return array
+
+
+def read_importance(given: Any, form: SeriesForm, lengths: list[int]) -> list[np.ndarray]:
+    """Return how much each step of every series counts, (T_i,).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no number of at least 0 for each step, or for each of many series; or 0 everywhere.
+    """
+    places = Sequences(np.empty((sum(lengths), 0)), np.concatenate([[0], np.cumsum(lengths)]))
+    if form.kind == "one":
+        steps = np.asarray(given.to_numpy() if hasattr(given, "to_numpy") else given)
+        if steps.shape != (lengths[0],):
+            raise ValueError(f"sample_weight must have shape ({lengths[0]},), got {steps.shape}")
+        given = [steps]
+    flat: Any = read_weights(given, places, Form.of([]), per_step=True)
+    return np.split(flat, np.cumsum(lengths)[:-1])
 
 
 def units_of(arrays: list[np.ndarray] | None) -> np.ndarray | None:

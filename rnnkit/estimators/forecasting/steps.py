@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnkit.estimators.forecasting.profile import continued, differences
+from rnnkit.estimators.forecasting.smoothing import smoothed
 
 __all__ = ["Steps", "Windows", "cut", "warm_up"]
 
@@ -39,6 +40,10 @@ class Steps:
         What does not change.
     drift : ndarray of shape (K,) or float, default=0.0
         The mean of the differences, which is taken off them.
+    weights : ndarray of shape (T,), default=None
+        How much each step counts as an answer; None: as much as any other.
+    smoothing : list of K ndarray, default=None
+        How level and trend are smoothed; see `smoothed`.
     """
 
     z: np.ndarray
@@ -48,6 +53,8 @@ class Steps:
     past: np.ndarray | None
     static: np.ndarray | None
     drift: np.ndarray | float = 0.0
+    weights: np.ndarray | None = None
+    smoothing: list[np.ndarray] | None = None
 
     @property
     def first(self) -> int:
@@ -70,7 +77,9 @@ class Steps:
         return np.concatenate(parts, axis=1)
 
     def base(self, n_steps: int, rows: np.ndarray) -> np.ndarray:
-        """Return how the series would go on after some steps, (len(rows), S, K)."""
+        """Return how the series would go on by itself after some steps, (len(rows), S, K)."""
+        if self.smoothing is not None:
+            return smoothed(self.z, self.smoothing, n_steps, rows)
         return continued(self.z, self.lags, n_steps, rows)
 
     def targets(self, n_steps: int) -> np.ndarray:
@@ -87,6 +96,8 @@ class Steps:
     def shares(self, places: np.ndarray, n_steps: int, window: int) -> np.ndarray:
         """Return when something comes true, in [0, 1) from where all S steps ahead do on.
 
+        Of steps with weights those that count for nothing take no time.
+
         Parameters
         ----------
         places : ndarray of int
@@ -96,7 +107,12 @@ class Steps:
         """
         earliest = warm_up(window) + n_steps - 1
         span = len(self.z) - self.first - 1 - earliest
-        result: np.ndarray = (places - earliest) / max(span, 1)
+        if self.weights is None:
+            result: np.ndarray = (places - earliest) / max(span, 1)
+            return result
+        counts = self.weights[self.first + 1 + earliest :] > 0
+        before = np.concatenate([[-1], np.cumsum(counts) - counts, [counts.sum()]])
+        result = before[np.clip(places - earliest + 1, 0, span + 1)] / max(counts.sum(), 1)
         return result
 
 
@@ -117,33 +133,54 @@ class Windows:
     times : list of ndarray of shape (W_i, S)
         When each comes true, as `Steps.shares` says.
     places : list of (series, first step)
+    weights : list of ndarray of shape (W_i, S), or None
+        How much each answer counts.
     """
 
     inputs: list[np.ndarray]
     targets: list[np.ndarray]
     times: list[np.ndarray]
     places: list[tuple[int, int]]
+    weights: list[np.ndarray] | None
 
 
-def cut(series: list[Steps], n_steps: int, window: int) -> Windows:
+def cut(series: list[Steps], n_steps: int, window: int, *, at_end: bool = False) -> Windows:
     """Return windows of `window` steps; they overlap, and the last ends where its series does.
 
     The first half of a window gives the network something to go by and has no answers, but at
     the beginning of a series, where there is nothing before.
+
+    Parameters
+    ----------
+    series : list of Steps
+    n_steps : int
+    window : int
+    at_end : bool, default=False
+        Whether there is an answer at the last step of a window alone, as for what reads all of it
+        before it answers. There are then more windows.
     """
-    found = Windows([], [], [], [])
+    weights: list[np.ndarray] | None = None if series[0].weights is None else []
+    found = Windows([], [], [], [], weights)
     for number, steps in enumerate(series):
         inputs, targets = steps.inputs(), steps.targets(n_steps)
         n = len(inputs)
-        times = steps.shares(np.arange(n)[:, None] + np.arange(n_steps), n_steps, window)
-        for start, end in _places(n, window):
-            warm = window // 2 if start else warm_up(window)
+        places = np.arange(n)[:, None] + np.arange(n_steps)
+        times = steps.shares(places, n_steps, window)
+        if steps.weights is not None:
+            rows = np.minimum(places + steps.first + 1, len(steps.z) - 1)
+            of_answers = steps.weights[rows]
+            targets[of_answers == 0] = np.nan
+        for start, end in (_ends if at_end else _places)(n, window):
             answers = targets[start:end].copy()
-            answers[:warm] = np.nan
+            answers[
+                : (end - start - 1 if at_end else window // 2 if start else warm_up(window))
+            ] = np.nan
             found.inputs.append(inputs[start:end])
             found.targets.append(answers)
             found.times.append(times[start:end])
             found.places.append((number, start))
+            if weights is not None:
+                weights.append(of_answers[start:end])
     return found
 
 
@@ -152,3 +189,9 @@ def _places(n: int, window: int) -> Iterator[tuple[int, int]]:
         yield max(0, end - window), end
         if end <= window:
             return
+
+
+def _ends(n: int, window: int) -> Iterator[tuple[int, int]]:
+    """Yield windows that end further and further back, one for each eighth of their steps."""
+    for end in range(n, warm_up(window), -max(1, window // 8)):
+        yield max(0, end - window), end
