@@ -35,6 +35,7 @@ from speed.rows import Row, at_least, at_most, missing
 from rnnkit.backends.cpu import core_information
 
 BLOCK_SECONDS = 0.1  # of calls of one contender in a round
+LEAST_ROUNDS = 3
 MOST_FOREIGN = 0.1  # processors that others may have had in a round
 FIT_GOALS = {"alone": 1.5, "beside 1": 1.0, "beside 2": 1.2, "beside 4": 1.3, "beside rnnkit": 0.95}
 LAYER_GOALS = {"small": 1.45, "middle": 1.8, "wide": 1.9}
@@ -44,33 +45,49 @@ SHARE = 1.3  # times its share that each of two workers may take
 
 
 def timed(job, pids, seconds, n_calls=0):
-    """Return {contender: seconds of its calls} of the quiet rounds, and how many were left out."""
+    """Return {contender: seconds of its calls} of the quiet rounds, and how many were left out.
+
+    Each contender has an equal share of the time, three times that to come to n_calls, and sits
+    out when it is used up: else one slow rival would leave the others three calls each.
+    """
     times = {name: [] for name in job.calls}
+    used = dict.fromkeys(job.calls, 0.0)
+    share = seconds / len(job.calls)
+
+    def has_turn(name):
+        wanted = share if len(times[name]) >= n_calls else 3 * share
+        return rounds <= LEAST_ROUNDS or used[name] < wanted
+
     foreign = Foreign(pids)
-    end, rounds, noisy = time.perf_counter() + seconds, 0, 0
-    while rounds < 3 or time.perf_counter() < end:
-        rounds += 1
+    rounds, noisy = 1, 0
+    while turns := [name for name in job.calls if has_turn(name)]:
         round_times = {}
         foreign.share()
-        for name, (call, n) in job.calls.items():
+        for name in turns:
+            call, n = job.calls[name]
             use_threads(n)
             time.sleep(SETTLE_SECONDS)
             warm_up(call)
-            stop = time.perf_counter() + BLOCK_SECONDS
-            round_times[name] = []
-            while not round_times[name] or time.perf_counter() < stop:
-                begin = time.perf_counter()
-                call()
-                round_times[name].append(time.perf_counter() - begin)
-        if foreign.share() > MOST_FOREIGN:
+            begin = time.perf_counter()
+            round_times[name] = repeated(call, BLOCK_SECONDS)
+            used[name] += time.perf_counter() - begin
+        if foreign.share() > MOST_FOREIGN and noisy < 2 * rounds / 3:
             noisy += 1
-            if noisy < 2 * rounds / 3 or time.perf_counter() < end:
-                continue
-        for name, found in round_times.items():
-            times[name] += found
-        if n_calls and all(len(found) >= n_calls for found in times.values()):
-            break
+        else:
+            for name, found in round_times.items():
+                times[name] += found
+        rounds += 1
     return {name: np.array(found) for name, found in times.items()}, noisy
+
+
+def repeated(call, seconds):
+    """Return the seconds of each call, one after the other until the time is over."""
+    times, end = [], time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        begin = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begin)
+    return times
 
 
 class Table:

@@ -29,16 +29,16 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "gallery_source", "drawings"]
+exclude_patterns = ["_build", "_templates", "gallery_source", "drawings"]
+templates_path = ["_templates"]
 suppress_warnings = ["myst.header", "myst.xref_missing", "config.cache"]
 default_role = "literal"
 nitpicky = False
 
 autosummary_generate = True
 autodoc_typehints = "none"
-numpydoc_show_class_members = True
-numpydoc_show_inherited_class_members = True
-numpydoc_class_members_toctree = False
+autodoc_member_order = "groupwise"
+numpydoc_show_class_members = False  # the page of a class has each method in full
 numpydoc_xref_param_type = False
 
 # The site is built where nothing can be fetched, so links to other projects are written out.
@@ -91,3 +91,13 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+
+
+def of_scikit_learn(app, what, name, member, skip, options):
+    """Leave out what estimators have from scikit-learn: its text refers to pages of that site."""
+    return skip or (getattr(member, "__module__", None) or "").startswith("sklearn.utils") or None
+
+
+def setup(app):
+    """Connect the above."""
+    app.connect("autodoc-skip-member", of_scikit_learn)

@@ -217,10 +217,13 @@ class FittedEstimator(Documented, BaseEstimator):
 
     @answers
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
-        """Score predictions: accuracy of labels, or R² of numbers, over real steps alone.
+        """Score predictions, over real steps alone; the more, the better.
 
-        Several quantiles have the mean of their D², the share of the pinball loss of the best
-        constants that is gone.
+        One label a sequence or step: the share of right ones. Several yes-or-no labels: the share
+        of sequences whose labels are all right, or of right labels at the steps. Label sequences:
+        one minus the edit distance per true label of a labeller, the share of sequences right as
+        a whole of an encoder-decoder. Numbers: R²; several quantiles the mean of their D², the
+        share of the pinball loss of the best constants that is gone.
 
         Parameters
         ----------

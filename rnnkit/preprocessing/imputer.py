@@ -128,8 +128,8 @@ class SequenceImputer(StepTransformer):
         Returns
         -------
         ndarray of shape (n_columns,), object
-            The names of X's columns; those appended begin with "missingindicator_" and
-            "elapsed_".
+            The names of X's columns; those appended begin with `missingindicator_` and
+            `elapsed_`.
 
         Raises
         ------

@@ -106,7 +106,7 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n, length_, F), or (n, length_ * F) if `flatten`
+        ndarray of shape (n, length, F), or (n, length * F) if `flatten`
 
         Raises
         ------

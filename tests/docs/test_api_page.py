@@ -54,3 +54,26 @@ def test_each_entry_exists():
     assert len(entries) == len(set(entries)) > 60
     for entry in entries:
         attrgetter(entry)(rnnkit)
+
+
+def classes():
+    """The classes that the page lists."""
+    entries = re.findall(r"^   (\w[\w.]*)$", PAGE.read_text(), re.MULTILINE)
+    found = {name: attrgetter(name)(rnnkit) for name in entries}
+    return {name: one for name, one in found.items() if isinstance(one, type)}
+
+
+@pytest.mark.parametrize("name", classes())
+def test_each_public_method_says_what_it_does(name):
+    """The page of a class shows its methods, inherited ones too; one without text would lack."""
+    silent = [
+        method
+        for method in dir(classes()[name])
+        if not method.startswith("_")
+        and callable(getattr(classes()[name], method))
+        and not (getattr(classes()[name], method).__doc__ or "").strip()
+    ]
+    assert silent == []
+    template = (PAGE.parent / "_templates" / "autosummary" / "class.rst").read_text()
+    assert ":members:" in template
+    assert ":inherited-members:" in template
