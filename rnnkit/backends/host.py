@@ -12,15 +12,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from rnnkit.backends.interface import (
-    PackedPlan,
-    Repeated,
-    Scalar,
-    StreamOperation,
-    TokenOperation,
-)
+from rnnkit.backends.interface import PackedPlan, Repeated, Scalar
 from rnnkit.backends.memory import host_memory
 from rnnkit.backends.streaming import drawn_from
+from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 
 __all__ = ["HostBackend"]
 
@@ -60,6 +55,15 @@ class HostBackend:
         """Return a function that runs, whatever the plan."""
         return lambda plan: run()
 
+    def number_stream(
+        self,
+        shape: tuple[int, ...],
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    ) -> NumberOperation | None:
+        """Return None: there is no shorter way than layer by layer."""
+        return None
+
     def token_stream(
         self,
         table: np.ndarray,
@@ -72,6 +76,11 @@ class HostBackend:
     def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
         """Return an index drawn from the softmax of each row of scores."""
         return drawn_from(scores, temperature, at)
+
+    def largest(self, scores: np.ndarray) -> np.ndarray:
+        """Return the place of the largest score of each row, the first of equals."""
+        places: np.ndarray = scores.argmax(axis=1)
+        return places
 
     def scalar(self, x: np.floating) -> float:
         """Return a sum as a float."""

@@ -39,6 +39,21 @@ static void pair_inputs(void *what, ptrdiff_t piece, rk_seat *seat) {
                               (float *)call->x_pairs + first * n_pairs, n_pairs);
 }
 
+/* The input products of RK_TABLE_ROWS rows of the table. */
+static void sum_inputs(void *what, ptrdiff_t piece, rk_seat *seat) {
+    const layer_work *work = what;
+    const ptrdiff_t first = piece * RK_TABLE_ROWS, last = first + RK_TABLE_ROWS;
+    const ptrdiff_t rows = work->call->table_rows;
+    work->k->input_sums(work->call, first, last < rows ? last : rows, seat);
+}
+
+void rk_sum_inputs(const rk_kernels *k, const rk_call *call) {
+    rk_seat seat = {0, RK_OPERATIONS_BETWEEN_LOOKS, NULL};
+    const unsigned mode = rk_flush_denormals();
+    k->input_sums(call, 0, call->table_rows, &seat);
+    rk_restore_mode(mode);
+}
+
 static void tile_forward(void *what, ptrdiff_t piece, rk_seat *seat) {
     const layer_work *work = what;
     const rk_part part = {work->tiles[piece], work->tiles[piece + 1], 0, work->call->steps, 0, 1};
@@ -97,8 +112,11 @@ int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
         .k = k, .call = call, .tiles = tiles, .scratch = scratch, .scratch_stride = scratch_stride};
     rk_crew crew;
     rk_enter(&crew, threads);
-    if (k->pair_columns)
+    if (k->pair_columns && call->x)
         rk_share(&crew, pair_inputs, &work, (call->rows + RK_PAIRED_ROWS - 1) / RK_PAIRED_ROWS,
+                 RK_NEAREST);
+    if (call->starts)
+        rk_share(&crew, sum_inputs, &work, (call->table_rows + RK_TABLE_ROWS - 1) / RK_TABLE_ROWS,
                  RK_NEAREST);
     if (n_tiles == 0)
         share_steps(&crew, step_forward, &work, call->steps);
@@ -108,7 +126,7 @@ int rk_forward(const rk_kernels *k, const rk_call *call, const ptrdiff_t *tiles,
 }
 
 void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
-    const rk_part part = {0, 1, 0, 1, 0, 1};
+    const rk_part part = {0, call->batch, 0, 1, 0, 1};
     rk_seat seat = {0, RK_OPERATIONS_BETWEEN_LOOKS, NULL};
     const unsigned mode = rk_flush_denormals();
     k->forward(call, &part, scratch, &seat);
@@ -233,6 +251,14 @@ int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void 
     rk_enter(&crew, threads);
     rk_share(&crew, dense_rows, &work, (rows + RK_DENSE_ROWS - 1) / RK_DENSE_ROWS, RK_NEAREST);
     return rk_leave_crew(&crew);
+}
+
+void rk_dense_step(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+                   ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows) {
+    rk_seat seat = {0, RK_OPERATIONS_BETWEEN_LOOKS, NULL};
+    const unsigned mode = rk_flush_denormals();
+    k->dense(x, weight, bias, y, inputs, outputs, 0, rows, &seat);
+    rk_restore_mode(mode);
 }
 
 static void dense_outputs(void *what, ptrdiff_t piece, rk_seat *seat) {
