@@ -39,4 +39,7 @@ def embedded_reber(seed, hidden_size=16):
 
 
 if __name__ == "__main__":
-    run_experiments(__doc__.split("\n")[0], Experiment("embedded_reber", embedded_reber, LIMIT))
+    run_experiments(
+        __doc__.split("\n")[0],
+        Experiment("embedded_reber", embedded_reber, LIMIT, paper="29 to 30 of 30, from 8,440"),
+    )

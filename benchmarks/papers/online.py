@@ -10,9 +10,6 @@ import numpy as np
 
 from .runner import Outcome
 
-N_TEST = 2560
-MOST_WRONG = 3
-
 
 def train_online(
     learn: Callable[[Any, Any], Any],
@@ -24,8 +21,11 @@ def train_online(
     in_a_row: int,
     limit: int,
     batch_size: int,
+    n_test: int = 2560,
+    most_wrong: int = 3,
+    n_at_once: int = 2560,
 ) -> Outcome:
-    """Learn from fresh sequences until enough in a row were right, then test on 2,560 others.
+    """Learn from fresh sequences until enough in a row were right, then test on others.
 
     Parameters
     ----------
@@ -45,11 +45,18 @@ def train_online(
         The number of training sequences after which the run has failed.
     batch_size : int
         Sequences of a minibatch.
+    n_test : int, default=2560
+        Test sequences.
+    most_wrong : int, default=3
+        How many of them may be wrong.
+    n_at_once : int, default=2560
+        How many of them are held in memory at a time.
 
     Returns
     -------
     Outcome
-        Reached if training ended within the limit and at most 3 test sequences are wrong.
+        Reached if training ended within the limit and at most `most_wrong` test sequences are
+        wrong.
     """
     X, y = draw(batch_size)
     learn(X, y)
@@ -63,12 +70,13 @@ def train_online(
         if not learned:
             learn(X, y)
             n_sequences += batch_size
-    tested = errors(*draw(N_TEST))
+    sizes = [min(n_at_once, n_test - begin) for begin in range(0, n_test, n_at_once)]
+    tested = np.concatenate([errors(*draw(size)) for size in sizes])
     wrong = int((tested.max(axis=1) >= tolerance).sum())
     return Outcome(
-        learned and wrong <= MOST_WRONG,
+        learned and wrong <= most_wrong,
         n_sequences,
-        {f"wrong of {N_TEST:,}": wrong, "mean error": float(tested.mean())},
+        {f"wrong of {n_test:,}": wrong, "mean error": float(tested.mean())},
     )
 
 

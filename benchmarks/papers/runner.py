@@ -29,13 +29,15 @@ class Experiment:
     run: Callable[[int], Outcome]  # seed -> outcome
     limit: int
     seeds: int = 10
+    paper: str = ""  # the figure that the paper reports
 
 
 def run_experiments(description: str, *experiments: Experiment) -> None:
-    """Run experiments with the seeds 0 .. N - 1 of the command line, print and record them."""
+    """Run experiments with seeds of the command line, print and record them."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("names", nargs="*", metavar="name", help="experiments; all by default")
     parser.add_argument("--seeds", type=int, metavar="N", help="number of runs of each")
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help="seed of the first")
     options = parser.parse_args()
     known = [experiment.name for experiment in experiments]
     if set(options.names) - set(known):
@@ -43,20 +45,21 @@ def run_experiments(description: str, *experiments: Experiment) -> None:
     results = Results("papers")
     for experiment in experiments:
         if not options.names or experiment.name in options.names:
-            _run(experiment, options.seeds or experiment.seeds, results)
+            n_seeds = options.seeds or experiment.seeds
+            _run(experiment, range(options.first, options.first + n_seeds), results)
 
 
-def _run(experiment: Experiment, n_seeds: int, results: Results) -> None:
+def _run(experiment: Experiment, seeds: range, results: Results) -> None:
     outcomes = []
-    for seed in range(n_seeds):
-        begin = time.perf_counter()
+    for seed in seeds:
+        begin = time.process_time()
         outcome = experiment.run(seed)
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         outcomes.append(outcome)
         figures = "  ".join(f"{name} {value:.4g}" for name, value in outcome.figures.items())
         print(
             f"{experiment.name}  seed {seed}: {'reached' if outcome.reached else 'MISSED '}  "
-            f"{outcome.n_sequences:6,} sequences  {figures}  {seconds:.0f} s",
+            f"{outcome.n_sequences:6,} sequences  {figures}  {seconds:.0f} s of processor",
             flush=True,
         )
         results.write(
@@ -66,16 +69,23 @@ def _run(experiment: Experiment, n_seeds: int, results: Results) -> None:
     spread = ""
     if needed:
         spread = f"; {min(needed):,} to {max(needed):,}, median {np.median(needed):,.0f}"
+    means = {
+        name: float(np.nanmean([outcome.figures[name] for outcome in outcomes]))
+        for name in outcomes[0].figures
+    }
+    shown = "".join(f"; mean {name} {value:.4g}" for name, value in means.items())
+    paper = f"; paper: {experiment.paper}" if experiment.paper else ""
     print(
-        f"{experiment.name}: {len(needed)} of {n_seeds} seeds within {experiment.limit:,} "
-        f"sequences{spread}",
+        f"{experiment.name}: {len(needed)} of {len(seeds)} seeds within "
+        f"{experiment.limit:,} sequences{spread}{shown}{paper}",
         flush=True,
     )
     results.write(
         kind="summary",
         experiment=experiment.name,
         reached=len(needed),
-        seeds=n_seeds,
+        seeds=len(seeds),
         limit=experiment.limit,
         n_sequences=needed,
+        means=means,
     )

@@ -1,11 +1,16 @@
 """A sine wave in closed loop: a thousand steps on the network's own output, printed and drawn.
 
-    python -m benchmarks.papers.sine [--seeds 3]
+    python -m benchmarks.papers.sine [--seeds 8]
 
 Task: the time sequence prediction example of PyTorch: waves sin(t / 20) of 1,000 steps, 97 to
 train on and 3 to continue. Success is a root mean squared error of at most 0.05 over the 1,000
 steps that follow. Where matplotlib is installed, seed 0 draws its waves to
 benchmarks/results/sine.png.
+
+What differs from the example: one layer of 51 units instead of two, Adam in windows of 100 steps
+instead of L-BFGS over whole waves, and noise of standard deviation 0.1 on what the network reads:
+it learns not to trust the last value alone, and so its own errors fade in closed loop. "Sequences"
+count every wave in every epoch.
 """
 
 import numpy as np
@@ -19,7 +24,7 @@ from .runner import Experiment, Outcome, run_experiments
 N_TEST = 3
 N_KNOWN = 1000
 N_AHEAD = 1000
-EPOCHS = 60
+EPOCHS = 120
 GOAL = 0.05
 
 
@@ -34,6 +39,7 @@ def sine(seed):
         learning_rate="cosine",
         batch_size=len(train),
         bptt_steps=100,
+        input_noise=0.1,
         max_iter=EPOCHS,
         n_iter_no_change=EPOCHS,
         random_state=seed,
@@ -71,4 +77,4 @@ def draw(waves, forecast):
 
 if __name__ == "__main__":
     limit = EPOCHS * (100 - N_TEST)
-    run_experiments(__doc__.split("\n")[0], Experiment("sine", sine, limit, seeds=3))
+    run_experiments(__doc__.split("\n")[0], Experiment("sine", sine, limit, seeds=8))

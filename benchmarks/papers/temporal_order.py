@@ -5,7 +5,11 @@
 Task and criterion: Hochreiter & Schmidhuber (1997), experiments 6a (two relevant symbols, four
 classes) and 6b (three, eight classes): training ends when 2,000 sequences in a row had every
 output within 0.3 of 0 or 1 and the mean error is below 0.1, and of 2,560 test sequences at most
-3 are wrong. The limits are 31,390 and 571,100 sequences. The initial gate biases are those of
+3 are wrong. In 6b here 5,000 in a row are asked for: stopped after 2,000, one run of three was
+wrong on 7. The limits are the paper's 31,390 and 571,100 sequences.
+
+What differs from the paper: one layer of 32 units instead of two or three blocks of two cells,
+whole gradients instead of truncated ones, Adam on minibatches of 10, and the initial gate biases of
 Tallec & Ollivier (2018).
 """
 
@@ -21,6 +25,11 @@ from .runner import Experiment, run_experiments
 
 LIMITS = {"6a": 31_390, "6b": 571_100}
 RELEVANT = {"6a": 2, "6b": 3}
+IN_A_ROW = {"6a": 2_000, "6b": 5_000}
+PAPER = {
+    "6a": "31,390 sequences, 1 of 2,560 wrong",
+    "6b": "571,100 sequences, 2 of 2,560 wrong",
+}
 
 
 def temporal_order(seed, experiment):
@@ -34,7 +43,7 @@ def temporal_order(seed, experiment):
         lambda X, y: np.abs(model.predict_proba(X) - (y[:, np.newaxis] == model.classes_)),
         tolerance=0.3,
         mean_error=0.1,
-        in_a_row=2000,
+        in_a_row=IN_A_ROW[experiment],
         limit=LIMITS[experiment],
         batch_size=10,
     )
@@ -52,7 +61,9 @@ if __name__ == "__main__":
     run_experiments(
         __doc__.split("\n")[0],
         *(
-            Experiment(name, partial(temporal_order, experiment=name), LIMITS[name])
+            Experiment(
+                name, partial(temporal_order, experiment=name), LIMITS[name], paper=PAPER[name]
+            )
             for name in LIMITS
         ),
     )

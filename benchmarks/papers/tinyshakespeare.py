@@ -1,11 +1,12 @@
 """Shakespeare letter by letter: held-out nats per character, beside n-grams, and what it writes.
 
-    python -m benchmarks.papers.tinyshakespeare [--epochs 12] [--seeds 1]
+    python -m benchmarks.papers.tinyshakespeare [--epochs 20] [--seeds 1]
 
 Task: Karpathy's char-rnn (2015), the 1,115,394 characters of "tinyshakespeare", the last tenth
-held out. The text is from RNNKIT_DATA/tinyshakespeare/input.txt. All parameters but the number of
-epochs are the defaults of `LSTMLanguageModel`. Success is at most 1.50 nats per character within
-ten minutes; an interpolated 5-gram of the same training text comes to about 1.67.
+held out. The text is from RNNKIT_DATA/tinyshakespeare/input.txt. All parameters are the defaults of
+`LSTMLanguageModel`. Success is at most 1.50 nats per character within ten minutes of two
+processors; an interpolated 5-gram of the same training text comes to about 1.67. Of
+char-rnn a checkpoint of 1.395 nats after 30 epochs is reported, with other data held out.
 """
 
 import argparse
@@ -55,26 +56,28 @@ def n_gram(train, held_out, order):
 def main():
     """Print the baselines, then a line for each seed, then a sample."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     text = (DATA / "tinyshakespeare" / "input.txt").read_text(encoding="utf-8")
     n_train = len(text) * 9 // 10
     train, held_out = text[:n_train], text[n_train:]
-    for order in (1, 2, 3, 5):
+    for order in (1, 5):
         print(f"{order}-gram: {n_gram(train, held_out, order):.3f} nats", flush=True)
     results = Results("papers")
     for seed in range(options.seeds):
-        begin = time.perf_counter()
+        begin, processor = time.perf_counter(), time.process_time()
         model = LSTMLanguageModel(max_iter=options.epochs, random_state=seed).fit(train)
-        seconds = time.perf_counter() - begin
+        seconds, processor = time.perf_counter() - begin, time.process_time() - processor
         nats = -model.score(held_out)
-        reached = nats <= GOAL and seconds <= 60 * MINUTES
-        results.write(kind="tinyshakespeare", seed=seed, nats=nats, seconds=seconds)
+        reached = nats <= GOAL and processor <= 2 * 60 * MINUTES
+        results.write(
+            kind="tinyshakespeare", seed=seed, nats=nats, seconds=seconds, processor=processor
+        )
         print(
             f"LSTM, {options.epochs} epochs, seed {seed}: "
             f"{'reached' if reached else 'MISSED '}  {nats:.3f} nats  "
-            f"{nats / np.log(2):.3f} bits  {seconds:.0f} s",
+            f"{nats / np.log(2):.3f} bits  {seconds:.0f} s, {processor:.0f} s of processor",
             flush=True,
         )
     print(model.sample(600, prompt="\n\n", temperature=0.8, random_state=0))

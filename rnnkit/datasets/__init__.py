@@ -8,6 +8,7 @@ from rnnkit.datasets.arff import load_arff
 from rnnkit.datasets.arithmetic import make_adding, make_adding_1997, make_multiplication
 from rnnkit.datasets.attributes import load_crfsuite, load_svmhmm
 from rnnkit.datasets.conll import load_conll, load_conllu
+from rnnkit.datasets.expressions import make_expressions
 from rnnkit.datasets.loaded import LoadedData
 from rnnkit.datasets.memory import (
     make_copying,
@@ -36,6 +37,7 @@ __all__ = [
     "make_adding_1997",
     "make_copying",
     "make_embedded_reber",
+    "make_expressions",
     "make_multiplication",
     "make_noise_free_lag",
     "make_noisy_lag",

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnnkit.backends.memory import host_memory
 from rnnkit.estimators.embeddings import brought_tables, place_tables, table_widths
-from rnnkit.estimators.parameters.checks import read_activation
+from rnnkit.estimators.parameters.checks import ACTIVATION_PARAMETERS, read_activation
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
 from rnnkit.estimators.static import places_of_columns
@@ -126,8 +126,9 @@ def _layers(
     estimator: Any, reader: Reader, output: Output, facts: Mapping[str, Any], n_layers: int
 ) -> list[Layer]:
     options = values_for(estimator, "network", "cell")
-    for name in options.keys() & {"activation", "gate_activation"}:
-        options[name] = read_activation(options[name], name)
+    for name in options.keys() & set(ACTIVATION_PARAMETERS):
+        if options[name] is not None:
+            options[name] = read_activation(options[name], name)
     tokens = _token_layers(estimator, reader, facts.get("unknown_rates"))
     return estimator._build_layers(  # type: ignore[no-any-return]
         estimator._cell,

@@ -35,6 +35,7 @@ def build_layers(
     forget_bias: float = 1.0,
     gate_bias: str | Mapping[str, float] | None = None,
     longest: int | None = None,
+    fixed_gates: Sequence[str] = (),
     pooling: str = "last",
     dropout: float = 0.0,
     input_dropout: float = 0.0,
@@ -66,6 +67,8 @@ def build_layers(
         Initial gate biases in place of the default; "chrono" needs `longest`.
     longest : int, default=None
         Number of steps of the longest training sequence, for ``gate_bias="chrono"``.
+    fixed_gates : sequence of str, default=()
+        Gates of an LSTM that are always open.
     pooling : {"last", "mean", "max", "attention"}, default="last"
         How a sequence becomes one row when not `per_step`.
     dropout : float, default=0.0
@@ -134,6 +137,7 @@ def build_layers(
             "forget_bias": forget_bias,
             "gate_bias": gate_bias,
             "longest": longest,
+            "fixed_gates": fixed_gates,
         }
         recurrent = (
             StartedRecurrent(specs, static, **options)
@@ -217,6 +221,7 @@ def build_encoder_decoder(
         forget_bias=last.forget_bias,
         gate_bias=last.gate_bias,
         longest=last.longest,
+        fixed_gates=last.fixed_gates,
     )
     return [*layers[: layers.index(last) + 1], writer]
 

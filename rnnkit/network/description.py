@@ -119,8 +119,11 @@ def tabulate(layers: Sequence[Layer], output: Output, itemsize: int) -> NetworkT
         place = place if layer.rows_out is None else layer.rows_out
         width = _width(layer, width)
         shape = ", ".join(["N", *(["T"] if place is Rows.STEPS else []), str(width or "·")])
-        sizes = {name: prod(shape) for name, shape in layer.parameter_shapes().items()}
+        shapes = layer.parameter_shapes()
+        sizes = {name: prod(shape) for name, shape in shapes.items()}
         frozen = sum(sizes[name] for name in layer.frozen)
+        for name, kept, _ in layer.fixed_entries():
+            frozen += (kept.stop - kept.start) * prod(shapes[name][1:])
         total = sum(sizes.values())
         rows.append(
             LayerRow(describe_layer(layer), f"({shape})", total, total - frozen, total * itemsize)
@@ -196,6 +199,8 @@ def _describe_recurrent(layer: Recurrent) -> str:
         for name in ("peephole", "coupled_gates", "layer_norm")
         if getattr(spec, name, False)
     ]
+    if layer.fixed_gates:
+        options.append(f"{', '.join(layer.fixed_gates)} always open")
     if layer.recurrent_dropout:
         options.append(f"recurrent dropout {layer.recurrent_dropout:g}")
     if spec.zoneout:

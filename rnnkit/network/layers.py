@@ -160,6 +160,13 @@ class Layer(ABC):
         """Return the full name and shape of each parameter, in storage order."""
         return {}
 
+    def fixed_entries(self) -> list[tuple[str, slice, float]]:
+        """Return which rows of parameters that are trained keep a value: name, rows and value.
+
+        Their gradient is 0 as long as they have it.
+        """
+        return []
+
     def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
         """Draw the layer's own parameters among `parameters`."""
         return None

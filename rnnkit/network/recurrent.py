@@ -12,6 +12,7 @@ from rnnkit.backends.interface import Array
 from rnnkit.backends.streams import StreamOperation
 from rnnkit.cells import LayerSpec, weight_name
 from rnnkit.network.dropout import check_rate, dropout_mask
+from rnnkit.network.fixed_gates import check_fixed_gates, fixed_entries
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
 from rnnkit.network.layers import Binding, Call, Layer, RowBuffer, Rows, State
 from rnnkit.network.lookup import Lookup
@@ -46,6 +47,8 @@ class Recurrent(Layer):
         Initial gate biases in place of the default.
     longest : int, default=None
         Number of steps of the longest sequence, for ``gate_bias="chrono"``.
+    fixed_gates : sequence of str, default=()
+        Gates of an LSTM that are always open.
     prefix : str, default="rnn"
         First part of the parameters' names.
 
@@ -68,6 +71,7 @@ class Recurrent(Layer):
         forget_bias: float = 1.0,
         gate_bias: str | Mapping[str, float] | None = None,
         longest: int | None = None,
+        fixed_gates: Sequence[str] = (),
         prefix: str = "rnn",
     ) -> None:
         spec = specs[0]
@@ -76,6 +80,7 @@ class Recurrent(Layer):
         if recurrent_dropout and spec.precision == "bf16":
             raise ValueError("recurrent_dropout must be 0 with precision='bf16'")
         _check_gate_bias(spec, gate_bias, longest)
+        check_fixed_gates(fixed_gates, spec, gate_bias)
         self.specs = tuple(specs)
         self.last_only = last_only
         self.states = ("h", "c", "h_reverse", "c_reverse")[: 2 * len(self.specs)]
@@ -83,6 +88,7 @@ class Recurrent(Layer):
         self.forget_bias = forget_bias
         self.gate_bias = gate_bias
         self.longest = longest
+        self.fixed_gates = tuple(fixed_gates)
         self._names = tuple(
             {
                 name: f"{prefix}.{weight_name(name, layer, spec.reverse)}"
@@ -112,6 +118,14 @@ class Recurrent(Layer):
             for names, spec in zip(self._names, self.specs)
             for name, shape in spec.parameter_shapes().items()
         }
+
+    def fixed_entries(self) -> list[tuple[str, slice, float]]:
+        """Return what keeps its fixed gates open."""
+        return [
+            (names[name], rows, value)
+            for names, spec in zip(self._names, self.specs)
+            for name, rows, value in fixed_entries(self.fixed_gates, spec)
+        ]
 
     def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
         """Draw W from Glorot's uniform and U orthogonal, gate by gate; set the gate biases."""
@@ -167,6 +181,8 @@ def _initialize_direction(
     for gate, value in biases.items():
         block = spec.gates.index(gate)
         weights["bias"][block * h : (block + 1) * h] = value
+    for name, entries, value in fixed_entries(layer.fixed_gates, spec):
+        weights[name][entries] = value
 
 
 class _Direction:

@@ -157,6 +157,10 @@ class Writer(Layer):
             shapes |= part.parameter_shapes()
         return shapes
 
+    def fixed_entries(self) -> list[tuple[str, slice, float]]:
+        """Return what keeps the fixed gates of its layers open."""
+        return [entry for layer in self.layers for entry in layer.fixed_entries()]
+
     def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
         """Draw all; the bridge from Glorot's uniform, state by state; the first input is zero."""
         h = self.hidden_size

@@ -238,11 +238,23 @@ def assemble(
         output = draft._make_output(codec)
         network = build(draft, reader, output, sequences, np.zeros(output.width))
         fill(network)
+        _check_fixed(network)
         for name in ("_trainer", "_training_state", "_trained_with"):
             vars(draft).pop(name, None)
         draft._built_with = draft.get_params(deep=False)
         draft._record(reader, codec, network, _no_training(), (), anew=True)
     return estimator
+
+
+def _check_fixed(network: Network) -> None:
+    """Refuse weights that do not keep the gates open that the estimator says are."""
+    for layer in network.layers:
+        for name, rows, value in layer.fixed_entries():
+            if np.any(network.parameters[name][rows] != value):
+                raise ValueError(
+                    f"the estimator has fixed_gates, so {name} must be {value:g} at the rows "
+                    f"{rows.start} to {rows.stop - 1}, which belong to one of them"
+                )
 
 
 def _reader(estimator: Any, n_numeric: int, n_tokens: Sequence[int], dtype: Any) -> Reader:

@@ -73,6 +73,14 @@ class Updater:
             if len(shape) > 1 and name not in frozen
         ]
 
+        # Rows without a gradient; the decay of `AdamW` would shrink them all the same.
+        self._kept = [
+            (bound.parameters[name][rows], value)
+            for layer in bound.network.layers
+            for name, rows, value in layer.fixed_entries()
+            if value
+        ]
+
     def update(self, loss_sum: Scalar) -> tuple[Scalar, Scalar]:
         """Finish and clip the gradient, take a step.
 
@@ -91,6 +99,8 @@ class Updater:
             self._backend.xp.clip(gradient, -limit, limit, out=gradient)
         norm = self._backend.clip_norm(gradient, self._clip_norm)
         self._solver.update(self._parameters, gradient)
+        for rows, value in self._kept:
+            rows.fill(value)
         return loss_sum, norm
 
     def clear(self) -> None:

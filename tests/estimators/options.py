@@ -55,6 +55,8 @@ OPTIONS = {
     "gate_activation": Option("hard_sigmoid"),
     "peephole": Option(True),
     "coupled_gates": Option(True),
+    "output_activation": Option("softsign"),
+    "fixed_gates": Option(("o",)),
     "forget_bias": Option(2.0),
     "gate_bias": Option("chrono"),
     "reset": Option("before"),

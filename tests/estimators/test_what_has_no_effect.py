@@ -37,7 +37,9 @@ def too_large(estimator):
         elif "activation" in name:
             yield name, ("leaky_relu", 1e39)
         else:
-            assert value is None or isinstance(value, (bool, str, int)) or 0 <= value <= 1, name
+            assert value is None or isinstance(value, (bool, str, int, tuple)) or 0 <= value <= 1, (
+                name
+            )
 
 
 @pytest.mark.parametrize("cell, task", ALL)

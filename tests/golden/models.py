@@ -325,6 +325,12 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("coupled_gates", "LSTMClassifier", coupled_gates=True, forget_bias=2.0, hidden_size=10)
     add("coupled_gates, peephole, layer_norm", "LSTMRegressor", dtype="f4", coupled_gates=True,
         peephole=True, layer_norm=True)  # fmt: skip
+    add("output_activation", "LSTMClassifier", output_activation="linear", n_layers=2)
+    add("output_activation f4", "LSTMSequenceTagger", dtype="f4", activation="linear",
+        output_activation=("scaled_tanh", 2.0, 0.5), peephole=True, hidden_size=9)  # fmt: skip
+    add("fixed_gates", "LSTMClassifier", fixed_gates=("i",), solver="adamw", bidirectional=True)
+    add("fixed_gates f4", "LSTMSequenceTagger", dtype="f4", fixed_gates=("f", "o"), peephole=True,
+        alpha=0.1, l1=0.1, hidden_size=17)  # fmt: skip
     for dtype, size in (("f4", 17), ("f8", 9)):
         add(f"reset before {dtype}", "GRUClassifier", dtype=dtype, reset="before",
             hidden_size=size, n_layers=2, recurrent_dropout=0.2)  # fmt: skip

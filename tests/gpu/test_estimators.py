@@ -87,6 +87,20 @@ def test_an_autoencoder_gives_back_what_the_one_on_the_cpu_does(cell, graph, on_
     np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
 
 
+@pytest.mark.parametrize("graph", ["0", "1"])
+def test_gates_that_are_always_open_stay_so(graph, on_gpu, monkeypatch):
+    monkeypatch.setenv("RNNKIT_CUDA_GRAPH", graph)
+    dense = np.array([x[-3:] for x in X])
+    answers = []
+    for device in ("cpu", "cuda"):
+        options = {"fixed_gates": ("i", "o"), "output_activation": "softsign", "solver": "adamw"}
+        model = estimator("LSTM", "Classifier", device=device, max_iter=4, batch_size=8, **options)
+        answers.append(model.fit(dense, Y).predict_proba(dense))
+        for name, rows, value in model.network_.recurrent_layers[0].fixed_entries():
+            assert (model.weights_[name][rows] == value).all()
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
 GAPS = {
     "softmax": ("SequenceTagger", {"class_weight": "balanced"}),
     "crf": ("SequenceTagger", {"output": "crf"}),

@@ -12,18 +12,22 @@ from sklearn.utils._param_validation import (
     validate_parameter_constraints,
 )
 
-from rnnkit.cells import CELLS, make_activation
+from rnnkit.cells import CELLS, make_activation, make_spec
 from rnnkit.estimators.embeddings import looks_up_ids
 from rnnkit.estimators.parameters.field import FRACTION, entries_of
 from rnnkit.network import Output
+from rnnkit.network.fixed_gates import check_fixed_gates
 from rnnkit.training import check_truncation
 
-__all__ = ["check_parameters", "read_activation"]
+__all__ = ["ACTIVATION_PARAMETERS", "check_parameters", "read_activation"]
+
+ACTIVATION_PARAMETERS = ("activation", "gate_activation", "output_activation")
 
 # What precision="bf16" asks of the cell's options.
 _USUAL_CELL = {
     "activation": "tanh",
     "gate_activation": "sigmoid",
+    "output_activation": None,
     "peephole": False,
     "coupled_gates": False,
     "reset": "after",
@@ -53,10 +57,12 @@ def check_parameters(estimator: Any) -> None:
     parameters = {**getattr(estimator, "_fixed", {}), **estimator.get_params(deep=False)}
     allowed = {name: entry.allowed for name, (_, entry) in entries_of(type(estimator)).items()}
     validate_parameter_constraints(allowed, parameters, caller_name=name)
-    for parameter in ("activation", "gate_activation"):
-        if parameter in parameters:
+    for parameter in ACTIVATION_PARAMETERS:
+        if parameters.get(parameter) is not None:
             read_activation(parameters[parameter], parameter)
     _check_gate_bias(parameters.get("gate_bias"), CELLS[estimator._cell].gates)
+    if "fixed_gates" in parameters:
+        _check_fixed_gates(name, parameters)
     _check_quantiles(parameters.get("quantile"))
     output = estimator._output_type()
     if parameters["bptt_steps"] is not None:
@@ -155,6 +161,28 @@ def _check_quantiles(quantile: Any) -> None:
         raise InvalidParameterError(
             "The 'quantile' parameter must be a number in (0, 1) or a list of such numbers, each "
             f"once. Got {quantile!r} instead."
+        )
+
+
+def _check_fixed_gates(name: str, parameters: dict[str, Any]) -> None:
+    fixed = parameters["fixed_gates"]
+    spec = make_spec(
+        "lstm",
+        1,
+        1,
+        gate_activation=read_activation(parameters["gate_activation"], "gate_activation"),
+        **{option: parameters[option] for option in ("cell_clip", "layer_norm", "coupled_gates")},
+    )
+    try:
+        check_fixed_gates(fixed, spec, parameters["gate_bias"])
+    except ValueError as error:
+        raise InvalidParameterError(
+            f"The 'fixed_gates' parameter of {name} does not fit. Got {fixed!r} instead: {error}."
+        ) from error
+    if "f" in fixed and parameters["forget_bias"] != 1.0:
+        raise InvalidParameterError(
+            f"The 'forget_bias' parameter of {name} must be 1.0 where fixed_gates names the forget "
+            f"gate. Got {parameters['forget_bias']!r} instead."
         )
 
 

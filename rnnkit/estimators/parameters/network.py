@@ -307,6 +307,26 @@ class LSTMParameters(GatedParameters):
         "Whether the forget gate is one minus the input gate.",
         part="cell",
     )
+    output_activation: Any = parameter(
+        None,
+        [StrOptions(ACTIVATION_NAMES), tuple, None],
+        f"{ACTIVATION}, or None",
+        "What is taken of the cell state before the output gate, φ_c in h' = o * φ_c(c'), in the "
+        "form of `activation`. None: `activation`.",
+        part="cell",
+    )
+    fixed_gates: tuple[str, ...] = parameter(
+        (),
+        [tuple, list],
+        "tuple of str",
+        'Which of the gates "i" (input), "f" (forget) and "o" (output) are always open, as if the '
+        "cell had none: its value is 1 in every bit, its weights are zero, and neither solver nor "
+        "penalties change them (the variants without a gate of Greff et al. 2017; the cell of 1997 "
+        'has no "f"). Other biases, those of "chrono" too, do not reach it. Not with `cell_clip` '
+        "or `layer_norm`, with another `gate_activation`, nor, but for the output gate, with "
+        "`coupled_gates`.",
+        part="network",
+    )
     forget_bias: float = parameter(
         1.0,
         [ANY_NUMBER],

@@ -352,14 +352,8 @@ def _estimator(
     if table is not None:
         parameters["embedding_dim"] = table.shape[1]
     make = getattr(rnnkit.estimators, name)
-    allowed = make().get_params()
-    if "output_activation" in parameters and "output_activation" not in allowed:
-        of_state = parameters.pop("output_activation")
-        if of_state != parameters["activation"]:
-            raise ValueError(
-                f"{name} has one activation for candidate and state, the graph "
-                f"{parameters['activation']!r} and {of_state!r}"
-            )
+    if parameters.get("output_activation") == parameters["activation"]:
+        del parameters["output_activation"]  # what the estimator takes if nothing is said
     weight, bias = head
     labels = answer.task in ("Classifier", "SequenceTagger")
     if labels and len(weight) == 1:

@@ -43,6 +43,8 @@ OPTIONS = {
     "gate_bias": ("chrono", {}),
     "peephole": (True, {}),
     "coupled_gates": (True, {}),
+    "output_activation": ("softsign", {}),
+    "fixed_gates": (("o",), {}),
     "forget_bias": (2.0, {}),
     "reset": ("before", {}),
     "solver": ("sgd", {}),
