@@ -25,7 +25,7 @@ LINK_ARGS = ["-pthread", "-ldl"]
 # The kernels say themselves what is inlined, unrolled and held in vectors, and -O3 only adds copies
 # of them; loops over arrays in Cython need its vectoriser; modules that check and call gain nothing
 # from more than -O1. So less is compiled at -O3.
-CALLS = ("memory", "plan", "parameters", "recurrent", "directions", "step")
+CALLS = ("memory", "plan", "parameters", "inputs", "recurrent", "directions", "step", "chain_step")
 OPTIMIZE = {"threads": "-O2", **dict.fromkeys(CALLS, "-O1")}  # of others -O3
 SANITIZERS = os.environ.get("RNNKIT_SANITIZE")  # names for -fsanitize, as .ci/hardening gives them
 if SANITIZERS:
@@ -134,9 +134,11 @@ setup(
             extension("memory"),
             extension("plan"),
             extension("parameters"),
+            extension("inputs"),
             extension("recurrent"),
             extension("directions"),
             extension("step"),
+            extension("chain_step"),
             extension("tokens"),
             extension("heads"),
             extension("attention"),

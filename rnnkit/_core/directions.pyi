@@ -20,6 +20,7 @@ class JoinedDirections:
         *,
         training: bool = False,
         masks: Sequence[Mapping[str, Any]] = ...,
+        row_of: np.ndarray | None = None,
     ) -> tuple[np.ndarray, tuple[np.ndarray | None, ...]]: ...
     def backward(
         self,

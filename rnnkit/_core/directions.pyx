@@ -31,23 +31,23 @@ cdef class JoinedDirections:
         self.other = other
         self.y_store = np.empty(0, one.dtype)
 
-    def forward(self, plan, x, weights, state, *, training=False, masks=({}, {})):
+    def forward(self, plan, x, weights, state, *, training=False, masks=({}, {}), row_of=None):
         """Run all steps; see `rnnkit.backends.interface.JoinedOperation.forward`."""
         take(&self.one.taken, "RecurrentLayer")
         try:
             take(&self.other.taken, "RecurrentLayer")
             try:
-                return self.forward_alone(plan, x, weights, state, training, masks)
+                return self.forward_alone(plan, x, weights, state, training, masks, row_of)
             finally:
                 give_back(&self.other.taken)
         finally:
             give_back(&self.one.taken)
 
-    cdef tuple forward_alone(self, plan, x, weights, state, bint training, masks):
+    cdef tuple forward_alone(self, plan, x, weights, state, bint training, masks, row_of):
         cdef RecurrentLayer one = self.one, other = self.other
         cdef ptrdiff_t hidden = one.call.layer.hidden
-        self.begin_forward(one, plan, x, weights[0], state[:2], training, masks[0])
-        self.begin_forward(other, plan, x, weights[1], state[2:], training, masks[1])
+        self.begin_forward(one, plan, x, weights[0], state[:2], training, masks[0], row_of)
+        self.begin_forward(other, plan, x, weights[1], state[2:], training, masks[1], row_of)
         if self.y_store.shape[0] < 2 * one.call.rows * hidden:
             self.y_store = np.empty(2 * one.call.rows * hidden, one.dtype)
         y = self.y_store[:2 * one.call.rows * hidden].reshape(one.call.rows, 2 * hidden)
@@ -57,9 +57,9 @@ cdef class JoinedDirections:
         return y, (*one.end_forward(), *other.end_forward())
 
     cdef int begin_forward(self, RecurrentLayer layer, plan, x, weights, state, bint training,
-                           masks) except -1:
+                           masks, row_of) except -1:
         return layer.begin_forward(plan, x, weights, state[0], state[1], training,
-                                   masks.get("recurrent_mask"), masks.get("zoneout_masks"))
+                                   masks.get("recurrent_mask"), masks.get("zoneout_masks"), row_of)
 
     def backward(self, dy, gradients, dstate, *, input_gradient=True):
         """Run back, once; see `rnnkit.backends.interface.JoinedOperation.backward`."""

@@ -8,7 +8,13 @@ from libc.math cimport exp, log
 from cython cimport floating
 
 from rnnkit._core.kernels cimport rk_kernels
-from rnnkit._core.memory cimport Buffer, checked_array, checked_bytes, lies_writable
+from rnnkit._core.memory cimport (
+    Buffer,
+    address,
+    checked_array,
+    checked_bytes,
+    lies_writable,
+)
 from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.threads cimport current_kernels, run_dense, run_dense_gradient, thread_count
 
@@ -149,9 +155,47 @@ cdef double softmax_row(const floating *scores, floating *out, ptrdiff_t n) noex
     return top + log(total)
 
 
+def largest(scores):
+    """Return the place of the largest score of each row (P,), the first of equals, as argmax."""
+    scores = np.ascontiguousarray(scores)
+    cdef int number_type = cnp.PyArray_TYPE(scores)
+    if (cnp.PyArray_NDIM(scores) != 2 or not cnp.PyArray_ISCARRAY_RO(scores)
+            or scores.shape[1] == 0 or number_type not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)):
+        return scores.argmax(axis=1)
+    cdef ptrdiff_t n_rows = len(scores), n = scores.shape[1]
+    places = np.empty(n_rows, np.intp)
+    cdef const void *row = cnp.PyArray_DATA(scores)
+    cdef cnp.npy_intp *to = <cnp.npy_intp *>cnp.PyArray_DATA(places)
+    with nogil:
+        if number_type == cnp.NPY_FLOAT32:
+            largest_rows(<float *>row, n_rows, n, to)
+        else:
+            largest_rows(<double *>row, n_rows, n, to)
+    return places
+
+
+cdef void largest_rows(const floating *scores, ptrdiff_t n_rows, ptrdiff_t n,
+                       cnp.npy_intp *places) noexcept nogil:
+    cdef ptrdiff_t p, k, best
+    cdef floating top
+    for p in range(n_rows):
+        best = 0
+        top = scores[0]
+        for k in range(1, n):
+            if not scores[k] <= top and top == top:  # a score that is no number is the largest
+                top = scores[k]
+                best = k
+        places[p] = best
+        scores += n
+
+
 def softmax_cross_entropy(scores, labels, weights, double label_smoothing):
     """Return the summed loss in nats and its gradient; see `rnnkit.backends.interface`."""
     scores = np.ascontiguousarray(scores)
+    cdef int number_type = cnp.PyArray_TYPE(scores)
+    if (cnp.PyArray_NDIM(scores) != 2 or not cnp.PyArray_ISCARRAY_RO(scores)
+            or number_type not in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)):
+        raise ValueError(f"scores must be rows of float32 or float64, got {scores!r:.60}")
     labels = np.array(labels, dtype=np.intp)  # a copy, as these become places in a row
     if labels.shape != scores.shape[:1]:
         raise ValueError(f"labels must have shape {scores.shape[:1]}, got {labels.shape}")
@@ -160,37 +204,48 @@ def softmax_cross_entropy(scores, labels, weights, double label_smoothing):
         weights = np.ascontiguousarray(weights, dtype=scores.dtype)
         if weights.shape != labels.shape:
             raise ValueError(f"weights must have shape {labels.shape}, got {weights.shape}")
-    if scores.dtype == np.float32:
-        loss = cross_entropy_rows[float](scores, labels, weights, label_smoothing, gradient)
-    else:
-        loss = cross_entropy_rows[double](scores, labels, weights, label_smoothing, gradient)
+    cdef ptrdiff_t p, n_rows = len(scores), n = scores.shape[1]
+    cdef const cnp.npy_intp *places = <cnp.npy_intp *>cnp.PyArray_DATA(labels)
+    cdef const void *row = cnp.PyArray_DATA(scores)
+    cdef void *to = cnp.PyArray_DATA(gradient)
+    cdef const void *weight = address(weights)
+    cdef bint single = number_type == cnp.NPY_FLOAT32
+    cdef double loss
+    for p in range(n_rows):
+        if not 0 <= places[p] < n:
+            raise ValueError(f"labels must lie in 0 .. {n - 1}, got {places[p]}")
+    with nogil:
+        if single:
+            loss = cross_entropy_rows(<float *>row, places, <float *>weight, n_rows, n,
+                                      label_smoothing, <float *>to)
+        else:
+            loss = cross_entropy_rows(<double *>row, places, <double *>weight, n_rows, n,
+                                      label_smoothing, <double *>to)
     return loss, gradient
 
 
-cdef double cross_entropy_rows(const floating[:, ::1] scores, const cnp.npy_intp[::1] labels,
-                               const floating[::1] weights, double smoothing,
-                               floating[:, ::1] gradient) except? -1:
-    cdef ptrdiff_t p, k, n = scores.shape[1]
+cdef double cross_entropy_rows(const floating *scores, const cnp.npy_intp *labels,
+                               const floating *weights, ptrdiff_t n_rows, ptrdiff_t n,
+                               double smoothing, floating *gradient) noexcept nogil:
+    """Sum up the losses; weights NULL: ones."""
+    cdef ptrdiff_t p, k
     cdef double total = 0, row_loss, log_sum, share = smoothing / n
     cdef floating weight = 1
-    cdef bint weighted = weights is not None
-    for p in range(labels.shape[0]):
-        if not 0 <= labels[p] < n:
-            raise ValueError(f"labels must lie in 0 .. {n - 1}, got {labels[p]}")
-    with nogil:
-        for p in range(scores.shape[0]):
-            if weighted:
-                weight = weights[p]
-            log_sum = softmax_row(&scores[p, 0], &gradient[p, 0], n)
-            row_loss = (1 - smoothing) * (log_sum - scores[p, labels[p]])
-            if smoothing != 0:
-                for k in range(n):
-                    row_loss += share * (log_sum - scores[p, k])
-                    gradient[p, k] -= <floating>share
-            gradient[p, labels[p]] -= <floating>(1 - smoothing)
-            if weighted:
-                for k in range(n):
-                    gradient[p, k] *= weight
-            if weight != 0:
-                total += weight * row_loss
+    for p in range(n_rows):
+        if weights != NULL:
+            weight = weights[p]
+        log_sum = softmax_row(scores, gradient, n)
+        row_loss = (1 - smoothing) * (log_sum - scores[labels[p]])
+        if smoothing != 0:
+            for k in range(n):
+                row_loss += share * (log_sum - scores[k])
+                gradient[k] -= <floating>share
+        gradient[labels[p]] -= <floating>(1 - smoothing)
+        if weights != NULL:
+            for k in range(n):
+                gradient[k] *= weight
+        if weight != 0:
+            total += weight * row_loss
+        scores += n
+        gradient += n
     return total

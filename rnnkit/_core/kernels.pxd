@@ -1,9 +1,10 @@
 """The C interface of src/kernels.h, src/labels.h, src/pool.h and src/tuning.h."""
 
 cdef extern from "src/tuning.h" nogil:
-    int RK_BYTES_WORTH_A_THREAD
+    int RK_BYTES_WORTH_A_THREAD, RK_BYTES_WORTH_LARGE_PAGES
     double RK_OPERATIONS_WORTH_A_THREAD
     double RK_OPERATIONS_WORTH_A_MEETING
+    int RK_TABLE_REPEATS, RK_TABLE_BYTES, RK_TABLE_BYTES_OF_A_STREAM
     double RK_SEQUENCES_WORTH_A_TILE
 
 cdef extern from "src/labels.h" nogil:
@@ -102,6 +103,7 @@ cdef extern from "src/kernels.h" nogil:
     ctypedef struct rk_call:
         rk_layer_spec layer
         int training
+        int turned
         ptrdiff_t batch, steps, rows
         const ptrdiff_t *step_offsets
         const ptrdiff_t *previous
@@ -115,6 +117,10 @@ cdef extern from "src/kernels.h" nogil:
         const void *zoneout_c
         void *y
         void *c
+        const void *table
+        void *starts
+        const ptrdiff_t *row_of
+        ptrdiff_t table_rows
         void *gates
         void *c_prev
         void *c_new
@@ -155,6 +161,7 @@ cdef extern from "src/kernels.h" nogil:
                            const void *bias, ptrdiff_t inputs, ptrdiff_t outputs, void *groups,
                            void *padded_bias)
         int (*most_shares)(const rk_call *call)
+        int (*takes_starts)(const rk_layer_spec *layer)
         size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
         const rk_label_kernels *labels
@@ -183,12 +190,15 @@ cdef extern from "src/kernels.h" nogil:
         size_t scratch_stride
 
     int rk_forward(const rk_kernels *k, const rk_pass *one)
+    void rk_sum_inputs(const rk_kernels *k, const rk_call *call)
     void rk_step(const rk_kernels *k, const rk_call *call, char *scratch)
     int rk_backward(const rk_kernels *k, const rk_pass *one)
     int rk_convert(const rk_kernels *k, const rk_matrix *matrix, int threads)
     int rk_clear(void *memory, size_t n_bytes, int threads)
     int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
                  ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads)
+    void rk_dense_step(const rk_kernels *k, const void *x, const void *weight, const void *bias,
+                       void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows)
     int rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                           ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads)
     const char *rk_compiler()

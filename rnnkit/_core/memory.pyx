@@ -6,13 +6,29 @@ cimport numpy as cnp
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from rnnkit._core.kernels cimport RK_BYTES_WORTH_LARGE_PAGES
+
 cnp.import_array()
 
 cdef extern from "stdlib.h" nogil:
     int posix_memalign(void **memory, size_t alignment, size_t size)
 
+cdef extern from *:
+    """
+    #include <sys/mman.h>
+    static inline void rk_ask_for_large_pages(void *memory, size_t n_bytes) {
+    #ifdef MADV_HUGEPAGE
+        madvise(memory, n_bytes, MADV_HUGEPAGE);
+    #else
+        (void)memory, (void)n_bytes;
+    #endif
+    }
+    """
+    void rk_ask_for_large_pages(void *memory, size_t n_bytes) nogil
+
 cdef enum:
     ALIGNMENT_BYTES = 64  # one cache line, one AVX-512 vector
+    LARGE_PAGE = 1 << 21  # bytes
 
 
 cdef size_t checked_bytes(object itemsize, tuple shape) except? 0:
@@ -75,12 +91,18 @@ cdef class Buffer:
 
     cdef void *reserve(self, size_t n_bytes) except? NULL:
         cdef void *fresh = NULL
+        cdef size_t alignment = ALIGNMENT_BYTES, asked = n_bytes if n_bytes else 1
         if n_bytes > self.size or self.data == NULL:
             free(self.data)
             self.data = NULL
             self.size = 0
-            if posix_memalign(&fresh, ALIGNMENT_BYTES, n_bytes if n_bytes else 1) != 0:
+            if n_bytes >= RK_BYTES_WORTH_LARGE_PAGES:
+                alignment = LARGE_PAGE
+                asked = (n_bytes + LARGE_PAGE - 1) // LARGE_PAGE * LARGE_PAGE
+            if posix_memalign(&fresh, alignment, asked) != 0:
                 raise MemoryError(f"could not get {n_bytes / 2 ** 30:.3g} GB of memory")
+            if alignment == LARGE_PAGE:
+                rk_ask_for_large_pages(fresh, asked)
             self.data = fresh
             self.size = n_bytes
         return self.data

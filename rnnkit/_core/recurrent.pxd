@@ -2,6 +2,7 @@
 cimport numpy as cnp
 
 from rnnkit._core.kernels cimport rk_call, rk_kernels
+from rnnkit._core.inputs cimport LayerInputs
 from rnnkit._core.memory cimport Buffer
 from rnnkit._core.parameters cimport LayerParameters
 from rnnkit._core.plan cimport PlanCopy
@@ -12,18 +13,19 @@ cdef class RecurrentLayer:
     cdef const rk_kernels *kernels
     cdef rk_call call
     cdef LayerParameters parameters
+    cdef LayerInputs inputs
     cdef size_t itemsize
     cdef ptrdiff_t panels, padded
     cdef bint ready_for_backward, with_pairs
-    cdef object x, y, h0, mask, zoneout_h, zoneout_c, dy, dx  # held while pointers to them are
+    cdef object y, h0, mask, zoneout_h, zoneout_c, dy, dx  # held while pointers to them are
     cdef PlanCopy plan
     cdef cnp.ndarray y_store
     cdef Buffer tiles, gates, cells, kept, state, scratch, carried, normed, pairs
 
     cdef tuple forward_alone(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
-                             zoneout_masks)
+                             zoneout_masks, row_of)
     cdef int begin_forward(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
-                           zoneout_masks) except -1
+                           zoneout_masks, row_of) except -1
     cdef int place_y(self, cnp.ndarray y, ptrdiff_t column) except -1
     cdef tuple end_forward(self)
     cdef tuple backward_alone(self, dy, dict gradients, dh_n, dc_n, bint input_gradient)

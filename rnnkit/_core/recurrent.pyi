@@ -33,6 +33,7 @@ class RecurrentLayer:
         training: bool = False,
         recurrent_mask: np.ndarray | None = None,
         zoneout_masks: tuple[np.ndarray, np.ndarray | None] | None = None,
+        row_of: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]: ...
     def gate(self, name: str) -> np.ndarray: ...
     def backward(

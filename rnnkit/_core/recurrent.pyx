@@ -18,6 +18,7 @@ from rnnkit._core.kernels cimport (
     rk_pass,
     rk_set_option,
 )
+from rnnkit._core.inputs cimport inputs_of
 from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes
 from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.parameters cimport parameters_of
@@ -48,10 +49,12 @@ cdef class RecurrentLayer:
         self.kernels = current_kernels("bfloat16" if self.with_pairs else self.dtype)
         memset(&self.call, 0, sizeof(rk_call))
         describe(spec, &self.call.layer)
+        self.call.y_stride = self.call.dy_stride = self.call.layer.hidden
         lanes = self.kernels.lanes
         self.panels = (self.call.layer.hidden + lanes - 1) // lanes
         self.padded = self.panels * lanes
         self.parameters = parameters_of(spec, self.dtype, &self.call, self.kernels)
+        self.inputs = inputs_of(self.dtype, &self.call, self.kernels, self.with_pairs)
         self.plan = PlanCopy()
         self.tiles = Buffer()
         self.gates = Buffer()
@@ -67,7 +70,7 @@ cdef class RecurrentLayer:
     # ---- forward ----
 
     def forward(self, plan, x, weights, h0=None, c0=None, *, training=False,
-                recurrent_mask=None, zoneout_masks=None):
+                recurrent_mask=None, zoneout_masks=None, row_of=None):
         """Run all steps; see `rnnkit.backends.interface.RecurrentOperation.forward`.
 
         Returns (y, h_n, c_n); y may be reused by the next call.
@@ -75,13 +78,14 @@ cdef class RecurrentLayer:
         take(&self.taken, "RecurrentLayer")
         try:
             return self.forward_alone(plan, x, weights, h0, c0, training, recurrent_mask,
-                                      zoneout_masks)
+                                      zoneout_masks, row_of)
         finally:
             give_back(&self.taken)
 
     cdef tuple forward_alone(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
-                             zoneout_masks):
-        self.begin_forward(plan, x, weights, h0, c0, training, recurrent_mask, zoneout_masks)
+                             zoneout_masks, row_of):
+        self.begin_forward(plan, x, weights, h0, c0, training, recurrent_mask, zoneout_masks,
+                           row_of)
         if self.y_store.shape[0] < self.call.rows * self.call.layer.hidden:
             self.y_store = np.empty(self.call.rows * self.call.layer.hidden, self.dtype)
         self.place_y(self.y_store[:self.call.rows * self.call.layer.hidden].reshape(
@@ -90,7 +94,7 @@ cdef class RecurrentLayer:
         return (self.y, *self.end_forward())
 
     cdef int begin_forward(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
-                           zoneout_masks) except -1:
+                           zoneout_masks, row_of) except -1:
         """Make the call ready to run, but for the place of y."""
         cdef rk_call *call = &self.call
         cdef ptrdiff_t n_batch, hidden = call.layer.hidden
@@ -101,10 +105,9 @@ cdef class RecurrentLayer:
         call.rows = self.plan.rows
         call.training = training
         call.step_offsets = self.plan.offsets
-        self.x = checked_array("x", x, self.dtype, (call.rows, call.layer.inputs))
+        self.inputs.place(x, row_of, training)
         self.h0 = self.checked_or_none("h0", h0, (n_batch, hidden))
         c0 = self.checked_or_none("c0", c0, (n_batch, hidden))
-        call.x = address(self.x)
         call.h0 = address(self.h0)
         if self.with_pairs and (recurrent_mask is not None or zoneout_masks is not None):
             raise ValueError("precision='bf16' has no recurrent dropout and no zoneout")

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 class RecurrentStep:
-    """A layer bound to its weights and its own state."""
+    """A layer bound to its weights and to the states of n sequences."""
 
     def __new__(
-        cls, spec: Any, dtype: np.dtype, weights: dict[str, np.ndarray]
+        cls, spec: Any, dtype: np.dtype, weights: dict[str, np.ndarray], n: int = 1
     ) -> RecurrentStep: ...
     def step(self, x: np.ndarray) -> np.ndarray: ...
     @property

@@ -12,6 +12,7 @@ from rnnkit._core.kernels cimport (
 cdef int thread_count(double operations)
 cdef const rk_kernels *current_kernels(object dtype) except NULL
 cdef int run_forward(const rk_kernels *k, const rk_pass *one) except -1 nogil
+cdef void run_input_sums(const rk_kernels *k, const rk_call *call) noexcept nogil
 cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil
 cdef int run_backward(const rk_kernels *k, const rk_pass *one) except -1 nogil
 cdef int run_convert(const rk_kernels *k, const rk_matrix *matrix, size_t n_bytes) except -1
@@ -19,6 +20,9 @@ cdef int run_clear(void *memory, size_t n_bytes) except -1
 cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias,
                    void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
                    int threads) except -1 nogil
+cdef void run_dense_step(const rk_kernels *k, const void *x, const void *weight, const void *bias,
+                         void *y, ptrdiff_t inputs, ptrdiff_t outputs,
+                         ptrdiff_t rows) noexcept nogil
 cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                             ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs,
                             int threads) except -1 nogil

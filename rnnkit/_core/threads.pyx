@@ -27,6 +27,7 @@ from rnnkit._core.kernels cimport (
     rk_ctc,
     rk_dense,
     rk_dense_gradient,
+    rk_dense_step,
     rk_end_workers,
     rk_forward,
     rk_helpers,
@@ -44,6 +45,7 @@ from rnnkit._core.kernels cimport (
     rk_run_crf,
     rk_run_ctc,
     rk_step,
+    rk_sum_inputs,
     rk_take_blas,
     rk_watch_forks,
     rk_workers,
@@ -280,6 +282,10 @@ cdef int run_forward(const rk_kernels *k, const rk_pass *one) except -1 nogil:
     return left(rk_forward(k, one))
 
 
+cdef void run_input_sums(const rk_kernels *k, const rk_call *call) noexcept nogil:
+    rk_sum_inputs(k, call)
+
+
 cdef void run_step(const rk_kernels *k, const rk_call *call, char *scratch) noexcept nogil:
     rk_step(k, call, scratch)
 
@@ -317,6 +323,12 @@ cdef int run_dense(const rk_kernels *k, const void *x, const void *weight, const
                    void *y, ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows,
                    int threads) except -1 nogil:
     return left(rk_dense(k, x, weight, bias, y, inputs, outputs, rows, threads))
+
+
+cdef void run_dense_step(const rk_kernels *k, const void *x, const void *weight, const void *bias,
+                         void *y, ptrdiff_t inputs, ptrdiff_t outputs,
+                         ptrdiff_t rows) noexcept nogil:
+    rk_dense_step(k, x, weight, bias, y, inputs, outputs, rows)
 
 
 cdef int run_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,

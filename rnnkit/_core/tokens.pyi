@@ -4,13 +4,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-class PackedDense:
-    """A dense layer whose weights are packed once."""
-
-    def __new__(
-        cls, dtype: np.dtype, weight: np.ndarray, bias: np.ndarray | None
-    ) -> PackedDense: ...
-
 class TokenStep:
     """A text, of which each token's id is looked up and goes through all layers."""
 

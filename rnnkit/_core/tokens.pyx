@@ -10,53 +10,16 @@ cimport numpy as cnp
 from libc.math cimport exp
 from libc.string cimport memcpy
 
-from rnnkit._core.kernels cimport rk_kernels
-from rnnkit._core.memory cimport Buffer, checked_array, checked_bytes
+from rnnkit._core.chain_step cimport ChainStep
+from rnnkit._core.memory cimport checked_array
 from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.step cimport RecurrentStep
-from rnnkit._core.threads cimport current_kernels, run_dense
 
 cnp.import_array()
 
 ctypedef fused number:
     float
     double
-
-
-cdef class PackedDense:
-    """A dense layer whose weights are packed once, for one row at a time."""
-
-    cdef ptrdiff_t n_inputs, n_outputs
-    cdef const rk_kernels *kernels
-    cdef Buffer panels, bias
-    cdef void *panels_data
-    cdef void *bias_data
-    cdef cnp.ndarray y
-
-    def __cinit__(self, dtype, weight, bias):
-        dtype = np.dtype(dtype)
-        self.n_outputs, self.n_inputs = weight.shape
-        weight = checked_array("weight", weight, dtype, (self.n_outputs, self.n_inputs))
-        if bias is not None:
-            bias = checked_array("bias", bias, dtype, (self.n_outputs,))
-        self.kernels = current_kernels(dtype)
-        self.panels = Buffer()
-        self.bias = Buffer()
-        cdef ptrdiff_t lanes = self.kernels.lanes
-        cdef ptrdiff_t padded = (self.n_outputs + lanes - 1) // lanes * lanes
-        cdef size_t item = dtype.itemsize
-        self.panels_data = self.panels.reserve(checked_bytes(item, (padded, self.n_inputs)))
-        self.bias_data = self.bias.reserve(padded * item)
-        self.kernels.pack_dense(cnp.PyArray_DATA(weight), 1, self.n_inputs,
-                                NULL if bias is None else cnp.PyArray_DATA(bias), self.n_inputs,
-                                self.n_outputs, self.panels_data, self.bias_data)
-        self.y = np.empty((1, self.n_outputs), dtype)
-
-    cdef cnp.ndarray map_row(self, cnp.ndarray x):
-        """Return the row that one row x, of as many numbers as there are inputs, becomes."""
-        run_dense(self.kernels, cnp.PyArray_DATA(x), self.panels_data, self.bias_data,
-                  cnp.PyArray_DATA(self.y), self.n_inputs, self.n_outputs, 1, 1)
-        return self.y
 
 
 cdef class TokenStep:
@@ -67,10 +30,10 @@ cdef class TokenStep:
     raises RuntimeError.
     """
 
-    cdef tuple layers, heads
-    cdef object dtype
+    cdef ChainStep chain
+    cdef RecurrentStep first         # that takes ids; None: it takes rows of the table
     cdef cnp.ndarray table, row, shares
-    cdef ptrdiff_t n_ids, n_scores
+    cdef ptrdiff_t n_ids
     cdef size_t row_bytes
     cdef char taken
 
@@ -80,26 +43,10 @@ cdef class TokenStep:
         self.n_ids, width = self.table.shape[0], self.table.shape[1]
         self.row = np.zeros(width, dtype)
         self.row_bytes = width * dtype.itemsize
-        cdef RecurrentStep layer
-        cdef PackedDense head
-        for entry in layers:
-            if not isinstance(entry, RecurrentStep):
-                raise TypeError(f"layers must be RecurrentStep, got {type(entry).__name__}")
-            layer = entry
-            if layer.layer.dtype != dtype or layer.call.layer.inputs != width:
-                raise ValueError(f"a layer takes {layer.call.layer.inputs} {layer.layer.dtype}, "
-                                 f"and is given {width} {dtype}")
-            width = layer.call.layer.hidden
-        self.layers = tuple(layers)
-        self.heads = tuple(PackedDense(dtype, weight, bias) for weight, bias in heads)
-        for entry in self.heads:
-            head = entry
-            if head.n_inputs != width:
-                raise ValueError(f"a head takes {head.n_inputs} numbers, and is given {width}")
-            width = head.n_outputs
-        self.dtype = dtype
-        self.n_scores = width
-        self.shares = np.empty(width)
+        self.chain = ChainStep(dtype, (width,), layers, heads)
+        if layers and (<RecurrentStep>layers[0]).take_table(self.table):
+            self.first = layers[0]
+        self.shares = np.empty(self.chain.n_scores)
 
     def feed(self, ptrdiff_t token):
         """Read the token of an id; return the raw scores (1, K), overwritten by the next call."""
@@ -118,11 +65,12 @@ cdef class TokenStep:
         drawn; the temperature 0 takes the largest. at says where in [0, 1) the die of each token
         falls. The id `end`, which is not read, is the last.
         """
-        scores = checked_array("scores", scores, self.dtype, (1, self.n_scores))
+        cdef ptrdiff_t n_scores = self.chain.n_scores
+        scores = checked_array("scores", scores, self.chain.dtype, (1, n_scores))
         cdef const double[::1] dice = np.ascontiguousarray(at, dtype=np.float64)
-        if self.n_scores < 2 or self.n_scores > self.n_ids:
+        if n_scores < 2 or n_scores > self.n_ids:
             raise ValueError(f"there must be a score for each of {self.n_ids} ids, "
-                             f"got {self.n_scores}")
+                             f"got {n_scores}")
         take(&self.taken, "TokenStep")
         try:
             return self.write_alone(scores, temperature, dice, end)
@@ -131,8 +79,8 @@ cdef class TokenStep:
 
     cdef tuple write_alone(self, scores, double temperature, const double[::1] dice,
                            ptrdiff_t end):
-        cdef ptrdiff_t i, token, n = self.n_scores - 1
-        cdef bint single = self.dtype == np.float32
+        cdef ptrdiff_t i, token, n = self.chain.n_scores - 1
+        cdef bint single = self.chain.number_type == cnp.NPY_FLOAT32
         cdef double *shares = <double *>cnp.PyArray_DATA(self.shares)
         cdef void *data
         ids = np.empty(dice.shape[0], np.intp)
@@ -150,14 +98,11 @@ cdef class TokenStep:
         return ids, scores
 
     cdef object feed_alone(self, ptrdiff_t token):
+        if self.first is not None:
+            return self.chain.onward(self.first.advance_row(token), 1)
         memcpy(cnp.PyArray_DATA(self.row),
                <char *>cnp.PyArray_DATA(self.table) + token * self.row_bytes, self.row_bytes)
-        x = self.row
-        for layer in self.layers:
-            x = (<RecurrentStep>layer).step_alone(x)
-        for head in self.heads:
-            x = (<PackedDense>head).map_row(x)
-        return x
+        return self.chain.through(self.row)
 
 
 def draw(scores, double temperature, at):

@@ -10,28 +10,56 @@ cimport numpy as cnp
 from cython cimport floating
 from libc.math cimport fabs, isfinite, sqrt
 
+from rnnkit._core.memory cimport lies_ready, lies_writable
+
+cnp.import_array()
+
 cdef enum:
     LANES = 8  # partial sums of a norm: a fixed order that a compiler can vectorise
 
 
-cdef object checked_ranges(ranges, ptrdiff_t n):
-    """Return a copy of ranges (m, 2), first and last of each, which lie in order within n entries.
+cdef class Places:
+    """Ranges of a flat vector, first and last of each, in order."""
 
-    None stands for all of them.
-    """
+    cdef ptrdiff_t n
+    cdef const cnp.npy_intp *at      # (n, 2)
+    cdef cnp.npy_intp[2] whole
+    cdef object array                # held while `at` points to it
+
+
+cdef Places places_of(ranges, ptrdiff_t n):
+    """Return a copy of ranges (m, 2) of a vector of n entries, checked; None stands for all."""
+    cdef Places places = Places()
+    cdef ptrdiff_t r, end = 0
     if ranges is None:
-        return np.array([[0, n]], np.intp)
-    ranges = np.array(ranges, dtype=np.intp)
+        places.whole[0] = 0
+        places.whole[1] = n
+        places.n = 1
+        places.at = places.whole
+        return places
+    places.array = ranges = np.array(ranges, dtype=np.intp, order="C")
     if ranges.ndim != 2 or ranges.shape[1] != 2:
         raise ValueError(f"ranges must have shape (m, 2), got {ranges.shape}")
-    cdef const cnp.npy_intp[:, ::1] places = ranges
-    cdef ptrdiff_t r, end = 0
-    for r in range(places.shape[0]):
-        if not end <= places[r, 0] <= places[r, 1] <= n:
-            raise ValueError(f"ranges must lie in order in 0 .. {n}, got {places[r, 0]} to "
-                             f"{places[r, 1]} after {end}")
-        end = places[r, 1]
-    return ranges
+    places.n = len(ranges)
+    places.at = <const cnp.npy_intp *>cnp.PyArray_DATA(ranges)
+    for r in range(places.n):
+        if not end <= places.at[2 * r] <= places.at[2 * r + 1] <= n:
+            raise ValueError(f"ranges must lie in order in 0 .. {n}, got {places.at[2 * r]} to "
+                             f"{places.at[2 * r + 1]} after {end}")
+        end = places.at[2 * r + 1]
+    return places
+
+
+cdef bint is_single(vector) except -1:
+    """Whether a flat vector is of float32, else float64, and lies so that it can be written to."""
+    cdef int number_type
+    if isinstance(vector, np.ndarray) and vector.ndim == 1:
+        number_type = cnp.PyArray_TYPE(vector)
+        if (number_type in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
+                and lies_writable(vector, number_type, (len(vector),))):
+            return number_type == cnp.NPY_FLOAT32
+    raise ValueError("a flat vector must be a contiguous array of float32 or float64 to write to, "
+                     f"got {vector!r:.60}")
 
 
 def add_rows(table, ids, rows):
@@ -80,149 +108,241 @@ cdef int scatter(floating[:, ::1] table, const cnp.npy_intp[::1] ids,
 
 def clip_norm(gradient, double limit, ranges=None):
     """Scale the gradient in place to a 2-norm of at most `limit`; return the norm found."""
-    places = checked_ranges(ranges, len(gradient))
-    if gradient.dtype == np.float32:
-        return clip[float](gradient, limit, places)
-    return clip[double](gradient, limit, places)
-
-
-cdef double clip(floating[::1] gradient, double limit,
-                 const cnp.npy_intp[:, ::1] ranges) except? -1:
-    cdef double partial[LANES]
-    cdef double norm, total = 0
-    cdef floating factor
-    cdef ptrdiff_t i, lane, r, last, n = gradient.shape[0], whole = n // LANES * LANES
+    cdef bint single = is_single(gradient)
+    cdef ptrdiff_t n = len(gradient)
+    cdef Places places = places_of(ranges, n)
+    cdef void *data = cnp.PyArray_DATA(gradient)
+    cdef double norm
     with nogil:
-        for lane in range(LANES):
-            partial[lane] = 0
-        for r in range(ranges.shape[0]):
-            i = ranges[r, 0]
-            last = min(ranges[r, 1], whole)
-            while i < last and i % LANES:
-                partial[i % LANES] += <double>gradient[i] * gradient[i]
-                i += 1
-            while i + LANES <= last:
-                for lane in range(LANES):
-                    partial[lane] += <double>gradient[i + lane] * gradient[i + lane]
-                i += LANES
-            while i < last:
-                partial[i % LANES] += <double>gradient[i] * gradient[i]
-                i += 1
-        for lane in range(LANES):
-            total += partial[lane]
-        for r in range(ranges.shape[0]):
-            for i in range(max(ranges[r, 0], whole), ranges[r, 1]):
-                total += <double>gradient[i] * gradient[i]
-        norm = sqrt(total)
-        if not isfinite(norm):
-            norm = norm_of_large(gradient)
-        if isfinite(norm) and norm > limit:
-            factor = <floating>(limit / norm)
-            for r in range(ranges.shape[0]):
-                for i in range(ranges[r, 0], ranges[r, 1]):
-                    gradient[i] *= factor
+        if single:
+            norm = clip(<float *>data, n, limit, places.at, places.n)
+        else:
+            norm = clip(<double *>data, n, limit, places.at, places.n)
     return norm
 
 
-cdef double norm_of_large(const floating[::1] gradient) noexcept nogil:
+cdef double clip(floating *gradient, ptrdiff_t n, double limit, const cnp.npy_intp *places,
+                 ptrdiff_t n_places) noexcept nogil:
+    cdef double[LANES] partial
+    cdef double norm, total = 0
+    cdef floating factor
+    cdef ptrdiff_t i, lane, r, last, whole = n // LANES * LANES
+    for lane in range(LANES):
+        partial[lane] = 0
+    for r in range(n_places):
+        i = places[2 * r]
+        last = min(places[2 * r + 1], whole)
+        while i < last and i % LANES:
+            partial[i % LANES] += <double>gradient[i] * gradient[i]
+            i += 1
+        while i + LANES <= last:
+            for lane in range(LANES):
+                partial[lane] += <double>gradient[i + lane] * gradient[i + lane]
+            i += LANES
+        while i < last:
+            partial[i % LANES] += <double>gradient[i] * gradient[i]
+            i += 1
+    for lane in range(LANES):
+        total += partial[lane]
+    for r in range(n_places):
+        for i in range(max(places[2 * r], whole), places[2 * r + 1]):
+            total += <double>gradient[i] * gradient[i]
+    norm = sqrt(total)
+    if not isfinite(norm):
+        norm = norm_of_large(gradient, n)
+    if isfinite(norm) and norm > limit:
+        factor = <floating>(limit / norm)
+        for r in range(n_places):
+            for i in range(places[2 * r], places[2 * r + 1]):
+                gradient[i] *= factor
+    return norm
+
+
+cdef double norm_of_large(const floating *gradient, ptrdiff_t n) noexcept nogil:
     """Return the 2-norm of entries whose squares may overflow; as it is if one is not finite."""
     cdef double largest = 0, total = 0, scaled
     cdef ptrdiff_t i
-    for i in range(gradient.shape[0]):
+    for i in range(n):
         if not isfinite(gradient[i]):
             return fabs(gradient[i])
         largest = max(largest, fabs(gradient[i]))
-    for i in range(gradient.shape[0]):
+    for i in range(n):
         scaled = gradient[i] / largest
         total += scaled * scaled
     return largest * sqrt(total)
 
 
-cdef int check_sizes(ptrdiff_t parameters, ptrdiff_t gradient, ptrdiff_t first,
-                     ptrdiff_t second) except -1:
-    """Raise ValueError unless all vectors of a rule are as long as the parameters."""
-    if parameters != gradient or parameters != first or parameters != second:
-        raise ValueError(f"gradient and state must have the {parameters} entries of the "
-                         f"parameters, got {gradient}, {first} and {second}")
-    return 0
+cdef int check_vectors(w, g, first, second) except -1:
+    """Raise ValueError unless all vectors of a rule are as long as the parameters, and alike."""
+    cdef int number_type = cnp.PyArray_TYPE(w)
+    cdef tuple shape = (len(w),)
+    if (lies_ready(g, number_type, shape) and lies_writable(first, number_type, shape)
+            and lies_writable(second, number_type, shape)):
+        return 0
+    if not len(g) == len(first) == len(second) == len(w):
+        raise ValueError(f"gradient and state must have the {len(w)} entries of the "
+                         f"parameters, got {len(g)}, {len(first)} and {len(second)}")
+    raise ValueError(f"gradient and state must be contiguous arrays of {w.dtype}, the state to "
+                     "write to")
 
 
-def sgd(floating[::1] w, const floating[::1] g, floating[::1] velocity,
-        floating rate, floating momentum, bint nesterov, ranges=None):
+def sgd(w, g, velocity, double rate, double momentum, bint nesterov, ranges=None):
     """Stochastic gradient descent with classical or Nesterov momentum."""
-    cdef ptrdiff_t i, r
-    cdef const cnp.npy_intp[:, ::1] places = checked_ranges(ranges, w.shape[0])
-    check_sizes(w.shape[0], g.shape[0], velocity.shape[0], velocity.shape[0])
+    cdef bint single = is_single(w)
+    cdef Places at = places_of(ranges, len(w))
+    check_vectors(w, g, velocity, velocity)
+    cdef void *w_data = cnp.PyArray_DATA(w)
+    cdef void *g_data = cnp.PyArray_DATA(g)
+    cdef void *v_data = cnp.PyArray_DATA(velocity)
     with nogil:
-        for r in range(places.shape[0]):
-            for i in range(places[r, 0], places[r, 1]):
-                velocity[i] = momentum * velocity[i] - rate * g[i]
-                w[i] += momentum * velocity[i] - rate * g[i] if nesterov else velocity[i]
+        if single:
+            sgd_places(<float *>w_data, <float *>g_data, <float *>v_data, rate, momentum,
+                       nesterov, at.at, at.n)
+        else:
+            sgd_places(<double *>w_data, <double *>g_data, <double *>v_data, rate, momentum,
+                       nesterov, at.at, at.n)
 
 
-def rmsprop(floating[::1] w, const floating[::1] g, floating[::1] square, floating[::1] velocity,
-            floating rate, floating decay, floating epsilon, floating momentum, ranges=None):
+cdef void sgd_places(floating *w, const floating *g, floating *velocity, double rate_wide,
+                     double momentum_wide, bint nesterov, const cnp.npy_intp *places,
+                     ptrdiff_t n) noexcept nogil:
+    cdef ptrdiff_t i, r
+    cdef floating rate = <floating>rate_wide, momentum = <floating>momentum_wide
+    for r in range(n):
+        for i in range(places[2 * r], places[2 * r + 1]):
+            velocity[i] = momentum * velocity[i] - rate * g[i]
+            w[i] += momentum * velocity[i] - rate * g[i] if nesterov else velocity[i]
+
+
+def rmsprop(w, g, square, velocity, double rate, double decay, double epsilon, double momentum,
+            ranges=None):
     """RMSProp, with momentum on the scaled step."""
+    cdef bint single = is_single(w)
+    cdef Places at = places_of(ranges, len(w))
+    check_vectors(w, g, square, velocity)
+    cdef void *w_data = cnp.PyArray_DATA(w)
+    cdef void *g_data = cnp.PyArray_DATA(g)
+    cdef void *s_data = cnp.PyArray_DATA(square)
+    cdef void *v_data = cnp.PyArray_DATA(velocity)
+    with nogil:
+        if single:
+            rmsprop_places(<float *>w_data, <float *>g_data, <float *>s_data, <float *>v_data,
+                           rate, decay, epsilon, momentum, at.at, at.n)
+        else:
+            rmsprop_places(<double *>w_data, <double *>g_data, <double *>s_data, <double *>v_data,
+                           rate, decay, epsilon, momentum, at.at, at.n)
+
+
+cdef void rmsprop_places(floating *w, const floating *g, floating *square, floating *velocity,
+                         double rate_wide, double decay_wide, double epsilon_wide,
+                         double momentum_wide, const cnp.npy_intp *places,
+                         ptrdiff_t n) noexcept nogil:
     cdef ptrdiff_t i, r
-    cdef const cnp.npy_intp[:, ::1] places = checked_ranges(ranges, w.shape[0])
+    cdef floating rate = <floating>rate_wide, decay = <floating>decay_wide
+    cdef floating epsilon = <floating>epsilon_wide, momentum = <floating>momentum_wide
     cdef floating root
-    check_sizes(w.shape[0], g.shape[0], square.shape[0], velocity.shape[0])
-    with nogil:
-        for r in range(places.shape[0]):
-            for i in range(places[r, 0], places[r, 1]):
-                square[i] = decay * square[i] + (1 - decay) * g[i] * g[i]
-                root = <floating>sqrt(square[i])
-                velocity[i] = momentum * velocity[i] - rate * g[i] / (root + epsilon)
-                w[i] += velocity[i]
+    for r in range(n):
+        for i in range(places[2 * r], places[2 * r + 1]):
+            square[i] = decay * square[i] + (1 - decay) * g[i] * g[i]
+            root = <floating>sqrt(square[i])
+            velocity[i] = momentum * velocity[i] - rate * g[i] / (root + epsilon)
+            w[i] += velocity[i]
 
 
-def adagrad(floating[::1] w, const floating[::1] g, floating[::1] square, floating rate,
-            floating epsilon, ranges=None):
+def adagrad(w, g, square, double rate, double epsilon, ranges=None):
     """AdaGrad."""
-    cdef ptrdiff_t i, r
-    cdef const cnp.npy_intp[:, ::1] places = checked_ranges(ranges, w.shape[0])
-    check_sizes(w.shape[0], g.shape[0], square.shape[0], square.shape[0])
+    cdef bint single = is_single(w)
+    cdef Places at = places_of(ranges, len(w))
+    check_vectors(w, g, square, square)
+    cdef void *w_data = cnp.PyArray_DATA(w)
+    cdef void *g_data = cnp.PyArray_DATA(g)
+    cdef void *s_data = cnp.PyArray_DATA(square)
     with nogil:
-        for r in range(places.shape[0]):
-            for i in range(places[r, 0], places[r, 1]):
-                square[i] += g[i] * g[i]
-                w[i] -= rate * g[i] / (<floating>sqrt(square[i]) + epsilon)
+        if single:
+            adagrad_places(<float *>w_data, <float *>g_data, <float *>s_data, rate, epsilon,
+                           at.at, at.n)
+        else:
+            adagrad_places(<double *>w_data, <double *>g_data, <double *>s_data, rate, epsilon,
+                           at.at, at.n)
 
 
-def adadelta(floating[::1] w, const floating[::1] g, floating[::1] square, floating[::1] change,
-             floating rate, floating decay, floating epsilon, ranges=None):
+cdef void adagrad_places(floating *w, const floating *g, floating *square, double rate_wide,
+                         double epsilon_wide, const cnp.npy_intp *places,
+                         ptrdiff_t n) noexcept nogil:
+    cdef ptrdiff_t i, r
+    cdef floating rate = <floating>rate_wide, epsilon = <floating>epsilon_wide
+    for r in range(n):
+        for i in range(places[2 * r], places[2 * r + 1]):
+            square[i] += g[i] * g[i]
+            w[i] -= rate * g[i] / (<floating>sqrt(square[i]) + epsilon)
+
+
+def adadelta(w, g, square, change, double rate, double decay, double epsilon, ranges=None):
     """AdaDelta."""
-    cdef ptrdiff_t i, r
-    cdef const cnp.npy_intp[:, ::1] places = checked_ranges(ranges, w.shape[0])
-    cdef floating step
-    check_sizes(w.shape[0], g.shape[0], square.shape[0], change.shape[0])
+    cdef bint single = is_single(w)
+    cdef Places at = places_of(ranges, len(w))
+    check_vectors(w, g, square, change)
+    cdef void *w_data = cnp.PyArray_DATA(w)
+    cdef void *g_data = cnp.PyArray_DATA(g)
+    cdef void *s_data = cnp.PyArray_DATA(square)
+    cdef void *c_data = cnp.PyArray_DATA(change)
     with nogil:
-        for r in range(places.shape[0]):
-            for i in range(places[r, 0], places[r, 1]):
-                square[i] = decay * square[i] + (1 - decay) * g[i] * g[i]
-                step = g[i] * <floating>sqrt((change[i] + epsilon) / (square[i] + epsilon))
-                change[i] = decay * change[i] + (1 - decay) * step * step
-                w[i] -= rate * step
+        if single:
+            adadelta_places(<float *>w_data, <float *>g_data, <float *>s_data, <float *>c_data,
+                            rate, decay, epsilon, at.at, at.n)
+        else:
+            adadelta_places(<double *>w_data, <double *>g_data, <double *>s_data,
+                            <double *>c_data, rate, decay, epsilon, at.at, at.n)
 
 
-def adam(floating[::1] w, const floating[::1] g, floating[::1] mean, floating[::1] square,
-         double rate, double beta_1, double beta_2, floating epsilon, double weight_decay,
-         double step, ranges=None):
-    """Adam; with weight_decay the decoupled decay of AdamW, on every entry."""
+cdef void adadelta_places(floating *w, const floating *g, floating *square, floating *change,
+                          double rate_wide, double decay_wide, double epsilon_wide,
+                          const cnp.npy_intp *places, ptrdiff_t n) noexcept nogil:
     cdef ptrdiff_t i, r
-    cdef const cnp.npy_intp[:, ::1] places = checked_ranges(ranges, w.shape[0])
+    cdef floating rate = <floating>rate_wide, decay = <floating>decay_wide
+    cdef floating epsilon = <floating>epsilon_wide, step
+    for r in range(n):
+        for i in range(places[2 * r], places[2 * r + 1]):
+            square[i] = decay * square[i] + (1 - decay) * g[i] * g[i]
+            step = g[i] * <floating>sqrt((change[i] + epsilon) / (square[i] + epsilon))
+            change[i] = decay * change[i] + (1 - decay) * step * step
+            w[i] -= rate * step
+
+
+def adam(w, g, mean, square, double rate, double beta_1, double beta_2, double epsilon,
+         double weight_decay, double step, ranges=None):
+    """Adam; with weight_decay the decoupled decay of AdamW, on every entry."""
+    cdef bint single = is_single(w)
+    cdef Places at = places_of(ranges, len(w))
+    check_vectors(w, g, mean, square)
+    cdef void *w_data = cnp.PyArray_DATA(w)
+    cdef void *g_data = cnp.PyArray_DATA(g)
+    cdef void *m_data = cnp.PyArray_DATA(mean)
+    cdef void *s_data = cnp.PyArray_DATA(square)
+    with nogil:
+        if single:
+            adam_places(<float *>w_data, <float *>g_data, <float *>m_data, <float *>s_data, rate,
+                        beta_1, beta_2, epsilon, weight_decay, step, at.at, at.n)
+        else:
+            adam_places(<double *>w_data, <double *>g_data, <double *>m_data, <double *>s_data,
+                        rate, beta_1, beta_2, epsilon, weight_decay, step, at.at, at.n)
+
+
+cdef void adam_places(floating *w, const floating *g, floating *mean, floating *square,
+                      double rate, double beta_1, double beta_2, double epsilon_wide,
+                      double weight_decay, double step, const cnp.npy_intp *places,
+                      ptrdiff_t n) noexcept nogil:
+    cdef ptrdiff_t i, r
     cdef floating b1 = <floating>beta_1, b2 = <floating>beta_2
     cdef floating c1 = <floating>(1 - beta_1), c2 = <floating>(1 - beta_2)
     cdef floating scaled = <floating>(rate / (1 - beta_1 ** step))
     cdef floating root = <floating>(1 / sqrt(1 - beta_2 ** step))
-    cdef floating keep = <floating>(1 - rate * weight_decay)
-    check_sizes(w.shape[0], g.shape[0], mean.shape[0], square.shape[0])
-    with nogil:
-        for r in range(places.shape[0]):
-            for i in range(places[r, 0], places[r, 1]):
-                mean[i] = b1 * mean[i] + c1 * g[i]
-                square[i] = b2 * square[i] + c2 * g[i] * g[i]
-                w[i] = keep * w[i] - scaled * mean[i] / (<floating>sqrt(square[i]) * root + epsilon)
+    cdef floating keep = <floating>(1 - rate * weight_decay), epsilon = <floating>epsilon_wide
+    for r in range(n):
+        for i in range(places[2 * r], places[2 * r + 1]):
+            mean[i] = b1 * mean[i] + c1 * g[i]
+            square[i] = b2 * square[i] + c2 * g[i] * g[i]
+            w[i] = keep * w[i] - scaled * mean[i] / (<floating>sqrt(square[i]) * root + epsilon)
 
 
 RULES = {"sgd": sgd, "rmsprop": rmsprop, "adagrad": adagrad, "adadelta": adadelta, "adam": adam}

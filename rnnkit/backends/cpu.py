@@ -13,6 +13,7 @@ import rnnkit._core.heads as heads
 import rnnkit._core.labels as core_labels
 import rnnkit._core.threads as threads
 import rnnkit._core.updates as updates
+from rnnkit._core.chain_step import ChainStep
 from rnnkit._core.directions import JoinedDirections
 from rnnkit._core.heads import Dense
 from rnnkit._core.recurrent import RecurrentLayer
@@ -26,11 +27,10 @@ from rnnkit.backends.interface import (
     Pace,
     PackedPlan,
     RecurrentOperation,
-    StreamOperation,
-    TokenOperation,
 )
 from rnnkit.backends.labels import CRFLoss, CTCLoss, check_alignable
 from rnnkit.backends.rules import require_rule
+from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 from rnnkit.cells import LayerSpec
 
 __all__ = [
@@ -215,10 +215,19 @@ class CpuBackend(HostBackend):
         return JoinedDirections(one, other)
 
     def recurrent_stream(
-        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, np.ndarray]
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, np.ndarray], n: int = 1
     ) -> StreamOperation:
-        """Bind one recurrent layer to its weights, for one sequence step by step."""
-        return RecurrentStep(spec, dtype, weights)
+        """Bind one recurrent layer to its weights, for n sequences step by step."""
+        return RecurrentStep(spec, dtype, weights, n)
+
+    def number_stream(
+        self,
+        shape: tuple[int, ...],
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    ) -> NumberOperation:
+        """Bind recurrent layers and heads, fed with numbers step by step."""
+        return ChainStep(heads[0][0].dtype, shape, streams, heads)
 
     def token_stream(
         self,
@@ -252,6 +261,10 @@ class CpuBackend(HostBackend):
     ) -> tuple[float, np.ndarray]:
         """Return the weighted sum of the losses and its gradient by the raw scores."""
         return heads.softmax_cross_entropy(scores, labels, weights, label_smoothing)
+
+    def largest(self, scores: np.ndarray) -> np.ndarray:
+        """Return the place of the largest score of each row, the first of equals."""
+        return heads.largest(scores)
 
     def softmax(self, scores: np.ndarray) -> np.ndarray:
         """Return the class probabilities of raw scores."""

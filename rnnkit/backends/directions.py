@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
+
 from rnnkit.backends.interface import Array, ArrayModule, PackedPlan, RecurrentOperation
 
 __all__ = ["JoinedOperation", "OneAfterTheOther"]
@@ -28,6 +30,7 @@ class JoinedOperation(Protocol):
         *,
         training: bool = False,
         masks: Sequence[Mapping[str, Any]] = ({}, {}),
+        row_of: np.ndarray | None = None,
     ) -> tuple[Array, States]:
         """Run all steps; return y (P, 2·H) and the states at the end.
 
@@ -73,6 +76,7 @@ class OneAfterTheOther:
         *,
         training: bool = False,
         masks: Sequence[Mapping[str, Any]] = ({}, {}),
+        row_of: np.ndarray | None = None,
     ) -> tuple[Array, States]:
         """Run all steps of the one, then of the other."""
         parts = [
@@ -83,6 +87,7 @@ class OneAfterTheOther:
                 state[2 * number],
                 state[2 * number + 1],
                 training=training,
+                row_of=row_of,
                 **masks[number],
             )
             for number, operation in enumerate(self._operations)

@@ -13,16 +13,10 @@ from typing import TypeVar
 import numpy as np
 
 from rnnkit.backends.directions import JoinedOperation, OneAfterTheOther
-from rnnkit.backends.interface import (
-    PackedPlan,
-    RecurrentOperation,
-    Repeated,
-    Scalar,
-    StreamOperation,
-    TokenOperation,
-)
+from rnnkit.backends.interface import PackedPlan, RecurrentOperation, Repeated, Scalar
 from rnnkit.backends.memory import host_memory
 from rnnkit.backends.streaming import drawn_from
+from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 
 __all__ = ["HostBackend"]
 
@@ -66,6 +60,15 @@ class HostBackend:
         """Return what runs one direction of a layer after the other."""
         return OneAfterTheOther((one, other), np)
 
+    def number_stream(
+        self,
+        shape: tuple[int, ...],
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    ) -> NumberOperation | None:
+        """Return None: there is no shorter way than layer by layer."""
+        return None
+
     def token_stream(
         self,
         table: np.ndarray,
@@ -78,6 +81,11 @@ class HostBackend:
     def draw(self, scores: np.ndarray, temperature: float, at: np.ndarray) -> np.ndarray:
         """Return an index drawn from the softmax of each row of scores."""
         return drawn_from(scores, temperature, at)
+
+    def largest(self, scores: np.ndarray) -> np.ndarray:
+        """Return the place of the largest score of each row, the first of equals."""
+        places: np.ndarray = scores.argmax(axis=1)
+        return places
 
     def scalar(self, x: np.floating) -> float:
         """Return a sum as a float."""

@@ -21,6 +21,7 @@ from rnnkit.cells import LayerSpec
 if TYPE_CHECKING:
     from rnnkit.backends.directions import JoinedOperation
     from rnnkit.backends.labels import LabelOperations
+    from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 
 __all__ = [
     "Array",
@@ -35,8 +36,6 @@ __all__ = [
     "RecurrentResult",
     "Repeated",
     "Scalar",
-    "StreamOperation",
-    "TokenOperation",
 ]
 
 # NumPy's and CuPy's arrays have no type in common that checkers know, and CuPy need not be there.
@@ -106,6 +105,7 @@ class RecurrentOperation(Protocol):
         training: bool = False,
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
+        row_of: np.ndarray | None = None,
     ) -> tuple[Array, Array, Array | None]:
         """Run all steps.
 
@@ -114,6 +114,8 @@ class RecurrentOperation(Protocol):
         zoneout_masks are (P, H) of 0 and 1 for h and c. With ``training=True`` the operation
         keeps what `backward` and `gate` need and computes with the masks (none: off);
         otherwise it keeps nothing, looks at no mask, and zoneout takes its expected value.
+        With row_of (P,) x is (V, I), and packed row p has the inputs ``x[row_of[p]]``: the very
+        numbers that come of these rows one by one, sooner where the same row comes often.
         """
         ...
 
@@ -137,45 +139,6 @@ class RecurrentOperation(Protocol):
         """Return the (P, H) activations of a gate of the last training forward call.
 
         Call it before `backward`, which reuses the memory.
-        """
-        ...
-
-
-class StreamOperation(Protocol):
-    """One recurrent layer over a stream, a sequence fed step by step, whose state it holds.
-
-    A step has the very bits that `RecurrentOperation.forward` gives outside training. The
-    weights are those of the moment it was bound.
-    """
-
-    @property
-    def state(self) -> tuple[Array, Array | None]:
-        """The states h and c, (1, H); c for lstm only. May be set; None sets zeros."""
-        ...
-
-    @state.setter
-    def state(self, state: tuple[Array, Array | None] | None) -> None: ...
-
-    def step(self, x: Array) -> Array:
-        """Take the I numbers x of a step; return h (1, H), valid until the next call."""
-        ...
-
-
-class TokenOperation(Protocol):
-    """A text through table, layers and head, fed token by token."""
-
-    def feed(self, token: int) -> Array:
-        """Read the token of an id; return the raw scores (1, K), valid until the next call."""
-        ...
-
-    def write(
-        self, scores: Array, temperature: float, at: np.ndarray, end: int
-    ) -> tuple[np.ndarray, Array]:
-        """Draw a token, read it, draw the next; return the ids drawn and the scores after them.
-
-        As `Backend.draw` draws, from scores (1, K) at first, of which the first, that of no
-        token, is never drawn; the temperature 0 takes the largest. at (n,) has a die for each
-        token. The id `end`, which is not read, is the last.
         """
         ...
 
@@ -276,8 +239,21 @@ class Backend(Protocol):
         ...
 
     def recurrent_stream(
-        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array], n: int = 1
     ) -> StreamOperation: ...
+
+    def number_stream(
+        self,
+        shape: tuple[int, ...],
+        streams: Sequence[StreamOperation],
+        heads: Sequence[tuple[Array, Array | None]],
+    ) -> NumberOperation | None:
+        """Return the short way of numbers through all layers, with the bits of the long one.
+
+        A step's numbers have the shape (I,), or (n, I) of n sequences; `streams` and `heads` are
+        those of `token_stream`. None: there is no shorter way.
+        """
+        ...
 
     def token_stream(
         self,
@@ -404,6 +380,13 @@ class Backend(Protocol):
 
         scores (P, K); labels (P,) intp; weights (P,) or None for ones. With smoothing s the
         target distribution is ``(1 - s) onehot + s / K``. Summed in a fixed order.
+        """
+        ...
+
+    def largest(self, scores: Array) -> Array:
+        """Return the place (P,) of the largest of each row of scores (P, K), the first of equals.
+
+        As `numpy.argmax`: what is no number is larger than all numbers.
         """
         ...
 

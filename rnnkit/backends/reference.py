@@ -20,7 +20,7 @@ from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
 from rnnkit.backends.reference_labels import ReferenceLabels
 from rnnkit.backends.rules import require_rule
-from rnnkit.backends.streaming import OneRowStream
+from rnnkit.backends.streaming import StepStream
 from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
 __all__ = [
@@ -335,9 +335,11 @@ class ReferenceRecurrent:
         training: bool = False,
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
+        row_of: np.ndarray | None = None,
     ) -> RecurrentResult:
         """Run all steps; the masks act in training alone."""
         spec = self.spec
+        x = x if row_of is None else x[row_of]
         state_shape = (plan.n_sequences, spec.hidden_size)
         starts = [h0, c0] if spec.has_cell_state else [h0]
         states = [
@@ -551,10 +553,10 @@ class ReferenceBackend(HostBackend):
         return ReferenceRecurrent(spec, dtype)
 
     def recurrent_stream(
-        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> OneRowStream:
-        """Return one recurrent layer for one sequence, step by step."""
-        return OneRowStream(ReferenceRecurrent(spec, dtype), weights, np)
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array], n: int = 1
+    ) -> StepStream:
+        """Return one recurrent layer for n sequences, step by step."""
+        return StepStream(ReferenceRecurrent(spec, dtype), weights, np, n)
 
     def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""

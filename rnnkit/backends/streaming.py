@@ -1,4 +1,4 @@
-"""One sequence fed step by step to a whole operation, for backends without a faster way."""
+"""Sequences fed step by step to a whole operation, for backends without a faster way."""
 
 from __future__ import annotations
 
@@ -6,38 +6,42 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, ArrayModule, RecurrentOperation
 
-__all__ = ["OneRowStream", "cumulated_shares", "drawn_from"]
+__all__ = ["StepStream", "cumulated_shares", "drawn_from"]
 
 
 class _OneStep:
-    """The plan of one sequence of one step."""
+    """The plan of one step of n sequences."""
 
-    lengths = np.ones(1, np.intp)
-    step_offsets = np.array([0, 1], np.intp)
-    n_sequences = n_steps = n_rows = 1
+    n_steps = 1
+
+    def __init__(self, n: int) -> None:
+        self.lengths = np.ones(n, np.intp)
+        self.step_offsets = np.array([0, n], np.intp)
+        self.n_sequences = self.n_rows = n
 
     def sequence_of_row(self) -> np.ndarray:
-        return np.zeros(1, np.intp)
+        return np.arange(self.n_sequences)
 
 
-class OneRowStream:
-    """One sequence by calls of a whole operation for one row; see `interface.StreamOperation`.
+class StepStream:
+    """n sequences by calls of a whole operation for one step; see `interface.StreamOperation`.
 
     xp is the array module of the weights.
     """
 
     def __init__(
-        self, operation: RecurrentOperation, weights: dict[str, Array], xp: ArrayModule
+        self, operation: RecurrentOperation, weights: dict[str, Array], xp: ArrayModule, n: int
     ) -> None:
         self._operation = operation
         self._weights = {name: weight.copy() for name, weight in weights.items()}
-        self._plan = _OneStep()
-        self._zeros = xp.zeros_like(weights["weight_hh"][:1])
+        self._plan = _OneStep(n)
+        recurrent = weights["weight_hh"]
+        self._zeros = xp.zeros((n, recurrent.shape[1]), recurrent.dtype)
         self.state = None
 
     @property
     def state(self) -> tuple[Array, Array | None]:
-        """The states h and c, (1, H); c for lstm only."""
+        """The states h and c, (n, H); c for lstm only."""
         return self._state
 
     @state.setter
@@ -48,8 +52,10 @@ class OneRowStream:
         self._state = state
 
     def step(self, x: Array) -> Array:
-        """Take the I numbers x of a step; return h (1, H)."""
-        _, h, c = self._operation.forward(self._plan, x.reshape(1, -1), self._weights, *self._state)
+        """Take the I numbers x of a step of each sequence; return h (n, H)."""
+        _, h, c = self._operation.forward(
+            self._plan, x.reshape(len(self._zeros), -1), self._weights, *self._state
+        )
         self._state = (h, c)
         return h
 

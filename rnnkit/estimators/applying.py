@@ -23,6 +23,10 @@ from rnnkit.sequences import Batch, Plan, batch_of
 __all__ = ["ROWS_AT_ONCE", "Operation", "apply", "bounded_batches", "refuse_long_sequences"]
 
 ROWS_AT_ONCE = 2**15  # steps of a batch at predict time, so that memory stays bounded
+# Of each thread of the host: what a batch computes then stays in its caches, and fresh memory costs
+# more than that weights are packed for more batches (benchmarks: bench_speed.py --only labels). But
+# not fewer sequences than keep the multipliers busy.
+ROWS_OF_A_THREAD, SEQUENCES_OF_A_THREAD = 2**12, 64
 
 Operation = Callable[[BoundNetwork, Plan, Inputs], Array]
 
@@ -35,6 +39,7 @@ def apply(
     operation: Operation,
     *,
     per_step: bool,
+    few_calls: bool = False,
 ) -> np.ndarray:
     """Run an operation over sequences, batch after batch.
 
@@ -52,6 +57,8 @@ def apply(
         returns one row per packed row, or one per sequence.
     per_step : bool
         Which of the two.
+    few_calls : bool, default=False
+        Whether the operation is many calls for a batch, so that large batches are sooner done.
 
     Returns
     -------
@@ -63,7 +70,7 @@ def apply(
     with backend.active():
         refuse_long_sequences(network, offsets, backend)
         bound = network.bind(backend)
-        for batch in bounded_batches(network, offsets):
+        for batch in bounded_batches(network, offsets, None if few_calls else backend):
             rows = backend.download(operation(bound, batch.plan, inputs.take(batch.rows)))
             if result is None:
                 n_rows = int(offsets[-1]) if per_step else len(offsets) - 1
@@ -88,19 +95,28 @@ def refuse_long_sequences(network: Network, offsets: np.ndarray, backend: Backen
     refuse_too_much(parts, backend.free_bytes(), subject, remedy)
 
 
-def bounded_batches(network: Network, offsets: np.ndarray) -> Iterator[Batch]:
+def bounded_batches(
+    network: Network, offsets: np.ndarray, backend: Backend | None = None
+) -> Iterator[Batch]:
     """Cut sequences, in their order, into batches of about ROWS_AT_ONCE steps.
 
-    Fewer where scikit-learn's `working_memory` does not hold as many steps, or as many rows of
+    If the backend is named and the host's, into smaller ones that suit its caches. And into smaller
+    ones where scikit-learn's `working_memory` does not hold as many steps, or as many rows of
     scores; never less than a sequence.
     """
     available = int(get_config()["working_memory"] * 2**20)
     n_rows = min(ROWS_AT_ONCE, available // bytes_per_row(network))
     row_of_scores = SCORES_AT_ONCE * max(1, network.output.width) * network.dtype.itemsize
     most = max(1, available // row_of_scores)
+    few, enough = n_rows, 1
+    if backend is not None and backend.on_host:
+        few = min(n_rows, ROWS_OF_A_THREAD * backend.n_threads)
+        enough = SEQUENCES_OF_A_THREAD * backend.n_threads
     start, n = 0, len(offsets) - 1
     while start < n:
-        within = np.searchsorted(offsets, offsets[start] + n_rows, side="right") - 1
-        stop = min(max(start + 1, int(within)), start + most, n)
+        ends = [offsets[start] + few, offsets[start] + n_rows]
+        within_few, within = (np.searchsorted(offsets, ends, side="right") - 1).tolist()
+        within = max(within_few, min(within, start + enough))
+        stop = min(max(start + 1, within), start + most, n)
         yield batch_of(offsets, np.arange(start, stop))
         start = stop

@@ -349,8 +349,14 @@ class FittedEstimator(Documented, BaseEstimator):
             for position, gate in enumerate(gates)
         }
 
-    def stream(self) -> Stream:
-        """Return an object that takes a sequence step by step.
+    def stream(self, n_sequences: int | None = None) -> Stream:
+        """Return an object that takes a sequence, or n of them, step by step.
+
+        Parameters
+        ----------
+        n_sequences : int, default=None
+            n, how many sequences take each step together; None: one, whose steps have no
+            dimension for it.
 
         Returns
         -------
@@ -360,11 +366,12 @@ class FittedEstimator(Documented, BaseEstimator):
 
         Raises
         ------
-        ValueError
-            If the network reads sequences backwards too, or scores them only as a whole.
+        TypeError, ValueError
+            If the network reads sequences backwards too, or scores them only as a whole; if
+            `n_sequences` is no integer of at least 1.
         """
         check_is_fitted(self)
-        return Stream(at_this_moment(self))
+        return Stream(at_this_moment(self), n_sequences)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

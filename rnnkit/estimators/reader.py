@@ -219,9 +219,20 @@ class Reader:
         known = names is not None and len(names) == self.n_step_features
         return (column, names[column]) if known and names is not None else (column,)
 
-    def step(self, x: Any) -> np.ndarray:
-        """Return one step of features (1, 1, F), numbers beside labels as they are."""
-        return np.array(x, dtype=object if self.labels else None).reshape(1, 1, -1)
+    def step(self, x: Any, n_sequences: int | None = None) -> np.ndarray:
+        """Return one step of features (1, 1, F), numbers beside labels as they are.
+
+        Of n sequences, given as rows, (n, 1, F); ValueError if there are not as many.
+        """
+        features = np.array(x, dtype=object if self.labels else None)
+        if n_sequences is None:
+            return features.reshape(1, 1, -1)
+        if features.ndim not in (1, 2) or len(features) != n_sequences:
+            raise ValueError(
+                f"x must have a row for each of {n_sequences} sequences, got an array of shape "
+                f"{features.shape}"
+            )
+        return features.reshape(n_sequences, 1, -1)
 
     def _check_names(self, estimator: Any, X: Any) -> None:
         """Compare names of columns with those of `fit` as scikit-learn does."""

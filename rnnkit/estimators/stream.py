@@ -1,25 +1,24 @@
-"""A sequence taken step by step, with the network's state kept between the steps."""
+"""Sequences taken step by step, with the network's states kept between the steps."""
 
 from __future__ import annotations
 
-from copy import deepcopy
-from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from rnnkit.backends import get_backend
 from rnnkit.network import Inputs, Network, NetworkStream
+from rnnkit.network.streaming import checked_numbers, checked_sequences
 from rnnkit.ownership import Owner
 
 __all__ = ["Stream"]
 
 
 class Stream:
-    """One sequence that is fed step by step to a fitted estimator.
+    """One sequence, or n side by side, fed step by step to a fitted estimator.
 
     Made by an estimator's `stream()`. After the last step the prediction has the very bits
-    that `predict` gives for the whole sequence. A sequence is one thread's: a call that comes while
+    that `predict` gives for the whole sequence. A stream is one thread's: a call that comes while
     another one runs raises RuntimeError. A copy, or what a pickle brings back, goes on from the
     same step by itself.
 
@@ -27,11 +26,17 @@ class Stream:
     ----------
     estimator : estimator
         A fitted rnnkit estimator; a copy of its network at this moment is used from then on.
+    n_sequences : int, default=None
+        n, how many sequences take each step together. None: one, whose steps and predictions
+        have no dimension for it.
 
     Raises
     ------
+    TypeError
+        If `n_sequences` is no integer.
     ValueError
-        If the network reads sequences backwards too, or scores them only as a whole.
+        If the network reads sequences backwards too, or scores them only as a whole; if
+        `n_sequences` is below 1.
 
     Examples
     --------
@@ -45,9 +50,18 @@ class Stream:
     ...     label = stream.step(x)
     >>> label == classifier.predict(X[:1])[0]
     np.True_
+
+    Twenty at once:
+
+    >>> stream = classifier.stream(20)
+    >>> for x in X.transpose(1, 0, 2):
+    ...     labels = stream.step(x)
+    >>> bool((labels == classifier.predict(X)).all())
+    True
     """
 
-    def __init__(self, estimator: Any) -> None:
+    def __init__(self, estimator: Any, n_sequences: int | None = None) -> None:
+        n_sequences = checked_sequences(n_sequences)
         name = type(estimator).__name__
         network = estimator.network_
         if not network.is_causal:
@@ -55,31 +69,55 @@ class Stream:
         if network.output.whole_sequences:
             spoken_name = network.output.spoken_name
             raise ValueError(f"stream() needs scores of every step; {spoken_name} has none")
-        self._open(estimator, deepcopy(network))
+        self._open(estimator, network.copy(), n_sequences)
 
-    def _open(self, estimator: Any, network: Network) -> None:
-        """Start a sequence of an estimator's, computed by a network that nobody else changes."""
+    def _open(self, estimator: Any, network: Network, n_sequences: int | None) -> None:
+        """Start sequences of an estimator's, computed by a network that nobody else changes."""
         self._estimator = estimator
         self._network = network
+        self._n_sequences = n_sequences
         self._backend = get_backend(estimator.device, fall_back=True)
         with self._backend.active():
-            self._bound = NetworkStream(network, self._backend)
-        self._reader = estimator._reader
-        self._decode = estimator._codec.decode
-        self._takes_numbers = not self._reader.token_columns
+            self._bound = NetworkStream(network, self._backend, n_sequences)
+        self._reader, codec = estimator._reader, estimator._codec
+        self._decode = codec.decode
         self._on_host = self._backend.on_host
-        self._take_numbers = self._bound.step_numbers
-        self._shape = (self._reader.n_step_features,)
-        self._dtype = np.dtype(network.dtype.type)  # the one object; a pickle brings another
+        self._dtype = network.dtype
         self._owner = Owner("stream")
         self._try_to_take, self._take_back = self._owner.try_to_take, self._owner.take_back
         self._scores: Any = None
         self._started = False
+        self._numbers = self._bound.numbers
+        self._names: list[Any] = []  # what the place of the largest score is called
+        reader = self._reader
+        is_one_id = reader.all_tokens and len(reader.n_tokens) == 1 and not any(reader.labels)
+        self._n_ids = reader.n_tokens[0] if is_one_id and n_sequences is None else 0
+        if self._numbers is not None:
+            self._decide, self._own_scores = self._numbers.decide, self._numbers.scores
+            if network.output.takes_largest and n_sequences is None:
+                self._names = list(codec.decode(np.arange(network.output.width)))
 
-    def reset(self) -> None:
-        """Return to the state before the first step."""
+    def reset(self, sequences: Any = None) -> None:
+        """Return to the state before the first step.
+
+        Parameters
+        ----------
+        sequences : int or array-like of int, or mask of shape (n,), default=None
+            Which of n sequences begin anew, the others go on; None: all.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            If there are no such sequences.
+        """
         with self._owner:
-            self._reset()
+            if sequences is None:
+                self._reset()
+                return
+            numbers = checked_numbers(sequences, self._n_sequences)
+            if self._started:
+                with self._backend.active():
+                    self._bound.begin(numbers)
 
     def _reset(self) -> None:
         self._bound.reset()
@@ -88,7 +126,7 @@ class Stream:
 
     @property
     def state(self) -> list[tuple[np.ndarray | None, ...]] | None:
-        """What the network remembers: arrays for every layer that does; None at the start.
+        """What the network remembers: arrays (n, ·) for every layer that does; None at the start.
 
         May be set to what was got earlier, from this stream or another of the same network.
 
@@ -117,12 +155,12 @@ class Stream:
 
         Parameters
         ----------
-        x : array-like of shape (I,), or a number if I = 1
+        x : array-like of shape (I,), or a number if I = 1; (n, I), or (n,), of n sequences
             The features, or token ids, of the step.
 
         Returns
         -------
-        label, float or ndarray of shape (K,)
+        label, float or ndarray of shape (K,); ndarray of shape (n,) or (n, K) of n sequences
             What `predict` would return for the steps so far, of the last step where the
             estimator answers per step.
 
@@ -136,6 +174,12 @@ class Stream:
         if not self._try_to_take(False):
             self._owner.refuse()
         try:
+            if self._names:
+                place = self._decide(x)
+                if place >= 0:
+                    self._started = True
+                    self._scores = self._own_scores
+                    return self._names[place]
             if self._on_host:
                 return self._step(x)
             with self._backend.active():
@@ -148,7 +192,7 @@ class Stream:
 
         Returns
         -------
-        ndarray of shape (K,)
+        ndarray of shape (K,), or (n, K) of n sequences
 
         Raises
         ------
@@ -161,8 +205,8 @@ class Stream:
             raise ValueError("predict_proba() needs at least one step()")
         with self._owner, self._backend.active():
             probabilities = self._bound.probabilities(self._scores)
-            numbers: np.ndarray = self._backend.download(probabilities)[0]
-        return numbers
+            numbers: np.ndarray = self._backend.download(probabilities)
+        return numbers[0] if self._n_sequences is None else numbers
 
     def __getstate__(self) -> dict[str, Any]:
         def on_host(array: Any) -> Any:
@@ -175,20 +219,23 @@ class Stream:
             return {
                 "estimator": self._estimator,
                 "network": self._network,
+                "n_sequences": self._n_sequences,
                 "state": states,
                 "scores": on_host(self._scores),
             }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._open(state["estimator"], state["network"])
+        self._open(state["estimator"], state["network"], state.get("n_sequences"))
         self.state = state["state"]
         if state["scores"] is not None:
             with self._backend.active():
                 self._scores = self._backend.xp.asarray(state["scores"])
 
     def _step(self, x: Any) -> Any:
-        if self._on_host and self._is_ready(x):
-            scores = self._take_numbers(x[np.newaxis])
+        if self._numbers is not None and self._numbers.step(x):
+            scores = self._own_scores
+        elif self._n_ids and self._is_id(x):
+            scores = self._bound.feed(int(x))
         else:
             scores = self._bound.step(self._read(x))
         self._started = True
@@ -196,7 +243,8 @@ class Stream:
         decision = self._bound.decision(scores)
         if not self._on_host:
             decision = self._backend.download(decision)
-        return self._decode(decision)[0]
+        predictions = self._decode(decision)
+        return predictions[0] if self._n_sequences is None else predictions
 
     def _checked(self, states: Any) -> list[tuple[Any, ...]]:
         """Return states if they are like this network's, and finite."""
@@ -218,27 +266,24 @@ class Stream:
         """Return states of this network, those of a first step of zeros if there was none."""
         if self._started:
             return self._bound.state
-        n_numeric, n_tokens = self._reader.n_numeric, len(self._reader.token_columns)
-        numeric = np.zeros((1, n_numeric), self._dtype) if n_numeric else None
-        tokens = np.zeros((1, n_tokens), np.intp) if n_tokens else None
+        n, reader = self._bound.n, self._reader
+        n_numeric, n_tokens = reader.n_numeric, len(reader.token_columns)
+        numeric = np.zeros((n, n_numeric), self._dtype) if n_numeric else None
+        tokens = np.zeros((n, n_tokens), np.intp) if n_tokens else None
         self._bound.step(Inputs(numeric, tokens))
         models = self._bound.state
         self._bound.reset()
         return models
 
-    def _is_ready(self, x: Any) -> bool:
-        """Whether x is in the form that the network takes already."""
-        return (
-            self._takes_numbers
-            and type(x) is np.ndarray
-            and x.dtype is self._dtype
-            and x.shape == self._shape
-            and isfinite(sum(x.tolist()))
-        )
+    def _is_id(self, x: Any) -> bool:
+        """Whether x is an id by itself, for networks that look up nothing else."""
+        is_integer = isinstance(x, (int, np.integer)) and type(x) is not bool
+        return is_integer and 0 <= int(x) < self._n_ids
 
     def _read(self, x: Any) -> Inputs:
         """Return x, whatever its form, as the network takes it."""
-        sequences, _ = self._reader.read(self._estimator, self._reader.step(x), name="x")
+        step = self._reader.step(x, self._n_sequences)
+        sequences, _ = self._reader.read(self._estimator, step, name="x")
         inputs: Inputs = self._reader.inputs(sequences)
         return inputs
 

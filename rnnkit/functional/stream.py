@@ -1,4 +1,4 @@
-"""Recurrent layers over one sequence of plain arrays that is fed step by step."""
+"""Recurrent layers over sequences of plain arrays that are fed step by step."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from rnnkit.functional.layers import host_backend
 from rnnkit.functional.options import read_options
 from rnnkit.functional.weights import read_layers, refuse_unnamed
 from rnnkit.network.layers import State
+from rnnkit.network.streaming import checked_numbers, checked_sequences
 from rnnkit.ownership import Owner
 
 __all__ = ["RecurrentStream"]
 
 
 class RecurrentStream:
-    """Recurrent layers over one sequence that is fed step by step.
+    """Recurrent layers over one sequence, or n side by side, fed step by step.
 
-    The states have the very bits that `recurrent` gives for the whole sequence. A sequence is one
+    The states have the very bits that `recurrent` gives for the whole sequence. A stream is one
     thread's: a call that comes while another one runs raises RuntimeError.
 
     Parameters
@@ -33,17 +34,20 @@ class RecurrentStream:
         As in `recurrent`.
     coupled_gates, cell_clip, reset, backend
         As in `recurrent`.
+    n_sequences : int, default=None
+        n, how many sequences take each step together. None: one, whose steps have no dimension
+        for it.
 
     Attributes
     ----------
     state : list of tuple (h, c)
-        What each layer remembers, arrays of shape (1, H), copied; c is None but for lstm. May
-        be set to what was got earlier.
+        What each layer remembers, arrays of shape (n, H), n = 1 for one sequence, copied; c is
+        None but for lstm. May be set to what was got earlier.
 
     Raises
     ------
-    ValueError
-        As `recurrent` does.
+    TypeError, ValueError
+        As `recurrent` does; or if `n_sequences` is no integer of at least 1.
 
     Examples
     --------
@@ -71,7 +75,9 @@ class RecurrentStream:
         cell_clip: float | None = None,
         reset: str = "after",
         backend: str = "cpu",
+        n_sequences: int | None = None,
     ) -> None:
+        self._n_sequences = checked_sequences(n_sequences)
         options = read_options(
             [False],
             cell,
@@ -88,7 +94,9 @@ class RecurrentStream:
         n_inputs = np.shape(weights["weight_ih_l0"])[-1] if "weight_ih_l0" in weights else 0
         layers = read_layers(weights, cell, n_layers, n_inputs, dtype, options)
         binding = layers.binding(host_backend(backend), {})
-        self._operations = [layer.bind_stream(binding) for layer in layers.layers]
+        self._operations = [
+            layer.bind_stream(binding, self._n_sequences or 1) for layer in layers.layers
+        ]
         self._steps = [operation.step for operation in self._operations]
         # A layer by itself that refuses a second user needs no owner besides: a step is so short
         # that asking twice is a tenth of it.
@@ -98,11 +106,27 @@ class RecurrentStream:
         self._try_to_take, self._take_back = self._owner.try_to_take, self._owner.take_back
         self.reset()
 
-    def reset(self) -> None:
-        """Return to the state before the first step, zeros."""
+    def reset(self, sequences: Any = None) -> None:
+        """Return to the state before the first step, zeros.
+
+        Parameters
+        ----------
+        sequences : int or array-like of int, or mask of shape (n,), default=None
+            Which of n sequences begin anew, the others go on; None: all.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            If there are no such sequences.
+        """
         with self._owner:
+            if sequences is None:
+                for operation in self._operations:
+                    operation.state = None
+                return
+            numbers = checked_numbers(sequences, self._n_sequences)
             for operation in self._operations:
-                operation.state = None
+                operation.begin(numbers)
 
     @property
     def state(self) -> list[State]:
@@ -121,13 +145,13 @@ class RecurrentStream:
 
         Parameters
         ----------
-        x : ndarray of shape (I,)
+        x : ndarray of shape (I,), or (n, I) of n sequences
             The step, contiguous and of the weights' dtype: nothing is converted here, and what
             is not finite is not looked for.
 
         Returns
         -------
-        ndarray of shape (1, H)
+        ndarray of shape (n, H), n = 1 for one sequence
             The last layer's state h; valid until the next call.
 
         Raises

@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, PackedPlan
 from rnnkit.network.layers import Binding, Call, Layer, Operation, State
+from rnnkit.network.tokens import TokenFeaturesOperation
 from rnnkit.ownership import Owner
 
 __all__ = ["Chain"]
@@ -26,8 +27,9 @@ class Chain:
         In the order they are applied.
     binding : Binding
         What they are bound to; `input_gradient` asks for the gradient by the input of the first.
-    stream : bool, default=False
-        Whether the rows of one sequence come one at a time, by `step`; nothing runs back then.
+    n_streams : int, default=0
+        So many sequences come a step of each at a time, by `step`; nothing runs back then. 0: a
+        minibatch comes whole.
 
     Attributes
     ----------
@@ -36,16 +38,20 @@ class Chain:
         One for each layer.
     """
 
-    def __init__(self, layers: Sequence[Layer], binding: Binding, *, stream: bool = False) -> None:
+    def __init__(self, layers: Sequence[Layer], binding: Binding, *, n_streams: int = 0) -> None:
         self.layers = tuple(layers)
         self.operations: list[Operation] = []
         first_with_gradient = 0 if binding.input_gradient else len(self.layers)
         after_parameters = replace(binding, input_gradient=True)
         for position, layer in enumerate(self.layers):
             bound_to = after_parameters if first_with_gradient < position else binding
-            self.operations.append(layer.bind_stream(bound_to) if stream else layer.bind(bound_to))
+            self.operations.append(
+                layer.bind_stream(bound_to, n_streams) if n_streams else layer.bind(bound_to)
+            )
             if layer.parameter_shapes().keys() - set(layer.frozen):
                 first_with_gradient = min(first_with_gradient, position)
+        if not n_streams:
+            self._hand_lookups_over(binding.training)
         self._forward = [operation.forward for operation in self.operations]
         self._backward_calls = [
             operation.backward for operation in reversed(self.operations[first_with_gradient:])
@@ -56,6 +62,15 @@ class Chain:
         self._training = binding.training
         self._call = Call()
         self._owner = Owner("bound network")
+        self._try_to_take, self._take_back = self._owner.try_to_take, self._owner.take_back
+
+    def _hand_lookups_over(self, training: bool) -> None:
+        """Let the first layer hand on what it looks up, if the next one that acts takes it."""
+        for layer in self.layers[1:]:
+            if layer.takes_lookups and isinstance(self.operations[0], TokenFeaturesOperation):
+                self.operations[0].hands_lookups_over = True
+            if training or not layer.acts_in_training_alone:
+                return
 
     def forward(
         self,
@@ -82,7 +97,9 @@ class Chain:
         array of shape (P, ·) or (B, ·)
             Valid until the next call.
         """
-        with self._owner:
+        if not self._try_to_take(False):
+            self._owner.refuse()
+        try:
             call = self._call
             call.plan = plan
             call.noise = noise
@@ -95,6 +112,8 @@ class Chain:
             for forward in self._forward:
                 x = forward(x, call)
             return x
+        finally:
+            self._take_back()
 
     def forward_to(
         self, position: int, plan: PackedPlan, x: Any, *, training: bool = False
@@ -132,8 +151,13 @@ class Chain:
         for operation in self._stateful:
             operation.state = None
 
+    def begin(self, sequences: Array) -> None:
+        """Let some of the sequences of `step`, given by their rows, begin anew."""
+        for operation in self._stateful:
+            operation.begin(sequences)
+
     def step(self, x: Any) -> Array:
-        """Take a step, from where the last one ended; return the row (1, ·) of the last layer.
+        """Take a step, from where the last one ended; return the rows (n, ·) of the last layer.
 
         Whoever calls it sees to it that no two calls meet: the shortest way in has one lock.
         """
@@ -164,8 +188,12 @@ class Chain:
         ValueError
             If there is a gradient for a state that nothing is learned through.
         """
-        with self._owner:
+        if not self._try_to_take(False):
+            self._owner.refuse()
+        try:
             return self._backward_alone(dy, dstates)
+        finally:
+            self._take_back()
 
     def _backward_alone(
         self, dy: Array | None, dstates: Sequence[State | None] | None

@@ -52,6 +52,8 @@ class Dropout(Layer):
         If `rate` is out of range.
     """
 
+    acts_in_training_alone = True
+
     def __init__(self, rate: float) -> None:
         check_rate("dropout", rate)
         self.rate = rate
@@ -92,6 +94,8 @@ class InputNoise(Layer):
     ValueError
         If `std` is negative or not finite.
     """
+
+    acts_in_training_alone = True
 
     def __init__(self, std: float) -> None:
         if not (std >= 0 and isfinite(std)):

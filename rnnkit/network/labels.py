@@ -64,6 +64,7 @@ class SoftmaxCrossEntropy(Output):
     """
 
     spoken_name: ClassVar[str] = "a classifier of one label"
+    takes_largest: ClassVar[bool] = True
 
     n_classes: int
     label_smoothing: float = 0.0
@@ -85,7 +86,7 @@ class SoftmaxCrossEntropy(Output):
 
     def decision(self, scores: Array, context: OutputContext) -> Array:
         """Return the index of the largest score in each row."""
-        return scores.argmax(axis=1)
+        return context.backend.largest(scores)
 
     def probabilities(self, scores: Array, context: OutputContext) -> Array:
         """Return the softmax of each row."""

@@ -114,6 +114,13 @@ class StatefulOperation(Operation, Protocol):
     @state.setter
     def state(self, state: State | None) -> None: ...
 
+    def begin(self, sequences: Array) -> None:
+        """Make what is carried of some sequences, given by their rows, what they begin with.
+
+        Of operations that `Layer.bind_stream` gives.
+        """
+        ...
+
 
 class Layer(ABC):
     """A layer as data.
@@ -128,6 +135,10 @@ class Layer(ABC):
         The parameters among its own that training leaves as they are.
     tables : tuple of str
         Those trained of which `backward` adds to the gradient only of the rows looked up.
+    takes_lookups : bool
+        Whether its operation takes a `Lookup` in place of rows, if these are a minibatch's.
+    acts_in_training_alone : bool
+        Whether it gives what it is given, whatever that is, outside training.
     whole : tuple of str
         Parameters of other layers to whose gradient its own `backward` adds, to all of it.
     """
@@ -137,6 +148,8 @@ class Layer(ABC):
     frozen: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
+    takes_lookups: bool = False
+    acts_in_training_alone: bool = False
 
     @property
     def rows_out(self) -> Rows | None:
@@ -155,8 +168,8 @@ class Layer(ABC):
     def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
 
-    def bind_stream(self, binding: Binding) -> Operation:
-        """Return the layer's operation for one sequence that comes step by step."""
+    def bind_stream(self, binding: Binding, n: int = 1) -> Operation:
+        """Return the layer's operation for n sequences that come step by step."""
         return self.bind(binding)
 
 

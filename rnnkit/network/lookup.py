@@ -1,15 +1,38 @@
-"""Rows of large embedding tables: which of them a minibatch has looked up.
+"""Rows of embedding tables: which of them a minibatch looks up, and which ones of large tables.
 
-Letters: V rows of a table, W numbers of a row.
+Letters: P packed rows, V rows of a table, W numbers of a row.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-__all__ = ["LARGE_TABLE", "TableRows"]
+from rnnkit.backends.interface import Array
+
+__all__ = ["LARGE_TABLE", "Lookup", "TableRows", "in_order"]
 
 LARGE_TABLE = 2**20  # numbers, from which on all of a table is not gone through at every step
+
+
+@dataclass(slots=True)
+class Lookup:
+    """The rows (P, W) that are looked up in a table, for a layer that need not see them.
+
+    Parameters
+    ----------
+    table : array of shape (V, W)
+        On the backend.
+    row_of : ndarray of shape (P,), intp
+        Which row of it each packed row is; on the host.
+    """
+
+    table: Array
+    row_of: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.row_of)
 
 
 class TableRows:
@@ -36,13 +59,30 @@ class TableRows:
 
     def add(self, ids: np.ndarray) -> None:
         """Note rows to which a gradient is added."""
-        self.rows = np.union1d(self.rows, ids)
+        self.rows = in_order(np.concatenate([self.rows, ids]) if len(self.rows) else ids)
 
     def forget(self) -> None:
         """Start anew: the gradient is zero."""
         self.rows = np.empty(0, np.intp)
 
     def ranges(self, rows: np.ndarray) -> np.ndarray:
-        """Return the places of rows (n,) in the flat vector: first and last of each, (n, 2)."""
-        first = self.first + rows * self.width
-        return np.stack([first, first + self.width], axis=1)
+        """Return the places of rows (n,), in order, in the flat vector: first and last, (m, 2).
+
+        Rows that follow each other share a range.
+        """
+        ranges = np.empty((0, 2), np.intp)
+        if len(rows):
+            begins = np.ones(len(rows) + 1, bool)
+            np.not_equal(rows[1:], rows[:-1] + 1, out=begins[1:-1])
+            ranges = np.stack([rows[begins[:-1]], rows[begins[1:]] + 1], axis=1)
+            ranges *= self.width
+            ranges += self.first
+        return ranges
+
+
+def in_order(ids: np.ndarray) -> np.ndarray:
+    """Return each of some ids once, the smallest first, in less time than `numpy.unique` takes."""
+    ordered = np.sort(ids)
+    is_first = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]

@@ -61,6 +61,8 @@ class Output(ABC):
     sums_over_unknown : bool
         Whether targets may be `UNKNOWN`, over which the probability of the others is summed
         (CRF); elsewhere such a target has the weight 0.
+    takes_largest : bool
+        Whether the prediction is the place of the largest raw score, the first of equals.
     on_host : bool
         Whether the loss is computed on the host whatever the backend (CRF, CTC).
     kept_scores : int
@@ -72,6 +74,7 @@ class Output(ABC):
     weights_per_sequence: ClassVar[bool] = False
     whole_sequences: ClassVar[bool] = False
     sums_over_unknown: ClassVar[bool] = False
+    takes_largest: ClassVar[bool] = False
     on_host: ClassVar[bool] = False
     kept_scores: ClassVar[int] = 0
 

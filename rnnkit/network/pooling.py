@@ -55,6 +55,10 @@ class _MeanOperation:
         self.xp = binding.backend.xp
         self.state: State | None = None  # sum so far (B, W), steps so far (B, 1)
 
+    def begin(self, sequences: Array) -> None:
+        for array in self.state or ():
+            array[sequences] = 0
+
     def forward(self, x: Array, call: Call) -> Array:
         plan = call.plan
         if self.state is None:
@@ -81,6 +85,10 @@ class _MaxOperation:
         self.backend = binding.backend
         self.xp = binding.backend.xp
         self.state: State | None = None  # maximum so far (B, W), -inf before the first step
+
+    def begin(self, sequences: Array) -> None:
+        if self.state is not None:
+            self.state[0][sequences] = -np.inf
 
     def forward(self, x: Array, call: Call) -> Array:
         xp, plan = self.xp, call.plan
@@ -153,6 +161,11 @@ class _AttentionOperation:
         self._parameters = binding.parameters
         self._gradients = binding.gradients
         self._input_gradient = binding.input_gradient
+
+    def begin(self, sequences: Array) -> None:
+        if self.state is not None:
+            for array, value in zip(self.state, (-np.inf, 0, 0)):
+                array[sequences] = value
 
     def forward(self, x: Array, call: Call) -> Array:
         xp, plan = self.xp, call.plan

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, StreamOperation
+from rnnkit.backends.interface import Array
+from rnnkit.backends.streams import StreamOperation
 from rnnkit.cells import LayerSpec, weight_name
 from rnnkit.network.dropout import check_rate, dropout_mask
 from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
 from rnnkit.network.layers import Binding, Call, Layer, RowBuffer, Rows, State
+from rnnkit.network.lookup import Lookup
 
 __all__ = ["Recurrent", "RecurrentLayerOperation", "RecurrentStreamOperation", "both_directions"]
 
@@ -54,6 +56,7 @@ class Recurrent(Layer):
     """
 
     rows_in = Rows.STEPS
+    takes_lookups = True
 
     def __init__(
         self,
@@ -120,11 +123,11 @@ class Recurrent(Layer):
         """Return the layer's operation."""
         return RecurrentLayerOperation(self, binding)
 
-    def bind_stream(self, binding: Binding) -> RecurrentStreamOperation:
-        """Return the layer's operation for one sequence step by step; one direction only."""
+    def bind_stream(self, binding: Binding, n: int = 1) -> RecurrentStreamOperation:
+        """Return the layer's operation for n sequences step by step; one direction only."""
         weights = {short: binding.parameters[full] for short, full in self.names(0).items()}
         return RecurrentStreamOperation(
-            binding.backend.recurrent_stream(self.specs[0], binding.dtype, weights)
+            binding.backend.recurrent_stream(self.specs[0], binding.dtype, weights, n)
         )
 
 
@@ -243,19 +246,34 @@ class RecurrentLayerOperation:
         self._last: State = ()
         self._joined = RowBuffer(layer.width, binding.dtype, binding.backend)
 
-    def forward(self, x: Array, call: Call) -> Array:
+    def forward(self, x: Array | Lookup, call: Call) -> Array:
         begin, masks = self.state or self._no_state, self._no_masks
+        row_of = None
+        if type(x) is Lookup:
+            x, row_of = x.table, x.row_of
         training = call.training
         if self._draws_masks and training:
             masks = [direction.masks(call) for direction in self.directions]
         if self._both is None:
             self.y, *state = self._one.forward(
-                call.plan, x, self._weights[0], *begin, training=training, **masks[0]
+                call.plan,
+                x,
+                self._weights[0],
+                *begin,
+                training=training,
+                row_of=row_of,
+                **masks[0],
             )
             self.state = tuple(state)
         else:
             self.y, self.state = self._both.forward(
-                call.plan, x, self._weights, begin, training=training, masks=masks
+                call.plan,
+                x,
+                self._weights,
+                begin,
+                training=training,
+                masks=masks,
+                row_of=row_of,
             )
         self._last = self.state[::2]
         return self.last if self._last_only else self.y
@@ -310,12 +328,12 @@ class RecurrentLayerOperation:
 
 
 class RecurrentStreamOperation:
-    """A recurrent layer over one sequence, step by step; the backend holds the state.
+    """A recurrent layer over n sequences, step by step; the backend holds the states.
 
     Attributes
     ----------
     step : callable
-        Takes the numbers (I,) or (1, I) of a step and returns the state h (1, H).
+        Takes the numbers (n, I) of a step, or (I,) of one sequence; returns the states h (n, H).
     stream : StreamOperation
         The backend's, which takes the features that change.
     """
@@ -333,9 +351,21 @@ class RecurrentStreamOperation:
 
     @property
     def state(self) -> State:
-        """The states h and c, (1, H); c for lstm only."""
+        """The states h and c, (n, H); c for lstm only."""
         return self._operation.state
 
     @state.setter
     def state(self, state: State | None) -> None:
         self._operation.state = state
+
+    def begin(self, sequences: Array) -> None:
+        self.state = tuple(_with_rows(array, sequences, 0) for array in self.state)
+
+
+def _with_rows(array: Array | None, rows: Array, value: Any) -> Array | None:
+    """Return a copy with other rows."""
+    if array is None:
+        return None
+    array = array.copy()
+    array[rows] = value
+    return array

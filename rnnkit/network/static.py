@@ -48,6 +48,8 @@ class StartedRecurrent(Recurrent):
         self.n_features = specs[0].n_inputs + len(self.static)
         self.n_starts = sum(1 + spec.has_cell_state for spec in specs)  # arrays (B, H) of a state
 
+    takes_lookups = False  # it takes some features of a row apart
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""
         rows = self.n_starts * self.specs[0].hidden_size
@@ -67,9 +69,9 @@ class StartedRecurrent(Recurrent):
         """Return the layer's operation."""
         return StartedLayerOperation(self, binding)
 
-    def bind_stream(self, binding: Binding) -> StartedStreamOperation:
-        """Return the layer's operation for one sequence step by step; one direction only."""
-        return StartedStreamOperation(self, binding, super().bind_stream(binding))
+    def bind_stream(self, binding: Binding, n: int = 1) -> StartedStreamOperation:
+        """Return the layer's operation for n sequences step by step; one direction only."""
+        return StartedStreamOperation(self, binding, super().bind_stream(binding, n), n)
 
 
 class _Start:
@@ -184,34 +186,46 @@ class StartedLayerOperation(RecurrentLayerOperation):
 
 
 class StartedStreamOperation(RecurrentStreamOperation):
-    """One sequence step by step; the static features of its first step make the state."""
+    """n sequences step by step; the static features of their first step make the states."""
 
     def __init__(
-        self, layer: StartedRecurrent, binding: Binding, inner: RecurrentStreamOperation
+        self, layer: StartedRecurrent, binding: Binding, inner: RecurrentStreamOperation, n: int
     ) -> None:
         self._inner = inner
+        self._n = n
         self.stream = inner.stream
         self._start = _Start(layer, binding)
-        self._fresh = True
+        self._xp = binding.backend.xp
+        self._fresh = self._xp.ones(n, bool)
+        self._any_fresh = True
         self.step = self._step
 
     def _step(self, x: Array) -> Array:
-        row = x.reshape(1, -1)
-        if self._fresh:
-            h, c = self._start.state(row, 1)
-            self._inner.state = (h, c)
-            self._fresh = False
-        return self._inner.step(self._start.changing(row))
+        rows = x.reshape(self._n, -1)
+        if self._any_fresh:
+            begun = zip(self._inner.state, self._start.state(rows, self._n))
+            fresh = self._fresh[:, None]
+            self._inner.state = tuple(
+                None if old is None else self._xp.where(fresh, new, old) for old, new in begun
+            )
+            self._note_fresh(False)
+        return self._inner.step(self._start.changing(rows))
 
     @property
     def state(self) -> State:
-        """The states h and c, (1, H); c for lstm only."""
+        """The states h and c, (n, H); c for lstm only."""
         return self._inner.state
 
     @state.setter
     def state(self, state: State | None) -> None:
-        self._fresh = state is None
+        self._note_fresh(state is None)
         self._inner.state = state
+
+    def begin(self, sequences: Array) -> None:
+        self._fresh[sequences] = self._any_fresh = True
+
+    def _note_fresh(self, all_are: bool) -> None:
+        self._fresh[:] = self._any_fresh = all_are
 
 
 def _runs(positions: Sequence[int]) -> list[tuple[slice, slice]]:

@@ -1,17 +1,18 @@
-"""A network bound to one sequence that is fed step by step."""
+"""A network bound to sequences that are fed step by step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, StreamOperation, TokenOperation
+from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.streams import NumberOperation, StreamOperation, TokenOperation
 from rnnkit.network.chain import Chain
-from rnnkit.network.dropout import Dropout
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import Binding, Dense, State
+from rnnkit.network.layers import Binding, Dense, Layer, State
 from rnnkit.network.network import Network
 from rnnkit.network.outputs import OutputContext
 from rnnkit.network.parameters import named_views
@@ -21,14 +22,52 @@ from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import Embedding, TokenFeatures
 from rnnkit.sequences import pack
 
-__all__ = ["NetworkStream"]
+__all__ = ["NetworkStream", "checked_numbers", "checked_sequences"]
+
+
+def checked_sequences(n_sequences: Any) -> int | None:
+    """Return how many sequences a stream has, as it was given; None stands for one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no integer of at least 1.
+    """
+    if n_sequences is None:
+        return None
+    if isinstance(n_sequences, bool) or not isinstance(n_sequences, Integral):
+        raise TypeError(f"n_sequences must be an integer or None, got {n_sequences!r}")
+    if n_sequences < 1:
+        raise ValueError(f"n_sequences must be at least 1, got {n_sequences!r}")
+    return int(n_sequences)
+
+
+def checked_numbers(sequences: Any, n_sequences: int | None) -> np.ndarray:
+    """Return the numbers of some sequences of a stream, given so or by a mask.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If they are none, or the stream has but one sequence.
+    """
+    if n_sequences is None:
+        raise ValueError("sequences are of a stream of several; this one has one alone")
+    given = np.atleast_1d(np.asarray(sequences))
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "biu"):
+        raise TypeError(f"sequences must be numbers of sequences or a mask, got {sequences!r:.80}")
+    if given.dtype == bool and len(given) != n_sequences:
+        raise ValueError(f"sequences must be a mask of {n_sequences}, got {len(given)} entries")
+    numbers = np.flatnonzero(given) if given.dtype == bool else given.astype(np.intp)
+    if np.any((numbers < 0) | (numbers >= n_sequences)):
+        raise IndexError(f"sequences must lie in 0 .. {n_sequences - 1}, got {sequences!r:.80}")
+    return numbers
 
 
 class NetworkStream:
-    """A network's operations for one sequence, step by step, with its state between the steps.
+    """A network's operations for n sequences, step by step, with their states between the steps.
 
     The scores after the last step have the very bits of `BoundNetwork.forward` on the whole
-    sequence. Never shared between threads: whoever has it sees to it that no two calls meet.
+    sequences. Never shared between threads: whoever has it sees to it that no two calls meet.
 
     Parameters
     ----------
@@ -36,12 +75,18 @@ class NetworkStream:
         Its recurrent weights of this moment are used from then on.
     backend : Backend
         What computes.
+    n_sequences : int, default=None
+        n; None: one, whose steps are rows (I,).
 
     Attributes
     ----------
+    n : int
     step_numbers : callable
-        `step` for what the first layer takes, on the backend: numbers (1, I) where there are no
-        tokens. The shortest way in.
+        `step` for what the first layer takes, on the backend: numbers (n, I) where there are no
+        tokens.
+    numbers : NumberOperation or None
+        The backend's short way for numbers, which come as they must or not at all; None: there is
+        none.
 
     Raises
     ------
@@ -49,7 +94,7 @@ class NetworkStream:
         If a layer runs in reverse.
     """
 
-    def __init__(self, network: Network, backend: Backend) -> None:
+    def __init__(self, network: Network, backend: Backend, n_sequences: int | None = None) -> None:
         if not network.is_causal:
             raise ValueError("a network that also reads backwards cannot be fed step by step")
         self._output = network.output
@@ -57,13 +102,19 @@ class NetworkStream:
         self._enter = network.entry
         flat = backend.xp.asarray(network.parameters.flat)
         parameters = named_views(flat, network.parameters.shapes)
-        self._plan = pack(np.ones(1, np.intp))
+        self.n = 1 if n_sequences is None else n_sequences
+        self._plan = pack(np.ones(self.n, np.intp))
         self._context = OutputContext(backend, self._plan, parameters)
         binding = Binding(backend, parameters, {}, network.dtype)
-        self._chain = Chain(network.layers, binding, stream=True)
+        self._chain = Chain(network.layers, binding, n_streams=self.n)
         self.step_numbers = self._chain.step
         self._on_host = backend.on_host
-        self._short_way = _short_way(network, self._chain, parameters, backend)
+        self.numbers: NumberOperation | None = None
+        self._short_way: TokenOperation | None = None
+        if not network.takes_tokens:
+            self.numbers = _way_of_numbers(network, self._chain, parameters, backend, n_sequences)
+        elif self.n == 1:
+            self._short_way = _way_of_tokens(network, self._chain, parameters, backend)
         self._started = bool(network.layers) and any(
             isinstance(layer, StartedRecurrent) for layer in network.layers
         )
@@ -74,9 +125,13 @@ class NetworkStream:
         self._chain.start_stream(self._plan)
         self._is_fresh = True
 
+    def begin(self, sequences: np.ndarray) -> None:
+        """Let some of the sequences, given by their numbers, begin anew."""
+        self._chain.begin(self._backend.upload(sequences))
+
     @property
     def state(self) -> list[State]:
-        """What each layer with `states` remembers: tuples of arrays (1, ·), or None, copied."""
+        """What each layer with `states` remembers: tuples of arrays (n, ·), or None, copied."""
         return self._chain.states
 
     @state.setter
@@ -117,11 +172,11 @@ class NetworkStream:
         Parameters
         ----------
         inputs : Inputs
-            One row; numbers on the host or on the backend.
+            A row of each sequence; numbers on the host or on the backend.
 
         Returns
         -------
-        array of shape (1, K)
+        array of shape (n, K)
             The raw scores, valid until the next call.
         """
         self._is_fresh = False
@@ -130,43 +185,74 @@ class NetworkStream:
         return self.step_numbers(self._enter(inputs))
 
     def decision(self, scores: Array) -> Array:
-        """Return the prediction (1, ...) that follows from raw scores."""
+        """Return the predictions (n, ...) that follows from raw scores."""
         return self._output.decision(scores, self._context)
 
     def probabilities(self, scores: Array) -> Array:
-        """Return the probabilities (1, K) that follow from raw scores."""
+        """Return the probabilities (n, K) that follow from raw scores."""
         return self._output.probabilities(scores, self._context)
 
 
-def _short_way(
+Heads = list[tuple[Array, Array | None]]  # weights and biases of dense layers
+
+
+def _way_of_numbers(
+    network: Network,
+    chain: Chain,
+    parameters: Mapping[str, Array],
+    backend: Backend,
+    n_sequences: int | None,
+) -> NumberOperation | None:
+    """Return the backend's short way through a network of numbers, if there is one."""
+    recurrent = network.recurrent_layers
+    if not recurrent or isinstance(recurrent[0], StartedRecurrent):
+        return None
+    *before, head = network.layers
+    streams = _streams(before, chain.operations)
+    if streams is None or not isinstance(head, Dense):
+        return None
+    n_inputs = recurrent[0].specs[0].n_inputs
+    shape = (n_inputs,) if n_sequences is None else (n_sequences, n_inputs)
+    return backend.number_stream(shape, streams, _heads(head, parameters))
+
+
+def _way_of_tokens(
     network: Network, chain: Chain, parameters: Mapping[str, Array], backend: Backend
 ) -> TokenOperation | None:
     """Return the backend's short way through a network that reads one id a step, if there is one.
 
     Static numbers beside it, which a network begins with, are no part of it.
     """
-    first, *middle, head = network.layers or (None, None)
+    first, *middle, head = network.layers
     if not (isinstance(first, TokenFeatures) and len(first.parts) == 1):
         return None
     table = first.parts[0]
     if not (isinstance(table, Embedding) and len(table.sizes) == 1):
         return None
-    streams: list[StreamOperation] = []
-    n_static = 0
-    for layer, operation in zip(middle, chain.operations[1:]):
-        if isinstance(layer, Recurrent):
-            bound: Any = operation
-            streams.append(bound.stream)
-            n_static += len(getattr(layer, "static", ()))
-        elif not isinstance(layer, Dropout):  # which is nothing here
-            return None
-    if n_static != first.n_numeric or not isinstance(head, Dense):
+    streams = _streams(middle, chain.operations[1:])
+    n_static = sum(len(getattr(layer, "static", ())) for layer in middle)
+    if streams is None or n_static != first.n_numeric or not isinstance(head, Dense):
         return None
     vectors = parameters[table.names[0]]
-    if isinstance(head, TiedDense):
-        heads = [(vectors, parameters["head.bias"])]
-        if head.projects:
-            heads.insert(0, (parameters["head.weight"], None))
-    else:
-        heads = [(parameters["head.weight"], parameters["head.bias"])]
-    return backend.token_stream(vectors, streams, heads)
+    return backend.token_stream(vectors, streams, _heads(head, parameters, vectors))
+
+
+def _streams(layers: Sequence[Layer], operations: Sequence[Any]) -> list[StreamOperation] | None:
+    """Return the streams of recurrent layers; None if there are others that do anything."""
+    streams: list[StreamOperation] = []
+    for layer, operation in zip(layers, operations):
+        if isinstance(layer, Recurrent):
+            streams.append(operation.stream)
+        elif not layer.acts_in_training_alone:
+            return None
+    return streams
+
+
+def _heads(head: Dense, parameters: Mapping[str, Array], vectors: Array = None) -> Heads:
+    """Return what a head multiplies with; `vectors` is the table of one that is tied."""
+    if not isinstance(head, TiedDense):
+        return [(parameters["head.weight"], parameters["head.bias"])]
+    heads: Heads = [(vectors, parameters["head.bias"])]
+    if head.projects:
+        heads.insert(0, (parameters["head.weight"], None))
+    return heads

@@ -17,10 +17,17 @@ from rnnkit.cells import LayerSpec
 from rnnkit.network.dropout import InputNoise
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Binding, Call, Layer, Operation, RowBuffer
+from rnnkit.network.lookup import Lookup
 from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.sequences import pack
 
-__all__ = ["CharacterEncoder", "Embedding", "TokenFeatures", "unknown_rates"]
+__all__ = [
+    "CharacterEncoder",
+    "Embedding",
+    "TokenFeatures",
+    "TokenFeaturesOperation",
+    "unknown_rates",
+]
 
 Tokens = Any  # (P, C) intp
 
@@ -134,17 +141,21 @@ class _EmbeddingOperation:
         self._unknown_rates = layer.unknown_rates
         self._output = RowBuffer(layer.width, binding.dtype, binding.backend)
 
-    def forward(self, x: Tokens, call: Call) -> Array:
+    def look_up(self, x: Tokens, call: Call) -> list[Lookup]:
+        """Return which rows of each table the tokens are; `backward` adds to these."""
         ids = x[:, self._columns]
         if self._unknown_rates is not None and call.training and call.noise is not None:
             rates = np.stack([rate[i] for rate, i in zip(self._unknown_rates, ids.T)], axis=1)
             ids = np.where(call.noise.random(ids.shape, dtype=np.float32) < rates, 0, ids)
         self._ids = ids.T
-        output = self._output.rows(len(ids))
+        return [Lookup(table, column) for table, column in zip(self._tables, self._ids)]
+
+    def forward(self, x: Tokens, call: Call) -> Array:
+        output = self._output.rows(len(x))
         start = 0
-        for table, column in zip(self._tables, self._ids):
-            end = start + table.shape[1]
-            output[:, start:end] = table[self._backend.xp.asarray(column)]
+        for found in self.look_up(x, call):
+            end = start + found.table.shape[1]
+            output[:, start:end] = found.table[self._backend.xp.asarray(found.row_of)]
             start = end
         return output
 
@@ -265,7 +276,7 @@ class _CharacterOperation:
         inner.plan, inner.training, inner.noise = plan, call.training, call.noise
         self._recurrent.state = None
         upload = self._backend.xp.asarray
-        features = self._recurrent.forward(self._table[upload(self._ids)], inner)
+        features = self._recurrent.forward(Lookup(self._table, self._ids), inner)
         output = self._output.rows(len(self._word_of_row))
         output[...] = features[upload(self._position[self._word_of_row])]
         return output
@@ -337,18 +348,33 @@ class TokenFeatures(Layer):
 
     def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
-        return _TokenFeaturesOperation(self, binding)
+        return TokenFeaturesOperation(self, binding)
 
 
-class _TokenFeaturesOperation:
+class TokenFeaturesOperation:
+    """All parts side by side; see `rnnkit.network.layers.Operation`.
+
+    Attributes
+    ----------
+    hands_lookups_over : bool
+        Whether the next layer takes a `Lookup`: it gets one where a step is one id and no more.
+    """
+
+    hands_lookups_over = False
+
     def __init__(self, layer: TokenFeatures, binding: Binding) -> None:
         self._parts = [(part.bind(binding), part.width) for part in layer.parts]
+        first = layer.parts[0] if len(layer.parts) == 1 and not layer.n_numeric else None
+        self._is_one_id = isinstance(first, Embedding) and len(first.sizes) == 1
         self._noise = layer.noise.bind(binding)
         self._n_numeric = layer.n_numeric
         self._output = RowBuffer(layer.width, binding.dtype, binding.backend)
 
-    def forward(self, x: Inputs, call: Call) -> Array:
+    def forward(self, x: Inputs, call: Call) -> Array | Lookup:
         tokens = x.tokens
+        if self._is_one_id and self.hands_lookups_over:
+            only: Any = self._parts[0][0]
+            return only.look_up(tokens, call)[0]
         output = self._output.rows(len(x))
         start = 0
         for part, width in self._parts:

@@ -42,8 +42,15 @@ class Touched:
         ]
         cuts = [0, *(place for table in tables for place in (table.first, table.last))]
         cuts.append(len(gradient))
-        self._rest = [pair for pair in list(pairwise(cuts))[::2] if pair[0] < pair[1]]
-        self._ever = [np.zeros(table.n_rows, bool) for table in tables]
+        between = list(pairwise(cuts))[::2]
+        self._rest = [pair for pair in between if pair[0] < pair[1]]
+        # The same, in its place before, between and after the tables.
+        self._between = [
+            np.array([pair] * (pair[0] < pair[1]), np.intp).reshape(-1, 2) for pair in between
+        ]
+        # The rows that ever had a gradient, and of every row whether it is among them.
+        self._ever = [np.empty(0, np.intp) for _ in tables]
+        self._had = [np.zeros(table.n_rows, bool) for table in tables]
         self._ranges_ever = np.empty((0, 2), np.intp)
         self._restored = -1
 
@@ -72,24 +79,22 @@ class Touched:
 
     def now(self) -> np.ndarray:
         """Return the ranges in which the gradient may differ from zero, in order: (n, 2)."""
-        return self._with_rest([table.ranges(table.rows) for table in self._tables])
+        return self._with_rest([table.rows for table in self._tables])
 
     def ever(self) -> np.ndarray:
         """Return the ranges in which an update may change anything, in order: (n, 2)."""
         fresh = self._restored != self._solver.n_restored
         if fresh:
             self._restored = self._solver.n_restored
-            self._ever = [self._remembered(table) for table in self._tables]
-        for table, mask in zip(self._tables, self._ever):
-            if not mask[table.rows].all():
-                mask[table.rows] = fresh = True
+            self._had = [self._remembered(table) for table in self._tables]
+            self._ever = [np.flatnonzero(had) for had in self._had]
+        for i, (table, had) in enumerate(zip(self._tables, self._had)):
+            rows = table.rows[~had[table.rows]]
+            if len(rows):
+                had[rows] = fresh = True
+                self._ever[i] = np.sort(np.concatenate([self._ever[i], rows]))
         if fresh:
-            self._ranges_ever = self._with_rest(
-                [
-                    table.ranges(np.flatnonzero(mask))
-                    for table, mask in zip(self._tables, self._ever)
-                ]
-            )
+            self._ranges_ever = self._with_rest(self._ever)
         return self._ranges_ever
 
     def _remembered(self, table: TableRows) -> np.ndarray:
@@ -101,6 +106,9 @@ class Touched:
                 known |= rows.any(axis=1)
         return known
 
-    def _with_rest(self, ranges: list[np.ndarray]) -> np.ndarray:
-        found = np.concatenate([np.array(self._rest, np.intp).reshape(-1, 2), *ranges])
-        return found[np.argsort(found[:, 0], kind="stable")]
+    def _with_rest(self, rows: list[np.ndarray]) -> np.ndarray:
+        """Return the ranges of rows of each table and of all that is in no table."""
+        found = self._between[:1]
+        for table, of_table, rest in zip(self._tables, rows, self._between[1:]):
+            found += [table.ranges(of_table), rest]
+        return np.concatenate(found)

@@ -447,3 +447,16 @@ def test_rows_are_added_to_the_row_of_their_id():
     REFERENCE.add_rows(expected, ids, rows)
     CPU.add_rows(table, ids, rows)
     assert_close(table, expected, np.float64, len(ids))
+
+
+@every_dtype
+@pytest.mark.parametrize("n_columns", [1, 2, 17])
+def test_the_largest_score_is_numpys(dtype, n_columns):
+    rng = np.random.RandomState(0)
+    scores = rng.randint(0, 4, size=(200, n_columns)).astype(dtype)  # with equals
+    scores[rng.uniform(size=scores.shape) < 0.1] = np.nan
+    scores[rng.uniform(size=scores.shape) < 0.1] = -np.inf
+    for given in (scores, scores[:, ::-1], scores[:0]):
+        found = CPU.largest(given)
+        np.testing.assert_array_equal(found, given.argmax(axis=1))
+        assert found.dtype == np.intp

@@ -1,6 +1,7 @@
 """The classifiers: fitting in all its ways, outputs, attributes and faults."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tolerances import assert_close
 
 from rnnkit.backends.cpu import using_threads
 from rnnkit.backends.reference import ReferenceBackend
+from rnnkit.estimators import applying
 from rnnkit.training import LBFGS, SGD, Cosine
 
 X = ragged(60)
@@ -135,6 +137,32 @@ def test_large_input_is_predicted_in_batches(monkeypatch):
     expected = classifier.predict_proba(X)
     monkeypatch.setattr("rnnkit.estimators.applying.ROWS_AT_ONCE", 20)
     np.testing.assert_array_equal(classifier.predict_proba(X), expected)
+
+
+def test_batches_suit_the_threads_that_share_them(monkeypatch):
+    """As many steps as a thread's caches hold, but enough sequences, and never above the limit."""
+    network = estimator("GRU", "Classifier").fit(X, Y).network_
+    offsets = np.concatenate([np.arange(0, 300, 3), np.arange(300, 3300, 30)])
+
+    def steps_of(backend):
+        batches = list(applying.bounded_batches(network, offsets, backend))
+        sequences = np.concatenate([np.sort(batch.sequences) for batch in batches])
+        np.testing.assert_array_equal(sequences, np.arange(len(offsets) - 1))
+        return [batch.plan.n_rows for batch in batches]
+
+    monkeypatch.setattr(applying, "ROWS_OF_A_THREAD", 100)
+    monkeypatch.setattr(applying, "SEQUENCES_OF_A_THREAD", 4)
+    one, two, device = (
+        SimpleNamespace(on_host=on_host, n_threads=n)
+        for on_host, n in ((True, 1), (True, 2), (False, 1))
+    )
+    assert steps_of(one)[:5] == [99, 99, 99, 93, 120]
+    assert steps_of(one)[-2] == 120
+    assert steps_of(two)[:2] == [198, 192]
+    assert steps_of(two)[-2] == 240
+    assert steps_of(device) == steps_of(None) == [offsets[-1]]
+    monkeypatch.setattr(applying, "ROWS_AT_ONCE", 90)
+    assert max(steps_of(one)) == 90
 
 
 def test_weights_are_named_views():

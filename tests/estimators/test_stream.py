@@ -89,6 +89,17 @@ def test_tokens_are_streamed():
     stream = classifier.stream()
     for token in tokens[0]:
         stream.step(token)
+    forms = [int, np.int32, np.uint8, float, lambda i: [i], lambda i: np.array([i])]
+    others = [classifier.stream() for _ in forms]
+    for form, other in zip(forms, others):
+        for token in tokens[0].tolist():
+            other.step(form(token))
+        np.testing.assert_array_equal(other.predict_proba(), stream.predict_proba())
+        for wrong in (-1, 4, 10**30):
+            with pytest.raises(ValueError):
+                other.step(wrong)
+        with pytest.raises((TypeError, ValueError)):
+            other.step(True and "a")
     np.testing.assert_array_equal(stream.predict_proba(), classifier.predict_proba([tokens[0]])[0])
 
 
@@ -194,3 +205,113 @@ def test_a_stream_of_what_was_pickled_is_as_quick(monkeypatch):
     monkeypatch.setattr(type(classifier._reader), "read", read)
     for stream in streams:
         stream.step(X[0][0])
+
+
+@pytest.mark.parametrize("task", TARGETS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_many_at_once_answer_as_each_alone(cell, task):
+    steps = np.stack([x[:3] for x in X if len(x) >= 3])
+    n = len(steps)
+    for settings in settings_of(task):
+        model = fitted(cell, task, **settings)
+        many, alone = model.stream(n), [model.stream() for _ in range(n)]
+        for t in range(2):
+            answers = many.step(steps[:, t])
+            expected = [stream.step(x[t]) for stream, x in zip(alone, steps)]
+            np.testing.assert_array_equal(answers, expected)
+            assert answers.dtype == np.asarray(expected).dtype
+        if task == "Classifier":
+            expected = [stream.predict_proba() for stream in alone]
+            np.testing.assert_array_equal(many.predict_proba(), expected)
+        others = [how(many) for how in COPIES.values()]
+        again = model.stream(n)
+        again.state = many.state
+        answers = many.step(steps[:, 2].tolist())  # the long way in
+        for other in (*others, again):
+            np.testing.assert_array_equal(other.step(steps[:, 2]), answers)
+        many.reset()
+        assert many.state is None
+        answers = many.step(steps[:, 0])
+        np.testing.assert_array_equal(answers[:1], [model.stream().step(steps[0, 0])])
+
+
+def test_many_at_once_of_ids_and_of_one_column():
+    tokens = [np.arange(5) % 3, np.arange(4), np.array([2, 2])]
+    classifier = estimator("GRU", "Classifier", embedding_dim=3, max_iter=3)
+    classifier.fit(tokens, [0, 1, 0])
+    many = classifier.stream(3)
+    for step in ([0, 0, 2], [[1], [1], [2]]):
+        labels = many.step(step)
+    expected = classifier.predict_proba([[0, 1], [0, 1], [2, 2]])
+    np.testing.assert_array_equal(many.predict_proba(), expected)
+    np.testing.assert_array_equal(labels, classifier.classes_[expected.argmax(axis=1)])
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (True, TypeError), ("3", TypeError)])
+def test_a_number_of_streams_that_is_none_is_refused(n, error):
+    with pytest.raises(error, match="n_sequences must be"):
+        fitted("GRU", "Classifier").stream(n)
+
+
+def test_steps_of_other_numbers_of_sequences_are_refused():
+    model = fitted("GRU", "Classifier")
+    many = model.stream(3)
+    for wrong in (X[0][0], X[0][:2], np.zeros((3, 1, 2)), 1.0):
+        with pytest.raises(ValueError, match="x must have a row for each of 3 sequences"):
+            many.step(wrong)
+    with pytest.raises(ValueError, match="features"):
+        many.step(np.zeros((3, 5)))
+    with pytest.raises(ValueError, match="infinity"):
+        many.step(np.array([[0.0, 1.0], [0.0, np.inf], [0.0, 0.0]]))
+    with pytest.raises(ValueError, match="at least one step"):
+        many.predict_proba()
+    many.step(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="state"):
+        many.state = model.stream(2)._models()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_label_of_a_step_is_that_of_the_first_of_the_largest_scores(dtype):
+    """As NumPy's argmax says, a score that is not a number being the largest."""
+    x = [np.asarray(one, dtype) for one in X]
+    model = estimator("LSTM", "Classifier", max_iter=2)
+    model.fit(x, np.array(["a", "b", "c"])[np.arange(len(x)) % 3])
+    for bias in ([0, 0, 0], [1, 2, 2], [0, np.nan, 5], [-np.inf, -np.inf, -np.inf]):
+        weights = model.weights_
+        weights["head.weight"][...] = 0
+        weights["head.bias"][...] = bias
+        label = model.stream().step(x[0][0])
+        assert label == model.classes_[np.argmax(bias)]
+        assert type(label) is np.str_
+
+
+@pytest.mark.parametrize("task", TARGETS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_some_of_many_begin_anew(cell, task):
+    steps = np.stack([x[:3] for x in X if len(x) >= 3])[:4]
+    for settings in settings_of(task):
+        model = fitted(cell, task, **settings)
+        for which in ([0, 2], 0, [], np.array([True, False, True, False])):
+            numbers = np.arange(4)[which] if not isinstance(which, int) else [which]
+            many, other = model.stream(4), model.stream(4)
+            many.reset(which)  # before the first step
+            many.step(steps[:, 0])
+            other.step(steps[:, 0])
+            many.reset(which)
+            answers = many.step(steps[:, 1])
+            expected = other.step(steps[:, 1])
+            expected[numbers] = model.stream(4).step(steps[:, 1])[numbers]
+            np.testing.assert_array_equal(answers, expected)
+
+
+def test_sequences_that_are_not_there_do_not_begin_anew():
+    model = fitted("GRU", "Classifier")
+    with pytest.raises(ValueError, match="this one has one alone"):
+        model.stream().reset(0)
+    many = model.stream(3)
+    for wrong, error in (
+        ([3], IndexError), (-1, IndexError), ([True], ValueError), ([0.5], TypeError),
+        ("a", TypeError), ([[0]], TypeError),
+    ):  # fmt: skip
+        with pytest.raises(error, match="sequences must"):
+            many.reset(wrong)

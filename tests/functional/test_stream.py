@@ -61,6 +61,44 @@ def test_steps_have_the_bits_of_the_whole(cell, variant, backend, dtype):
 
 
 @pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("variant", [0, 1])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_at_once_have_the_bits_of_each_alone(cell, variant, dtype):
+    options = OPTIONS[cell][variant]
+    weights = weights_of(cell, 3, 17, 2, dtype, cell == "lstm" and variant == 1)
+    for n in (1, 2, 5, 40):
+        x = np.random.default_rng(n).standard_normal((4, n, 3)).astype(dtype)
+        many = RecurrentStream(weights, cell, n_layers=2, n_sequences=n, **options)
+        alone = [RecurrentStream(weights, cell, n_layers=2, **options) for _ in range(n)]
+        for step in x:
+            h = many.step(step).copy()
+            np.testing.assert_array_equal(h, [s.step(row)[0] for s, row in zip(alone, step)])
+        kept = many.state
+        assert kept[1][0].shape == (n, 17)
+        after = many.step(x[0]).copy()
+        many.reset()
+        fresh = RecurrentStream(weights, cell, n_layers=2, **options)
+        np.testing.assert_array_equal(many.step(x[0])[-1:], fresh.step(x[0, -1]))
+        many.state = kept
+        np.testing.assert_array_equal(many.step(x[0]), after)
+        many.state = kept
+        many.reset([n - 1])
+        found = many.step(x[0]).copy()
+        np.testing.assert_array_equal(found[: n - 1], after[: n - 1])
+        fresh.reset()
+        np.testing.assert_array_equal(found[-1:], fresh.step(x[0, -1]))
+        for wrong in (x[0, :, :2], x[0][: n - 1], x[0, 0] if n > 1 else x[0, 0, :1]):
+            with pytest.raises(ValueError, match="x must have shape"):
+                many.step(np.ascontiguousarray(wrong))
+
+
+@pytest.mark.parametrize(("n", "error"), [(0, ValueError), (True, TypeError), (1.5, TypeError)])
+def test_a_number_of_sequences_that_is_none_is_refused(n, error):
+    with pytest.raises(error, match="n_sequences must be"):
+        RecurrentStream(weights_of("rnn", 2, 3, 1), "rnn", n_sequences=n)
+
+
+@pytest.mark.parametrize("cell", GATES)
 @pytest.mark.parametrize("backend", ["cpu", "reference"])
 def test_state_is_got_set_and_reset(cell, backend):
     weights = weights_of(cell, 2, 5, 1)

@@ -219,7 +219,7 @@ def test_states_have_an_array_for_each_declared_name(pooling, cell):
 def test_steps_cannot_run_back():
     layers = [recurrent()]
     parameters = {n: np.ones(s) for n, s in layers[0].parameter_shapes().items()}
-    chain = Chain(layers, Binding(CPU, parameters, {}, np.dtype("f8")), stream=True)
+    chain = Chain(layers, Binding(CPU, parameters, {}, np.dtype("f8")), n_streams=1)
     chain.start_stream(pack(np.ones(1, np.intp)))
     chain.step(np.ones((1, 4)))
     with pytest.raises(TypeError, match="no backward pass"):

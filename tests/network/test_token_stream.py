@@ -159,3 +159,32 @@ def test_scores_of_something_else_are_refused():
     short_way = NetworkStream(narrow, CPU).short_way
     with pytest.raises(ValueError, match="a score for each of 7 ids, got 9"):
         short_way.write(np.zeros((1, 9), "f4"), 1.0, np.zeros(3), -1)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_table_too_large_for_its_products_has_the_same_bits(cell):
+    """Up to some megabytes a stream has the input product of every row; beyond, it multiplies."""
+    network = build_network(
+        cell, 0, NextToken(5), per_step=True, tokens=[Embedding((90_000,), (3,))],
+        dtype="float32", hidden_size=9,
+    )  # fmt: skip
+    network.initialize(np.random.RandomState(0))
+    ids = np.array([0, 89_999, 3, 3, 50_000])
+    whole = network.bind(CPU).forward(pack(np.array([5])), Inputs(None, ids[:, None])).copy()
+    stream = NetworkStream(network, CPU)
+    found = [stream.feed(i).copy() for i in ids.tolist()]
+    np.testing.assert_array_equal(np.concatenate(found), whole)
+
+
+def test_two_short_ways_of_one_layer_keep_their_tables():
+    network = network_of("gru", n_layers=1)
+    weights, stream = network.parameters, NetworkStream(network, CPU)
+    layer = stream._chain.operations[1].stream
+    heads = [(weights["head.weight"], weights["head.bias"])]
+    expected = stream.feed(2).copy()
+    other = CPU.token_stream(weights["embedding.weight_0"][::-1].copy(), [layer], heads)
+    for _ in range(2):  # the other has the rows in reverse
+        stream.reset()
+        np.testing.assert_array_equal(other.feed(7 - 1 - 2), expected)
+        stream.reset()
+        np.testing.assert_array_equal(stream.feed(2), expected)

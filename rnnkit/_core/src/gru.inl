@@ -44,8 +44,8 @@ static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_
             return;
         real *gates = at.gates + p * at.gates_panel;
         const FN(factor) h = FN(recurrent_factor)(call, run, at, p);
-        FN(gru_gate_rows)(run->n, FN(input_factor)(call, run, p), none,
-                          (const real *)call->bias + p * width, gates, 0);
+        FN(gru_gate_rows)(run->n, FN(input_factor)(call, run, p), none, FN(bias_of)(call, p),
+                          gates, 0);
         if (h.a)
             FN(add_slot_rows)(run->n, 2, h, gates + VL, width);
         for (ptrdiff_t r = 0; r < run->n; r++) {

@@ -129,6 +129,7 @@ static inline int rk_activation_named(const char *name) {
 typedef struct {
     rk_layer_spec layer;
     int training;
+    int turned; /* whether the odd steps, not the even ones, meet the panels of the end last */
     ptrdiff_t batch, steps, rows;  /* B, T, P */
     const ptrdiff_t *step_offsets; /* (T + 1) */
     const ptrdiff_t *previous;     /* (P), packed row of h_prev, or -1 - b for h0 of b */
@@ -139,13 +140,20 @@ typedef struct {
 #undef RK_FIELD
     const void *weight_ih_t, *weight_hh_t;
 
-    const void *x;              /* (P, I) */
+    const void *x;              /* (P, I); not looked at outside backward with `starts` */
     const void *h0;             /* (B, H) */
     const void *recurrent_mask; /* (B, H) */
     const void *zoneout_h;      /* (P, H) of 0 and 1 */
     const void *zoneout_c;      /* (P, H) of 0 and 1 */
     void *y;                    /* (P, H) */
     void *c;                    /* (B, Hp), in: c0, out: c after the last step; lstm */
+
+    /* Where rows repeat: (V, I) different ones, and which of them each packed row is. The sums of
+     * gates begin with bias and input product, which such a row has once. */
+    const void *table;       /* (V, I), with pairs (V, ceil(I / 2)) */
+    void *starts;            /* [NP][V][slots][VL], made by input_sums; NULL: x is multiplied */
+    const ptrdiff_t *row_of; /* (P), 0 .. V - 1 */
+    ptrdiff_t table_rows;    /* V */
 
     /* With pairs: the row operands of the products. */
     void *x_pairs;        /* (P, ceil(I / 2)) */
@@ -260,6 +268,11 @@ typedef struct {
     /* How many shares the hidden units of a call can have; 1 if its options need whole rows. */
     int (*most_shares)(const rk_call *call);
 
+    /* `starts` of the rows first .. last of the table: the very numbers that `forward` begins with
+     * otherwise. Only where a step adds both products up at once: takes_starts. */
+    void (*input_sums)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, rk_seat *seat);
+    int (*takes_starts)(const rk_layer_spec *layer);
+
     /* Run a part through its steps, 0 .. T. Writes y, c and what is kept. scratch:
      * scratch_bytes(...), 64-byte aligned, each thread its own. */
     void (*forward)(const rk_call *call, const rk_part *part, void *scratch, rk_seat *seat);
@@ -330,12 +343,15 @@ typedef struct {
 /* parallel.c: whole-layer drivers. Each returns 0, or -1 if the call was left before its end
  * (pool.h). */
 int rk_forward(const rk_kernels *k, const rk_pass *pass);
-void rk_step(const rk_kernels *k, const rk_call *call, char *scratch); /* forward, B = 1, here */
+void rk_sum_inputs(const rk_kernels *k, const rk_call *call); /* of all rows of the table, here */
+void rk_step(const rk_kernels *k, const rk_call *call, char *scratch); /* forward, T = 1, here */
 int rk_backward(const rk_kernels *k, const rk_pass *pass);
 int rk_convert(const rk_kernels *k, const rk_matrix *matrix, int threads); /* 0: at once, here */
 int rk_clear(void *memory, size_t n_bytes, int threads);                  /* likewise, to zeros */
 int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
              ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows, int threads);
+void rk_dense_step(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+                   ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows); /* here alone */
 int rk_dense_gradient(const rk_kernels *k, const void *x, const void *dy, void *dw,
                       ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, int threads);
 const char *rk_compiler(void); /* name and version of the compiler */

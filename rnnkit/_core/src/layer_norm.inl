@@ -63,12 +63,13 @@ static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of
     const ptrdiff_t slots = layer->slots, width = slots * VL;
     const ptrdiff_t first_recurrent = slots - layer->recurrent_slots;
     const FN(factor) none = {0};
+    const FN(start) zeros = {0};
     for (ptrdiff_t p = 0; p < panels; p++) {
         if (rk_leave(seat, FN(panel_operations)(layer, run)))
             return;
-        FN(gate_rows)(layer->cell, 1, run->n, FN(input_factor)(call, run, p), none, NULL,
+        FN(gate_rows)(layer->cell, 1, run->n, FN(input_factor)(call, run, p), none, zeros,
                       at.hat_ih + p * at.gates_panel, 0);
-        FN(gate_rows)(layer->cell, 1, run->n, none, FN(recurrent_factor)(call, run, at, p), NULL,
+        FN(gate_rows)(layer->cell, 1, run->n, none, FN(recurrent_factor)(call, run, at, p), zeros,
                       at.hat_hh + p * at.gates_panel, 0);
     }
     for (ptrdiff_t r = 0; r < run->n; r++) {

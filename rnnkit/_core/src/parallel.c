@@ -42,6 +42,26 @@ static void pair_inputs(void *what, ptrdiff_t piece, rk_seat *seat) {
                               (float *)call->x_pairs + first * n_pairs, n_pairs);
 }
 
+static ptrdiff_t table_pieces(const rk_call *call) {
+    return call->starts ? (call->table_rows + RK_TABLE_ROWS - 1) / RK_TABLE_ROWS : 0;
+}
+
+/* The input products of RK_TABLE_ROWS rows of the table. */
+static void sum_inputs(void *what, ptrdiff_t piece, rk_seat *seat) {
+    const layer_work *work = what;
+    const ptrdiff_t pieces = table_pieces(work->pass->calls[0]);
+    const rk_call *call = work->pass->calls[piece / pieces];
+    const ptrdiff_t first = piece % pieces * RK_TABLE_ROWS, last = first + RK_TABLE_ROWS;
+    work->k->input_sums(call, first, last < call->table_rows ? last : call->table_rows, seat);
+}
+
+void rk_sum_inputs(const rk_kernels *k, const rk_call *call) {
+    rk_seat seat = {0, RK_OPERATIONS_BETWEEN_LOOKS, NULL};
+    const unsigned mode = rk_flush_denormals();
+    k->input_sums(call, 0, call->table_rows, &seat);
+    rk_restore_mode(mode);
+}
+
 /* All steps of a tile of sequences; `steps` of them. */
 static rk_part tile_of(const rk_pass *pass, ptrdiff_t piece, ptrdiff_t steps) {
     const ptrdiff_t *tile = pass->tiles + piece % pass->n_tiles;
@@ -116,9 +136,10 @@ int rk_forward(const rk_kernels *k, const rk_pass *pass) {
     layer_work work = {.k = k, .pass = pass};
     rk_crew crew;
     rk_enter(&crew, pass->threads);
-    if (k->pair_columns)
+    if (k->pair_columns && pass->calls[0]->x)
         rk_share(&crew, pair_inputs, &work, paired_pieces(pass->calls[0]) * pass->n_calls,
                  RK_NEAREST);
+    rk_share(&crew, sum_inputs, &work, table_pieces(pass->calls[0]) * pass->n_calls, RK_NEAREST);
     if (pass->n_tiles == 0)
         share_steps(&crew, step_forward, &work, pass->calls[0]->steps);
     else
@@ -127,7 +148,7 @@ int rk_forward(const rk_kernels *k, const rk_pass *pass) {
 }
 
 void rk_step(const rk_kernels *k, const rk_call *call, char *scratch) {
-    const rk_part part = {0, 1, 0, 1, 0, 1};
+    const rk_part part = {0, call->batch, 0, 1, 0, 1};
     rk_seat seat = {0, RK_OPERATIONS_BETWEEN_LOOKS, NULL};
     const unsigned mode = rk_flush_denormals();
     k->forward(call, &part, scratch, &seat);
@@ -252,6 +273,14 @@ int rk_dense(const rk_kernels *k, const void *x, const void *weight, const void 
     rk_enter(&crew, threads);
     rk_share(&crew, dense_rows, &work, (rows + RK_DENSE_ROWS - 1) / RK_DENSE_ROWS, RK_NEAREST);
     return rk_leave_crew(&crew);
+}
+
+void rk_dense_step(const rk_kernels *k, const void *x, const void *weight, const void *bias, void *y,
+                   ptrdiff_t inputs, ptrdiff_t outputs, ptrdiff_t rows) {
+    rk_seat seat = {0, RK_OPERATIONS_BETWEEN_LOOKS, NULL};
+    const unsigned mode = rk_flush_denormals();
+    k->dense(x, weight, bias, y, inputs, outputs, 0, rows, &seat);
+    rk_restore_mode(mode);
 }
 
 static void dense_outputs(void *what, ptrdiff_t piece, rk_seat *seat) {

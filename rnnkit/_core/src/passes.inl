@@ -28,7 +28,7 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
                                       : FN(panels_at_once)(layer, run->n);
     for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= n) {
         n = n < left ? n : left;
-        const ptrdiff_t first = run->t % 2 ? panels.first + left - n : panels.last - left;
+        const ptrdiff_t first = (run->t + call->turned) % 2 ? panels.first + left - n : panels.last - left;
         if (!whole_rows)
             FN(products)(call, cell, run, at, (FN(share)){first, first + n}, seat);
         for (ptrdiff_t p = first; p < first + n; p++) {

@@ -8,15 +8,33 @@ typedef struct {
     ptrdiff_t w_stride;
 } FN(factor);
 
+/* What sums begin with: a row for all, or the row that each has of a table. */
+typedef struct {
+    const real *base;      /* of the first panel; NULL for zeros */
+    ptrdiff_t panel;       /* from panel to panel */
+    const ptrdiff_t *rows; /* NULL: one for all */
+} FN(start);
+
+/* Where the sums of a row begin, slots * VL of a panel's. */
+RK_INLINE const real *FN(start_of)(FN(start) start, ptrdiff_t panel, ptrdiff_t row,
+                                   ptrdiff_t width) {
+    return start.base + panel * start.panel + (start.rows ? start.rows[row] * width : 0);
+}
+
 #if RK_BLAS
 /* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
- * of the gates of P panels. start may be NULL for zeros. */
+ * of the gates of P panels. */
 RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, const int h_slots,
-                               ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start,
+                               ptrdiff_t rows, FN(factor) x, FN(factor) h, FN(start) start,
                                real *out, ptrdiff_t out_panel) {
     const ptrdiff_t width = slots * VL;
     for (ptrdiff_t q = 0; q < P; q++, out += out_panel) {
-        FN(start_rows)(rows, width, start ? start + q * width : NULL, out, width);
+        if (start.base && start.rows)
+            for (ptrdiff_t r = 0; r < rows; r++)
+                FN(start_rows)(1, width, FN(start_of)(start, q, r, width), out + r * width, width);
+        else
+            FN(start_rows)(rows, width, start.base ? start.base + q * start.panel : NULL, out,
+                           width);
         if (x.a)
             FN(add_product)(rows, x_slots * VL, (FN(operand)){x.a, x.a_stride, x.n, 0, 1},
                             x.w + q * x.n * x.w_stride, x.w_stride, out, width);
@@ -29,17 +47,18 @@ RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, 
 #else
 /* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
  * of the gates of P panels, R rows of each; q and r run as one index, q * R + r. Sums of one gate,
- * or of one row, are too few to keep the multipliers busy: such meet several panels at once.
- * start may be NULL for zeros. */
+ * or of one row, are too few to keep the multipliers busy: such meet several panels at once. */
 RK_INLINE void FN(gate_chunk)(const int P, const int R, const int slots, const int x_slots,
-                              const int h_slots, FN(factor) x, FN(factor) h, const real *start,
+                              const int h_slots, FN(factor) x, FN(factor) h, FN(start) start,
                               real *out, ptrdiff_t out_panel, ptrdiff_t done) {
     vec acc[RK_MOST_TILE_SUMS][RK_GROUP_VECTORS];
 #pragma GCC unroll 32
-    for (int qr = 0; qr < P * R; qr++)
+    for (int qr = 0; qr < P * R; qr++) {
+        const real *from = FN(start_of)(start, qr / R, done + qr % R, slots * VL);
 #pragma GCC unroll 4
         for (int s = 0; s < slots; s++)
-            acc[qr][s] = start ? v_load(start + (qr / R * slots + s) * VL) : v_zero();
+            acc[qr][s] = start.base ? v_load(from + s * VL) : v_zero();
+    }
     if (x.a)
         FN(accumulate)(P, R, x_slots, acc, 0, x.a + done * x.a_stride, x.a_stride, x.n, x.w,
                        x.w_stride);
@@ -55,7 +74,7 @@ RK_INLINE void FN(gate_chunk)(const int P, const int R, const int slots, const i
 
 /* The same for any number of rows. */
 RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, const int h_slots,
-                               ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start,
+                               ptrdiff_t rows, FN(factor) x, FN(factor) h, FN(start) start,
                                real *out, ptrdiff_t out_panel) {
 #define RK_GATE_TILE(R, V)                                                                         \
     FN(gate_chunk)(P, R, slots, x_slots, h_slots, x, h, start, out, out_panel, done)
@@ -64,7 +83,7 @@ RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, 
 #endif
 
 #define RK_GATE_ROWS(name, P, slots, x_slots, h_slots)                                             \
-    static void FN(name)(ptrdiff_t rows, FN(factor) x, FN(factor) h, const real *start, real *out, \
+    static void FN(name)(ptrdiff_t rows, FN(factor) x, FN(factor) h, FN(start) start, real *out,   \
                          ptrdiff_t out_panel) {                                                    \
         FN(gate_chunks)(P, slots, x_slots, h_slots, rows, x, h, start, out, out_panel);            \
     }
@@ -78,7 +97,7 @@ RK_GATE_ROWS(rnn_gate_rows_4, 4, 1, 1, 1)
 
 /* P panels: 1, 2 or, of an rnn, 4. */
 RK_INLINE void FN(gate_rows)(const int cell, int P, ptrdiff_t rows, FN(factor) x, FN(factor) h,
-                             const real *start, real *out, ptrdiff_t out_panel) {
+                             FN(start) start, real *out, ptrdiff_t out_panel) {
     if (cell == RK_LSTM && P == 2)
         FN(lstm_gate_rows_2)(rows, x, h, start, out, out_panel);
     else if (cell == RK_LSTM)
@@ -115,6 +134,20 @@ static void FN(add_slot_rows)(ptrdiff_t rows, int slots, FN(factor) f, real *out
             v_store(out + r * out_stride + s * VL, acc[0][s]);
     }
 #endif
+}
+
+RK_INLINE FN(start) FN(bias_of)(const rk_call *call, ptrdiff_t panel) {
+    const ptrdiff_t width = call->layer.slots * VL;
+    return (FN(start)){(const real *)call->bias + panel * width, width, NULL};
+}
+
+/* What the sums of a run begin with, from a panel on. */
+RK_INLINE FN(start) FN(start_of_run)(const rk_call *call, const FN(run) *run, ptrdiff_t panel) {
+    const ptrdiff_t of_panel = call->table_rows * call->layer.slots * VL;
+    if (!call->starts)
+        return FN(bias_of)(call, panel);
+    return (FN(start)){(const real *)call->starts + panel * of_panel, of_panel,
+                       call->row_of + run->row};
 }
 
 RK_INLINE FN(factor) FN(input_factor)(const rk_call *call, const FN(run) *run, ptrdiff_t panel) {
@@ -177,11 +210,31 @@ RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *
             P /= 2;
         if (rk_leave(seat, P * operations))
             return;
-        const ptrdiff_t p = run->t % 2 ? panels.first + left - P : panels.last - left;
-        FN(gate_rows)(cell, P, run->n, FN(input_factor)(call, run, p),
-                      FN(recurrent_factor)(call, run, at, p),
-                      (const real *)call->bias + p * layer->slots * VL,
+        const ptrdiff_t p = (run->t + call->turned) % 2 ? panels.first + left - P : panels.last - left;
+        FN(gate_rows)(cell, P, run->n,
+                      call->starts ? (FN(factor)){0} : FN(input_factor)(call, run, p),
+                      FN(recurrent_factor)(call, run, at, p), FN(start_of_run)(call, run, p),
                       at.gates + p * at.gates_panel, at.gates_panel);
+    }
+}
+
+/* Whether a step adds the products of inputs and hidden units up at once. */
+static int FN(takes_starts)(const rk_layer_spec *layer) {
+    return !FN(needs_rows)(layer);
+}
+
+/* The input products of some rows of the table, on the bias. */
+static void FN(input_sums)(const rk_call *call, ptrdiff_t first, ptrdiff_t last, rk_seat *seat) {
+    const rk_layer_spec *layer = &call->layer;
+    const ptrdiff_t n = FN(operand_length)(layer->inputs), stride = layer->input_slots * VL;
+    const ptrdiff_t width = layer->slots * VL, panels = FN(panels_of)(layer);
+    const double operations = 2.0 * (double)((last - first) * n * stride);
+    const FN(factor) none = {0};
+    for (ptrdiff_t p = 0; p < panels && !rk_leave(seat, operations); p++) {
+        const FN(factor) x = {(const real *)call->table + first * n, n, n,
+                              (const real *)call->weight_ih + p * n * stride, stride};
+        FN(gate_rows)(layer->cell, 1, last - first, x, none, FN(bias_of)(call, p),
+                      (real *)call->starts + (p * call->table_rows + first) * width, 0);
     }
 }
 

@@ -54,11 +54,29 @@ enum { RK_PACK_COLUMNS = 32 };
  *     bench_recurrent.py --wide --threads 1 2, train of the shapes with H >= 256 */
 enum { RK_BYTES_WORTH_A_THREAD = 1 << 18, RK_CLEARED_BYTES = 1 << 17 };
 
+/* Bytes of a buffer from which on it is asked for in pages of 2 MB, to which it is rounded up: the
+ * weights of one sequence, all of which every step reads, then lie in the second-level cache without
+ * conflicts and are read ahead beyond 4 KB.
+ *     bench_speed.py --only text-write */
+enum { RK_BYTES_WORTH_LARGE_PAGES = 3 << 18 };
+
 /* Packed rows of one piece of work between threads: long enough to outweigh taking it, short enough
  * that the last one leaves nobody waiting.
  *     input gradients and dense products: bench_speed.py --only epoch
- *     pairing of the inputs: bench_speed.py --only bf16 */
-enum { RK_INPUT_GRADIENT_ROWS = 96, RK_DENSE_ROWS = 96, RK_PAIRED_ROWS = 256 };
+ *     pairing of the inputs: bench_speed.py --only bf16
+ *     input products of a table's rows: bench_speed.py --only labels */
+enum {
+    RK_INPUT_GRADIENT_ROWS = 96,
+    RK_DENSE_ROWS = 96,
+    RK_PAIRED_ROWS = 256,
+    RK_TABLE_ROWS = 96
+};
+
+/* A table has its input products made beforehand, one for each row, if the packed rows are at least
+ * so many times as many, and the products take no more bytes than these; for a text that is read or
+ * written token by token, than these, which each stream has by itself.
+ *     bench_speed.py --only labels text-write */
+enum { RK_TABLE_REPEATS = 2, RK_TABLE_BYTES = 1 << 26, RK_TABLE_BYTES_OF_A_STREAM = 1 << 22 };
 
 /* Outputs of a dense layer whose gradients one piece of work sums: one register tile of AVX-512.
  *     bench_speed.py --only epoch */

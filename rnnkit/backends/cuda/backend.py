@@ -34,7 +34,7 @@ from rnnkit.backends.interface import (
 )
 from rnnkit.backends.rules import require_rule
 from rnnkit.backends.segments import segments_of
-from rnnkit.backends.streaming import OneRowStream, drawn_from
+from rnnkit.backends.streaming import StepStream, drawn_from
 from rnnkit.cells import LayerSpec
 
 __all__ = ["CudaBackend"]
@@ -164,10 +164,13 @@ class CudaBackend:
         return CudaRecurrent(spec, np.dtype(dtype), self.xp, device, self.products, self._uploads)
 
     def recurrent_stream(
-        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array]
-    ) -> OneRowStream:
-        """Bind one recurrent layer to its weights, for one sequence step by step."""
-        return OneRowStream(self.recurrent(spec, dtype), weights, self.xp)
+        self, spec: LayerSpec, dtype: np.dtype, weights: dict[str, Array], n: int = 1
+    ) -> StepStream:
+        """Bind one recurrent layer to its weights, for n sequences step by step."""
+        return StepStream(self.recurrent(spec, dtype), weights, self.xp, n)
+
+    def number_stream(self, shape: tuple[int, ...], streams: Any, heads: Any) -> None:
+        """Return None: there is no shorter way than layer by layer."""
 
     def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> OneAfterTheOther:
         """Return what runs one direction of a layer after the other."""
@@ -201,6 +204,10 @@ class CudaBackend:
             n, scores, n, k, labels, weights, label_smoothing, losses, dscores
         )
         return self._sum(losses), dscores
+
+    def largest(self, scores: Array) -> Array:
+        """Return the place of the largest score of each row, the first of equals."""
+        return scores.argmax(axis=1)
 
     def softmax(self, scores: Array) -> Array:
         """Return the class probabilities (P, K) of raw scores (P, K)."""

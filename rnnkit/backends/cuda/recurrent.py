@@ -84,9 +84,12 @@ class CudaRecurrent:
         training: bool = False,
         recurrent_mask: Array | None = None,
         zoneout_masks: tuple[Array, Array | None] | None = None,
+        row_of: np.ndarray | None = None,
     ) -> RecurrentResult:
         """Run all steps; the masks act in training alone."""
         with self._owner:
+            if row_of is not None:
+                x = x[self._xp.asarray(row_of)]
             return self._forward(plan, x, weights, h0, c0, training, recurrent_mask, zoneout_masks)
 
     def _forward(

@@ -205,7 +205,7 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
             lambda bound, plan, states, held: bound.attention_to(plan, states, held),
         )
 
-    def stream(self) -> Any:
+    def stream(self, n_sequences: int | None = None) -> Any:
         """Raise ValueError: nothing is written before all of a sequence was read."""
         raise ValueError(
             f"{type(self).__name__} has no stream: it writes once it has read the whole sequence"
@@ -224,7 +224,9 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
             return written
 
         inputs = reader.inputs(sequences)
-        return apply(network, self.device, inputs, sequences.offsets, write, per_step=False)
+        return apply(
+            network, self.device, inputs, sequences.offsets, write, per_step=False, few_calls=True
+        )
 
     def _beside(
         self,

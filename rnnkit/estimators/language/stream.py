@@ -6,7 +6,6 @@ Letters: K ids, S numbers of a context.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,7 @@ class TextStream:
 
     def __init__(self, estimator: Any, context: Any = None) -> None:
         contexts = estimator._read_contexts(context, 1)
-        self._open(deepcopy(estimator.network_), estimator.device, estimator._codec, contexts)
+        self._open(estimator.network_.copy(), estimator.device, estimator._codec, contexts)
         self._reset()
 
     def _open(
