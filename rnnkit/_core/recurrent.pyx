@@ -49,6 +49,7 @@ cdef class RecurrentLayer:
         self.kernels = current_kernels("bfloat16" if self.with_pairs else self.dtype)
         memset(&self.call, 0, sizeof(rk_call))
         describe(spec, &self.call.layer)
+        self.call.y_stride = self.call.dy_stride = self.call.layer.hidden
         lanes = self.kernels.lanes
         self.panels = (self.call.layer.hidden + lanes - 1) // lanes
         self.padded = self.panels * lanes

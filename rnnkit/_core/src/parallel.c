@@ -135,7 +135,7 @@ int rk_forward(const rk_kernels *k, const rk_pass *pass) {
     layer_work work = {.k = k, .pass = pass};
     rk_crew crew;
     rk_enter(&crew, pass->threads);
-    if (k->pair_columns)
+    if (k->pair_columns && pass->calls[0]->x)
         rk_share(&crew, pair_inputs, &work, paired_pieces(pass->calls[0]) * pass->n_calls,
                  RK_NEAREST);
     for (work.direction = 0; work.direction < pass->n_calls; work.direction++)
