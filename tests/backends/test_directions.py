@@ -38,7 +38,7 @@ def two_problems(cell, option, lengths, n_inputs, hidden_size, dtype, precision=
     return problems
 
 
-def run(joined, problems, *, states=True, training=True, input_gradient=True):
+def run(joined, problems, *, states=True, training=True, input_gradient=True, row_of=None):
     """Return everything that a call there and one back gave, copied."""
     state = [None] * 4
     dstate = [None] * 4
@@ -51,7 +51,13 @@ def run(joined, problems, *, states=True, training=True, input_gradient=True):
     masks = [problem.masks for problem in problems]
     weights = [problem.weights for problem in problems]
     y, ends = joined.forward(
-        problems[0].plan, problems[0].x, weights, state, training=training, masks=masks
+        problems[0].plan,
+        problems[0].x,
+        weights,
+        state,
+        training=training,
+        masks=masks,
+        row_of=row_of,
     )
     found = [y.copy(), *(None if end is None else end.copy() for end in ends)]
     if not training:
@@ -120,6 +126,23 @@ def test_bfloat16_and_no_input_gradient(cell, isa):
         for n_threads in (1, 2, 4):
             with using_threads(n_threads):
                 assert_same(run(joined, problems, input_gradient=False), expected)
+
+
+@every_isa
+@every_dtype
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_rows_of_a_table_have_the_bits_of_one_after_the_other(cell, training, dtype, isa):
+    problems = two_problems(cell, "plain", LENGTHS["many"], 20, 33, dtype)
+    rng = np.random.default_rng(0)
+    row_of = rng.integers(0, 9, problems[0].plan.n_rows)
+    problems[0].x = problems[1].x = rng.normal(size=(9, 20)).astype(dtype)
+    with using_isa(isa):
+        joined, apart = bound(problems)
+        expected = run(apart, problems, training=training, row_of=row_of)
+        for n_threads in (1, 2, 3):
+            with using_threads(n_threads):
+                assert_same(run(joined, problems, training=training, row_of=row_of), expected)
 
 
 @every_isa
