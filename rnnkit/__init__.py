@@ -1,11 +1,12 @@
 """LSTM, GRU and Elman networks as scikit-learn estimators on a compiled core."""
 
+from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 
 from rnnkit import (
     callbacks,
     datasets,
-    distributed,
     functional,
     inspection,
     metrics,
@@ -99,3 +100,10 @@ __all__ = [
     "to_onnx",
     "training",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import `rnnkit.distributed` when it is asked for: few need it, and all wait for an import."""
+    if name == "distributed":
+        return import_module("rnnkit.distributed")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

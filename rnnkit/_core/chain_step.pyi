@@ -14,10 +14,6 @@ class PackedDense:
 class ChainStep:
     """The layers and heads of n sequences that are fed step by step."""
 
-    dtype: np.dtype
-    n_scores: int
-    scores: np.ndarray
-
     def __new__(
         cls,
         dtype: np.dtype,
@@ -25,5 +21,11 @@ class ChainStep:
         layers: Sequence[object],  # TypeError unless each is a RecurrentStep
         heads: Iterable[tuple[np.ndarray, np.ndarray | None]],
     ) -> ChainStep: ...
+    @property
+    def dtype(self) -> np.dtype: ...
+    @property
+    def n_scores(self) -> int: ...
+    @property
+    def scores(self) -> np.ndarray: ...
     def step(self, x: np.ndarray) -> bool: ...
     def decide(self, x: np.ndarray) -> int: ...

@@ -4,6 +4,14 @@ from typing import Any
 
 import numpy as np
 
+class OneStep:
+    """The plan of one step of n sequences."""
+
+    lengths: np.ndarray
+    step_offsets: np.ndarray
+
+    def __init__(self, n: int) -> None: ...
+
 class RecurrentStep:
     """A layer bound to its weights and to the states of n sequences."""
 

@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+class Places:
+    """Ranges of a flat vector, first and last of each, in order."""
+
 RULES: dict[str, Callable[..., None]]
 
 def add_rows(table: np.ndarray, ids: np.ndarray, rows: np.ndarray) -> None: ...

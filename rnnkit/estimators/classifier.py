@@ -26,6 +26,7 @@ from rnnkit.estimators.parameters.network import (
 from rnnkit.estimators.targets import refuse_strings, values_of
 from rnnkit.network import Output
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.numbers import refuse_complex
 from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["GRUClassifier", "LSTMClassifier", "RNNClassifier", "RecurrentClassifier"]
@@ -110,6 +111,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
     ) -> np.ndarray:
         refuse_masked(y, "y")
         refuse_strings(y, "y")
+        refuse_complex(y, "y")
         y = values_of(y) if getattr(y, "ndim", 2) == 1 else y
         labels: np.ndarray = check_array(
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y", estimator=self

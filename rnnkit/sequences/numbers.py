@@ -20,6 +20,7 @@ __all__ = [
     "is_float32",
     "is_missing",
     "label_array",
+    "refuse_complex",
 ]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
@@ -29,6 +30,13 @@ ENCODE_TEXT = (
     "of labels in categorical_features of an estimator with embedding_dim"
 )
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+
+
+def refuse_complex(values: Any, name: str) -> None:
+    """Raise ValueError if values are complex numbers: shortly, as scikit-learn prints them all."""
+    dtype = getattr(values, "dtype", None)
+    if getattr(dtype, "kind", None) == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {dtype}")
 
 
 def convert_values(
@@ -66,8 +74,7 @@ def convert_values(
         If the values are not real numbers or do not fit the dtype.
     """
     kind = array.dtype.kind
-    if kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
+    refuse_complex(array, name)
     if kind == "O":
         array = _numbers_of_objects(array, name, allow_nan, place)
     elif kind not in "biuf":

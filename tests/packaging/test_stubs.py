@@ -99,7 +99,11 @@ def test_what_constructs_an_object_takes_what_the_stub_says(name):
         r"^cdef class (\w+).*?:\n(.*?)(?=^\S|\Z)", source, re.M | re.S
     ):
         found = re.search(r"def __cinit__\(self(.*?)\):", body)
-        wanted = [] if found is None else [p.split()[-1] for p in found[1].split(",") if p.strip()]
+        wanted = (
+            []
+            if found is None
+            else [p.split("=")[0].split()[-1] for p in found[1].split(",") if p.strip()]
+        )
         stub = of_kind(stub_of(name).body, ast.ClassDef)[class_name]
         new = of_kind(stub.body, ast.FunctionDef).get("__new__")
         given = [] if new is None else [argument.arg for argument in new.args.args[1:]]

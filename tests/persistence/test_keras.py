@@ -21,6 +21,7 @@ REFUSED = (
     "cell_clip",
     "layer_norm",
     "zoneout",
+    "output_activation",
 )
 N, T, F, H, K = 12, 5, 3, 4, 3
 RNG = np.random.RandomState(0)

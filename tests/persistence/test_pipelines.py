@@ -177,6 +177,13 @@ CASES = {
         RAGGED,
         [x[:, 0] * 2 for x in RAGGED],
     ),
+    "SequencePipeline": (
+        rnnkit.SequencePipeline(
+            [("scale", SequenceScaler()), ("model", network("GRUSequenceRegressor"))]
+        ),
+        RAGGED,
+        [x[:, 0] * 2 for x in RAGGED],
+    ),
     "SequenceScaler": (SequenceScaler(), RAGGED, None),
     "SequenceScaler of rows": (SequenceScaler(RobustScaler(), step_features=2), ROWS, None),
     "SequenceScaler of a frame": (SequenceScaler(), FRAME[["c", "d"]], None),

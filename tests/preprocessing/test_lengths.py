@@ -35,6 +35,10 @@ TRANSFORMERS = {
     "FourierTime": FourierTime(4, time=0),
     "SequenceScaler of another": SequenceScaler(MinMaxScaler()),
     "RecurrentFeatures": RecurrentFeatures(MODEL),
+    **{
+        kind: getattr(rnnkit, kind)(4, code_size=2, max_iter=2, input_noise=0.0, random_state=0)
+        for kind in ("RNNAutoencoder", "LSTMAutoencoder", "GRUAutoencoder")
+    },
 }
 MENDED = list(TRANSFORMERS)
 

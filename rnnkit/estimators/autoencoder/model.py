@@ -24,6 +24,7 @@ from rnnkit.estimators.parameters.field import parameters
 from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, RNNParameters
 from rnnkit.network import Autoencoder
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.numbers import refuse_complex
 
 __all__ = [
     "GRUAutoencoder",
@@ -151,6 +152,7 @@ array([-1])
         codec, network = self._codec, self.network_
         assert isinstance(codec, OwnSteps)
         assert isinstance(network, Autoencoder)
+        refuse_complex(X, "X")
         codes = check_array(X, dtype=network.dtype, input_name="X", estimator=self)
         if codes.shape[1] != network.code_size:
             raise ValueError(

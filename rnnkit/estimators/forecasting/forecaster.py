@@ -165,6 +165,11 @@ class RecurrentForecaster(
     ) -> None:
         values, form = read_series(y)
         lengths = [len(v) for v in values]
+        if X is not None and self.strategy == "encoder-decoder":
+            raise ValueError(
+                "X must be None with strategy='encoder-decoder', whose decoder reads nothing of "
+                "the steps that it writes; use strategy='direct' or 'recursive'"
+            )
         known = (
             None if X is None else read_covariates(X, "X", form, lengths, indices_of(y, form.kind))
         )

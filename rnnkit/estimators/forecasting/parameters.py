@@ -34,7 +34,7 @@ class ForecasterParameters:
         '"direct": one network says all `horizon` steps at once. "recursive": it says the next '
         "step, which is then read like an observation; any number of steps follow. "
         '"encoder-decoder": one network reads the window, another writes the `horizon` steps, and '
-        "reads in each what it wrote in the step before.",
+        "reads in each what it wrote in the step before; it takes no X.",
     )
     horizon: int | None = parameter(
         None,

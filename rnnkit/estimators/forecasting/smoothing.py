@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.signal import lfilter
 
 __all__ = ["fit_smoothing", "smoothed"]
 
@@ -154,6 +153,8 @@ def _growth(phi: float, n_steps: int) -> np.ndarray:
 
 def _states(x: np.ndarray, way: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return level and trend (T,) after each step."""
+    from scipy.signal import lfilter  # forty modules, for which every import would wait
+
     alpha, beta, phi, level, trend = way
     n = len(x)
     if not alpha:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
-from rnnkit.sequences.numbers import is_missing
+from rnnkit.sequences.numbers import is_missing, refuse_complex
 from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["Contexts"]
@@ -142,5 +142,6 @@ def _present(values: np.ndarray) -> list[Any]:
 def _vectors(values: np.ndarray) -> np.ndarray:
     if values.ndim < 2:
         values = values.reshape(-1, 1)
+    refuse_complex(values, "context")
     vectors: np.ndarray = check_array(values, dtype=np.float64, input_name="context")
     return vectors
