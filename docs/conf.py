@@ -95,7 +95,8 @@ html_theme_options = {
 
 def of_scikit_learn(app, what, name, member, skip, options):
     """Leave out what estimators have from scikit-learn: its text refers to pages of that site."""
-    return skip or (getattr(member, "__module__", None) or "").startswith("sklearn.utils") or None
+    home = getattr(member, "__module__", None) or ""
+    return skip or home.startswith(("sklearn.utils", "sklearn.pipeline")) or None
 
 
 def setup(app):
