@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite
 
-from rnnkit.sequences.numbers import DATES
+from rnnkit.sequences.numbers import DATES, refuse_complex
 
 __all__ = [
     "check_label_values",
@@ -59,8 +59,7 @@ def check_label_values(labels: np.ndarray) -> None:
                 "Unknown label type: y holds numbers that are not whole, "
                 f"such as {labels[labels != np.round(labels)][0]}"
             )
-    elif labels.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: y has dtype {labels.dtype}")
+    refuse_complex(labels, "y")
 
 
 def refuse_dates(labels: np.ndarray) -> None:

@@ -201,6 +201,10 @@ def _():
 @fault(23, "X is complex")
 def _():
     refused_unchanged(ValueError, "Complex data not supported", small(), X + 1j, LABELS)
+    wrong = np.full((len(X), 4, 4), 1j)  # whose entries nobody wants to read
+    refused_unchanged(
+        ValueError, "^Complex data not supported: y has dtype complex128$", small(), X, wrong
+    )
 
 
 @fault(24, "X holds objects")

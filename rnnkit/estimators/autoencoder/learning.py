@@ -44,9 +44,6 @@ from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["AutoencoderLearning", "largest_errors_begin", "mean_of_steps", "step_errors"]
 
-SMALLEST_BATCH, LARGEST_BATCH = 8, 64  # sequences
-BATCHES_OF_AN_EPOCH = 8
-
 
 @parameters
 @fixed(
@@ -68,6 +65,7 @@ class AutoencoderLearning(PoolingParameters, RecurrentEstimator):
     """What learns to give sequences back from a vector each: its parameters and its training."""
 
     _build_layers: ClassVar[Any] = staticmethod(build_autoencoder)
+    _batches_of_an_epoch: ClassVar[int] = 8
     _attributes: ClassVar[tuple[str, ...]] = (
         "offset_",
         *(name for name in RecurrentEstimator._attributes if name != "n_outputs_"),
@@ -110,11 +108,6 @@ class AutoencoderLearning(PoolingParameters, RecurrentEstimator):
         f"{SCHEDULE_NAMES} or schedule object",
         "How the learning rate changes over the epochs.",
     )
-
-    @staticmethod
-    def _auto_batch_size(n_sequences: int) -> int:
-        share = n_sequences // BATCHES_OF_AN_EPOCH
-        return min(max(share, SMALLEST_BATCH), LARGEST_BATCH, n_sequences)
 
     # Fitting.
 

@@ -51,9 +51,6 @@ from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["LanguageLearning"]
 
-SMALLEST_BATCH, LARGEST_BATCH = 8, 64  # stretches
-BATCHES_OF_AN_EPOCH = 24
-
 
 @parameters
 @fixed(
@@ -80,6 +77,7 @@ class LanguageLearning(RecurrentEstimator):
         *(name for name in RecurrentEstimator._attributes if "features" not in name),
     )
     _per_step: ClassVar[bool] = True
+    _batches_of_an_epoch: ClassVar[int] = 24
 
     hidden_size: int = parameter(
         256,
@@ -192,11 +190,6 @@ class LanguageLearning(RecurrentEstimator):
         "Share of the tokens of one text, or of the stretches of documents, that `early_stopping` "
         "sets aside.",
     )
-
-    @staticmethod
-    def _auto_batch_size(n_sequences: int) -> int:
-        share = n_sequences // BATCHES_OF_AN_EPOCH
-        return min(max(share, SMALLEST_BATCH), LARGEST_BATCH, n_sequences)
 
     # Fitting.
 

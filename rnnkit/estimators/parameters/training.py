@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import HasMethods, StrOptions
 
@@ -19,7 +19,7 @@ from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["TrainingParameters"]
 
-AUTO_BATCH_SIZE = 64  # sequences
+SMALLEST_BATCH, LARGEST_BATCH = 8, 64  # sequences, with batch_size="auto"
 SOLVER_NAMES = "{" + ", ".join(f'"{name}"' for name in SOLVERS) + "}"
 SCHEDULE_NAMES = "{" + ", ".join(f'"{name}"' for name in SCHEDULES) + "}"
 
@@ -28,10 +28,13 @@ SCHEDULE_NAMES = "{" + ", ".join(f'"{name}"' for name in SCHEDULES) + "}"
 class TrainingParameters:
     """What every fit takes, whatever the network."""
 
-    @staticmethod
-    def _auto_batch_size(n_sequences: int) -> int:
+    _batches_of_an_epoch: ClassVar[int] = 1  # that batch_size="auto" sees to, if it can
+
+    @classmethod
+    def _auto_batch_size(cls, n_sequences: int) -> int:
         """Return the sequences of a minibatch, of so many, with ``batch_size="auto"``."""
-        return min(AUTO_BATCH_SIZE, n_sequences)
+        share = n_sequences // cls._batches_of_an_epoch
+        return min(max(share, SMALLEST_BATCH), LARGEST_BATCH, n_sequences)
 
     solver: Any = parameter(
         "adam",
