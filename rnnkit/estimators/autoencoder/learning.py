@@ -11,7 +11,7 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.estimators.applying import apply
@@ -27,11 +27,12 @@ from rnnkit.estimators.parameters.field import (
     Number,
     fixed,
     integer,
+    like,
     parameter,
     parameters,
 )
 from rnnkit.estimators.parameters.network import PoolingParameters
-from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
+from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.watching import learning_watched
@@ -40,7 +41,6 @@ from rnnkit.network.building import build_autoencoder
 from rnnkit.network.losses import SquaredError
 from rnnkit.sequences import Form, Sequences
 from rnnkit.training import FitResult
-from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["AutoencoderLearning", "largest_errors_begin", "mean_of_steps", "step_errors"]
 
@@ -102,12 +102,7 @@ class AutoencoderLearning(PoolingParameters, RecurrentEstimator):
         'Sequences B of a minibatch. "auto" is an 8th of all, but at least 8 and at most 64: to '
         "give much back from little takes many updates.",
     )
-    learning_rate: Any = parameter(
-        "cosine",
-        [StrOptions(set(SCHEDULES)), HasMethods(["get_params", "set_params"])],
-        f"{SCHEDULE_NAMES} or schedule object",
-        "How the learning rate changes over the epochs.",
-    )
+    learning_rate: Any = like("learning_rate", TrainingParameters, default="cosine")
 
     # Fitting.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, field
+from dataclasses import MISSING
 from typing import Any
 
 from sklearn.utils._param_validation import StrOptions
 
-from rnnkit.estimators.parameters.field import entries_of, integer, parameter, parameters
+from rnnkit.estimators.parameters.field import integer, like, parameter, parameters
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 
@@ -16,10 +16,8 @@ __all__ = ["FORECASTING", "WITH_WRITING", "WRITING", "ForecasterParameters"]
 
 def _like(name: str, default: Any = MISSING, *, positional: bool = False) -> Any:
     """Declare a parameter that other estimators have, perhaps with a default of its own."""
-    entries = {**entries_of(NetworkParameters), **entries_of(TrainingParameters)}
-    usual, entry = entries[name]
-    chosen = usual if default is MISSING else default
-    return field(default=chosen, kw_only=not positional, metadata={"parameter": entry})
+    sources = NetworkParameters, TrainingParameters
+    return like(name, *sources, default=default, positional=positional)
 
 
 @parameters

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from rnnkit.estimators.base import RecurrentEstimator
@@ -36,18 +36,18 @@ from rnnkit.estimators.parameters.field import (
     RATE,
     fixed,
     integer,
+    like,
     parameter,
     parameters,
     values_for,
 )
-from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
+from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, NextToken, Output
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import Trainer, TrainingData, Validation
-from rnnkit.training.schedules import SCHEDULES
 
 __all__ = ["LanguageLearning"]
 
@@ -164,12 +164,7 @@ class LanguageLearning(RecurrentEstimator):
         "Dropout rate between the layers and before the output.",
         part="network",
     )
-    learning_rate: Any = parameter(
-        "cosine",
-        [StrOptions(set(SCHEDULES)), HasMethods(["get_params", "set_params"])],
-        f"{SCHEDULE_NAMES} or schedule object",
-        "How the learning rate changes over the epochs.",
-    )
+    learning_rate: Any = like("learning_rate", TrainingParameters, default="cosine")
     max_iter: int = parameter(
         20,
         [integer(1)],

@@ -25,6 +25,7 @@ __all__ = [
     "equal",
     "fixed",
     "integer",
+    "like",
     "parameter",
     "parameters",
     "values_for",
@@ -76,6 +77,19 @@ def entries_of(cls: Any) -> dict[str, tuple[Any, Parameter]]:
         field.name: (field.default, field.metadata["parameter"])
         for field in dataclasses.fields(cls)
     }
+
+
+def like(
+    name: str, *classes: Any, default: Any = dataclasses.MISSING, positional: bool = False
+) -> Any:
+    """Declare a parameter that some of `classes` have, perhaps with a default of its own."""
+    entries = {name: entry for cls in classes for name, entry in entries_of(cls).items()}
+    usual, entry = entries[name]
+    return dataclasses.field(
+        default=usual if default is dataclasses.MISSING else default,
+        kw_only=not positional,
+        metadata={"parameter": entry},
+    )
 
 
 def values_for(estimator: Any, *parts: str) -> dict[str, Any]:
