@@ -71,9 +71,10 @@ class AllReduce:
             from xgboost import collective
 
             self._collective = collective
-            # Sorted by text, as the tracker does.
+            # Ranks are sorted by text, as the tracker does. All that they connect to listens before
+            # they hear of it; a second try would only keep who takes leave of the dead for 12 s.
             self._context = collective.CommunicatorContext(
-                **arguments, dmlc_task_id=f"{rank:08d}", dmlc_retry=3
+                **arguments, dmlc_task_id=f"{rank:08d}", dmlc_retry=1
             )
 
     def __enter__(self) -> AllReduce:

@@ -21,6 +21,8 @@ __all__ = ["Job", "Outcome", "free_tracker", "start_tracker", "train"]
 
 _trackers: dict[str, Any] = {}  # of the trainings whose first rank is in this process
 
+LEAVE = 5  # seconds that ranks which end together have to take leave of each other
+
 OF_A_RANK = ("_ranks", "_trainer", "_training_state", "_trained_with")
 
 
@@ -74,11 +76,13 @@ def start_tracker(name: str, n_ranks: int, host: str, seconds: int) -> dict[str,
     return arguments
 
 
-def free_tracker(name: str) -> None:
-    """End the waiting, if it has not ended."""
+def free_tracker(name: str, patience: int = 0) -> None:
+    """End the waiting, if it has not ended: at once, or when all ranks have taken leave."""
     tracker = _trackers.pop(name, None)
     if tracker is not None:
         try:
+            if patience:
+                tracker.wait_for(patience)
             tracker.free()
         except Exception:  # of a training that has failed, as is told elsewhere
             return
@@ -92,6 +96,7 @@ def train(job: Job, rank: int, *pieces: Piece) -> Outcome | None:
     if worker.address != job.addresses[rank]:
         raise RankGone(f"the worker {job.addresses[rank]} of rank {rank} is gone")
     is_abandoned = _abandonment(worker)
+    patience = 0
     try:
         with (
             threadpool_limits(worker.state.nthreads, "openmp"),
@@ -100,12 +105,14 @@ def train(job: Job, rank: int, *pieces: Piece) -> Outcome | None:
         ):
             warnings.simplefilter("always")
             learnt = _learn(job, communicator, list(pieces))
+        patience = LEAVE
     except Abandoned:
+        patience = LEAVE
         _release(job.lock)
         raise
     finally:
         if rank == 0:
-            free_tracker(job.name)
+            free_tracker(job.name, patience)
     if rank:
         return None
     return Outcome(learnt, [(str(told.message), told.category) for told in caught])

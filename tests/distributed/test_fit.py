@@ -1,5 +1,6 @@
 """One model, however many workers: fits on a cluster against the same fit on one machine."""
 
+import time
 import warnings
 
 import numpy as np
@@ -157,6 +158,17 @@ def test_the_same_run_twice_has_the_same_bits(client):
         fitted_on_workers(estimator, sequences_in_parts(X, 3), parted(y, 3)) for _ in range(2)
     )
     np.testing.assert_array_equal(weights_of(first), weights_of(again))
+
+
+def test_ranks_part_at_once(client):
+    """Who looks for a rank or a tracker that has gone waits six seconds, or twelve."""
+    estimator, y = CASES["adam"]
+    took = []
+    for _ in range(3):
+        began = time.monotonic()
+        fitted_on_workers(estimator, sequences_in_parts(X, 3), parted(y, 3))
+        took.append(time.monotonic() - began)
+    assert min(took) < 4, took
 
 
 def test_dense_arrays_of_dask(client):

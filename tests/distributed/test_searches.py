@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from partitions import labels, ragged
+from partitions import labels, ragged, threads_used
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 
@@ -25,10 +25,6 @@ class Counted(Sequences):
     def __reduce__(self):
         type(self).n_sent += len(self) == len(LIST)
         return super().__reduce__()
-
-
-def threads_used(estimator, X, y):
-    return estimator.n_threads_
 
 
 @pytest.mark.parametrize("form", ("list", "sequences"))
