@@ -34,7 +34,9 @@ from speed.rows import Row, at_least, at_most, missing
 
 from rnnkit.backends.cpu import core_information
 
-BLOCK_SECONDS = 0.1  # of calls of one contender in a round
+# Of calls of one contender in a round; a fit lasts for longer than the favour that a scheduler does
+# to who has just slept.
+BLOCK_SECONDS, FIT_SECONDS = 0.1, 1.0
 LEAST_ROUNDS = 3
 MOST_FOREIGN = 0.1  # processors that others may have had in a round
 FIT_GOALS = {"alone": 1.5, "beside 1": 1.0, "beside 2": 1.2, "beside 4": 1.3, "beside rnnkit": 0.95}
@@ -58,6 +60,7 @@ def timed(job, pids, seconds, n_calls=0):
         wanted = share if len(times[name]) >= n_calls else 3 * share
         return rounds <= LEAST_ROUNDS or used[name] < wanted
 
+    block = FIT_SECONDS if job.name == "fit" else BLOCK_SECONDS
     foreign = Foreign(pids)
     rounds, noisy = 1, 0
     while turns := [name for name in job.calls if has_turn(name)]:
@@ -69,7 +72,7 @@ def timed(job, pids, seconds, n_calls=0):
             time.sleep(SETTLE_SECONDS)
             warm_up(call)
             begin = time.perf_counter()
-            round_times[name] = repeated(call, BLOCK_SECONDS)
+            round_times[name] = repeated(call, block)
             used[name] += time.perf_counter() - begin
         if foreign.share() > MOST_FOREIGN and noisy < 2 * rounds / 3:
             noisy += 1
@@ -290,7 +293,7 @@ def two_workers(fits, rounds=3):
 
 def jobs_of(quick, threads):
     """Return what is timed, each with the factor of its time and its least number of calls."""
-    jobs = [(fit_job(threads), 3.0, 0), (predict_job(threads), 0.7, 0)]
+    jobs = [(fit_job(threads), 6.0, 0), (predict_job(threads), 0.7, 0)]
     for size in LAYERS:
         for n_sequences in (32,) if quick else BATCHES:
             for task in ("train",) if quick else ("forward", "train"):

@@ -389,7 +389,9 @@ cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward)
     """Run a layer, made ready, and at once with it the other direction, if there is one."""
     cdef rk_pass both
     cdef int directions = 1 if other is None else 2
-    cdef int threads = thread_count(directions * (1 + backward) * one.operations(one.call.rows))
+    # Forward and backward decide alike, so that rows stay with the thread that wrote them.
+    cdef double operations = directions * one.operations(one.call.rows)
+    cdef int threads = thread_count(operations)
     cdef int each = (threads + directions - 1) // directions, n_tiles = one.tile_count(each)
     both.calls[0] = both.calls[1] = &one.call
     if other is not None:
@@ -401,6 +403,8 @@ cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward)
     both.threads = threads
     if n_tiles > 0 and not backward:
         both.threads = min(threads, directions * n_tiles)
+    elif directions * n_tiles == 1:  # one sequence: only its parameter gradients are shared
+        both.threads = thread_count(operations / 3)
     both.scratch_stride = one.scratch_stride(both.tiles, max(n_tiles, 1))
     if other is not None:
         both.scratch_stride = max(both.scratch_stride,

@@ -49,6 +49,7 @@ extern rk_join rk_the_join;
 
 typedef struct {
     _Alignas(RK_LINE) int64_t contended; /* when others were last seen to want the processors */
+    int64_t alone; /* until when calls do without workers */
     int owned, busy, n_workers, ending;
     unsigned forks;
 } rk_pool;

@@ -87,15 +87,18 @@ static void give_back(int threads) {
 
 void rk_enter(rk_crew *crew, int wanted) {
     int others = rk_busy_threads(), threads, unowned = 0;
+    const int64_t began = rk_now();
     if (wanted > RK_MOST_THREADS)
         wanted = RK_MOST_THREADS;
+    if (began < rk_peek(&rk_the_pool.alone))
+        wanted = 1;
     do {
         threads = wanted - others < 1 ? 1 : wanted - others;
     } while (!__atomic_compare_exchange_n(&rk_the_pool.busy, &others, others + threads, 0,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
     *crew = (rk_crew){.threads = threads, .forks = rk_peek(&rk_the_pool.forks)};
     crew->seat = (rk_seat){0, RK_OPERATIONS_BETWEEN_LOOKS, crew};
-    crew->began = crew->polled = rk_now();
+    crew->began = crew->polled = began;
     crew->mode = rk_flush_denormals();
     if (threads == 1)
         return;

@@ -113,14 +113,20 @@ enum {
     RK_CONTENDED_NS = 50000000
 };
 
+/* Where others want the processors and the caller had to wait for a piece that a worker had begun,
+ * so many times as long calls do without workers: such waits then take a quarter of the time at
+ * most, and the rows stay in one processor's caches.
+ *     bench_neighbours.py, fits beside one, two and four */
+enum { RK_ALONE_TIMES = 3 };
+
 /* Looks between two looks at the clock, and threads that the caller watches while it waits. */
 enum { RK_LOOKS = 16, RK_RESCUED = 64 };
 
 /* Floating-point operations below which a second thread costs more than it brings: waking it takes
  * some microseconds.
  *     bench_recurrent.py --wide --threads 1 2, the shapes of few rows; bench_speed.py --only
- *     second-thread */
-#define RK_OPERATIONS_WORTH_A_THREAD 4e5
+ *     second-thread; bench_neighbours.py, small layers with B = 1 */
+#define RK_OPERATIONS_WORTH_A_THREAD 1e6
 
 /* With at most this many sequences a thread the threads share the hidden units instead, if a step
  * has enough operations for each of them to pay for the meeting at its end.

@@ -28,8 +28,8 @@ static worker workers[RK_MOST_THREADS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t all_done = PTHREAD_COND_INITIALIZER;
 static rk_processor_set pool_set;   /* the processors that the caller may use */
-static rk_processor_set worker_set; /* those without the one it runs on, where it has a choice */
-static int avoided = -1;            /* that one */
+static rk_processor_set worker_set; /* those that the workers may */
+static int avoided = -1;            /* the one that they may not, -1 if none */
 
 static int has_news(uint64_t seen) {
     const uint64_t number = __atomic_load_n(&rk_the_job.number, __ATOMIC_SEQ_CST);
@@ -216,30 +216,35 @@ static void wait_for(rk_crew *crew, ptrdiff_t begun, int order) {
     }
     rk_store(&rk_the_join.caller_rests, 0);
     pthread_mutex_unlock(&lock);
-    crew->slept += rk_now() - now;
+    const int64_t end = rk_now();
+    crew->slept += end - now;
+    if (order != RK_IN_STEPS && rk_is_contended(end))
+        rk_store(&rk_the_pool.alone, end + RK_ALONE_TIMES * (end - began));
     if (moved && crew->forks == rk_peek(&rk_the_pool.forks)) /* a child has nobody to move back */
         for (int i = 0; i + 1 < n; i++)
             rk_place_thread(workers[i].thread, &worker_set);
 }
 
-/* Let the workers run where the caller may but not where it runs now: there they would only take
- * its time. */
-static void keep_away(void) {
-    const int processor = rk_processor();
+/* Let the workers run where the caller may. While the processors are free, not where it runs now:
+ * there they would only take its time. While they are not, that is the scheduler's to say, but for
+ * steps: a worker kept off one processor stays behind a neighbour in the other's queue, and what it
+ * has begun with it. */
+static void place_workers(int order) {
+    const int free = order == RK_IN_STEPS || !rk_is_contended(rk_now());
+    const int processor = free ? rk_processor() : -1;
     if (processor == avoided)
         return;
     avoided = processor;
-    rk_processor_set others = rk_set_without(&pool_set, processor);
+    worker_set = rk_set_without(&pool_set, processor);
     for (int i = 0; i < rk_the_pool.n_workers; i++)
-        rk_place_thread(workers[i].thread, &others);
-    worker_set = others;
+        rk_place_thread(workers[i].thread, &worker_set);
 }
 
 void rk_share_out(rk_crew *crew, rk_work work, void *what, ptrdiff_t pieces, int order) {
     const ptrdiff_t n = rk_claimable(pieces);
     const int threads = n < crew->threads ? (int)n : crew->threads;
     int64_t now = 0;
-    keep_away();
+    place_workers(order);
     const rk_job job = rk_open_job(crew, work, what, pieces, order);
     for (int i = 0; i + 1 < threads; i++)
         if (__atomic_load_n(&workers[i].asleep, __ATOMIC_SEQ_CST)) {
