@@ -389,32 +389,28 @@ cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward)
     """Run a layer, made ready, and at once with it the other direction, if there is one."""
     cdef rk_pass both
     cdef int directions = 1 if other is None else 2
-    # Forward and backward decide alike, so that rows stay with the thread that wrote them.
-    cdef double operations = directions * one.operations(one.call.rows)
+    cdef double operations = directions * one.operations(one.call.rows)  # both ways: rows stay put
     cdef int threads = thread_count(operations)
     cdef int each = (threads + directions - 1) // directions, n_tiles = one.tile_count(each)
     both.calls[0] = both.calls[1] = &one.call
     if other is not None:
         both.calls[1] = &other.call
         n_tiles = max(n_tiles, other.tile_count(each))
-    both.n_calls = directions
-    both.tiles = one.cut_evenly(max(n_tiles, 1))
-    both.n_tiles = n_tiles
-    both.threads = threads
+    cdef int n_cut = max(n_tiles, 1)
+    both.n_calls, both.n_tiles, both.threads = directions, n_tiles, threads
+    both.tiles = one.cut_evenly(n_cut)
     if n_tiles > 0 and not backward:
         both.threads = min(threads, directions * n_tiles)
     elif directions * n_tiles == 1:  # one sequence: only its parameter gradients are shared
         both.threads = thread_count(operations / 3)
-    both.scratch_stride = one.scratch_stride(both.tiles, max(n_tiles, 1))
+    both.scratch_stride = one.scratch_stride(both.tiles, n_cut)
     if other is not None:
-        both.scratch_stride = max(both.scratch_stride,
-                                  other.scratch_stride(both.tiles, max(n_tiles, 1)))
+        both.scratch_stride = max(both.scratch_stride, other.scratch_stride(both.tiles, n_cut))
     both.scratch = <char *>one.scratch.reserve(both.scratch_stride * both.threads)
+    cdef int (*run)(const rk_kernels *, const rk_pass *) except -1 nogil
+    run = run_backward if backward else run_forward
     with nogil:
-        if backward:
-            run_backward(one.kernels, &both)
-        else:
-            run_forward(one.kernels, &both)
+        run(one.kernels, &both)
     return 0
 
 

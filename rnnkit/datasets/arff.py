@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.datasets.lines import BLANKS, TextLines, numbers_of, parse_number
+from rnnkit.datasets.lines import BLANKS, WORD, TextLines, numbers_of, parse_number
 from rnnkit.datasets.loaded import LoadedData, join_series
 
 __all__ = ["load_arff"]
 
-NAME = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s{}',"%]+"""
-ATTRIBUTE = re.compile(rf"@attribute\s+({NAME})\s*(.*)", re.IGNORECASE)
+NAME = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^ \t{}',"%]+"""
+ATTRIBUTE = re.compile(rf"@attribute[ \t]+({NAME})[ \t]*(.*)", re.IGNORECASE)
 VALUE = re.compile(
     r"""[ \t]*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\{[^}]*\}|[^,'"{}]*)[ \t]*(,|$)"""
 )
@@ -153,7 +153,7 @@ class _Header:
             line = line.strip(BLANKS)
             if not line or line.startswith("%"):
                 continue
-            tag = line.split(None, 1)[0].lower()
+            tag = WORD.findall(line)[0].lower()
             if tag == "@relation":
                 self.relation = _unquoted(line[len(tag) :].strip(BLANKS))
             elif tag == "@attribute":

@@ -24,6 +24,7 @@ PLAIN_NUMBERS = re.compile(r"[0-9eE+\-., \t]*")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 MISSING = ("?", "nan", "+nan", "-nan")
 BLANKS = " \t"
+WORD = re.compile(r"[^ \t]+")
 
 
 class TextLines:

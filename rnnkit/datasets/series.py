@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.datasets.lines import BLANKS, TextLines, parse_number, parse_numbers
+from rnnkit.datasets.lines import BLANKS, WORD, TextLines, parse_number, parse_numbers
 from rnnkit.datasets.loaded import LoadedData, join_series, numbers_or_text
 from rnnkit.datasets.timestamps import parse_stamped
 
@@ -272,7 +272,7 @@ class _Header:
             self.tags.pop("classes", None)
 
     def _value(self, number: int, tag: str, text: str) -> Any:
-        words = text.split()
+        words = WORD.findall(text)
         if tag in YES_OR_NO:
             if not words or words[0].lower() not in ("true", "false"):
                 raise self._source.error(number, f"@{tag} must be true or false, got {text!r}")

@@ -1,6 +1,7 @@
 """ARFF files of one and of several dimensions come back whole, what does not fit is refused."""
 
 import io
+import re
 
 import numpy as np
 import pytest
@@ -103,13 +104,27 @@ def test_unknown_targets_are_refused():
         load(UNIVARIATE, target=3)
 
 
+@pytest.mark.parametrize("blank", ("\x85", "\xa0", "\u2028", "\u3000"))
+def test_only_blanks_and_tabs_part_words(blank):
+    with pytest.raises(ValueError, match="<file>, line 1"):
+        load(blank + "\n" + UNIVARIATE)
+    arff = f"@relation r\n@attribute a{blank}b real\n@attribute y {{u{blank}v,w}}\n@data\n"
+    arff += f"1,u{blank}v\n2,w\n"
+    ts = f"@problemName p\n@univariate true\n@classLabel true u{blank}v w\n@data\n"
+    ts += f"1,2:u{blank}v\n3,4:w\n"
+    arff, ts = (io.StringIO(text, newline="") for text in (arff, ts))
+    for data in (load_arff(arff, target="y"), load_ts(ts)):
+        assert list(data.y) == [f"u{blank}v", "w"]
+        assert data.header["classes"] == [f"u{blank}v", "w"]
+
+
 @given(damaged([UNIVARIATE, SEVERAL, REGRESSION]))
 @settings(max_examples=300)
 def test_no_line_of_a_damaged_file_is_lost(text):
     data = read(load_arff, text)
     if data is not None:
         lines = [line.strip(" \t").lower() for line in lines_of(text)]
-        start = next(i for i, line in enumerate(lines) if line.split(None, 1)[:1] == ["@data"])
+        start = next(i for i, line in enumerate(lines) if re.match(r"[^ \t]*", line)[0] == "@data")
         rows = [line for line in lines[start + 1 :] if not line.startswith("%")]
         assert len(data.X) == len(rows)
 
