@@ -655,6 +655,7 @@ def device_properties(number):
 def make_module():
     """Return the module that stands in for cupy."""
     cupy = ModuleType("cupy")
+    cupy.__version__ = "of a stand-in"
     for value in (
         ndarray,
         empty,
@@ -697,6 +698,7 @@ def make_module():
         get_current_stream=lambda: Stream.current[-1],
         memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
         driver=SimpleNamespace(occupancyMaxActiveBlocksPerMultiprocessor=blocks_at_once),
+        nvrtc=SimpleNamespace(getVersion=lambda: (0, 0)),
         runtime=SimpleNamespace(
             CUDARuntimeError=CUDARuntimeError,
             getDeviceCount=device_count,

@@ -21,14 +21,18 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
-from persistence.golden_files import FOLDER
 
 from rnnkit.exceptions import FormatError
 from rnnkit.persistence.files import load_bytes
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from persistence.golden_files import FOLDER
 
 MEMORY = 256 * 2**20  # bytes beyond what the process has when it begins
 SECONDS = 2.0  # of the processor's time, for one file
