@@ -307,6 +307,9 @@ def test_an_absurd_number_of_threads_is_capped():
         pass
 
 
+needs_the_pool = pytest.mark.skipif(
+    threads.helpers() != "pool", reason="this build's threads are OpenMP's"
+)
 needs_two_processors = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2,
     reason="needs two processors and a system that assigns them",
@@ -357,6 +360,32 @@ def test_workers_stay_on_the_processors_of_the_caller():
     assert run_python(program) == "1 2"
 
 
+PLACED = LAYER + (
+    "import os, time\n"
+    "mine = os.sched_getaffinity(0)\n"
+    "def is_free():\n"
+    "    run()\n"
+    "    tasks = [int(task) for task in os.listdir('/proc/self/task')]\n"
+    "    masks = [os.sched_getaffinity(task) for task in tasks if task != os.getpid()]\n"
+    "    return all(mask == mine for mask in masks)\n"
+    "end = time.monotonic() + 60\n"
+    "while is_free() is not WANTED and time.monotonic() < end: pass\n"
+    "print(time.monotonic() < end)\n"
+)
+
+
+@needs_two_processors
+@needs_the_pool
+def test_workers_keep_off_the_callers_processor_while_others_are_free():
+    assert run_python(PLACED.replace("WANTED", "False")) == "True"
+
+
+@needs_two_processors
+@needs_the_pool
+def test_the_scheduler_places_workers_while_others_want_the_processors(busy_processes):
+    assert run_python(PLACED.replace("WANTED", "True")) == "True"
+
+
 # ---- the end ----
 
 
@@ -373,6 +402,19 @@ def test_a_process_ends_whatever_its_threads_do(daemon):
         "print('ended')\n"
     )
     assert run_python(program) == "ended"
+
+
+@needs_two_processors
+@needs_the_pool
+def test_one_short_sequence_has_one_thread():
+    """What it could share, its parameter gradients, is less than waking a worker."""
+    program = LAYER + (
+        "run(1, 60, n_inputs=1, hidden_size=48)\n"
+        "one = workers()\n"
+        "run(2, 60, n_inputs=1, hidden_size=48)\n"
+        "print(one, workers())\n"
+    )
+    assert run_python(program) == "0 1"
 
 
 def test_workers_start_at_first_need():
