@@ -112,6 +112,9 @@ def data_of(estimator: Any, task: str, name: str, rng: Any) -> tuple[list[np.nda
         dtype = "f4"
     else:
         X = [rng.randn(t, 3).astype(dtype) for t in steps]
+    if getattr(estimator, "static", "steps") == "state":
+        for x in X:
+            x[:, 1] = x[0, 1]
     if task == "SequenceLabeller":
         y: Any = [[0, 1][: rng.randint(1, 3)] for _ in steps]
     elif task == "EncoderDecoder" and "numbers" in name:
