@@ -111,9 +111,13 @@ MUTANTS = (
             '    blocks = parameters["weight_hh"].reshape(-1, hidden_size, hidden_size)\n'
             '    parameters["weight_hh"] = np.concatenate(blocks.transpose(0, 2, 1)).copy()\n'
             '    parameters["bias"] = bias_ih + bias_hh')),
-    Mutant("directions swapped", NETWORK, TORCH,
+    Mutant("last steps of the directions swapped", NETWORK, ("tests/network/test_network.py",),
            ("joined[:, number * h : (number + 1) * h] = part",
             "joined[:, (1 - number) * h : (2 - number) * h] = part")),
+    Mutant("directions swapped in forward", "rnnkit/_core/directions.pyx",
+           ("tests/network/test_chain.py", *TORCH),
+           ("one.place_y(y, 0)\n        other.place_y(y, hidden)",
+            "one.place_y(y, hidden)\n        other.place_y(y, 0)")),
     Mutant("directions swapped in backward", "rnnkit/_core/directions.pyx",
            ("tests/network/test_chain.py", *TORCH),
            ("one.place_dy(dy, 0)\n        other.place_dy(dy, hidden)",
