@@ -114,10 +114,10 @@ enum {
 };
 
 /* Where others want the processors and the caller had to wait for a piece that a worker had begun,
- * so many times as long calls do without workers: such waits then take a quarter of the time at
+ * so many times as long calls do without workers: such waits then take a ninth of the time at
  * most, and the rows stay in one processor's caches.
  *     bench_neighbours.py, fits beside one, two and four */
-enum { RK_ALONE_TIMES = 3 };
+enum { RK_ALONE_TIMES = 8 };
 
 /* Looks between two looks at the clock, and threads that the caller watches while it waits. */
 enum { RK_LOOKS = 16, RK_RESCUED = 64 };
