@@ -16,6 +16,7 @@ import time
 
 import numpy as np
 from harness import Results, geometric_mean
+from look_at_gpu import milliseconds
 
 from rnnkit import GRUClassifier, LSTMClassifier
 from rnnkit.backends.cuda import CudaBackend, gpu_facts, why_no_gpu
@@ -60,18 +61,7 @@ class OurLayer:
         self.operation.backward(self.dy, self.gradients)
 
     def milliseconds(self, run):
-        cuda = self.backend.xp.cuda
-        start, end = cuda.Event(), cuda.Event()
-
-        def timed(n):
-            start.record()
-            for _ in range(n):
-                run()
-            end.record()
-            end.synchronize()
-            return cuda.get_elapsed_time(start, end) / n
-
-        return repeated(timed)
+        return repeated(lambda n: milliseconds(run, n))
 
 
 class TorchLayer:

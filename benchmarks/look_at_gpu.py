@@ -16,7 +16,7 @@ import os
 import time
 import traceback
 import warnings
-from contextlib import contextmanager
+from unittest import mock
 
 import numpy as np
 
@@ -49,23 +49,10 @@ extern "C" __global__ void nothing(real* x) {}
 """
 
 
-@contextmanager
-def variables(**values):
-    """Set environment variables inside the ``with`` block."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-
 def milliseconds(run, n=1):
-    """Return the GPU's time of a call, after one that is not timed."""
+    """Return the time of a call by the GPU's own clock, the mean of n."""
     cuda = import_cupy().cuda
     start, end = cuda.Event(), cuda.Event()
-    run()
     start.record()
     for _ in range(n):
         run()
@@ -105,6 +92,7 @@ def waits():
             arrivals.fill(0)
             kernel((tiling.n_blocks,), (tiling.n_threads,), arguments)
 
+        run()
         us = 1e3 * milliseconds(run) / ROUNDS
         print(f"{algorithm} of {size} blocks, {n_teams} at once: {us:.3f} us a round", flush=True)
     nothing = module.get_function("nothing")
@@ -114,6 +102,7 @@ def waits():
         for _ in range(500):
             nothing((1,), (32,), (x,))
         graph = stream.end_capture()
+        graph.launch()
         print(f"a kernel in a graph: {1e3 * milliseconds(graph.launch, 5) / 500:.2f} us")
 
 
@@ -142,7 +131,7 @@ def results():
         for shape in LAYERS:
             expected = passes(ReferenceBackend(), cell, shape)
             for algorithm in ("cluster", "grid", "products", "steps"):
-                with variables(RNNKIT_CUDA_ALGO=algorithm):
+                with mock.patch.dict(os.environ, RNNKIT_CUDA_ALGO=algorithm):
                     try:
                         found = passes(CudaBackend(), cell, shape)
                     except (RuntimeError, ValueError) as error:
@@ -164,7 +153,7 @@ def graphs():
     for algorithm, hidden_size in FITS:
         curves = []
         for asked in "01":
-            with variables(RNNKIT_CUDA_ALGO=algorithm, RNNKIT_CUDA_GRAPH=asked):
+            with mock.patch.dict(os.environ, RNNKIT_CUDA_ALGO=algorithm, RNNKIT_CUDA_GRAPH=asked):
                 model = LSTMClassifier(
                     hidden_size, device="cuda", batch_size=64, max_iter=4, tol=0, random_state=0
                 )
