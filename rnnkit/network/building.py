@@ -12,6 +12,7 @@ from rnnkit.network.layers import Dense, Layer
 from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
@@ -20,7 +21,13 @@ from rnnkit.network.tokens import TokenFeatures
 from rnnkit.network.writer import Writer
 from rnnkit.network.written import WrittenLabels
 
-__all__ = ["build_autoencoder", "build_encoder_decoder", "build_layers", "build_network"]
+__all__ = [
+    "build_autoencoder",
+    "build_encoder_decoder",
+    "build_layers",
+    "build_network",
+    "build_recurrent_boltzmann",
+]
 
 
 def build_layers(
@@ -282,6 +289,35 @@ def build_autoencoder(
     if dropout:
         layers.append(Dropout(dropout))
     return [*layers, Dense(width, output.width, head.bias)]
+
+
+def build_recurrent_boltzmann(
+    cell: str, n_inputs: int, output: Output, **options: Any
+) -> list[Layer]:
+    """Return the layers that give a machine at every step its biases; they take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : BoltzmannOutput
+    **options : dict
+        As in `build_layers`, per step and one way.
+
+    Returns
+    -------
+    list of Layer
+        Behind the last recurrent one a `Previous`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`.
+    """
+    layers = build_layers(cell, n_inputs, output, **options)
+    behind = 1 + max(i for i, layer in enumerate(layers) if isinstance(layer, Recurrent))
+    width = layers[behind - 1].width  # type: ignore[attr-defined]
+    return [*layers[:behind], Previous(width), *layers[behind:]]
 
 
 def build_network(
