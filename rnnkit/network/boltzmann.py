@@ -84,7 +84,7 @@ class Boltzmann:
         inputs = self.hidden_inputs(v, c).astype(np.float64)
         energy = np.einsum("pf,pf->p", v, b, dtype=np.float64)
         energy += np.logaddexp(0.0, inputs).sum(axis=1)
-        return -energy
+        return np.asarray(-energy)
 
     def gibbs(
         self, v: np.ndarray, b: np.ndarray, c: np.ndarray, n_steps: int, noise: Any
@@ -129,37 +129,20 @@ class Boltzmann:
         ``-d b_i - Σ_j log(1 + p_j (exp(d W_ji) - 1))``, ``p = P(h = 1 | v)``.
         """
         inputs = self.hidden_inputs(v, c).astype(np.float64)
-        p, q = sigmoid(inputs.copy()), sigmoid(-inputs)
         weight = self._weight.astype(np.float64)
         largest = float(np.abs(weight).max(initial=0.0))
         if not np.isfinite(largest):
             return np.full(len(v), np.inf)
-        n_factors = int(min(max(_LARGEST_LOGARITHM / max(largest, 1e-30), 1), 64))
-        with np.errstate(over="ignore"):
-            on, off = np.exp(weight), np.exp(-weight)  # by which a unit's coming and going counts
+        changes = _changes_in_logarithms if largest > _LARGEST_LOGARITHM else _changes_in_products
         losses = np.empty(len(v))
         n_rows = max(1, _BLOCK // (8 * self.n_visible))
         for start in range(0, len(v), n_rows):
             rows = slice(start, start + n_rows)
             is_on = v[rows] > 0.5
-            change = 1.0 - 2.0 * is_on
-            logits = change * b[rows]
-            product = np.ones_like(change)
-            for j in range(self.n_hidden):
-                factor = np.where(is_on, off[j], on[j])
-                factor *= p[rows, j, None]
-                factor += q[rows, j, None]
-                product *= factor
-                if (j + 1) % n_factors == 0 or j == self.n_hidden - 1:
-                    logits += np.log(product)
-                    product[...] = 1.0
+            logits = (1.0 - 2.0 * is_on) * b[rows]
+            logits += changes(inputs[rows], weight, is_on, largest)
             losses[rows] = np.logaddexp(0.0, logits).sum(axis=1)
         return losses
-
-    @property
-    def can_be_enumerated(self) -> bool:
-        """Whether all states of the smaller layer can be gone through."""
-        return min(self.n_hidden, self.n_visible) <= MOST_ENUMERATED
 
     def expectations(
         self, b: np.ndarray, c: np.ndarray, weights: np.ndarray | None = None
@@ -178,6 +161,37 @@ class Boltzmann:
             return Expectations(log_z, visible, hidden, products)
         log_z, visible, hidden, products = _enumerated(weight.T, b, c, weights)
         return Expectations(log_z, visible, hidden, products.T)
+
+
+def _changes_in_products(
+    inputs: np.ndarray, weight: np.ndarray, is_on: np.ndarray, largest: float
+) -> np.ndarray:
+    """Return ``Σ_j log(1 + p_j (exp(d W_ji) - 1))`` (P, F), a logarithm for many factors."""
+    n_factors = int(min(_LARGEST_LOGARITHM / max(largest, 1e-30), 64))
+    p, q = sigmoid(inputs.copy()), sigmoid(-inputs)
+    on, off = np.exp(weight), np.exp(-weight)  # by which a unit's coming and going counts
+    total, product = np.zeros(is_on.shape), np.ones(is_on.shape)
+    for j in range(len(weight)):
+        factor = np.where(is_on, off[j], on[j])
+        factor *= p[:, j, None]
+        factor += q[:, j, None]
+        product *= factor
+        if (j + 1) % n_factors == 0 or j == len(weight) - 1:
+            total += np.log(product)
+            product[...] = 1.0
+    return total
+
+
+def _changes_in_logarithms(
+    inputs: np.ndarray, weight: np.ndarray, is_on: np.ndarray, largest: float
+) -> np.ndarray:
+    """Return the same for weights so large that their exponentials are not finite."""
+    log_p, log_q = -np.logaddexp(0.0, -inputs), -np.logaddexp(0.0, inputs)
+    total = np.zeros(is_on.shape)
+    for j in range(len(weight)):
+        change = np.where(is_on, -weight[j], weight[j])
+        total += np.logaddexp(log_q[:, j, None], log_p[:, j, None] + change)
+    return total
 
 
 def _enumerated(

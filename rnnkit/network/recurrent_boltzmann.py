@@ -152,8 +152,10 @@ class BoltzmannOutput(Output):
         """Raise AttributeError: what it expects of its units takes draws, or all its states."""
         raise AttributeError(f"{type(self).__name__} decides nothing without drawing")
 
-    def check(self, targets: np.ndarray, lengths: np.ndarray | None = None) -> None:
-        """Raise ValueError unless the targets are 0 and 1."""
+    def check(
+        self, targets: np.ndarray, lengths: np.ndarray | None = None, *, name: str = "X"
+    ) -> None:
+        """Raise ValueError, which calls them by a name, unless the targets are 0 and 1."""
         if targets.ndim != 2 or targets.shape[1] != self.n_visible:
             raise ValueError(
                 f"{self.spoken_name} needs steps of {self.n_visible} numbers, got the shape "
@@ -161,10 +163,7 @@ class BoltzmannOutput(Output):
             )
         wrong = (targets != 0) & (targets != 1)
         if wrong.any():
-            raise ValueError(
-                f"X must hold 0 and 1 alone, the states of the visible units, got "
-                f"{targets[wrong][0]:.6g}"
-            )
+            raise ValueError(f"{name} must hold 0 and 1 alone, got {targets[wrong][0]:.6g}")
 
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the log-odds of each visible unit, and zeros.
@@ -239,7 +238,14 @@ class BoundRecurrentBoltzmann(BoundNetwork):
     def exact_losses(self, plan: Plan, inputs: Inputs) -> np.ndarray:
         """Return ``-log P(v)`` (P,) of every step, float64, of all states."""
         machine, v, b, c = self._met(plan, inputs)
-        return machine.free_energy(v, b, c) + machine.expectations(b, c).log_partition
+        losses = machine.free_energy(v, b, c)
+        losses += machine.expectations(b, c).log_partition
+        return losses
+
+    def exact_means(self, plan: Plan, inputs: Inputs) -> np.ndarray:
+        """Return ``P(v = 1)`` (P, F) of every step, of all states."""
+        machine, v, b, c = self._met(plan, inputs)
+        return machine.expectations(b, c).visible.astype(v.dtype)
 
     def hidden_means(self, plan: Plan, inputs: Inputs) -> np.ndarray:
         """Return ``P(h = 1 | v)`` (P, M) of every step."""
