@@ -166,12 +166,8 @@ class BoltzmannOutput(Output):
             raise ValueError(f"{name} must hold 0 and 1 alone, got {targets[wrong][0]:.6g}")
 
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """Return the log-odds of each visible unit, and zeros.
-
-        A unit that is always the same has the odds of half a row that is not.
-        """
-        means, half = np.average(targets, axis=0, weights=weights), 0.5 / len(targets)
-        means = np.clip(means, min(half, 0.5), max(1.0 - half, 0.5))
+        """Return the log-odds of each visible unit, those of 1 to 999 at most, and zeros."""
+        means = np.clip(np.average(targets, axis=0, weights=weights), 1e-3, 1.0 - 1e-3)
         return np.concatenate([np.log(means) - np.log1p(-means), np.zeros(self.n_components)])
 
     def constant_loss(self, targets: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -274,7 +270,8 @@ class RecurrentSampler:
     """
 
     def __init__(self, network: RecurrentBoltzmann, backend: Backend, n_sequences: int) -> None:
-        parameters = named_views(network.parameters.flat, network.parameters.shapes)
+        flat = np.asarray(network.parameters.flat)
+        parameters = named_views(flat, network.parameters.shapes)
         layers = [layer for layer in network.layers if not isinstance(layer, Previous)]
         binding = Binding(backend, parameters, {}, network.dtype)
         self._chain = Chain(layers, binding, n_streams=n_sequences)

@@ -35,7 +35,7 @@ class RecurrentRBMLearning(OwnStepsLearning):
 
     _build_layers: ClassVar[Any] = staticmethod(build_recurrent_boltzmann)
     _per_step: ClassVar[bool] = True
-    _batches_of_an_epoch: ClassVar[int] = 8
+    _batches_of_an_epoch: ClassVar[int] = 16
     _attributes: ClassVar[tuple[str, ...]] = tuple(
         name for name in OwnStepsLearning._attributes if name != "n_outputs_"
     )
@@ -53,7 +53,7 @@ class RecurrentRBMLearning(OwnStepsLearning):
         "Hidden units M of the machine of a step.",
     )
     n_gibbs: int = parameter(
-        5,
+        10,
         [integer(1)],
         "int",
         "How often both layers are sampled, from the data on, for what the machines expect (k of "
@@ -72,8 +72,9 @@ class RecurrentRBMLearning(OwnStepsLearning):
         "auto",
         [StrOptions({"auto"}), integer(1)],
         'int or "auto"',
-        'Sequences B of a minibatch. "auto" is an 8th of all, but at least 8 and at most 64.',
+        'Sequences B of a minibatch. "auto" is a 16th of all, but at least 8 and at most 64.',
     )
+    learning_rate_init: float = like("learning_rate_init", TrainingParameters, default=1e-2)
     learning_rate: Any = like("learning_rate", TrainingParameters, default="cosine")
 
     @property

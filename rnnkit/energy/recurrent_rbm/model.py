@@ -350,7 +350,7 @@ array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         inputs = self._reader.inputs(sequences).numeric
         output: BoltzmannOutput = self.network_.output
         backend = host_of(get_backend(self.device, fall_back=True))
-        machine = Boltzmann(self.network_.parameters[WEIGHT], backend)
+        machine = Boltzmann(np.asarray(self.network_.parameters[WEIGHT]), backend)
         found = []
         for start, stop in zip(sequences.offsets[:-1].tolist(), sequences.offsets[1:].tolist()):
             v = inputs[start:stop]
