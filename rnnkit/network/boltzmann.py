@@ -11,7 +11,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Backend
 
-__all__ = ["MOST_ENUMERATED", "Boltzmann", "Expectations"]
+__all__ = ["MOST_ENUMERATED", "Boltzmann", "Expectations", "sigmoid"]
 
 MOST_ENUMERATED = 14  # units of a layer all of whose states are gone through
 _BLOCK = 2**18  # numbers that are computed at once where P rows meet all units or states

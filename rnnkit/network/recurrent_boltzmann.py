@@ -26,7 +26,13 @@ from rnnkit.network.parameters import named_views
 from rnnkit.network.previous import Previous
 from rnnkit.sequences import Plan, pack
 
-__all__ = ["BoltzmannOutput", "BoundRecurrentBoltzmann", "RecurrentBoltzmann", "RecurrentSampler"]
+__all__ = [
+    "BoltzmannOutput",
+    "BoundRecurrentBoltzmann",
+    "RecurrentBoltzmann",
+    "RecurrentSampler",
+    "host_of",
+]
 
 WEIGHT = "rbm.weight"
 
