@@ -503,3 +503,20 @@ def test_rnnkit_does_not_import_it():
     code = "import sys, rnnkit; print('rnnkit.energy' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("widths", [(), (5, 3)])
+def test_widths_of_layers_and_no_recurrent_layer_at_all(widths, tmp_path):
+    X = rounds()
+    model = small(hidden_size=widths, negative_phase="exact", max_iter=60).fit(X)
+    assert model.score(X, method="exact") > -1.6
+    assert model.sample(3, 2, X[0], random_state=0).shape == (2, 3, F)
+    if not widths:  # the machine of a step follows from the step before it
+        p = model.weights_
+        before = np.concatenate([np.zeros((1, F)), X[0][:-1]])
+        c = (before @ p["head.weight"].T + p["head.bias"])[:, F:]
+        means = 1 / (1 + np.exp(-(X[0] @ p["rbm.weight"].T + c)))
+        assert_close(model.transform(X)[0], means, "f8", 1000)
+    rnnkit.save(model, tmp_path / "model.rnnkit")
+    other = rnnkit.load(tmp_path / "model.rnnkit")
+    np.testing.assert_array_equal(other.score_samples(X), model.score_samples(X))

@@ -20,6 +20,7 @@ from rnnkit.estimators.own_steps import OwnStepsLearning
 from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
     Number,
+    Widths,
     fixed,
     integer,
     like,
@@ -50,6 +51,15 @@ class AutoencoderLearning(PoolingParameters, OwnStepsLearning):
         *(name for name in OwnStepsLearning._attributes if name != "n_outputs_"),
     )
 
+    hidden_size: Any = parameter(
+        64,
+        [integer(1), Widths(1)],
+        "int or tuple of int",
+        "Hidden units H of every layer and direction; a tuple has an entry for each layer of what "
+        "reads, first to last, and what writes has them in reverse.",
+        part="network",
+        positional=True,
+    )
     code_size: int = parameter(
         16,
         [integer(1)],
