@@ -21,6 +21,11 @@ from rnnkit.network.network import BoundNetwork, Network
 from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
 from rnnkit.network.quantiles import Quantiles
+from rnnkit.network.recurrent_boltzmann import (
+    BoltzmannOutput,
+    BoundRecurrentBoltzmann,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
 from rnnkit.network.written import WrittenLabels, WrittenNumbers
@@ -32,9 +37,11 @@ __all__ = [
     "AbsoluteError",
     "Autoencoder",
     "Bernoulli",
+    "BoltzmannOutput",
     "BoundAutoencoder",
     "BoundEncoderDecoder",
     "BoundNetwork",
+    "BoundRecurrentBoltzmann",
     "CharacterEncoder",
     "Embedding",
     "EncoderDecoder",
@@ -49,6 +56,7 @@ __all__ = [
     "PoissonLoss",
     "QuantileLoss",
     "Quantiles",
+    "RecurrentBoltzmann",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "WrittenLabels",

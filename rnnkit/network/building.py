@@ -12,6 +12,7 @@ from rnnkit.network.layers import Dense, Layer
 from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
@@ -25,6 +26,7 @@ __all__ = [
     "build_encoder_decoder",
     "build_layers",
     "build_network",
+    "build_recurrent_boltzmann",
     "widths_of_layers",
 ]
 
@@ -308,6 +310,37 @@ def build_autoencoder(
     if dropout:
         layers.append(Dropout(dropout))
     return [*layers, Dense(width, output.width, head.bias)]
+
+
+def build_recurrent_boltzmann(
+    cell: str, n_inputs: int, output: Output, **options: Any
+) -> list[Layer]:
+    """Return the layers that give a machine at every step its biases; they take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : BoltzmannOutput
+    **options : dict
+        As in `build_layers`, per step and one way.
+
+    Returns
+    -------
+    list of Layer
+        Behind the last recurrent one, or first, a `Previous`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`.
+    """
+    layers = build_layers(cell, n_inputs, output, **options)
+    behind, width = 0, n_inputs  # without a recurrent layer the step before itself
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Recurrent):
+            behind, width = i + 1, layer.width
+    return [*layers[:behind], Previous(width), *layers[behind:]]
 
 
 def build_network(

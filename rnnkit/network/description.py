@@ -14,6 +14,7 @@ from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer, Rows
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
@@ -172,6 +173,8 @@ def describe_layer(layer: Any) -> str:
         return _describe_writer(layer)
     if isinstance(layer, Repeating):
         return "the same for every step, and its place"
+    if isinstance(layer, Previous):
+        return "the step before"
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
     if isinstance(layer, InputNoise):

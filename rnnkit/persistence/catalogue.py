@@ -35,6 +35,8 @@ _SKLEARN = {
     ),
 }  # fmt: skip
 
+_ENERGY = ("RecurrentRBM",)  # by name alone: it is imported by who uses it
+
 _INFREQUENT = {
     "has_infrequent": "_infrequent_enabled",
     "infrequent": "_infrequent_indices",
@@ -107,6 +109,7 @@ def _names() -> dict[str, tuple[str, str]]:
     """Return the module and the name in it of every class, by the file's name for it."""
     named = [("rnnkit", name) for name in estimators.__all__ if name != "Stream"]
     named += [("rnnkit.preprocessing", name) for name in preprocessing.__all__]
+    named += [("rnnkit.energy", name) for name in _ENERGY]
     steps = (*optimizers.SOLVERS.values(), *schedules.SCHEDULES.values())
     named += [("rnnkit.training", kind.__name__) for kind in steps]
     named += [(f"sklearn.{module}", name) for module, names in _SKLEARN.items() for name in names]
