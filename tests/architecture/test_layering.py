@@ -14,6 +14,7 @@ LAYERS = {
     "distributed": 7,
     "persistence": 6,
     "inspection": 6,
+    "energy": 6,
     "estimators": 5,
     "training": 4,
     "functional": 4,
@@ -34,6 +35,7 @@ LAYERS = {
 SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspection"} | {
     "distributed",
     "adapters",
+    "energy",
     "",
 }
 REQUIRED_PACKAGES = {"numpy", "scipy", "sklearn", "safetensors", "threadpoolctl", "rnnkit"}

@@ -48,6 +48,7 @@ from sklearn.preprocessing import (
 )
 
 import rnnkit
+from rnnkit.energy import HopfieldNetwork
 from rnnkit.persistence import catalogue
 from rnnkit.preprocessing import (
     CalendarFeatures,
@@ -230,6 +231,12 @@ CASES = {
         ROWS,
         LABELS,
     ),
+    "Hopfield network": (
+        make_pipeline(StandardScaler(), HopfieldNetwork("pseudo-inverse", random_state=0)),
+        ROWS,
+        None,
+    ),
+    "modern Hopfield network": (HopfieldNetwork("softmax", beta=2.0), ROWS, None),
     "scaled classifier": (
         make_pipeline(SimpleImputer(), StandardScaler(), network()),
         HOLES,

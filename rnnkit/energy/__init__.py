@@ -1,0 +1,9 @@
+"""Networks of an energy, whose states settle or are drawn by it; loaded when it is asked for.
+
+What stores or learns rows of units by an energy may enter; what reads sequences step by step is in
+`rnnkit.estimators`, unless each of its steps has an energy of its own.
+"""
+
+from rnnkit.energy.hopfield import HopfieldNetwork
+
+__all__ = ["HopfieldNetwork"]

@@ -1,0 +1,18 @@
+"""scikit-learn's own checks of the networks of an energy, with none expected to fail."""
+
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from rnnkit.energy import HopfieldNetwork
+
+CHECKED = [
+    HopfieldNetwork(),
+    HopfieldNetwork("hebb", update="synchronous"),
+    HopfieldNetwork("pseudo-inverse"),
+    HopfieldNetwork("softmax"),
+    HopfieldNetwork("softmax", update="asynchronous", beta=0.1),
+]
+
+
+@parametrize_with_checks(CHECKED)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
