@@ -4,6 +4,7 @@ What stores or learns rows of units by an energy may enter; what reads sequences
 `rnnkit.estimators`, unless each of its steps has an energy of its own.
 """
 
+from rnnkit.energy.boltzmann import DeepBoltzmannMachine
 from rnnkit.energy.hopfield import HopfieldNetwork
 
-__all__ = ["HopfieldNetwork"]
+__all__ = ["DeepBoltzmannMachine", "HopfieldNetwork"]

@@ -5,6 +5,7 @@ Letters: n rows, F features of a row, which are visible units.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from rnnkit.estimators.telling import tell
 from rnnkit.preprocessing.watching import CallbackSupportMixin
 from rnnkit.sequences import Form
 
-__all__ = ["RowEstimator"]
+__all__ = ["RowEstimator", "read_sizes"]
 
 
 class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
@@ -65,6 +66,18 @@ class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def read_sizes(hidden_layer_sizes: Any) -> list[int]:
+    """Return the units of each hidden layer; ValueError unless all are integers of at least 1."""
+    given = hidden_layer_sizes
+    sizes = [given] if isinstance(given, Integral) else list(given)
+    if not sizes or not all(isinstance(size, Integral) and size >= 1 for size in sizes):
+        raise ValueError(
+            "hidden_layer_sizes must be an integer of at least 1, or one for each layer, got "
+            f"{given!r:.100}"
+        )
+    return [int(size) for size in sizes]
 
 
 def _holds_sequences(X: Any) -> bool:

@@ -36,7 +36,7 @@ _SKLEARN = {
 }  # fmt: skip
 
 # By name: importing the room would cost everyone what few use.
-_ENERGY = ("HopfieldNetwork",)
+_ENERGY = ("DeepBoltzmannMachine", "HopfieldNetwork")
 
 _INFREQUENT = {
     "has_infrequent": "_infrequent_enabled",

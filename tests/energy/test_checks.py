@@ -2,9 +2,11 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from rnnkit.energy import HopfieldNetwork
+from rnnkit.energy import DeepBoltzmannMachine, HopfieldNetwork
 
 CHECKED = [
+    DeepBoltzmannMachine((4, 3), pretrain_iter=1, max_iter=2),
+    DeepBoltzmannMachine(4, max_iter=2, binarize=0.0, transform_layers="all"),
     HopfieldNetwork(),
     HopfieldNetwork("hebb", update="synchronous"),
     HopfieldNetwork("pseudo-inverse"),

@@ -5,17 +5,18 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import rnnkit
 from rnnkit import energy
 from rnnkit.persistence.catalogue import _ENERGY
 
 X = (np.random.RandomState(0).rand(12, 6) > 0.5).astype(float)
-ESTIMATORS = [energy.HopfieldNetwork("hebb"), energy.HopfieldNetwork("softmax")]
-
-
-def fitted_with(estimator):
-    return estimator.fit(X)
+ESTIMATORS = [
+    energy.HopfieldNetwork("hebb"),
+    energy.HopfieldNetwork("softmax"),
+    energy.DeepBoltzmannMachine((3, 2), max_iter=2),
+]
 
 
 def test_it_is_loaded_when_asked_for():
@@ -46,14 +47,15 @@ def test_files_carry_each():
     ids=["array", "arrays", "ragged rows", "lists", "Sequences", "objects"],
 )
 def test_sequences_are_refused_with_what_to_do(estimator, sequences):
-    with pytest.raises(ValueError, match=r"must be one row of numbers .* RecurrentFeatures"):
+    estimator = clone(estimator)
+    with pytest.raises(ValueError, match=r"must be one row of numbers .*RecurrentFeatures"):
         estimator.fit(sequences)
     assert not hasattr(estimator, "n_features_in_")
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_a_fit_that_raises_changes_nothing(estimator):
-    estimator.fit(X)
+    estimator = clone(estimator).fit(X)
     before = {name: id(value) for name, value in vars(estimator).items()}
     with pytest.raises(ValueError, match="NaN"):
         estimator.fit(np.full((3, 2), np.nan))

@@ -48,7 +48,8 @@ from sklearn.preprocessing import (
 )
 
 import rnnkit
-from rnnkit.energy import HopfieldNetwork
+from rnnkit import training
+from rnnkit.energy import DeepBoltzmannMachine, HopfieldNetwork
 from rnnkit.persistence import catalogue
 from rnnkit.preprocessing import (
     CalendarFeatures,
@@ -233,6 +234,14 @@ CASES = {
     ),
     "Hopfield network": (
         make_pipeline(StandardScaler(), HopfieldNetwork("pseudo-inverse", random_state=0)),
+        ROWS,
+        None,
+    ),
+    "deep Boltzmann machine": (
+        make_pipeline(
+            MinMaxScaler(),
+            DeepBoltzmannMachine((3, 2), max_iter=2, learning_rate=training.Linear(0.1)),
+        ),
         ROWS,
         None,
     ),
