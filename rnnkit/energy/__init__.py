@@ -4,7 +4,8 @@ What stores or learns rows of units by an energy may enter; what reads sequences
 `rnnkit.estimators`, unless each of its steps has an energy of its own.
 """
 
+from rnnkit.energy.belief import DeepBeliefNetwork
 from rnnkit.energy.boltzmann import DeepBoltzmannMachine
 from rnnkit.energy.hopfield import HopfieldNetwork
 
-__all__ = ["DeepBoltzmannMachine", "HopfieldNetwork"]
+__all__ = ["DeepBeliefNetwork", "DeepBoltzmannMachine", "HopfieldNetwork"]

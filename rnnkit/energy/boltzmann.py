@@ -112,7 +112,9 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ro
     >>> import numpy as np
     >>> from rnnkit.energy import DeepBoltzmannMachine
     >>> X = np.tile([[0, 0, 1, 1], [1, 1, 0, 0]], (50, 1))
-    >>> machine = DeepBoltzmannMachine((3, 2), random_state=0).fit(X)
+    >>> machine = DeepBoltzmannMachine(
+    ...     (3, 2), max_iter=300, learning_rate_init=0.5, random_state=0
+    ... ).fit(X)
     >>> machine.transform(X).shape
     (100, 2)
     >>> bool(machine.score([[0, 0, 1, 1]]) > machine.score([[0, 1, 0, 1]]))
@@ -393,7 +395,8 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ro
         for _ in range(n_steps):
             units.sample(states, 1, random)
             units.sample(states, 0, random)
-        return states[0]
+        drawn: np.ndarray = states[0]
+        return drawn
 
     def gibbs(self, X: Any, *, random_state: Any = None) -> np.ndarray:
         """Draw hidden units given rows, by their means of mean field, and the rows given those.

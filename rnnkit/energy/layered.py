@@ -98,7 +98,7 @@ class LayeredUnits:
         for layer in self.of_parity(1 - parity):
             told = scale * self.from_neighbours(states, layer) + self.biases[layer]
             own = own + np.logaddexp(0, told).sum(axis=1)
-        return own  # type: ignore[return-value]
+        return own  # type: ignore[no-any-return]
 
     def log_partition(self, n_chains: int, n_steps: int, random: np.random.RandomState) -> float:
         """Return log Z: counted out where half of the layers have few units, else estimated.

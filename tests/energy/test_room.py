@@ -16,6 +16,7 @@ ESTIMATORS = [
     energy.HopfieldNetwork("hebb"),
     energy.HopfieldNetwork("softmax"),
     energy.DeepBoltzmannMachine((3, 2), max_iter=2),
+    energy.DeepBeliefNetwork((3, 2), pretrain_iter=2, solver="lbfgs"),
 ]
 
 
@@ -49,14 +50,14 @@ def test_files_carry_each():
 def test_sequences_are_refused_with_what_to_do(estimator, sequences):
     estimator = clone(estimator)
     with pytest.raises(ValueError, match=r"must be one row of numbers .*RecurrentFeatures"):
-        estimator.fit(sequences)
+        estimator.fit(sequences, [0, 1, 0][: len(sequences)])
     assert not hasattr(estimator, "n_features_in_")
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_a_fit_that_raises_changes_nothing(estimator):
-    estimator = clone(estimator).fit(X)
+    estimator = clone(estimator).fit(X, np.arange(12) % 2)
     before = {name: id(value) for name, value in vars(estimator).items()}
     with pytest.raises(ValueError, match="NaN"):
-        estimator.fit(np.full((3, 2), np.nan))
+        estimator.fit(np.full((3, 2), np.nan), [0, 1, 0])
     assert {name: id(value) for name, value in vars(estimator).items()} == before

@@ -49,7 +49,7 @@ from sklearn.preprocessing import (
 
 import rnnkit
 from rnnkit import training
-from rnnkit.energy import DeepBoltzmannMachine, HopfieldNetwork
+from rnnkit.energy import DeepBeliefNetwork, DeepBoltzmannMachine, HopfieldNetwork
 from rnnkit.persistence import catalogue
 from rnnkit.preprocessing import (
     CalendarFeatures,
@@ -244,6 +244,11 @@ CASES = {
         ),
         ROWS,
         None,
+    ),
+    "deep belief network": (
+        make_pipeline(MinMaxScaler(), DeepBeliefNetwork((3, 2), pretrain_iter=2, max_iter=2)),
+        ROWS,
+        LABELS,
     ),
     "modern Hopfield network": (HopfieldNetwork("softmax", beta=2.0), ROWS, None),
     "scaled classifier": (
