@@ -1,9 +1,9 @@
 """A deep belief network on digits from few labels, beside the same net without pretraining.
 
-``python benchmarks/bench_deep_belief.py [--seeds 5] [--iterations 20,60]`` prints, for
-50, 100 and 200 labels among the first 1300 of scikit-learn's digits, the accuracy on the other 497: its mean over
-the seeds, which choose the labelled rows and begin the networks, and its deviation. Layers are
-learnt from all 1300 rows; everything else sees the labelled ones alone. The first row is the
+``python benchmarks/bench_deep_belief.py [--seeds 5] [--iterations 20,60]`` prints, for 50, 100 and
+200 labels among the first 1300 of scikit-learn's digits, the accuracy on the other 497: its mean
+over the seeds, which choose the labelled rows and begin the networks, and its deviation. Layers
+are learnt from all 1300 rows; everything else sees the labelled ones alone. The first row is the
 network at its default parameters; "lbfgs" is the other solver at its own, with and without
 pretraining; beside these stand `MLPClassifier` at its default parameters and logistic regression.
 """

@@ -41,10 +41,10 @@ class DeepBeliefNetwork(
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100, 100)
         Units of the hidden layers, from below.
-    pretrain_iter : int, default=20
+    pretrain_iter : int, default=100
         Passes over X in which each layer is trained alone; 0: none, and the network begins as
         `MLPClassifier` does.
-    pretrain_learning_rate : float, default=0.05
+    pretrain_learning_rate : float, default=0.1
         The rate of these.
     pretrain_batch_size : int, default=10
         Rows of their minibatches.
@@ -141,8 +141,8 @@ class DeepBeliefNetwork(
         self,
         hidden_layer_sizes: Any = (100, 100),
         *,
-        pretrain_iter: int = 20,
-        pretrain_learning_rate: float = 0.05,
+        pretrain_iter: int = 100,
+        pretrain_learning_rate: float = 0.1,
         pretrain_batch_size: int = 10,
         solver: str = "adam",
         alpha: float = 0.0001,

@@ -89,7 +89,8 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
 
     With "softmax" the state becomes ``ξ = Xᵀ softmax(β X ξ)`` and the energy is
     ``E = -lse(β, X ξ) + ½ ξᵀ ξ + log(N) / β + ½ M²``, where ``lse(β, z) = log(Σ exp(β z)) / β``
-    and M is the largest norm of a pattern. Both ways of updating lower it.
+    and M is the largest norm of a pattern. Both ways of updating lower it. Long patterns draw more
+    than short ones: bring them to one length before, as `sklearn.preprocessing.Normalizer` does.
 
     The rule of Hebb recalls random patterns with few errors up to about ``N = 0.138 F`` [4]_,
     beyond which nearly nothing is recalled; the projection stores up to F that are independent,

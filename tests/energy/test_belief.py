@@ -47,7 +47,7 @@ def test_tuning_begins_at_the_pretrained_layers(solver):
     """With a rate of nothing, or a huge penalty of every step, the layers are the machines'."""
     model = small(solver=solver, learning_rate_init=1e-30, max_iter=1, tol=1e9).fit(X, Y)
     weights, biases, _ = pretrain_directed(
-        X, [12, 8], learning_rate=0.05, batch_size=10, n_iter=2, random=np.random.RandomState(0)
+        X, [12, 8], learning_rate=0.1, batch_size=10, n_iter=2, random=np.random.RandomState(0)
     )
     if solver != "lbfgs":
         for learnt, tuned in zip([*weights, *biases], [*model.coefs_[:2], *model.intercepts_[:2]]):
