@@ -88,6 +88,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "distributed",
+    "energy",
     "from_onnx",
     "functional",
     "inspection",
@@ -103,7 +104,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import `rnnkit.distributed` when it is asked for: few need it, and all wait for an import."""
-    if name == "distributed":
-        return import_module("rnnkit.distributed")
+    """Import what few need when it is asked for: all wait for an import."""
+    if name in ("distributed", "energy"):
+        return import_module(f"rnnkit.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

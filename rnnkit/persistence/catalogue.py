@@ -35,7 +35,8 @@ _SKLEARN = {
     ),
 }  # fmt: skip
 
-_ENERGY = ("RecurrentRBM",)  # by name alone: it is imported by who uses it
+# By name: importing the room would cost everyone what few use.
+_ENERGY = ("DeepBeliefNetwork", "DeepBoltzmannMachine", "HopfieldNetwork", "RecurrentRBM")
 
 _INFREQUENT = {
     "has_infrequent": "_infrequent_enabled",
@@ -71,6 +72,7 @@ HIDDEN: dict[str, dict[str, str]] = {
         "fitted_layer": "_fitted_layer",
         "fitted_pooling": "_fitted_pooling",
     },
+    "rnnkit.energy.HopfieldNetwork": {"fitted_with": "_fitted"},
     "rnnkit.preprocessing.CalendarFeatures": {"fitted_with": "_fitted"},
     "rnnkit.preprocessing.Difference": _STEPWISE,
     "rnnkit.preprocessing.Fold": _STEPWISE,

@@ -36,6 +36,7 @@ SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspec
     "distributed",
     "energy",
     "adapters",
+    "energy",
     "",
 }
 REQUIRED_PACKAGES = {"numpy", "scipy", "sklearn", "safetensors", "threadpoolctl", "rnnkit"}
