@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from rnnkit.cells import make_spec
+from rnnkit.network.adversarial import Realness
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
+from rnnkit.network.meeting import Meeting
 from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
@@ -20,7 +22,13 @@ from rnnkit.network.tokens import TokenFeatures
 from rnnkit.network.writer import Writer
 from rnnkit.network.written import WrittenLabels
 
-__all__ = ["build_autoencoder", "build_encoder_decoder", "build_layers", "build_network"]
+__all__ = [
+    "build_adversarial",
+    "build_autoencoder",
+    "build_encoder_decoder",
+    "build_layers",
+    "build_network",
+]
 
 
 def build_layers(
@@ -282,6 +290,71 @@ def build_autoencoder(
     if dropout:
         layers.append(Dropout(dropout))
     return [*layers, Dense(width, output.width, head.bias)]
+
+
+def build_adversarial(
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    noise_size: int = 8,
+    sequence_noise_size: int = 8,
+    judged: str = "sequences",
+    **options: Any,
+) -> list[Layer]:
+    """Return the layers of a generator and its discriminator; their parameters take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : Realness
+        What is made, and how many numbers its condition has.
+    noise_size, sequence_noise_size : int, default=8
+        Z and S, the noise numbers of a step and of a sequence.
+    judged : {"sequences", "steps"}, default="sequences"
+        What the discriminator finds more or less real.
+    **options : dict
+        As in `build_layers`, for the discriminator; `per_step` is not looked at. Cell, layers and
+        directions are the generator's too, but what is dropped or disturbed in training.
+
+    Returns
+    -------
+    list of Layer
+        The generator's, `Meeting`, the discriminator's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`; if there is no noise.
+    """
+    assert isinstance(output, Realness)
+    if noise_size + sequence_noise_size < 1:
+        raise ValueError(
+            "noise_size and sequence_noise_size must not both be 0: without noise all that is made "
+            "is one sequence"
+        )
+    meeting = Meeting(n_inputs, output.n_conditions, noise_size, sequence_noise_size)
+    judges = build_layers(
+        cell, meeting.width, Realness(1), **{**options, "per_step": judged == "steps"}
+    )
+    layers: list[Layer] = []
+    width = noise_size + sequence_noise_size + output.n_conditions
+    for read in judges:
+        if not isinstance(read, Recurrent):
+            continue
+        made = Recurrent(
+            tuple(replace(spec, n_inputs=width, zoneout=0.0) for spec in read.specs),
+            len(layers),
+            forget_bias=read.forget_bias,
+            gate_bias=read.gate_bias,
+            longest=read.longest,
+            fixed_gates=read.fixed_gates,
+            prefix="generator",
+        )
+        layers.append(made)
+        width = made.width
+    return [*layers, Dense(width, n_inputs, prefix="generator.head"), meeting, *judges]
 
 
 def build_network(
