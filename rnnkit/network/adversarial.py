@@ -148,7 +148,7 @@ class BoundAdversarial(BoundNetwork):
         self._unit: tuple[Array, Array] | None = None
         if network.output.scale is not None:
             numbers = (network.output.center, network.output.scale)
-            self._unit = tuple(backend.upload(np.array(each, network.dtype)) for each in numbers)  # type: ignore[assignment]
+            self._unit = tuple(backend.upload(np.array(each, network.dtype)) for each in numbers)
         n_first = network.n_generator_parameters
         self.parts = {"discriminator": slice(n_first, None), "generator": slice(0, n_first)}
         self.turn = "generator"
@@ -220,8 +220,9 @@ class BoundAdversarial(BoundNetwork):
         """Return the loss sum of a verdict that should be "real" or not, and its slopes (R, 1)."""
         xp = self.backend.xp
         signed = -realness if real else realness
-        losses = xp.logaddexp(xp.zeros_like(signed), signed)
-        slopes = xp.exp(signed - losses)
+        with np.errstate(all="ignore"):  # what is not finite is noticed where the loss is
+            losses = xp.logaddexp(xp.zeros_like(signed), signed)
+            slopes = xp.exp(signed - losses)
         if real:
             slopes = -slopes
         counts = self._counts(plan, weights, share)

@@ -299,7 +299,7 @@ def build_adversarial(
     *,
     noise_size: int = 8,
     sequence_noise_size: int = 8,
-    judged: str = "sequences",
+    pooling: str | None = None,
     **options: Any,
 ) -> list[Layer]:
     """Return the layers of a generator and its discriminator; their parameters take no memory yet.
@@ -312,8 +312,8 @@ def build_adversarial(
         What is made, and how many numbers its condition has.
     noise_size, sequence_noise_size : int, default=8
         Z and S, the noise numbers of a step and of a sequence.
-    judged : {"sequences", "steps"}, default="sequences"
-        What the discriminator finds more or less real.
+    pooling : {"last", "mean", "max", "attention"}, default=None
+        How the states of a sequence become one realness; None: every step has its own.
     **options : dict
         As in `build_layers`, for the discriminator; `per_step` is not looked at. Cell, layers and
         directions are the generator's too, but what is dropped or disturbed in training.
@@ -335,9 +335,8 @@ def build_adversarial(
             "is one sequence"
         )
     meeting = Meeting(n_inputs, output.n_conditions, noise_size, sequence_noise_size)
-    judges = build_layers(
-        cell, meeting.width, Realness(1), **{**options, "per_step": judged == "steps"}
-    )
+    how = {"per_step": True} if pooling is None else {"per_step": False, "pooling": pooling}
+    judges = build_layers(cell, meeting.width, Realness(1), **{**options, **how})
     layers: list[Layer] = []
     width = noise_size + sequence_noise_size + output.n_conditions
     for read in judges:

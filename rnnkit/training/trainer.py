@@ -169,8 +169,8 @@ class Trainer:
         )
         if state is not None:
             self._run.restore(state)
-        updater = UpdaterInTurn if self._run.bound.parts else Updater
-        self._updater = updater(
+        updater: Any = UpdaterInTurn if self._run.bound.parts else Updater
+        self._updater: Updater = updater(
             self._run.bound,
             self._run.solver,
             self._communicator,

@@ -138,7 +138,9 @@ class Watch:
         return stalled, ending
 
     def _is_best(self) -> bool:
-        """Whether the last epoch is the best so far."""
+        """Whether the last epoch is the best so far; no loss tells where parts learn in turn."""
+        if self._run.bound.parts:
+            return False
         return self._progress.best_epoch == self._run.n_epochs
 
     def _make_fitted(self) -> Callable[[], Any] | None:

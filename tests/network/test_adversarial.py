@@ -56,8 +56,8 @@ def own(bound, turn):
 OPTIONS = [
     {},
     {"n_layers": 2, "bidirectional": True},
-    {"judged": "steps"},
-    {"judged": "steps", "bidirectional": True},
+    {"pooling": "last"},
+    {"pooling": "last", "bidirectional": True},
     {"pooling": "mean"},
     {"pooling": "max"},
     {"pooling": "attention"},
@@ -132,9 +132,9 @@ def test_gradient_where_made_and_real_ones_meet(backend, n_conditions):
     )
 
 
-@pytest.mark.parametrize("judged", ["sequences", "steps"])
-def test_losses_are_those_of_the_paper(judged):
-    network = build(judged=judged)
+@pytest.mark.parametrize("pooling", ["last", None])
+def test_losses_are_those_of_the_paper(pooling):
+    network = build(pooling=pooling)
     plan, x, conditions, weights = problem(network)
     bound = network.bind(get_backend("cpu"))
     scaled = bound.forward(plan, Inputs(x))
@@ -152,7 +152,7 @@ def test_losses_are_those_of_the_paper(judged):
 
     real, false = told(scaled), told(made)
     share = np.ones(plan.n_sequences)
-    if judged == "steps":
+    if pooling is None:
         weights_of = (weights / plan.lengths)[rows]
     else:
         weights_of = weights * share
@@ -167,7 +167,7 @@ def test_losses_are_those_of_the_paper(judged):
         loss, _ = bound.loss(plan, bound.forward(plan, Inputs(x)), conditions, weights)
         assert_close(loss, expected[turn], np.float64, 100)
     realness = bound.realness(plan, Inputs(x), conditions)[:, 0]
-    if judged == "steps":
+    if pooling is None:
         real = np.bincount(rows, real) / plan.lengths
     assert_close(realness, real, np.float64, 100)
 
@@ -184,11 +184,11 @@ def test_what_is_certain_has_finite_losses_and_slopes():
             assert np.isfinite(bound.flat_gradient).all()
 
 
-@pytest.mark.parametrize("judged", ["sequences", "steps"])
+@pytest.mark.parametrize("pooling", ["last", None])
 @pytest.mark.parametrize("turn", TURNS)
-def test_pytorch_finds_the_same_gradients(turn, judged):
+def test_pytorch_finds_the_same_gradients(turn, pooling):
     torch = pytest.importorskip("torch")
-    network = build("lstm", judged=judged)
+    network = build("lstm", pooling=pooling)
     plan, x, conditions, weights = problem(network, np.array([4, 4, 4]))
     _, bound = played(network, turn, plan, x, conditions, weights, "cpu")
 
@@ -219,7 +219,7 @@ def test_pytorch_finds_the_same_gradients(turn, judged):
 
     def told(values):
         states = judge(torch.cat([values, known], dim=2))[0]
-        return judge_head(states if judged == "steps" else states[-1:])[..., 0]
+        return judge_head(states if pooling is None else states[-1:])[..., 0]
 
     weigh = lambda losses: (losses.mean(dim=0) * torch.tensor(weights)).sum()
     softplus = torch.nn.functional.softplus

@@ -27,7 +27,6 @@ from rnnkit.estimators.parameters.field import (
     parameter,
     parameters,
 )
-from rnnkit.estimators.parameters.network import PoolingParameters
 from rnnkit.estimators.parameters.training import SCHEDULE_NAMES, SOLVER_NAMES
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate, read_weights
@@ -68,9 +67,10 @@ PLAIN = sorted(name for name in SCHEDULES if SCHEDULES[name] is not Adaptive)
     validation_fraction=0.1,
     validation_split="random",
 )
-class AdversarialLearning(PoolingParameters, RecurrentEstimator):
+class AdversarialLearning(RecurrentEstimator):
     """What learns to make sequences: the parameters of two networks, and their game."""
 
+    _scales_inside: ClassVar[bool] = True
     _build_layers: ClassVar[Any] = staticmethod(build_adversarial)
     _batches_of_an_epoch: ClassVar[int] = 8
     _attributes: ClassVar[tuple[str, ...]] = (
@@ -106,16 +106,19 @@ class AdversarialLearning(PoolingParameters, RecurrentEstimator):
         "sequence is as a whole, as its frequency, need not be gathered from the noise of steps.",
         part="network",
     )
-    judged: str = parameter(
-        "sequences",
-        [StrOptions({"sequences", "steps"})],
-        '{"sequences", "steps"}',
-        'What the discriminator finds real or made: whole "sequences", by what `pooling` makes of '
-        'its states, or all "steps", each with those before it (Esteban, Hyland & Rätsch 2017).',
+    pooling: Any = parameter(
+        None,
+        [StrOptions({"last", "mean", "max", "attention"}), None],
+        '{"last", "mean", "max", "attention"} or None',
+        "What the discriminator judges. None: every step, with those before it (Esteban, Hyland & "
+        "Rätsch 2017), which is harder to win and so leaves the generator more to learn from. "
+        "Otherwise the sequence as a whole, by one vector of its hidden states: the state after "
+        "the last step (of both directions), mean or maximum over the steps, or a learned "
+        "weighted mean.",
         part="network",
     )
     input_noise: float = parameter(
-        0.0,
+        0.3,
         [NON_NEGATIVE],
         "float",
         "Standard deviation of the Gaussian noise added in training to what the discriminator "
@@ -199,7 +202,7 @@ class AdversarialLearning(PoolingParameters, RecurrentEstimator):
         return self
 
     @takes_device_arrays
-    def partial_fit(  # type: ignore[override]
+    def partial_fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, lengths: Any = None
     ) -> Any:
         """Train both networks for one more epoch on the given sequences.

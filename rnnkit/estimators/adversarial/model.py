@@ -57,9 +57,10 @@ class RecurrentSeriesGenerator(AdversarialLearning):
             "the generator reads noise ``z_t`` that is drawn anew at every step, noise that is "
             "drawn once for a sequence, and its condition, and a step G_t is an affine function "
             "of its state. The discriminator reads steps, each with the condition beside it, and "
-            "the realness D of a sequence is an affine function of its pooled states. With σ the "
-            "logistic function, in every minibatch the discriminator takes a step down "
-            "``-(log σ(D(x)) + log(1 - σ(D(G)))) / 2`` and then the generator one down "
+            "the realness D of every step, or with `pooling` of a sequence, is an affine function "
+            "of its states. With σ the logistic function, in every minibatch the discriminator "
+            "takes a step down ``-(log σ(D(x)) + log(1 - σ(D(G)))) / 2`` and then the generator "
+            "one down "
             "``-log σ(D(G))``, both in nats (Goodfellow et al. 2014). What is made in training "
             "has the lengths and conditions of the minibatch beside it, so that these tell "
             "nothing. `loss_curve_` is the generator's. Both are log 2 = 0.693 where the "
@@ -186,7 +187,7 @@ class RecurrentSeriesGenerator(AdversarialLearning):
         -------
         ndarray of shape (N,), float64
             The log-odds D that a sequence is real and not made: 0 where nothing can be told. With
-            ``judged="steps"`` the mean over the steps. Compared with what the generator made at
+            ``pooling=None`` the mean over the steps. Compared with what the generator made at
             the end of training, which may be anything: it ranks sequences, and is no likelihood.
 
         Raises
