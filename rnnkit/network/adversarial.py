@@ -190,9 +190,9 @@ class BoundAdversarial(BoundNetwork):
         """
         noise = self._noise
         conditions = self._of_rows(plan, targets) if self.network.output.n_conditions else None
-        made = self._noise_of(plan, np.random.default_rng(STILL) if noise is None else noise)
+        made = self._given(plan, np.random.default_rng(STILL) if noise is None else noise)
         if conditions is not None:
-            made = self.backend.xp.concatenate([made, conditions], axis=1)
+            made[:, -conditions.shape[1] :] = conditions
         self._meeting.conditions = conditions
         if self.turn == "generator":
             self._runs_back = self._chain
@@ -248,14 +248,15 @@ class BoundAdversarial(BoundNetwork):
         center, scale = self._unit
         return (x - center) / scale
 
-    def _noise_of(self, plan: Plan, noise: np.random.Generator) -> Array:
-        """Draw the noise (P, Z + S) of a minibatch, on the host."""
+    def _given(self, plan: Plan, noise: np.random.Generator) -> Array:
+        """Draw the noise of a minibatch, on the host; (P, Z + S + C), the conditions still 0."""
         meeting, dtype = self.network.meeting, self.network.dtype
 
         def draw() -> np.ndarray:
             steps = noise.standard_normal((plan.n_rows, meeting.n_noise), dtype=dtype)
             kept = noise.standard_normal((plan.n_sequences, meeting.n_sequence_noise), dtype=dtype)
-            return np.concatenate([steps, kept[plan.sequence_of_row()]], axis=1)
+            rest = np.zeros((plan.n_rows, meeting.n_conditions), dtype)
+            return np.concatenate([steps, kept[plan.sequence_of_row()], rest], axis=1)
 
         return self.backend.from_host(draw)
 

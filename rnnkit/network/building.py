@@ -299,7 +299,7 @@ def build_adversarial(
     *,
     noise_size: int = 8,
     sequence_noise_size: int = 8,
-    pooling: str | None = None,
+    pooling: str | None = "mean",
     **options: Any,
 ) -> list[Layer]:
     """Return the layers of a generator and its discriminator; their parameters take no memory yet.
@@ -312,7 +312,7 @@ def build_adversarial(
         What is made, and how many numbers its condition has.
     noise_size, sequence_noise_size : int, default=8
         Z and S, the noise numbers of a step and of a sequence.
-    pooling : {"last", "mean", "max", "attention"}, default=None
+    pooling : {"last", "mean", "max", "attention"} or None, default="mean"
         How the states of a sequence become one realness; None: every step has its own.
     **options : dict
         As in `build_layers`, for the discriminator; `per_step` is not looked at. Cell, layers and

@@ -7,7 +7,7 @@ noise numbers of a sequence.
 from __future__ import annotations
 
 from rnnkit.backends.interface import Array
-from rnnkit.network.layers import Binding, Call, Layer, Rows
+from rnnkit.network.layers import Binding, Call, Layer, RowBuffer, Rows
 
 __all__ = ["Meeting", "MeetingOperation"]
 
@@ -50,12 +50,16 @@ class MeetingOperation:
     def __init__(self, layer: Meeting, binding: Binding) -> None:
         self._xp = binding.backend.xp
         self._n_features = layer.n_features
+        self._joined = RowBuffer(layer.width, binding.dtype, binding.backend)
         self.conditions: Array | None = None
 
     def forward(self, x: Array, call: Call) -> Array:
         if self.conditions is None:
             return x
-        return self._xp.concatenate([x, self.conditions], axis=1)
+        joined = self._joined.rows(len(x))
+        joined[:, : self._n_features] = x
+        joined[:, self._n_features :] = self.conditions
+        return joined
 
     def backward(self, dy: Array) -> Array:
         if self.conditions is None:

@@ -19,6 +19,7 @@ from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.fitting import solver_of
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
@@ -35,8 +36,8 @@ from rnnkit.network import Network, Output, Realness
 from rnnkit.network.building import build_adversarial
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast
-from rnnkit.training import LBFGS, FitResult, TrainingData, make_schedule, make_solver
-from rnnkit.training.optimizers import SOLVERS
+from rnnkit.training import LBFGS, FitResult, TrainingData, make_schedule
+from rnnkit.training.optimizers import SOLVERS, Adam
 from rnnkit.training.schedules import SCHEDULES, Adaptive
 
 __all__ = ["AdversarialLearning"]
@@ -70,6 +71,7 @@ PLAIN = sorted(name for name in SCHEDULES if SCHEDULES[name] is not Adaptive)
 class AdversarialLearning(RecurrentEstimator):
     """What learns to make sequences: the parameters of two networks, and their game."""
 
+    _usual_solver: ClassVar[Any] = Adam(beta_1=0.5)
     _scales_inside: ClassVar[bool] = True
     _build_layers: ClassVar[Any] = staticmethod(build_adversarial)
     _batches_of_an_epoch: ClassVar[int] = 8
@@ -107,14 +109,13 @@ class AdversarialLearning(RecurrentEstimator):
         part="network",
     )
     pooling: Any = parameter(
-        None,
+        "mean",
         [StrOptions({"last", "mean", "max", "attention"}), None],
         '{"last", "mean", "max", "attention"} or None',
-        "What the discriminator judges. None: every step, with those before it (Esteban, Hyland & "
-        "Rätsch 2017), which is harder to win and so leaves the generator more to learn from. "
-        "Otherwise the sequence as a whole, by one vector of its hidden states: the state after "
-        "the last step (of both directions), mean or maximum over the steps, or a learned "
-        "weighted mean.",
+        "What the discriminator judges: the sequence as a whole, by one vector of its hidden "
+        "states, which is the state after the last step (of both directions), their mean or "
+        "maximum over the steps, or a learned weighted mean. None: every step, with those before "
+        "it (Esteban, Hyland & Rätsch 2017).",
         part="network",
     )
     input_noise: float = parameter(
@@ -122,14 +123,18 @@ class AdversarialLearning(RecurrentEstimator):
         [NON_NEGATIVE],
         "float",
         "Standard deviation of the Gaussian noise added in training to what the discriminator "
-        "reads, made or real, in units of each feature's in the training data.",
+        "reads, made or real, in units of each feature's in the training data. Without it the "
+        "discriminator soon wins by details, and the generator learns no more (Sønderby et al. "
+        "2017).",
         part="network",
     )
     solver: Any = parameter(
-        "adam",
-        [StrOptions(set(IN_TURN)), HasMethods(["get_params", "set_params"])],
-        f"{SOLVER_NAMES} or solver object",
-        "The optimizer of both networks, each with a memory of its own. An object of "
+        None,
+        [StrOptions(set(IN_TURN)), HasMethods(["get_params", "set_params"]), None],
+        f"{SOLVER_NAMES}, solver object or None",
+        "The optimizer of both networks, each with a memory of its own. None is Adam with "
+        "``beta_1=0.5``: the other network changes, and older gradients mislead (Radford, Metz & "
+        "Chintala 2016). An object of "
         "`rnnkit.training` carries its own parameters, which a search reaches as "
         "``solver__momentum``. Not L-BFGS, which follows one loss.",
     )
@@ -253,7 +258,7 @@ class AdversarialLearning(RecurrentEstimator):
 
     def _refuse_what_follows_a_loss(self) -> None:
         name = type(self).__name__
-        if isinstance(make_solver(self.solver), LBFGS):
+        if isinstance(solver_of(self), LBFGS):
             raise InvalidParameterError(
                 f"The 'solver' parameter of {name} must take a step for each minibatch: two "
                 f"networks that learn in turn have no one loss. Got {self.solver!r} instead."

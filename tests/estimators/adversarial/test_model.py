@@ -421,7 +421,7 @@ def results(model, X, y):
 def test_every_option_changes_the_result_with_every_method_or_is_refused(cell, tmp_path):
     y = np.arange(len(FORMS["numbers"])) % 2
     wrong, usual = [], {}
-    others = {"learning_rate": "constant"}
+    others = {"learning_rate": "constant", "pooling": None}
     for parameter, (default, _) in entries_of(type(small(cell))).items():
         if parameter in WITHOUT_RESULT:
             continue
