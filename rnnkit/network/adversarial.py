@@ -150,7 +150,10 @@ class BoundAdversarial(BoundNetwork):
             numbers = (network.output.center, network.output.scale)
             self._unit = tuple(backend.upload(np.array(each, network.dtype)) for each in numbers)
         n_first = network.n_generator_parameters
-        self.parts = {"discriminator": slice(n_first, None), "generator": slice(0, n_first)}
+        self.parts: dict[str, slice] = {
+            "discriminator": slice(n_first, None),
+            "generator": slice(0, n_first),
+        }
         self.turn = "generator"
         self._noise: np.random.Generator | None = None
         self._runs_back = self._chain

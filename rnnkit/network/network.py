@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from math import prod
 from numbers import Integral
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -209,13 +208,12 @@ class BoundNetwork:
     large_tables : list of TableRows
         The large tables that are trained, in the order of the flat vectors, and which of their
         rows `backward` has added to.
-    parts : dict of str to slice
-        Where parts of the flat vectors lie that learn in turn, each by a loss of its own; empty
-        where all learn from one.
+    parts : dict of str to slice, or None
+        Where parts of the flat vectors lie that learn in turn, each by a loss of its own.
     """
 
     n_updates = 0
-    parts: Mapping[str, slice] = MappingProxyType({})
+    parts: Mapping[str, slice] | None = None
 
     def __init__(
         self, network: Network, backend: Backend, training: bool, input_gradient: bool

@@ -90,6 +90,7 @@ class UpdaterInTurn:
         **options: Any,
     ) -> None:
         assert solver is not None
+        assert bound.parts is not None
         self.weight_sum = 0.0
         self._bound: Any = bound
         self._updaters: dict[str, Any] = {}

@@ -95,7 +95,7 @@ def test_a_generator_of_series_makes_what_the_one_on_the_cpu_does(cell, pooling,
     for device in ("cpu", "cuda"):
         options = {"device": device, "max_iter": 2, "batch_size": 8, "pooling": pooling}
         model = estimator(cell, "SeriesGenerator", **options).fit(X, Y, weights)
-        made, labels = model.sample(9, random_state=0)
+        made, _ = model.sample(9, random_state=0)
         realness = [model.decision_function(X, Y), model.decision_function(X)]
         curves = [model.loss_curve_, model.discriminator_loss_curve_]
         answers.append(flat([*made, *realness, *curves]))
