@@ -23,6 +23,7 @@ from rnnkit.estimators.fitting import solver_of
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
+    Widths,
     fixed,
     integer,
     parameter,
@@ -85,6 +86,15 @@ class AdversarialLearning(RecurrentEstimator):
         ),
     )
 
+    hidden_size: Any = parameter(
+        64,
+        [integer(1), Widths(1)],
+        "int or tuple of int",
+        "Hidden units H of every layer and direction of both networks; a tuple has an entry for "
+        "each layer, first to last.",
+        part="network",
+        positional=True,
+    )
     bidirectional: bool = parameter(
         False,
         ["boolean"],

@@ -521,6 +521,14 @@ def test_a_y_that_is_none_is_refused(y, message):
         model.fit(waves()).sample(2, y="a")
 
 
+def test_widths_of_layers_are_those_of_both():
+    model = small(hidden_size=(5, 3)).fit(waves())
+    widths = [layer.specs[0].hidden_size for layer in model.network_.recurrent_layers]
+    assert widths == [5, 3, 5, 3]
+    with pytest.raises(ValueError, match="'hidden_size' parameter"):
+        small(hidden_size=()).fit(waves())
+
+
 def test_a_network_that_fits_no_memory_is_refused():
     model = small(hidden_size=10**6)
     with pytest.raises(MemoryError, match="hidden_size=1000000"):
