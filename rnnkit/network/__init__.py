@@ -3,6 +3,7 @@
 What a network is and computes may enter; how it is trained, and what users hand over, may not.
 """
 
+from rnnkit.network.adversarial import Adversarial, BoundAdversarial, Realness
 from rnnkit.network.autoencoder import Autoencoder, BoundAutoencoder
 from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF
@@ -35,9 +36,11 @@ __all__ = [
     "CTC",
     "UNKNOWN",
     "AbsoluteError",
+    "Adversarial",
     "Autoencoder",
     "Bernoulli",
     "BoltzmannOutput",
+    "BoundAdversarial",
     "BoundAutoencoder",
     "BoundEncoderDecoder",
     "BoundNetwork",
@@ -56,6 +59,7 @@ __all__ = [
     "PoissonLoss",
     "QuantileLoss",
     "Quantiles",
+    "Realness",
     "RecurrentBoltzmann",
     "SoftmaxCrossEntropy",
     "SquaredError",

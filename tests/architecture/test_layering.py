@@ -36,7 +36,6 @@ SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspec
     "distributed",
     "energy",
     "adapters",
-    "energy",
     "",
 }
 REQUIRED_PACKAGES = {"numpy", "scipy", "sklearn", "safetensors", "threadpoolctl", "rnnkit"}

@@ -463,6 +463,15 @@ def models(device: str = "cpu") -> dict[str, Model]:
         n_components=18, cell="gru", recurrent_dropout=0.2, input_dropout=0.1)  # fmt: skip
     add("machines of all states", "RecurrentRBM", switches(), n_components=4, bptt_steps=3,
         negative_phase="exact", early_stopping=True, cell="lstm")  # fmt: skip
+    for cell, size, dtype in zip(CELLS, (9, 17, 10), ("f8", "f4", "f8")):
+        add(f"{cell} makes series", f"{cell}SeriesGenerator", ragged(label, dtype), fit_weighted,
+            hidden_size=size, n_layers=2, dropout=0.2, input_noise=0.1,
+            bidirectional=cell == "GRU")  # fmt: skip
+    add("makes a part", "LSTMSeriesGenerator", ragged(label, "f4"), fit_partially_alone,
+        hidden_size=6, recurrent_dropout=0.2, pooling="last")  # fmt: skip
+    add("makes rows of numbers", "GRUSeriesGenerator",
+        forms()["rows, step_features"]._replace(y=numbers(N, 2)), noise_size=0, pooling="mean",
+        step_features=I, solver="sgd")  # fmt: skip
 
     small = dict(embedding_dim=6, stretch_steps=20, bptt_steps=6)
     for cell, size in zip(CELLS, (9, 17, 10)):
@@ -512,6 +521,8 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
         return given_back(model, data)
     if hasattr(model, "n_components"):
         return told_by_machines(model, data)
+    if hasattr(model, "discriminator_loss_curve_"):
+        return made(model, data)
     X, call, steps = data.X, data.call, data.steps
     per_step = "Sequence" in type(model).__name__
     tells_lists = type(model).__name__.endswith("Labeller")
@@ -530,6 +541,18 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     if not (model.bidirectional or tells_lists or getattr(model, "output", "") == "crf"):
         found += streamed(model, data)
     return found
+
+
+def made(model: Any, data: Data) -> list[np.ndarray]:
+    """Return series that a generator makes, and how real it finds the data."""
+    lengths = np.arange(N) % 5 + 2
+    known = {} if model._codec.conditions is None else {"y": data.y}
+    if model._codec.n_steps is not None:
+        lengths = np.full(N, model._codec.n_steps)
+    series = model.sample(N, lengths, random_state=0, **known)
+    series = series[0] if known else series
+    found = [np.ravel(piece) for piece in series]
+    return [np.concatenate(found), model.decision_function(data.X, **known)]
 
 
 def translated(model: Any, data: Data) -> list[np.ndarray]:

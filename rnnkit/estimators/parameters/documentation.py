@@ -54,6 +54,10 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "The epoch, from 1, of the smallest training loss; with validation data that of the best "
         "value monitored, whose weights were kept.",
     ),
+    "discriminator_loss_curve_": (
+        "list of float",
+        "Mean loss of the discriminator in every epoch, in nats: log 2 where it can tell nothing.",
+    ),
     "offset_": (
         "float",
         "What `score_samples` is at or above for usual sequences; decided by `contamination`.",
