@@ -426,6 +426,8 @@ class BoundNetwork:
         if isinstance(layer, bool) or not isinstance(layer, Integral):
             raise TypeError(f"layer must be an integer, got {layer!r}")
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
+        if not places:
+            raise ValueError("the network has no recurrent layer, and so no states")
         if not -len(places) <= layer < len(places):
             raise ValueError(
                 f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"

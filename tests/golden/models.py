@@ -342,6 +342,10 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"pooling {pooling}", "GRUClassifier", pooling=pooling, bidirectional=True)
         add(f"pooling {pooling} f4", "LSTMRegressor", dtype="f4", pooling=pooling)
 
+    add("widths", "LSTMClassifier", hidden_size=(5, 3), bidirectional=True, dropout=0.2)
+    add("no recurrent layer", "RNNClassifier", hidden_size=())
+    add("no recurrent layer, steps f4", "LSTMSequenceRegressor", dtype="f4", hidden_size=())
+
     add("tokens", "GRUClassifier", tokens(1, label), embedding_dim=5, token_dropout=0.5)
     add("tokens, columns", "LSTMSequenceTagger", tokens(2, tags), embedding_dim=(5, 3),
         n_tokens=(8, None), dropout=0.2, input_dropout=0.2)  # fmt: skip
@@ -437,6 +441,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"{cell} gives back", f"{cell}Autoencoder", ragged(label, dtype), fit_weighted,
             hidden_size=size, code_size=5, n_layers=2, dropout=0.2, input_noise=0.1,
             bidirectional=cell == "GRU")  # fmt: skip
+    add("gives back by widths", "GRUAutoencoder", ragged(label, "f4"), fit_weighted,
+        hidden_size=(5, 3), code_size=2)  # fmt: skip
     add("gives back a part", "LSTMAutoencoder", ragged(label, "f4"), fit_partially_alone,
         hidden_size=6, recurrent_dropout=0.2, contamination=0.3)  # fmt: skip
     add("gives back rows", "GRUAutoencoder", forms()["rows, step_features"], code_size=3,
@@ -497,7 +503,7 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     if hasattr(model, "predict_proba"):
         found.append(read(model.predict_proba(X, **call)))
     found.append(np.asarray(model.score(X, data.y, **call)))
-    for layer in (0, -1):
+    for layer in (0, -1) if model.network_.recurrent_layers else ():
         found.append(real_steps(model.hidden_states(X, layer=layer, **call), steps))
         gates = model.gate_activations(X, layer=layer, **call)
         found += [real_steps(gates[gate], steps) for gate in sorted(gates)]
