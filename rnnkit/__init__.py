@@ -15,6 +15,7 @@ from rnnkit import (
     training,
 )
 from rnnkit.configuration import show_config
+from rnnkit.convolutions import Convolution
 from rnnkit.estimators import (
     GRUAutoencoder,
     GRUClassifier,
@@ -53,6 +54,7 @@ from rnnkit.sequences import Sequences
 __version__ = version("rnnkit")
 
 __all__ = [
+    "Convolution",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",

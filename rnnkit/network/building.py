@@ -7,6 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from rnnkit.cells import make_spec
+from rnnkit.convolutions import Convolution
+from rnnkit.network.beside import Beside, Joined
+from rnnkit.network.convolution import ConvolutionLayer
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
 from rnnkit.network.network import Memory, Network
@@ -45,6 +48,8 @@ def build_layers(
     tokens: Sequence[Any] | None = None,
     static: Sequence[int] = (),
     tied_embeddings: bool = False,
+    convolutions: Sequence[Convolution] | None = None,
+    convolution_join: str = "before",
     **cell_options: Any,
 ) -> list[Layer]:
     """Return the layers of an estimator's network; their parameters take no memory yet.
@@ -89,6 +94,11 @@ def build_layers(
     tied_embeddings : bool, default=False
         Whether the head scores by the vectors of the first embedding table, one row of it for
         each of the K scores (see `rnnkit.network.tied`).
+    convolutions : sequence of Convolution, default=None
+        Over the steps that are read, one after the other.
+    convolution_join : {"before", "parallel"}, default="before"
+        Whether the first recurrent layer reads what they give, or the head does, beside the
+        states of the last one: per step, or in the mean over the steps.
     **cell_options : dict
         The options of the cell by name, as `rnnkit.cells.make_spec` takes them.
 
@@ -122,6 +132,22 @@ def build_layers(
         layers.append(InputNoise(input_noise))
     if input_dropout:
         layers.append(Dropout(input_dropout))
+    n_beside = 0
+    if convolutions:
+        convolving = _convolving(convolutions, width, per_step=per_step)
+        if convolution_join == "before":
+            if static:
+                raise ValueError("convolutions before recurrence would mix what is static with it")
+            layers += convolving
+            width = convolving[-1].width
+        elif convolution_join == "parallel":
+            n_beside = convolving[-1].width
+            pooled = [] if per_step else [Pooling("mean")]
+            layers.append(Beside([*convolving, *pooled], width))
+        else:
+            raise ValueError(
+                f"convolution_join must be 'before' or 'parallel', got {convolution_join!r}"
+            )
 
     for layer in range(n_layers):
         is_last = layer == n_layers - 1
@@ -156,6 +182,9 @@ def build_layers(
             raise ValueError(
                 f"pooling must be 'last', 'mean', 'max' or 'attention', got {pooling!r}"
             )
+    if n_beside:
+        width += n_beside
+        layers.append(Joined(width))
     if dropout:
         layers.append(Dropout(dropout))
     if tied_embeddings:
@@ -163,6 +192,22 @@ def build_layers(
         layers.append(TiedDense(width, output.width, tokens[0].dims[0], output_bias))
     else:
         layers.append(Dense(width, output.width, output_bias))
+    return layers
+
+
+def _convolving(
+    convolutions: Sequence[Convolution], n_inputs: int, *, per_step: bool
+) -> list[ConvolutionLayer]:
+    """Return the layers of convolutions, one after the other."""
+    if per_step and any(shape.shortening > 1 for shape in convolutions):
+        raise ValueError(
+            "convolutions must have stride=1 and pooling=None where every step is scored, got "
+            f"{list(convolutions)!r}"
+        )
+    layers: list[ConvolutionLayer] = []
+    for number, shape in enumerate(convolutions):
+        layers.append(ConvolutionLayer(shape, n_inputs, number))
+        n_inputs = shape.channels
     return layers
 
 
@@ -204,6 +249,9 @@ def build_encoder_decoder(
         As in `build_layers`.
     """
     layers = build_layers(cell, n_inputs, output, **options)
+    for layer in layers:
+        if isinstance(layer, ConvolutionLayer):  # the decoder goes on from recurrent states alone
+            layer.carry_nothing()
     recurrent = [layer for layer in layers if isinstance(layer, Recurrent)]
     last = recurrent[-1]
     writer = Writer(

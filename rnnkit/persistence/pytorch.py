@@ -19,6 +19,7 @@ from rnnkit.persistence.assembling import (
     fitted_network,
     head_of,
     is_classifying,
+    refuse_convolutions,
     refuse_options,
     refuse_quantiles,
     tables_of,
@@ -295,6 +296,7 @@ def _refuse(network: Network) -> None:
     specs = [spec for layer in network.recurrent_layers for spec in layer.specs]
     refuse_options(specs, _REFUSED, "PyTorch", activations=("tanh", "relu"))
     refuse_quantiles(network, "PyTorch")
+    refuse_convolutions(network, "PyTorch")
 
 
 def _others(network: Network) -> dict[str, str]:

@@ -58,12 +58,14 @@ __all__ = ["AutoencoderLearning", "largest_errors_begin", "mean_of_steps", "step
     spelling_columns=0,
     character_dim=16,
     character_hidden_size=32,
+    convolution_join="before",
     bptt_steps=None,
     validation_split="random",
 )
 class AutoencoderLearning(PoolingParameters, RecurrentEstimator):
     """What learns to give sequences back from a vector each: its parameters and its training."""
 
+    _writes_steps: ClassVar[bool] = True
     _build_layers: ClassVar[Any] = staticmethod(build_autoencoder)
     _batches_of_an_epoch: ClassVar[int] = 8
     _attributes: ClassVar[tuple[str, ...]] = (

@@ -59,6 +59,7 @@ OF_LABELS = ("label_smoothing", "beam_width", "length_penalty", "max_target_leng
     spelling_columns=0,
     character_dim=16,
     character_hidden_size=32,
+    convolution_join="before",
     bptt_steps=None,
     validation_split="random",
 )
