@@ -135,7 +135,6 @@ class _Normalization:
     """Brings the numbers of each row to mean 0 and variance 1, then scales and shifts them."""
 
     def __init__(self, layer: ConvolutionLayer, binding: Binding) -> None:
-        self._xp = binding.backend.xp
         names = layer.names["gain"], layer.names["shift"]
         self._gain, self._shift = (binding.parameters[name] for name in names)
         self._dgain, self._dshift = (binding.gradients.get(name) for name in names)
@@ -143,7 +142,7 @@ class _Normalization:
     def forward(self, x: Array) -> Array:
         centred = x - x.mean(axis=1, keepdims=True)
         variance = (centred * centred).mean(axis=1, keepdims=True)
-        self._inverse = 1 / self._xp.sqrt(variance + x.dtype.type(_EPSILON))
+        self._inverse = 1 / (variance + _EPSILON) ** 0.5
         self._normal = centred * self._inverse
         return self._normal * self._gain + self._shift
 
@@ -267,11 +266,12 @@ class _ConvolutionOperation:
 
     def _extended(self, x: Array, past: State | None) -> Array:
         """Return the rows of a minibatch, of what came before it, and one of zeros."""
-        xp = self._backend.xp
-        parts = [x, xp.zeros((1, self._n_inputs), self._dtype)]
+        before = 0 if past is None else len(past[0]) * (self._shape.width - 1)
+        extended = self._backend.xp.zeros((len(x) + before + 1, self._n_inputs), self._dtype)
+        extended[: len(x)] = x
         if past is not None:
-            parts.insert(1, past[0].reshape(-1, self._n_inputs))
-        return xp.concatenate(parts)
+            extended[len(x) : -1] = past[0].reshape(before, self._n_inputs)
+        return extended
 
     def _gathered(self, extended: Array, rows: np.ndarray) -> Array:
         """Return the rows (Q, k·I) side by side."""
@@ -340,8 +340,11 @@ class _ConvolutionStream:
     def forward(self, x: Array, call: Call) -> Array:
         if not self._shape[1]:
             return self._product.forward(x)
-        past = self._xp.zeros(self._shape, self._dtype) if self.state is None else self.state[0]
-        seen = self._xp.concatenate([past, x], axis=1)
+        n, n_past = self._shape
+        seen = self._xp.zeros((n, n_past + self._n_inputs), self._dtype)
+        if self.state is not None:
+            seen[:, :n_past] = self.state[0]
+        seen[:, n_past:] = x
         self.state = (seen[:, self._n_inputs :],)
         return self._product.forward(seen)
 

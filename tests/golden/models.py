@@ -342,6 +342,21 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"pooling {pooling}", "GRUClassifier", pooling=pooling, bidirectional=True)
         add(f"pooling {pooling} f4", "LSTMRegressor", dtype="f4", pooling=pooling)
 
+    shapes = [rnnkit.Convolution(5, 4, 2), rnnkit.Convolution(7, 3, pooling=2, layer_norm=True)]
+    causal = [
+        rnnkit.Convolution(6, 3, causal=True, activation="tanh"),
+        rnnkit.Convolution(17, 2, causal=True, activation="identity"),
+    ]
+    for dtype, cell in (("f4", "LSTM"), ("f8", "GRU")):
+        add(f"convolutions {dtype}", f"{cell}Classifier", dtype=dtype, convolutions=shapes,
+            bidirectional=True, pooling="mean")  # fmt: skip
+        add(f"convolutions beside {dtype}", f"{cell}Regressor", dtype=dtype, convolutions=shapes,
+            convolution_join="parallel", dropout=0.2)  # fmt: skip
+        add(f"causal convolutions {dtype}", f"{cell}SequenceTagger", dtype=dtype,
+            convolutions=causal, hidden_size=9)  # fmt: skip
+        add(f"causal convolutions beside, cut {dtype}", f"{cell}SequenceRegressor", dtype=dtype,
+            convolutions=causal, convolution_join="parallel", bptt_steps=2)  # fmt: skip
+
     add("tokens", "GRUClassifier", tokens(1, label), embedding_dim=5, token_dropout=0.5)
     add("tokens, columns", "LSTMSequenceTagger", tokens(2, tags), embedding_dim=(5, 3),
         n_tokens=(8, None), dropout=0.2, input_dropout=0.2)  # fmt: skip
@@ -497,13 +512,15 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     if hasattr(model, "predict_proba"):
         found.append(read(model.predict_proba(X, **call)))
     found.append(np.asarray(model.score(X, data.y, **call)))
-    for layer in (0, -1):
+    before = model.convolutions is not None and model.convolution_join == "before"
+    shortened = before and any(shape.shortening > 1 for shape in model.convolutions)
+    for layer in () if shortened else (0, -1):  # of which there is none for every step
         found.append(real_steps(model.hidden_states(X, layer=layer, **call), steps))
         gates = model.gate_activations(X, layer=layer, **call)
         found += [real_steps(gates[gate], steps) for gate in sorted(gates)]
     if hasattr(model, "forecast") and len(np.shape(data.y[0])) == 2 and not model.bidirectional:
         found.append(model.forecast(X, 3, **call))
-    if not (model.bidirectional or tells_lists or getattr(model, "output", "") == "crf"):
+    if model.network_.is_causal and not (tells_lists or getattr(model, "output", "") == "crf"):
         found += streamed(model, data)
     return found
 
