@@ -114,6 +114,8 @@ def size_of_network(estimator: Any, reader: Reader, output: Output) -> Size:
 
     Layers from the third on are alike, so of more than three there are as many times the same.
     """
+    if isinstance(estimator.hidden_size, (tuple, list)):
+        return size_of(_layers(estimator, reader, output, {"longest": 1}, 1), output)
     n_layers = int(estimator.n_layers)
     sizes = [
         size_of(_layers(estimator, reader, output, {"longest": 1}, n), output)
@@ -149,7 +151,7 @@ def facts_of(network: Network) -> dict[str, Any]:
     tables = [t for t in getattr(first, "parts", ()) if isinstance(t, Embedding)]
     head: Any = network.layers[-1]
     return {
-        "longest": network.recurrent_layers[0].longest,
+        "longest": network.recurrent_layers[0].longest if network.recurrent_layers else None,
         "start": head.bias,
         "unknown_rates": tables[0].unknown_rates if tables else None,
     }

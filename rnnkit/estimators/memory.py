@@ -118,7 +118,8 @@ def _words(estimator: Any, size: Size, is_long: bool) -> tuple[str, str]:
             "use a smaller embedding_dim"
         )
     code_size = getattr(estimator, "code_size", 0)
-    if code_size > estimator.hidden_size and size.largest_name.startswith(("code", "decoder")):
+    widest = np.max(estimator.hidden_size, initial=0)
+    if code_size > widest and size.largest_name.startswith(("code", "decoder")):
         subject += f", with codes of code_size={code_size!r},"
         return subject, "use a smaller code_size"
     if is_long:

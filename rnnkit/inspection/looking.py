@@ -176,6 +176,8 @@ def place_of(index: Any, n: int, name: str = "index") -> int:
     if isinstance(index, (bool, np.bool_)) or not hasattr(index, "__index__"):
         raise TypeError(f"{name} must be an integer, got {index!r}")
     place = operator.index(index)
+    if not n:
+        raise ValueError(f"there is no {name} to be named, got {index!r}")
     if not -n <= place < n:
         raise ValueError(f"{name} must lie between {-n} and {n - 1}, got {index!r}")
     return place % n

@@ -23,7 +23,13 @@ from rnnkit.network.tokens import TokenFeatures
 from rnnkit.network.writer import Writer
 from rnnkit.network.written import WrittenLabels
 
-__all__ = ["build_autoencoder", "build_encoder_decoder", "build_layers", "build_network"]
+__all__ = [
+    "build_autoencoder",
+    "build_encoder_decoder",
+    "build_layers",
+    "build_network",
+    "widths_of_layers",
+]
 
 
 def build_layers(
@@ -32,7 +38,7 @@ def build_layers(
     output: Output,
     *,
     per_step: bool,
-    hidden_size: int = 64,
+    hidden_size: int | Sequence[int] = 64,
     n_layers: int = 1,
     bidirectional: bool = False,
     forget_bias: float = 1.0,
@@ -65,7 +71,8 @@ def build_layers(
     per_step : bool
         Whether scores are wanted for every step; otherwise the sequence is pooled.
     hidden_size, n_layers, bidirectional
-        H, L, and whether every layer also runs in reverse (D = 2).
+        H, L, and whether every layer also runs in reverse (D = 2). A sequence of widths is of the
+        layers by themselves, and may be empty.
     forget_bias : float, default=1.0
         Initial bias of the LSTM's forget gate.
     gate_bias : "chrono" or mapping of gate name to float, default=None
@@ -115,8 +122,7 @@ def build_layers(
     """
     if tokens is None and n_inputs < 1:
         raise ValueError(f"n_inputs must be at least 1 without tokens, got {n_inputs!r}")
-    if n_layers < 1:
-        raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
+    widths = widths_of_layers(hidden_size, n_layers)
     layers: list[Layer] = []
     width = n_inputs
     if input_noise and not n_inputs:
@@ -149,13 +155,13 @@ def build_layers(
                 f"convolution_join must be 'before' or 'parallel', got {convolution_join!r}"
             )
 
-    for layer in range(n_layers):
-        is_last = layer == n_layers - 1
+    for layer, units in enumerate(widths):
+        is_last = layer == len(widths) - 1
         if dropout and layer > 0:
             layers.append(Dropout(dropout))
         starts = bool(static) and layer == 0
         n_changing = width - len(static) if starts else width
-        spec = make_spec(cell, n_changing, hidden_size, **cell_options)
+        spec = make_spec(cell, n_changing, units, **cell_options)
         specs = both_directions(spec) if bidirectional else (spec,)
         options: dict[str, Any] = {
             "last_only": is_last and not per_step and pooling == "last",
@@ -176,7 +182,7 @@ def build_layers(
     if not per_step:
         if pooling == "attention":
             layers.append(AttentionPooling(width))
-        elif pooling in ("mean", "max"):
+        elif pooling in ("mean", "max") or (pooling == "last" and not widths):
             layers.append(Pooling(pooling))
         elif pooling != "last":
             raise ValueError(
@@ -209,6 +215,26 @@ def _convolving(
         layers.append(ConvolutionLayer(shape, n_inputs, number))
         n_inputs = shape.channels
     return layers
+
+
+def widths_of_layers(hidden_size: int | Sequence[int], n_layers: int) -> tuple[int, ...]:
+    """Return the hidden units of each recurrent layer.
+
+    Raises
+    ------
+    ValueError
+        If `n_layers` is not 1 beside a sequence of widths, or less.
+    """
+    if n_layers < 1:
+        raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
+    if not isinstance(hidden_size, Sequence):
+        return (hidden_size,) * n_layers
+    if n_layers != 1:
+        raise ValueError(
+            f"n_layers must be 1 where hidden_size={hidden_size!r} has an entry for each layer, "
+            f"got {n_layers!r}"
+        )
+    return tuple(hidden_size)
 
 
 def build_encoder_decoder(
@@ -288,7 +314,7 @@ def build_autoencoder(
     **options : dict
         As in `build_layers`, for the encoder; `per_step` is not looked at, and `input_noise` is
         in the unit of each output. Cell, layers, directions and their dropout are the decoder's
-        too.
+        too, the widths of its layers in reverse.
 
     Returns
     -------
@@ -312,7 +338,7 @@ def build_autoencoder(
     repeating = Repeating(code_size)
     layers.append(repeating)
     width, dropout = repeating.width, options.get("dropout", 0.0)
-    for number, read in enumerate(recurrent):
+    for number, read in enumerate(reversed(recurrent)):
         if dropout and number > 0:
             layers.append(Dropout(dropout))
         specs = tuple(replace(spec, n_inputs=width) for spec in read.specs)

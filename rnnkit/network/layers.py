@@ -29,6 +29,7 @@ __all__ = [
     "Rows",
     "State",
     "StatefulOperation",
+    "cut_needs",
     "rows_at_the_end",
 ]
 
@@ -206,6 +207,13 @@ def rows_at_the_end(layers: Sequence[Layer]) -> Rows:
             )
         rows = rows if layer.rows_out is None else layer.rows_out
     return rows
+
+
+def cut_needs(layers: Sequence[Layer]) -> str:
+    """Return what parameters would have to be so that state can be carried over a cut."""
+    if any(layer.needs_whole_sequences for layer in layers):
+        return "convolutions of causal=True, stride=1 and pooling=None"
+    return "bidirectional=False"
 
 
 class RowBuffer:

@@ -14,7 +14,7 @@ from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.chain import Chain
 from rnnkit.network.description import NetworkTable, describe_layer, tabulate
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import Binding, Call, Layer, Rows, State, rows_at_the_end
+from rnnkit.network.layers import Binding, Call, Layer, Rows, State, cut_needs, rows_at_the_end
 from rnnkit.network.lookup import large_tables
 from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.parameters import ParameterVector, named_views
@@ -117,9 +117,7 @@ class Network:
     @property
     def cut_needs(self) -> str:
         """What parameters would have to be so that state can be carried over a cut."""
-        needs = "convolutions of causal=True, stride=1 and pooling=None"
-        whole = any(layer.needs_whole_sequences for layer in self.layers)
-        return needs if whole else "bidirectional=False"
+        return cut_needs(self.layers)
 
     def table(self) -> NetworkTable:
         """Return the layers as a table: shapes, numbers of parameters, bytes.
@@ -441,6 +439,8 @@ class BoundNetwork:
         if isinstance(layer, bool) or not isinstance(layer, Integral):
             raise TypeError(f"layer must be an integer, got {layer!r}")
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
+        if not places:
+            raise ValueError("the network has no recurrent layer, and so no states")
         if not -len(places) <= layer < len(places):
             raise ValueError(
                 f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"

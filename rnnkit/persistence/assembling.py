@@ -64,6 +64,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
             f"{purpose} takes no language model, got {type(estimator).__name__}: other programs "
             "have no place for its tokens; rnnkit.save keeps all of it"
         )
+    if not estimator.network_.recurrent_layers:
+        raise ValueError(
+            f"{purpose} takes recurrent networks, got {type(estimator).__name__} with "
+            "hidden_size=(): weights_ holds its one linear map"
+        )
     if isinstance(estimator.network_, EncoderDecoder):
         raise ValueError(
             f"{purpose} takes no encoder-decoder, got {type(estimator).__name__}: what it writes "
@@ -101,6 +106,9 @@ def refuse_options(
     activations : sequence of str, default=None
         Which activations an rnn cell may have; None: any.
     """
+    specs = list(specs)
+    if not specs:
+        raise ValueError(f"hidden_size must not be () for weights of {library}")
     for spec in specs:
         usual = LayerSpec(spec.cell, spec.n_inputs, spec.hidden_size)
         for name in names:

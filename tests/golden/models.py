@@ -356,6 +356,9 @@ def models(device: str = "cpu") -> dict[str, Model]:
             convolutions=causal, hidden_size=9)  # fmt: skip
         add(f"causal convolutions beside, cut {dtype}", f"{cell}SequenceRegressor", dtype=dtype,
             convolutions=causal, convolution_join="parallel", bptt_steps=2)  # fmt: skip
+    add("widths", "LSTMClassifier", hidden_size=(5, 3), bidirectional=True, dropout=0.2)
+    add("no recurrent layer", "RNNClassifier", hidden_size=())
+    add("no recurrent layer, steps f4", "LSTMSequenceRegressor", dtype="f4", hidden_size=())
 
     add("tokens", "GRUClassifier", tokens(1, label), embedding_dim=5, token_dropout=0.5)
     add("tokens, columns", "LSTMSequenceTagger", tokens(2, tags), embedding_dim=(5, 3),
@@ -452,6 +455,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"{cell} gives back", f"{cell}Autoencoder", ragged(label, dtype), fit_weighted,
             hidden_size=size, code_size=5, n_layers=2, dropout=0.2, input_noise=0.1,
             bidirectional=cell == "GRU")  # fmt: skip
+    add("gives back by widths", "GRUAutoencoder", ragged(label, "f4"), fit_weighted,
+        hidden_size=(5, 3), code_size=2)  # fmt: skip
     add("gives back a part", "LSTMAutoencoder", ragged(label, "f4"), fit_partially_alone,
         hidden_size=6, recurrent_dropout=0.2, contamination=0.3)  # fmt: skip
     add("gives back rows", "GRUAutoencoder", forms()["rows, step_features"], code_size=3,
@@ -514,7 +519,8 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     found.append(np.asarray(model.score(X, data.y, **call)))
     before = model.convolutions is not None and model.convolution_join == "before"
     shortened = before and any(shape.shortening > 1 for shape in model.convolutions)
-    for layer in () if shortened else (0, -1):  # of which there is none for every step
+    told = (0, -1) if model.network_.recurrent_layers and not shortened else ()
+    for layer in told:  # there are states of every step
         found.append(real_steps(model.hidden_states(X, layer=layer, **call), steps))
         gates = model.gate_activations(X, layer=layer, **call)
         found += [real_steps(gates[gate], steps) for gate in sorted(gates)]

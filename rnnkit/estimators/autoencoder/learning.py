@@ -25,6 +25,7 @@ from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
     Number,
+    Widths,
     fixed,
     integer,
     like,
@@ -73,6 +74,15 @@ class AutoencoderLearning(PoolingParameters, RecurrentEstimator):
         *(name for name in RecurrentEstimator._attributes if name != "n_outputs_"),
     )
 
+    hidden_size: Any = parameter(
+        64,
+        [integer(1), Widths(1)],
+        "int or tuple of int",
+        "Hidden units H of every layer and direction; a tuple has an entry for each layer of what "
+        "reads, first to last, and what writes has them in reverse.",
+        part="network",
+        positional=True,
+    )
     code_size: int = parameter(
         16,
         [integer(1)],
