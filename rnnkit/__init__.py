@@ -15,6 +15,7 @@ from rnnkit import (
     training,
 )
 from rnnkit.configuration import show_config
+from rnnkit.convolutions import Convolution
 from rnnkit.estimators import (
     GRUAutoencoder,
     GRUClassifier,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 __version__ = version("rnnkit")
 
 __all__ = [
+    "Convolution",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from rnnkit import Convolution
+
 LENGTHS = np.array([7, 3, 12, 12, 1, 5, 9, 4])
 NOISY = {
     "dropout": 0.2,
@@ -17,4 +19,14 @@ NETWORKS = {
     "mean": {"pooling": "mean"},
     "max": {"pooling": "max"},
     "attention": {"pooling": "attention", "bidirectional": True},
+    "convolutions": {
+        "convolutions": [Convolution(5, 4), Convolution(3, 2, causal=True, layer_norm=True)],
+        "dropout": 0.2,
+    },
+    "convolutions beside": {
+        "convolutions": [Convolution(4, 3, causal=True, activation="tanh"), Convolution(3, 2)],
+        "convolution_join": "parallel",
+        "bidirectional": True,
+        **NOISY,
+    },
 }

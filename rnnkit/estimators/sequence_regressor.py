@@ -141,7 +141,7 @@ True
                 f"{self.n_outputs_} outputs and {self._reader.n_step_features} features per step"
             )
         if not self.network_.is_causal:
-            raise ValueError("forecast needs bidirectional=False")
+            raise ValueError(f"forecast needs {self.network_.cut_needs}")
 
     def _read_targets(
         self, y: Any, sequences: Sequences, form: Form, ignore_label: Any

@@ -35,7 +35,8 @@ class Stream:
     TypeError
         If `n_sequences` is no integer.
     ValueError
-        If the network reads sequences backwards too, or scores them only as a whole; if
+        If the network reads sequences backwards too, has convolutions that are centred or shorten
+        sequences, or scores them only as a whole; if
         `n_sequences` is below 1.
 
     Examples
@@ -65,7 +66,7 @@ class Stream:
         name = type(estimator).__name__
         network = estimator.network_
         if not network.is_causal:
-            raise ValueError(f"stream() needs bidirectional=False; {name} reads backwards too")
+            raise ValueError(f"stream() needs {network.cut_needs}; {name} reads ahead")
         if network.output.whole_sequences:
             spoken_name = network.output.spoken_name
             raise ValueError(f"stream() needs scores of every step; {spoken_name} has none")

@@ -123,6 +123,7 @@ class AttentionDisplay:
 
         def attend(bound: Any, plan: Any, x: Any) -> Any:
             bound.forward(plan, x)
+            bound.check_every_step(plan)
             return bound.attention_weights
 
         weights = split_steps(fitted._apply(sequences, attend, per_step=True), sequences.offsets)

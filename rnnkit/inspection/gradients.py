@@ -187,11 +187,7 @@ def jacobian_norms(
     place = places[layer]
     recurrent: Any = network.layers[place]
     first: Any = network.recurrent_layers[0]
-    changing = [
-        i
-        for i in range(first.specs[0].n_inputs + len(getattr(first, "static", ())))
-        if not (isinstance(first, StartedRecurrent) and i in first.static)
-    ]
+    static = first.static if isinstance(first, StartedRecurrent) else ()
     h = recurrent.specs[0].hidden_size
     squares = np.zeros((len(recurrent.specs), n_steps))
     n_copies = max(1, min(h, ROWS_AT_ONCE // n_steps))
@@ -212,7 +208,8 @@ def jacobian_norms(
                 end[2 * direction] = backend.upload(dh)
                 n_before = len(chain.state_gradients) - 1
                 gradient = chain.backward(None, [*[None] * n_before, tuple(end)])
-                dx = np.asarray(backend.download(gradient), np.float64)[:, changing]
+                dx = np.asarray(backend.download(gradient), np.float64)
+                dx = np.delete(dx, list(static), axis=1)
                 squares[direction] += (dx**2).sum(axis=1).reshape(n_steps, -1).sum(axis=1)
     norms = np.sqrt(squares)
     reverse = [spec.reverse for spec in recurrent.specs]

@@ -239,6 +239,19 @@ class Chain:
         return dy
 
     @property
+    def plan(self) -> PackedPlan:
+        """Of the rows that the last layer of the last call gave, or would give per step."""
+        return self._call.plan
+
+    def check_every_step(self, plan: PackedPlan) -> None:
+        """Raise ValueError unless the last call, of a plan, gave a row for every step."""
+        if self._call.plan is not plan:
+            raise ValueError(
+                "there is no state for every step where convolutions with a stride or pooling "
+                "shorten sequences"
+            )
+
+    @property
     def states(self) -> list[State]:
         """What each layer with `states` carries after the last call, copied; may be set."""
         return [

@@ -10,6 +10,8 @@ from html import escape
 from math import prod
 from typing import Any, NamedTuple
 
+from rnnkit.network.beside import Beside, Joined
+from rnnkit.network.convolution import ConvolutionLayer
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer, Rows
 from rnnkit.network.meeting import Meeting
@@ -116,11 +118,13 @@ def tabulate(layers: Sequence[Layer], output: Output, itemsize: int) -> NetworkT
     -------
     NetworkTable
     """
-    rows, place, width = [], Rows.STEPS, None
+    rows, place, width, shortening = [], Rows.STEPS, None, 1
     for layer in layers:
         place = place if layer.rows_out is None else layer.rows_out
         width = _width(layer, width)
-        shape = ", ".join(["N", *(["T"] if place is Rows.STEPS else []), str(width or "·")])
+        shortening *= layer.shortening
+        steps = "T" if shortening == 1 else f"T / {shortening}"
+        shape = ", ".join(["N", *([steps] if place is Rows.STEPS else []), str(width or "·")])
         shapes = layer.parameter_shapes()
         sizes = {name: prod(shape) for name, shape in shapes.items()}
         frozen = sum(sizes[name] for name in layer.frozen)
@@ -179,11 +183,28 @@ def describe_layer(layer: Any) -> str:
         return "the same for every step, and its place"
     if isinstance(layer, Previous):
         return "the step before"
+    if isinstance(layer, ConvolutionLayer):
+        return _describe_convolution(layer)
+    if isinstance(layer, Beside):
+        return f"beside ({', '.join(map(describe_layer, layer.layers))})"
+    if isinstance(layer, Joined):
+        return "both, joined"
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
     if isinstance(layer, InputNoise):
         return f"input noise {layer.std:g}"
     return type(layer).__name__
+
+
+def _describe_convolution(layer: ConvolutionLayer) -> str:
+    shape = layer.shape
+    options = [f"width {shape.width}"]
+    options += [f"stride {shape.stride}"] if shape.stride > 1 else []
+    options += ["causal"] if shape.causal else []
+    options += ["layer norm"] if shape.layer_norm else []
+    options += [shape.activation]
+    options += [f"largest of {shape.pooling}"] if shape.pooling else []
+    return f"convolution {layer.n_inputs} → {layer.width} ({', '.join(options)})"
 
 
 def _describe_writer(writer: Writer) -> str:

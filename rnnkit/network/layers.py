@@ -29,6 +29,7 @@ __all__ = [
     "Rows",
     "State",
     "StatefulOperation",
+    "cut_needs",
     "rows_at_the_end",
 ]
 
@@ -76,11 +77,13 @@ class Binding:
 class Call:
     """What all operations of one forward call share."""
 
-    __slots__ = ("noise", "plan", "training")
+    __slots__ = ("beside", "dbeside", "noise", "plan", "training")
 
-    plan: PackedPlan
+    plan: PackedPlan  # of the rows that the next operation is given
     training: bool
     noise: np.random.Generator | None  # None: no noise, no dropout
+    beside: Array  # what a `Beside` keeps for its `Joined`
+    dbeside: Array | None  # and the gradient by it
 
 
 class Operation(Protocol):
@@ -141,6 +144,11 @@ class Layer(ABC):
         Whether it gives what it is given, whatever that is, outside training.
     whole : tuple of str
         Parameters of other layers to whose gradient its own `backward` adds, to all of it.
+    shortening : int
+        How many steps of what it takes become one of what it gives.
+    needs_whole_sequences : bool
+        Whether what it gives for a step depends on later ones, or falls elsewhere if a sequence
+        is cut: then no state can be carried over a cut.
     """
 
     rows_in: Rows | None = None
@@ -150,6 +158,8 @@ class Layer(ABC):
     whole: tuple[str, ...] = ()
     takes_lookups: bool = False
     acts_in_training_alone: bool = False
+    shortening: int = 1
+    needs_whole_sequences: bool = False
 
     @property
     def rows_out(self) -> Rows | None:
@@ -197,6 +207,13 @@ def rows_at_the_end(layers: Sequence[Layer]) -> Rows:
             )
         rows = rows if layer.rows_out is None else layer.rows_out
     return rows
+
+
+def cut_needs(layers: Sequence[Layer]) -> str:
+    """Return what parameters would have to be so that state can be carried over a cut."""
+    if any(layer.needs_whole_sequences for layer in layers):
+        return "convolutions of causal=True, stride=1 and pooling=None"
+    return "bidirectional=False"
 
 
 class RowBuffer:

@@ -5,13 +5,16 @@ Letters: P packed rows, V rows of a table, W numbers of a row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import Any
 
 import numpy as np
 
 from rnnkit.backends.interface import Array
 
-__all__ = ["LARGE_TABLE", "Lookup", "TableRows", "in_order"]
+__all__ = ["LARGE_TABLE", "Lookup", "TableRows", "in_order", "large_tables"]
 
 LARGE_TABLE = 2**20  # numbers, from which on all of a table is not gone through at every step
 
@@ -86,3 +89,26 @@ def in_order(ids: np.ndarray) -> np.ndarray:
     is_first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     return ordered[is_first]
+
+
+def large_tables(
+    layers: Sequence[Any], shapes: Mapping[str, tuple[int, ...]], n_frozen: int
+) -> dict[str, TableRows]:
+    """Return an account of the rows of each large table that is trained, by its full name.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    shapes : mapping of str to tuple
+        Of every parameter, in storage order.
+    n_frozen : int
+        How many numbers at the beginning are not trained.
+    """
+    tables = {name for layer in layers for name in layer.tables}
+    tables -= {name for layer in layers for name in layer.whole}
+    found, first = {}, -n_frozen
+    for name, shape in shapes.items():
+        if name in tables and prod(shape) >= LARGE_TABLE:
+            found[name] = TableRows(first, *shape)
+        first += prod(shape)
+    return found

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
+from rnnkit.network.beside import Beside, Joined
+from rnnkit.network.convolution import ConvolutionLayer
 from rnnkit.network.layers import Dense, Layer, Rows, rows_at_the_end
 from rnnkit.network.network import Network
 from rnnkit.network.outputs import Output
@@ -70,6 +72,7 @@ def bytes_per_row(network: Network) -> int:
         spec = layer.specs[0]
         saved = len(spec.gates) + 3  # gates, state, cell state and the gradient on its way
         entries += spec.n_inputs + len(layer.specs) * saved * spec.hidden_size
+    entries += sum(map(_convolved_row, network.layers))
     if network.per_step:
         entries += _scores_of_a_row(network.output)
     return max(entries, 1) * network.dtype.itemsize
@@ -110,6 +113,12 @@ def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
                 applied_row += width + layer.hidden_size
         elif isinstance(layer, (Pooling, AttentionPooling)):
             row += (6 if isinstance(layer, AttentionPooling) else 1) * width
+        elif isinstance(layer, (ConvolutionLayer, Beside)):
+            row += _convolved_row(layer)
+            applied_row += _convolved_row(layer)
+            width = layer.width if isinstance(layer, ConvolutionLayer) else width
+        elif isinstance(layer, Joined):
+            width = layer.width
         elif isinstance(layer, Repeating):
             width = layer.width
             row += 2 * width
@@ -133,6 +142,17 @@ def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
         sequence,
         directions,
     )
+
+
+def _convolved_row(layer: Layer) -> int:
+    """Return the entries that convolutions keep for each row: what is seen, gradients, channels."""
+    if isinstance(layer, Beside):
+        return sum(map(_convolved_row, layer.layers))
+    if not isinstance(layer, ConvolutionLayer):
+        return 0
+    shape = layer.shape
+    seen = layer.n_inputs + 2 * shape.width * layer.n_inputs
+    return seen + (8 if shape.layer_norm else 4) * layer.width + shape.width + 1
 
 
 def _scores_of_a_row(output: Output) -> int:

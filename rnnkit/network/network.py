@@ -14,8 +14,8 @@ from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.network.chain import Chain
 from rnnkit.network.description import NetworkTable, describe_layer, tabulate
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import Binding, Call, Layer, Rows, State, rows_at_the_end
-from rnnkit.network.lookup import LARGE_TABLE, TableRows
+from rnnkit.network.layers import Binding, Call, Layer, Rows, State, cut_needs, rows_at_the_end
+from rnnkit.network.lookup import large_tables
 from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.parameters import ParameterVector, named_views
 from rnnkit.network.pooling import Pooling
@@ -109,7 +109,14 @@ class Network:
     @property
     def is_causal(self) -> bool:
         """Whether no score depends on later steps, so that state can be carried over a cut."""
-        return not any(spec.reverse for layer in self.recurrent_layers for spec in layer.specs)
+        specs = [spec for layer in self.recurrent_layers for spec in layer.specs]
+        whole = any(layer.needs_whole_sequences for layer in self.layers)
+        return not (whole or any(spec.reverse for spec in specs))
+
+    @property
+    def cut_needs(self) -> str:
+        """What parameters would have to be so that state can be carried over a cut."""
+        return cut_needs(self.layers)
 
     def table(self) -> NetworkTable:
         """Return the layers as a table: shapes, numbers of parameters, bytes.
@@ -235,12 +242,13 @@ class BoundNetwork:
             if training:
                 gradient: Array = self.flat_gradient
                 self.trained_gradient = gradient[network.n_frozen :]
-        large = _large_tables(network) if training else {}
+        large = large_tables(network.layers, shapes, network.n_frozen) if training else {}
         self.large_tables = list(large.values())
         self._binding = Binding(
             backend, self.parameters, self.gradients, network.dtype, training, input_gradient, large
         )
         self._chain = Chain(network.layers, self._binding)
+        self.check_every_step = self._chain.check_every_step
         self._enter = network.entry
         self._on_host = backend.on_host
         self._context = OutputContext(
@@ -277,10 +285,10 @@ class BoundNetwork:
         Raises
         ------
         ValueError
-            If states are given and a layer runs in reverse.
+            If states are given and a layer runs in reverse, or needs whole sequences.
         """
         if states is not None and not self.network.is_causal:
-            raise ValueError("states cannot be carried into a bidirectional network")
+            raise ValueError(f"states are carried into networks of {self.network.cut_needs} alone")
         if not self._on_host:
             inputs = inputs.on(self.backend)
         return self._chain.forward(plan, self._enter(inputs), noise, states)
@@ -360,7 +368,9 @@ class BoundNetwork:
         layer : int, default=-1
             Which recurrent layer, counted from 0; -1 is the last.
         """
-        return self._run_recurrent(plan, inputs, layer, training=False).y
+        operation = self._run_recurrent(plan, inputs, layer, training=False)
+        self.check_every_step(plan)
+        return operation.y
 
     def pooled_states(
         self, plan: Plan, inputs: Inputs, layer: int = -1, kind: str = "last"
@@ -387,7 +397,7 @@ class BoundNetwork:
         if pooling is None:
             return operation.last
         call = Call()
-        call.plan, call.training, call.noise = plan, False, None
+        call.plan, call.training, call.noise = self._chain.plan, False, None
         return pooling.forward(operation.y, call)
 
     def gate_activations(self, plan: Plan, inputs: Inputs, layer: int = 0) -> dict[str, Array]:
@@ -400,7 +410,9 @@ class BoundNetwork:
         layer : int, default=0
             Which recurrent layer, counted from 0; -1 is the last.
         """
-        gates: dict[str, Array] = self._run_recurrent(plan, inputs, layer, training=True).gates()
+        operation = self._run_recurrent(plan, inputs, layer, training=True)
+        self.check_every_step(plan)
+        gates: dict[str, Array] = operation.gates()
         return gates
 
     @property
@@ -436,15 +448,3 @@ class BoundNetwork:
             )
         x = self._enter(inputs.on(self.backend))
         return self._chain.forward_to(places[layer], plan, x, training=training)
-
-
-def _large_tables(network: Network) -> dict[str, TableRows]:
-    """Return an account of the rows of each large table that is trained, by its full name."""
-    tables = {name for layer in network.layers for name in layer.tables}
-    tables -= {name for layer in network.layers for name in layer.whole}
-    found, first = {}, -network.n_frozen
-    for name, shape in network.parameters.shapes.items():
-        if name in tables and prod(shape) >= LARGE_TABLE:
-            found[name] = TableRows(first, *shape)
-        first += prod(shape)
-    return found

@@ -91,12 +91,12 @@ class NetworkStream:
     Raises
     ------
     ValueError
-        If a layer runs in reverse.
+        If a layer runs in reverse, or needs whole sequences.
     """
 
     def __init__(self, network: Network, backend: Backend, n_sequences: int | None = None) -> None:
         if not network.is_causal:
-            raise ValueError("a network that also reads backwards cannot be fed step by step")
+            raise ValueError(f"networks of {network.cut_needs} alone can be fed step by step")
         self._output = network.output
         self._backend = backend
         self._enter = network.entry

@@ -29,6 +29,8 @@ from rnnkit.network import (
     Network,
     RecurrentBoltzmann,
 )
+from rnnkit.network.beside import Beside
+from rnnkit.network.convolution import ConvolutionLayer
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.tokens import TokenFeatures
@@ -40,6 +42,7 @@ __all__ = [
     "fitted_network",
     "head_of",
     "is_classifying",
+    "refuse_convolutions",
     "refuse_options",
     "refuse_quantiles",
     "tables_of",
@@ -192,6 +195,15 @@ def refuse_quantiles(network: Network, library: str) -> None:
         raise ValueError(
             f"{library} has no layer that makes several quantiles of the scores of the head; fit "
             "with one quantile each"
+        )
+
+
+def refuse_convolutions(network: Network, library: str) -> None:
+    """Raise ValueError if there are convolutions, whose weights the library lays out otherwise."""
+    if any(isinstance(layer, (ConvolutionLayer, Beside)) for layer in network.layers):
+        raise ValueError(
+            f"arrays for {library} hold recurrent layers, tables and a head, and no convolutions; "
+            "use rnnkit.save or rnnkit.to_onnx"
         )
 
 

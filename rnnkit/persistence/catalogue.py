@@ -115,7 +115,8 @@ def _names() -> dict[str, tuple[str, str]]:
     steps = (*optimizers.SOLVERS.values(), *schedules.SCHEDULES.values())
     named += [("rnnkit.training", kind.__name__) for kind in steps]
     named += [(f"sklearn.{module}", name) for module, names in _SKLEARN.items() for name in names]
-    return {f"{module}.{name}": (module, name) for module, name in named}
+    classes = {f"{module}.{name}": (module, name) for module, name in named}
+    return {**classes, "rnnkit.Convolution": ("rnnkit.convolutions", "Convolution")}
 
 
 _NAMES = _names()

@@ -22,6 +22,7 @@ from rnnkit.persistence.assembling import (
     fitted_network,
     head_of,
     is_classifying,
+    refuse_convolutions,
     refuse_options,
     refuse_quantiles,
     tables_of,
@@ -229,6 +230,7 @@ def _refuse(network: Network) -> None:
                 f"beside activation={spec.activation.name!r}"
             )
     refuse_quantiles(network, "Keras")
+    refuse_convolutions(network, "Keras")
     if isinstance(network.output, CRF):
         raise ValueError("Keras has no layer for output='crf'")
     if any(isinstance(layer, AttentionPooling) for layer in network.layers):

@@ -19,6 +19,7 @@ from rnnkit.persistence.assembling import (
     fitted_network,
     head_of,
     is_classifying,
+    refuse_convolutions,
     refuse_options,
     refuse_quantiles,
     tables_of,
@@ -298,6 +299,7 @@ def _refuse(network: Network) -> None:
     if len(set(widths)) > 1:
         raise ValueError(f"PyTorch has no layers of several widths, got hidden_size={widths!r}")
     refuse_quantiles(network, "PyTorch")
+    refuse_convolutions(network, "PyTorch")
 
 
 def _others(network: Network) -> dict[str, str]:

@@ -26,6 +26,7 @@ LAYERS = {
     "backends": 2,
     "sequences": 2,
     "cells": 1,
+    "convolutions": 1,
     "exceptions": 1,
     "ownership": 1,
     "documentation": 1,

@@ -43,6 +43,10 @@ OPTIONS = {
     "spelling_columns": Option(2, {"embedding_dim": 3}, "tokens"),
     "character_dim": Option(5, {"embedding_dim": 3, "spelling_columns": 2}, "tokens"),
     "character_hidden_size": Option(5, {"embedding_dim": 3, "spelling_columns": 2}, "tokens"),
+    "convolutions": Option([rnnkit.Convolution(3, 2, causal=True)]),
+    "convolution_join": Option(
+        "parallel", {"convolutions": (rnnkit.Convolution(3, 2, causal=True),)}
+    ),
     "activation": Option("softsign"),
     "cell_clip": Option(0.1),
     "layer_norm": Option(True),

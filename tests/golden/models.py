@@ -350,6 +350,20 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"pooling {pooling}", "GRUClassifier", pooling=pooling, bidirectional=True)
         add(f"pooling {pooling} f4", "LSTMRegressor", dtype="f4", pooling=pooling)
 
+    shapes = [rnnkit.Convolution(5, 4, 2), rnnkit.Convolution(7, 3, pooling=2, layer_norm=True)]
+    causal = [
+        rnnkit.Convolution(6, 3, causal=True, activation="tanh"),
+        rnnkit.Convolution(17, 2, causal=True, activation="identity"),
+    ]
+    for dtype, cell in (("f4", "LSTM"), ("f8", "GRU")):
+        add(f"convolutions {dtype}", f"{cell}Classifier", dtype=dtype, convolutions=shapes,
+            bidirectional=True, pooling="mean")  # fmt: skip
+        add(f"convolutions beside {dtype}", f"{cell}Regressor", dtype=dtype, convolutions=shapes,
+            convolution_join="parallel", dropout=0.2)  # fmt: skip
+        add(f"causal convolutions {dtype}", f"{cell}SequenceTagger", dtype=dtype,
+            convolutions=causal, hidden_size=9)  # fmt: skip
+        add(f"causal convolutions beside, cut {dtype}", f"{cell}SequenceRegressor", dtype=dtype,
+            convolutions=causal, convolution_join="parallel", bptt_steps=2)  # fmt: skip
     add("widths", "LSTMClassifier", hidden_size=(5, 3), bidirectional=True, dropout=0.2)
     add("no recurrent layer", "RNNClassifier", hidden_size=())
     add("no recurrent layer, steps f4", "LSTMSequenceRegressor", dtype="f4", hidden_size=())
@@ -532,13 +546,16 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     if hasattr(model, "predict_proba"):
         found.append(read(model.predict_proba(X, **call)))
     found.append(np.asarray(model.score(X, data.y, **call)))
-    for layer in (0, -1) if model.network_.recurrent_layers else ():
+    before = model.convolutions is not None and model.convolution_join == "before"
+    shortened = before and any(shape.shortening > 1 for shape in model.convolutions)
+    told = (0, -1) if model.network_.recurrent_layers and not shortened else ()
+    for layer in told:  # there are states of every step
         found.append(real_steps(model.hidden_states(X, layer=layer, **call), steps))
         gates = model.gate_activations(X, layer=layer, **call)
         found += [real_steps(gates[gate], steps) for gate in sorted(gates)]
     if hasattr(model, "forecast") and len(np.shape(data.y[0])) == 2 and not model.bidirectional:
         found.append(model.forecast(X, 3, **call))
-    if not (model.bidirectional or tells_lists or getattr(model, "output", "") == "crf"):
+    if model.network_.is_causal and not (tells_lists or getattr(model, "output", "") == "crf"):
         found += streamed(model, data)
     return found
 

@@ -7,7 +7,7 @@ from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.network import Autoencoder, Inputs, SquaredError
-from rnnkit.network.building import build_autoencoder
+from rnnkit.network.composing import build_autoencoder
 from rnnkit.network.layers import Binding, Call
 from rnnkit.network.repeating import Repeating
 from rnnkit.sequences import pack

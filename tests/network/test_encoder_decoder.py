@@ -9,7 +9,7 @@ from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.network import EncoderDecoder, Inputs, WrittenLabels, WrittenNumbers
-from rnnkit.network.building import build_encoder_decoder
+from rnnkit.network.composing import build_encoder_decoder
 from rnnkit.network.search import Search, length_factor
 from rnnkit.sequences import pack
 

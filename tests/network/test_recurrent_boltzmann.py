@@ -7,7 +7,7 @@ from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.network import BoltzmannOutput, Inputs, RecurrentBoltzmann
-from rnnkit.network.building import build_recurrent_boltzmann
+from rnnkit.network.composing import build_recurrent_boltzmann
 from rnnkit.network.layers import Binding, Call
 from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent_boltzmann import RecurrentSampler

@@ -21,7 +21,7 @@ from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import BoltzmannOutput, Network, Output
 from rnnkit.network.boltzmann import MOST_ENUMERATED
-from rnnkit.network.building import build_recurrent_boltzmann
+from rnnkit.network.composing import build_recurrent_boltzmann
 from rnnkit.sequences import Form, Sequences
 from rnnkit.training import LBFGS, make_solver
 
@@ -29,7 +29,7 @@ __all__ = ["RecurrentRBMLearning", "mean_of_steps"]
 
 
 @parameters
-@fixed(bidirectional=False)
+@fixed(bidirectional=False, convolutions=None, convolution_join="before")
 class RecurrentRBMLearning(OwnStepsLearning):
     """What learns machines whose biases follow a recurrent network: parameters and training."""
 

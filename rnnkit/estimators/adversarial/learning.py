@@ -34,7 +34,7 @@ from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate, read_weights
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, Output, Realness
-from rnnkit.network.building import build_adversarial
+from rnnkit.network.composing import build_adversarial
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import LBFGS, FitResult, TrainingData, make_schedule
@@ -61,6 +61,8 @@ PLAIN = sorted(name for name in SCHEDULES if SCHEDULES[name] is not Adaptive)
     spelling_columns=0,
     character_dim=16,
     character_hidden_size=32,
+    convolutions=None,
+    convolution_join="before",
     bptt_steps=None,
     tol=0.0,
     n_iter_no_change=NEVER,

@@ -31,7 +31,7 @@ from rnnkit.estimators.parameters.network import PoolingParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network, Output
-from rnnkit.network.building import build_autoencoder
+from rnnkit.network.composing import build_autoencoder
 from rnnkit.network.losses import SquaredError
 from rnnkit.sequences import Sequences
 from rnnkit.training import FitResult
@@ -40,10 +40,11 @@ __all__ = ["AutoencoderLearning", "largest_errors_begin", "mean_of_steps", "step
 
 
 @parameters
-@fixed(bptt_steps=None, validation_split="random")
+@fixed(convolution_join="before", bptt_steps=None, validation_split="random")
 class AutoencoderLearning(PoolingParameters, OwnStepsLearning):
     """What learns to give sequences back from a vector each: its parameters and its training."""
 
+    _writes_steps: ClassVar[bool] = True
     _build_layers: ClassVar[Any] = staticmethod(build_autoencoder)
     _batches_of_an_epoch: ClassVar[int] = 8
     _attributes: ClassVar[tuple[str, ...]] = (

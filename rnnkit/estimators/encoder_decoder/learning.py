@@ -38,7 +38,7 @@ from rnnkit.estimators.parameters.training import SCHEDULE_NAMES
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network, Output, WrittenLabels, WrittenNumbers
 from rnnkit.network.attention import ATTENTIONS
-from rnnkit.network.building import build_encoder_decoder
+from rnnkit.network.composing import build_encoder_decoder
 from rnnkit.network.layers import Layer
 from rnnkit.sequences import Form, Sequences
 from rnnkit.training import LBFGS, make_solver
@@ -59,6 +59,7 @@ OF_LABELS = ("label_smoothing", "beam_width", "length_penalty", "max_target_leng
     spelling_columns=0,
     character_dim=16,
     character_hidden_size=32,
+    convolution_join="before",
     bptt_steps=None,
     validation_split="random",
 )

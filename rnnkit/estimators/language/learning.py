@@ -67,6 +67,8 @@ __all__ = ["LanguageLearning"]
     character_dim=16,
     character_hidden_size=32,
     input_noise=0.0,
+    convolutions=None,
+    convolution_join="before",
     monitor="score",
     validation_split="random",
 )

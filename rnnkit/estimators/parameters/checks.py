@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import (
 
 from rnnkit.cells import CELLS, make_activation, make_spec
 from rnnkit.estimators.embeddings import looks_up_ids
+from rnnkit.estimators.parameters.convolutions import check_convolutions
 from rnnkit.estimators.parameters.field import FRACTION, entries_of, equal
 from rnnkit.network import Output
 from rnnkit.network.fixed_gates import check_fixed_gates
@@ -70,6 +71,9 @@ def check_parameters(estimator: Any) -> None:
     if "fixed_gates" in parameters:
         _check_fixed_gates(name, parameters)
     _check_quantiles(parameters.get("quantile"))
+    check_convolutions(
+        name, parameters, writes_steps=estimator._per_step or estimator._writes_steps
+    )
     output = estimator._output_type()
     if parameters["bptt_steps"] is not None:
         _check_truncation(name, parameters, output)

@@ -180,6 +180,25 @@ class NetworkParameters:
         "int",
         "Hidden units of each direction that reads a spelling.",
     )
+    convolutions: Any = parameter(
+        None,
+        [list, tuple, None],
+        "list of Convolution or None",
+        "Convolutions over the steps that are read, embedded tokens included, each "
+        "`rnnkit.Convolution(channels, width, stride=1, pooling=None)`, one after the other. A "
+        "stride or a maximum shortens sequences, and is for estimators that answer per sequence. A "
+        "stream and `bptt_steps` take causal ones. None: there are none.",
+        part="network",
+    )
+    convolution_join: str = parameter(
+        "before",
+        [StrOptions({"before", "parallel"})],
+        '{"before", "parallel"}',
+        "Who takes what the last convolution gives: the first recurrent layer, in place of what is "
+        'read ("before"); or the head, beside the hidden states ("parallel": LSTM-FCN of Karim et '
+        "al. 2018): its mean over the steps, or per step where every step is answered.",
+        part="network",
+    )
     activation: Any = parameter(
         "tanh",
         [StrOptions(ACTIVATION_NAMES), tuple],

@@ -55,9 +55,9 @@ class Steps:
     mask: str | None = None
 
     @classmethod
-    def of(cls, graph: Graph, lengths: str, x: str) -> Steps:
-        """Return the steps of x (N, T, ...) that lie within lengths (N,), int64."""
-        n_steps = graph.add("Gather", graph.add("Shape", x), np.int64(1))
+    def of(cls, graph: Graph, lengths: str, x: str, *, axis: int = 1) -> Steps:
+        """Return the steps of x (N, T, ...) that lie within lengths (N,), int64; or of axis 0."""
+        n_steps = graph.add("Gather", graph.add("Shape", x), np.int64(axis))
         places = graph.add("Range", np.int64(0), n_steps, np.int64(1))
         by_step = graph.add("Unsqueeze", places, np.array([1, 2]))  # (T, 1, 1)
         by_sequence = graph.add("Unsqueeze", lengths, np.array([0, 2]))  # (1, N, 1)

@@ -19,6 +19,7 @@ from rnnkit.network.building import widths_of_layers
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.persistence.assembling import assemble
 from rnnkit.persistence.given import GivenArrays
+from rnnkit.persistence.onnx.convolutions import convolutions_of, own_weight
 from rnnkit.persistence.onnx.operators import GivenLayer, read_layer
 
 __all__ = ["read_own"]
@@ -67,9 +68,11 @@ def read_own(onnx: Any, model: Any, metadata: Mapping[str, str]) -> Any:
     arrays = {
         key: np.ascontiguousarray(array.T if key in _TURNED else array, np.float32)
         for key, array in constants.items()
-        if key.split(".")[0] in ("head", "attention", "embedding", "characters")
+        if key.split(".")[0] in ("head", "attention", "embedding", "characters", "convolution")
         and not key.endswith((".W", ".R", ".B", ".P"))
     }
+    for key in [key for key in arrays if key.startswith("convolution.weight")]:
+        arrays[key] = np.ascontiguousarray(own_weight(arrays[key]))
     for key, layer in layers.items():
         arrays |= _named(key, layer)
     given = GivenArrays(arrays)
@@ -104,10 +107,13 @@ def _unit(text: str | None) -> dict[str, Any]:
 
 
 def _parameters(text: str) -> dict[str, Any]:
-    return {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in json.loads(text).items()
+    told = json.loads(text)
+    parameters = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
     }
+    if told.get("convolutions") is not None:
+        parameters["convolutions"] = convolutions_of(told["convolutions"])
+    return parameters
 
 
 def _named(key: str, layer: GivenLayer) -> dict[str, np.ndarray]:
@@ -141,9 +147,13 @@ def _check_sizes(
     found["columns"] = reader.n_numeric + sum(
         array.shape[1] for key, array in constants.items() if key.startswith("embedding.")
     )
-    said["columns"] = stacked[0].n_inputs if stacked else 0
     if "characters.l0" in layers:
         found["columns"] += layers["characters.l0"].width
+    read = _convolved(parameters.get("convolutions") or (), found["columns"], constants)
+    if parameters.get("convolution_join") != "parallel":
+        found["columns"] = read
+    said["columns"] = stacked[0].n_inputs if stacked else 0
+    if "characters.l0" in layers:
         found["character_hidden_size"] = layers["characters.l0"].hidden_size
         said["character_hidden_size"] = parameters.get("character_hidden_size")
         found["character_dim"] = constants["characters.embedding"].shape[1]
@@ -157,3 +167,15 @@ def _check_sizes(
             raise ValueError(f"the metadata say {name}={value!r}, the arrays {found[name]!r}")
     if reader.dtype not in ("float32", "float64") or reader.n_step_features < 1:
         raise ValueError(f"the metadata say dtype={reader.dtype!r} of {reader.n_step_features}")
+
+
+def _convolved(shapes: Any, n_inputs: int, constants: Mapping[str, np.ndarray]) -> int:
+    """Return what convolutions make of so many inputs; ValueError if the arrays are others."""
+    for number, shape in enumerate(shapes):
+        name = f"convolution.weight_l{number}"
+        said = shape.channels, n_inputs, shape.width
+        found = constants[name].shape if name in constants else None
+        if found != said:
+            raise ValueError(f"the metadata say {name} of shape {said}, the arrays {found}")
+        n_inputs = shape.channels
+    return n_inputs

@@ -16,8 +16,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.cells import LayerSpec
+from rnnkit.convolutions import Convolution
 from rnnkit.estimators import RecurrentFeatures
 from rnnkit.network import Network
+from rnnkit.network.beside import Beside, Joined
+from rnnkit.network.convolution import ConvolutionLayer
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
 from rnnkit.network.pooling import AttentionPooling, Pooling
@@ -26,6 +29,7 @@ from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.persistence.assembling import fitted_network, head_of
 from rnnkit.persistence.atomic import write_atomically
+from rnnkit.persistence.onnx.convolutions import add_convolution
 from rnnkit.persistence.onnx.graph import Graph, load_onnx
 from rnnkit.persistence.onnx.layers import Steps, add_recurrent, add_tokens, pooled
 from rnnkit.persistence.onnx.outputs import Scores, add_outputs
@@ -181,7 +185,7 @@ class _Writing:
         self._has_lengths = lengths
         if lengths is None:
             self._has_lengths = not self._on_rows or reader.padded_steps is not None
-        self._numeric = self._tokens = ""
+        self._numeric = self._tokens = self._beside = ""
 
     def specs(self, features: RecurrentFeatures | None) -> list[LayerSpec]:
         """Return the cells that will be computed."""
@@ -231,8 +235,9 @@ class _Writing:
     def add_scores(self, steps: Steps) -> None:
         """Add the whole network and its outputs."""
         states, last = self._numeric, ""
+        left = steps
         for layer in self._network.layers:
-            states, last = self._add(layer, states, last, steps)
+            states, last, left = self._add(layer, states, last, left)
         if self._network.per_step:
             states = self._graph.add("Transpose", states, perm=[1, 0, 2])
         scores = Scores(states, steps, self._network.per_step)
@@ -245,7 +250,7 @@ class _Writing:
         wanted = recurrent[_layer_number(recurrent, layer)]
         states, last = self._numeric, ""
         for part in self._network.layers:
-            states, last = self._add(part, states, last, steps, all_steps=part is wanted)
+            states, last, steps = self._add(part, states, last, steps, all_steps=part is wanted)
             if part is wanted:
                 break
         pool = last if kind == "last" else pooled(self._graph, kind, states, steps, {})
@@ -253,30 +258,42 @@ class _Writing:
 
     def _add(
         self, layer: Layer, states: str, last: str, steps: Steps, *, all_steps: bool = False
-    ) -> tuple[str, str]:
-        """Add a layer; return what it gives, and the last states of a recurrent one."""
+    ) -> tuple[str, str, Steps]:
+        """Add a layer; return what it gives, the last states of a recurrent one, and the steps."""
         graph, parameters = self._graph, self._network.parameters
         if isinstance(layer, (Dropout, InputNoise)):  # which act in training alone
-            return states, last
+            return states, last, steps
         if isinstance(layer, TokenFeatures):
             parts = [name for part in layer.parts
                      for name in add_tokens(graph, part, parameters, self._tokens)]  # fmt: skip
             parts += [states] if layer.n_numeric else []
-            return (parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=2)), last
+            joined = parts[0] if len(parts) == 1 else graph.add("Concat", *parts, axis=2)
+            return joined, last, steps
         if isinstance(layer, Recurrent):
             name = layer.names(0)["weight_ih"].replace("weight_ih_", "")
             states, last = add_recurrent(graph, layer, parameters, states, steps.lengths, name)
-            return (last if layer.last_only and not all_steps else states), last
+            return (last if layer.last_only and not all_steps else states), last, steps
         if isinstance(layer, Pooling):
-            return pooled(graph, layer.kind, states, steps, {}), last
+            return pooled(graph, layer.kind, states, steps, {}), last, steps
         if isinstance(layer, AttentionPooling):
-            return pooled(graph, "attention", states, steps, parameters), last
+            return pooled(graph, "attention", states, steps, parameters), last, steps
         if isinstance(layer, Dense):
             weight, bias = head_of(self._network)
             turned = graph.constant(weight.T.astype(np.float32), "head.weight")
             product = graph.add("MatMul", states, turned)
             added = graph.constant(bias.astype(np.float32), "head.bias")
-            return graph.add("Add", product, added), last
+            return graph.add("Add", product, added), last, steps
+        if isinstance(layer, ConvolutionLayer):
+            y, left = add_convolution(graph, layer, parameters, states, steps)
+            return y, last, left
+        if isinstance(layer, Beside):
+            beside, left = states, steps
+            for part in layer.layers:
+                beside, _, left = self._add(part, beside, last, left)
+            self._beside = beside
+            return states, last, steps
+        if isinstance(layer, Joined):
+            return graph.add("Concat", states, self._beside, axis=-1), last, steps
         raise ValueError(f"to_onnx cannot express a layer {type(layer).__name__}")
 
     def to_model(self, written: Any, scaled: bool) -> Any:
@@ -308,6 +325,8 @@ def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
     for name, value in parameters.items():
         if isinstance(value, np.generic):
             value = value.item()
+        if isinstance(value, (list, tuple)) and any(isinstance(v, Convolution) for v in value):
+            value = [shape.get_params() for shape in value]
         if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
             continue
         try:
