@@ -94,6 +94,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "distributed",
+    "energy",
     "from_onnx",
     "functional",
     "inspection",
@@ -110,8 +111,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what few need when it is asked for: all wait for an import."""
-    if name == "distributed":
-        return import_module("rnnkit.distributed")
+    if name in ("distributed", "energy"):
+        return import_module(f"rnnkit.{name}")
     if name in __all__:
         return getattr(import_module("rnnkit.estimators"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

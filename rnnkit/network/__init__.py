@@ -22,6 +22,11 @@ from rnnkit.network.network import BoundNetwork, Network
 from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
 from rnnkit.network.quantiles import Quantiles
+from rnnkit.network.recurrent_boltzmann import (
+    BoltzmannOutput,
+    BoundRecurrentBoltzmann,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
 from rnnkit.network.written import WrittenLabels, WrittenNumbers
@@ -34,10 +39,12 @@ __all__ = [
     "Adversarial",
     "Autoencoder",
     "Bernoulli",
+    "BoltzmannOutput",
     "BoundAdversarial",
     "BoundAutoencoder",
     "BoundEncoderDecoder",
     "BoundNetwork",
+    "BoundRecurrentBoltzmann",
     "CharacterEncoder",
     "Embedding",
     "EncoderDecoder",
@@ -53,6 +60,7 @@ __all__ = [
     "QuantileLoss",
     "Quantiles",
     "Realness",
+    "RecurrentBoltzmann",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "WrittenLabels",

@@ -18,15 +18,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, Scalar
+from rnnkit.network.building import build_layers
 from rnnkit.network.chain import Chain
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.layers import State
+from rnnkit.network.layers import Dense, Layer, State
 from rnnkit.network.losses import SquaredError
 from rnnkit.network.meeting import Meeting
 from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.outputs import Output
+from rnnkit.network.recurrent import Recurrent
 from rnnkit.sequences import Plan
 
-__all__ = ["Adversarial", "BoundAdversarial", "Realness"]
+__all__ = ["Adversarial", "BoundAdversarial", "Realness", "build_adversarial"]
 
 # Draws the noise where none is given, as for the loss of weights as they are.
 STILL = 0
@@ -304,3 +307,67 @@ class BoundAdversarial(BoundNetwork):
         total = self.backend.xp.zeros((plan.n_sequences, 1), self.network.dtype)
         self.backend.add_steps(plan, told, total)
         return total / self.backend.upload(plan.lengths.astype(self.network.dtype))[:, None]
+
+
+def build_adversarial(
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    noise_size: int = 8,
+    sequence_noise_size: int = 8,
+    pooling: str | None = "mean",
+    **options: Any,
+) -> list[Layer]:
+    """Return the layers of a generator and its discriminator; their parameters take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : Realness
+        What is made, and how many numbers its condition has.
+    noise_size, sequence_noise_size : int, default=8
+        Z and S, the noise numbers of a step and of a sequence.
+    pooling : {"last", "mean", "max", "attention"} or None, default="mean"
+        How the states of a sequence become one realness; None: every step has its own.
+    **options : dict
+        As in `build_layers`, for the discriminator; `per_step` is not looked at. Cell, layers and
+        directions are the generator's too, but what is dropped or disturbed in training.
+
+    Returns
+    -------
+    list of Layer
+        The generator's, `Meeting`, the discriminator's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`; if there is no noise.
+    """
+    assert isinstance(output, Realness)
+    if noise_size + sequence_noise_size < 1:
+        raise ValueError(
+            "noise_size and sequence_noise_size must not both be 0: without noise all that is made "
+            "is one sequence"
+        )
+    meeting = Meeting(n_inputs, output.n_conditions, noise_size, sequence_noise_size)
+    how = {"per_step": True} if pooling is None else {"per_step": False, "pooling": pooling}
+    judges = build_layers(cell, meeting.width, Realness(1), **{**options, **how})
+    layers: list[Layer] = []
+    width = noise_size + sequence_noise_size + output.n_conditions
+    for read in judges:
+        if not isinstance(read, Recurrent):
+            continue
+        made = Recurrent(
+            tuple(replace(spec, n_inputs=width, zoneout=0.0) for spec in read.specs),
+            len(layers),
+            forget_bias=read.forget_bias,
+            gate_bias=read.gate_bias,
+            longest=read.longest,
+            fixed_gates=read.fixed_gates,
+            prefix="generator",
+        )
+        layers.append(made)
+        width = made.width
+    return [*layers, Dense(width, n_inputs, prefix="generator.head"), meeting, *judges]

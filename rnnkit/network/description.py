@@ -15,6 +15,7 @@ from rnnkit.network.layers import Dense, Layer, Rows
 from rnnkit.network.meeting import Meeting
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
@@ -176,6 +177,8 @@ def describe_layer(layer: Any) -> str:
         return f"made or real ({layer.n_features} features{conditions})"
     if isinstance(layer, Repeating):
         return "the same for every step, and its place"
+    if isinstance(layer, Previous):
+        return "the step before"
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
     if isinstance(layer, InputNoise):

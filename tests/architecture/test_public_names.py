@@ -29,6 +29,7 @@ ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
 SUBMODULES = {"datasets", "functional", "inspection", "metrics", "persistence", "preprocessing"} | {
     "callbacks",
     "distributed",
+    "energy",
     "solvers",
     "schedules",
     "training",

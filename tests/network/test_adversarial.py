@@ -7,7 +7,7 @@ from tolerances import assert_close
 
 from rnnkit.backends import get_backend
 from rnnkit.network import Adversarial, Inputs, Realness
-from rnnkit.network.building import build_adversarial
+from rnnkit.network.adversarial import build_adversarial
 from rnnkit.network.layers import Binding, Call
 from rnnkit.network.meeting import Meeting
 from rnnkit.sequences import pack

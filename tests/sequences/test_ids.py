@@ -345,7 +345,10 @@ def test_ids_are_plain_data():
 
 def test_labels_are_told_without_the_types_of_numpy():
     """An index of text holds strings of numpy's own in some versions of pandas."""
-    y = pd.Series([0, 1], index=np.array([np.str_("b"), np.str_("a")], dtype=object))
+
+    class Labelled:
+        index = np.array([np.str_("b"), np.int64(7)], dtype=object)
+
     X = Sequences.from_list([np.zeros((2, 1)), np.zeros((3, 1))], ids=["a", "b"])
     with pytest.raises(ValueError, match=r"sequence 0 has 'b' there, 'a' in X\.ids"):
-        refuse_other_ids(X, y, "y")
+        refuse_other_ids(X, Labelled(), "y")

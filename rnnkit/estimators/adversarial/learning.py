@@ -34,7 +34,7 @@ from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate, read_weights
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Network, Output, Realness
-from rnnkit.network.building import build_adversarial
+from rnnkit.network.adversarial import build_adversarial
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast
 from rnnkit.training import LBFGS, FitResult, TrainingData, make_schedule
