@@ -115,10 +115,10 @@ def _kind_of(layers: list[Layer]) -> type[Network]:
     """Return the kind of network that a chain of layers makes."""
     if isinstance(layers[-1], Writer):
         return EncoderDecoder
-    if any(isinstance(layer, Meeting) for layer in layers):
-        return Adversarial
     if any(isinstance(layer, Previous) for layer in layers):
         return RecurrentBoltzmann
+    if any(isinstance(layer, Meeting) for layer in layers):
+        return Adversarial
     is_autoencoder = any(isinstance(layer, Repeating) for layer in layers)
     return Autoencoder if is_autoencoder else Network
 

@@ -84,16 +84,16 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
             f"{purpose} takes no autoencoder, got {type(estimator).__name__}: other programs have "
             "no place for its codes; rnnkit.save keeps all of it"
         )
+    if isinstance(estimator.network_, RecurrentBoltzmann):
+        raise ValueError(
+            f"{purpose} takes no Boltzmann machine, got {type(estimator).__name__}: other programs "
+            "have no place for its energies; rnnkit.save keeps all of it"
+        )
     if isinstance(estimator.network_, Adversarial):
         raise ValueError(
             f"{purpose} takes no generator of series, got {type(estimator).__name__}: it is two "
             "networks, and noise that other programs would draw otherwise; rnnkit.save keeps all "
             "of it"
-        )
-    if isinstance(estimator.network_, RecurrentBoltzmann):
-        raise ValueError(
-            f"{purpose} takes no Boltzmann machine, got {type(estimator).__name__}: other programs "
-            "have no place for its energies; rnnkit.save keeps all of it"
         )
     if estimator._reader.static_columns:
         raise ValueError(

@@ -457,6 +457,13 @@ def models(device: str = "cpu") -> dict[str, Model]:
         step_features=I, early_stopping=True)  # fmt: skip
 
     for cell, size, dtype in zip(CELLS, (9, 17, 10), ("f8", "f4", "f8")):
+        add(f"{cell} of machines", "RecurrentRBM", switches(dtype), fit_weighted, n_components=5,
+            hidden_size=size, cell=cell.lower(), n_layers=2, dropout=0.2)  # fmt: skip
+    add("machines by parts", "RecurrentRBM", switches("f4"), fit_partially_alone, n_gibbs=2,
+        n_components=18, cell="gru", recurrent_dropout=0.2, input_dropout=0.1)  # fmt: skip
+    add("machines of all states", "RecurrentRBM", switches(), n_components=4, bptt_steps=3,
+        negative_phase="exact", early_stopping=True, cell="lstm")  # fmt: skip
+    for cell, size, dtype in zip(CELLS, (9, 17, 10), ("f8", "f4", "f8")):
         add(f"{cell} makes series", f"{cell}SeriesGenerator", ragged(label, dtype), fit_weighted,
             hidden_size=size, n_layers=2, dropout=0.2, input_noise=0.1,
             bidirectional=cell == "GRU")  # fmt: skip
@@ -465,14 +472,6 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("makes rows of numbers", "GRUSeriesGenerator",
         forms()["rows, step_features"]._replace(y=numbers(N, 2)), noise_size=0, pooling="mean",
         step_features=I, solver="sgd")  # fmt: skip
-
-    for cell, size, dtype in zip(CELLS, (9, 17, 10), ("f8", "f4", "f8")):
-        add(f"{cell} of machines", "RecurrentRBM", switches(dtype), fit_weighted, n_components=5,
-            hidden_size=size, cell=cell.lower(), n_layers=2, dropout=0.2)  # fmt: skip
-    add("machines by parts", "RecurrentRBM", switches("f4"), fit_partially_alone, n_gibbs=2,
-        n_components=18, cell="gru", recurrent_dropout=0.2, input_dropout=0.1)  # fmt: skip
-    add("machines of all states", "RecurrentRBM", switches(), n_components=4, bptt_steps=3,
-        negative_phase="exact", early_stopping=True, cell="lstm")  # fmt: skip
 
     small = dict(embedding_dim=6, stretch_steps=20, bptt_steps=6)
     for cell, size in zip(CELLS, (9, 17, 10)):
@@ -520,10 +519,10 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
         return written(model, data)
     if hasattr(model, "reconstruction_error"):
         return given_back(model, data)
-    if hasattr(model, "discriminator_loss_curve_"):
-        return made(model, data)
     if hasattr(model, "n_components"):
         return told_by_machines(model, data)
+    if hasattr(model, "discriminator_loss_curve_"):
+        return made(model, data)
     X, call, steps = data.X, data.call, data.steps
     per_step = "Sequence" in type(model).__name__
     tells_lists = type(model).__name__.endswith("Labeller")
