@@ -8,8 +8,8 @@ Hebb's rule breaks down at N = 0.138 F; the projection holds N < F with shrinkin
 
 Codes: JapaneseVowels' sequences as pooled states of a recurrent network; the codes of the training
 part, brought to one length, are stored by rule="softmax", at several beta, and each is asked for
-with noise of the deviation given in units of each column's own. The figure is how often the very sequence is found, in percent,
-beside plain nearest neighbours of the same noisy code.
+with noise of the deviation given in units of each column's own. The figure is how often
+the very sequence is found, in percent, beside plain nearest neighbours of the same noisy code.
 """
 
 from __future__ import annotations
