@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from rnnkit import (
     callbacks,
@@ -50,6 +50,9 @@ from rnnkit.estimators import (
 from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
+if TYPE_CHECKING:
+    from rnnkit.estimators import GRUSeriesGenerator, LSTMSeriesGenerator, RNNSeriesGenerator
+
 __version__ = version("rnnkit")
 
 __all__ = [
@@ -62,6 +65,7 @@ __all__ = [
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
+    "GRUSeriesGenerator",
     "LSTMAutoencoder",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
@@ -71,6 +75,7 @@ __all__ = [
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
+    "LSTMSeriesGenerator",
     "RNNAutoencoder",
     "RNNClassifier",
     "RNNEncoderDecoder",
@@ -80,6 +85,7 @@ __all__ = [
     "RNNSequenceLabeller",
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
+    "RNNSeriesGenerator",
     "RecurrentFeatures",
     "SequencePipeline",
     "Sequences",
@@ -103,8 +109,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     """Import what few need when it is asked for: all wait for an import."""
     if name in ("distributed", "energy"):
         return import_module(f"rnnkit.{name}")
+    if name in __all__:
+        return getattr(import_module("rnnkit.estimators"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,5 +7,6 @@ What stores or learns rows of units by an energy may enter; what reads sequences
 from rnnkit.energy.belief import DeepBeliefNetwork
 from rnnkit.energy.boltzmann import DeepBoltzmannMachine
 from rnnkit.energy.hopfield import HopfieldNetwork
+from rnnkit.energy.recurrent_rbm.model import RecurrentRBM
 
-__all__ = ["DeepBeliefNetwork", "DeepBoltzmannMachine", "HopfieldNetwork"]
+__all__ = ["DeepBeliefNetwork", "DeepBoltzmannMachine", "HopfieldNetwork", "RecurrentRBM"]

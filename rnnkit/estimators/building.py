@@ -14,11 +14,21 @@ from rnnkit.estimators.parameters.checks import ACTIVATION_PARAMETERS, read_acti
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
 from rnnkit.estimators.static import places_of_columns
-from rnnkit.network import Autoencoder, CharacterEncoder, Embedding, Network, Output
+from rnnkit.network import (
+    Adversarial,
+    Autoencoder,
+    CharacterEncoder,
+    Embedding,
+    Network,
+    Output,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.encoder_decoder import EncoderDecoder
 from rnnkit.network.layers import Layer
+from rnnkit.network.meeting import Meeting
 from rnnkit.network.memory import TOO_LITTLE_TO_ASK, Size, refuse_too_much, size_of
 from rnnkit.network.network import Memory
+from rnnkit.network.previous import Previous
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.network.writer import Writer
@@ -105,6 +115,10 @@ def _kind_of(layers: list[Layer]) -> type[Network]:
     """Return the kind of network that a chain of layers makes."""
     if isinstance(layers[-1], Writer):
         return EncoderDecoder
+    if any(isinstance(layer, Previous) for layer in layers):
+        return RecurrentBoltzmann
+    if any(isinstance(layer, Meeting) for layer in layers):
+        return Adversarial
     is_autoencoder = any(isinstance(layer, Repeating) for layer in layers)
     return Autoencoder if is_autoencoder else Network
 

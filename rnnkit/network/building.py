@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from rnnkit.cells import make_spec
+from rnnkit.network.adversarial import Realness
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
+from rnnkit.network.meeting import Meeting
 from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
@@ -21,10 +24,12 @@ from rnnkit.network.writer import Writer
 from rnnkit.network.written import WrittenLabels
 
 __all__ = [
+    "build_adversarial",
     "build_autoencoder",
     "build_encoder_decoder",
     "build_layers",
     "build_network",
+    "build_recurrent_boltzmann",
     "widths_of_layers",
 ]
 
@@ -308,6 +313,101 @@ def build_autoencoder(
     if dropout:
         layers.append(Dropout(dropout))
     return [*layers, Dense(width, output.width, head.bias)]
+
+
+def build_recurrent_boltzmann(
+    cell: str, n_inputs: int, output: Output, **options: Any
+) -> list[Layer]:
+    """Return the layers that give a machine at every step its biases; they take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : BoltzmannOutput
+    **options : dict
+        As in `build_layers`, per step and one way.
+
+    Returns
+    -------
+    list of Layer
+        Behind the last recurrent one, or first, a `Previous`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`.
+    """
+    layers = build_layers(cell, n_inputs, output, **options)
+    behind, width = 0, n_inputs  # without a recurrent layer the step before itself
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Recurrent):
+            behind, width = i + 1, layer.width
+    return [*layers[:behind], Previous(width), *layers[behind:]]
+
+
+def build_adversarial(
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    noise_size: int = 8,
+    sequence_noise_size: int = 8,
+    pooling: str | None = "mean",
+    **options: Any,
+) -> list[Layer]:
+    """Return the layers of a generator and its discriminator; their parameters take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : Realness
+        What is made, and how many numbers its condition has.
+    noise_size, sequence_noise_size : int, default=8
+        Z and S, the noise numbers of a step and of a sequence.
+    pooling : {"last", "mean", "max", "attention"} or None, default="mean"
+        How the states of a sequence become one realness; None: every step has its own.
+    **options : dict
+        As in `build_layers`, for the discriminator; `per_step` is not looked at. Cell, layers and
+        directions are the generator's too, but what is dropped or disturbed in training.
+
+    Returns
+    -------
+    list of Layer
+        The generator's, `Meeting`, the discriminator's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`; if there is no noise.
+    """
+    assert isinstance(output, Realness)
+    if noise_size + sequence_noise_size < 1:
+        raise ValueError(
+            "noise_size and sequence_noise_size must not both be 0: without noise all that is made "
+            "is one sequence"
+        )
+    meeting = Meeting(n_inputs, output.n_conditions, noise_size, sequence_noise_size)
+    how = {"per_step": True} if pooling is None else {"per_step": False, "pooling": pooling}
+    judges = build_layers(cell, meeting.width, Realness(1), **{**options, **how})
+    layers: list[Layer] = []
+    width = noise_size + sequence_noise_size + output.n_conditions
+    for read in judges:
+        if not isinstance(read, Recurrent):
+            continue
+        made = Recurrent(
+            tuple(replace(spec, n_inputs=width, zoneout=0.0) for spec in read.specs),
+            len(layers),
+            forget_bias=read.forget_bias,
+            gate_bias=read.gate_bias,
+            longest=read.longest,
+            fixed_gates=read.fixed_gates,
+            prefix="generator",
+        )
+        layers.append(made)
+        width = made.width
+    return [*layers, Dense(width, n_inputs, prefix="generator.head"), meeting, *judges]
 
 
 def build_network(

@@ -20,7 +20,15 @@ from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.transaction import learning
-from rnnkit.network import Autoencoder, CharacterEncoder, Embedding, EncoderDecoder, Network
+from rnnkit.network import (
+    Adversarial,
+    Autoencoder,
+    CharacterEncoder,
+    Embedding,
+    EncoderDecoder,
+    Network,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.network.tokens import TokenFeatures
@@ -75,6 +83,17 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
         raise ValueError(
             f"{purpose} takes no autoencoder, got {type(estimator).__name__}: other programs have "
             "no place for its codes; rnnkit.save keeps all of it"
+        )
+    if isinstance(estimator.network_, RecurrentBoltzmann):
+        raise ValueError(
+            f"{purpose} takes no Boltzmann machine, got {type(estimator).__name__}: other programs "
+            "have no place for its energies; rnnkit.save keeps all of it"
+        )
+    if isinstance(estimator.network_, Adversarial):
+        raise ValueError(
+            f"{purpose} takes no generator of series, got {type(estimator).__name__}: it is two "
+            "networks, and noise that other programs would draw otherwise; rnnkit.save keeps all "
+            "of it"
         )
     if estimator._reader.static_columns:
         raise ValueError(

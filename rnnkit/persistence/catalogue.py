@@ -36,7 +36,7 @@ _SKLEARN = {
 }  # fmt: skip
 
 # By name: importing the room would cost everyone what few use.
-_ENERGY = ("DeepBeliefNetwork", "DeepBoltzmannMachine", "HopfieldNetwork")
+_ENERGY = ("DeepBeliefNetwork", "DeepBoltzmannMachine", "HopfieldNetwork", "RecurrentRBM")
 
 _INFREQUENT = {
     "has_infrequent": "_infrequent_enabled",

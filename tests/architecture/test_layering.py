@@ -34,8 +34,8 @@ LAYERS = {
 }
 SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspection"} | {
     "distributed",
-    "adapters",
     "energy",
+    "adapters",
     "",
 }
 REQUIRED_PACKAGES = {"numpy", "scipy", "sklearn", "safetensors", "threadpoolctl", "rnnkit"}

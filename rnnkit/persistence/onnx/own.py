@@ -26,8 +26,8 @@ __all__ = ["read_own"]
 _CLASSES = {
     name: item
     for name in rnnkit.estimators.__all__
-    if issubclass(item := getattr(rnnkit.estimators, name), RecurrentEstimator)
-}
+    if issubclass(item := vars(rnnkit.estimators).get(name, object), RecurrentEstimator)
+}  # but those that are imported when asked for, which no graph holds
 # In a graph these stand on the other side of a product.
 _TURNED = ("head.weight", "attention.weight", "attention.query")
 
