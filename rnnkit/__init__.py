@@ -16,6 +16,10 @@ from rnnkit import (
 )
 from rnnkit.configuration import show_config
 from rnnkit.estimators import (
+    EchoStateClassifier,
+    EchoStateRegressor,
+    EchoStateSequenceRegressor,
+    EchoStateSequenceTagger,
     GRUAutoencoder,
     GRUClassifier,
     GRUEncoderDecoder,
@@ -53,6 +57,10 @@ from rnnkit.sequences import Sequences
 __version__ = version("rnnkit")
 
 __all__ = [
+    "EchoStateClassifier",
+    "EchoStateRegressor",
+    "EchoStateSequenceRegressor",
+    "EchoStateSequenceTagger",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",

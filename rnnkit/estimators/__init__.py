@@ -29,6 +29,12 @@ from rnnkit.estimators.language.model import (
 )
 from rnnkit.estimators.pipeline import SequencePipeline
 from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
+from rnnkit.estimators.reservoir.echo_state import (
+    EchoStateClassifier,
+    EchoStateRegressor,
+    EchoStateSequenceRegressor,
+    EchoStateSequenceTagger,
+)
 from rnnkit.estimators.sequence_regressor import (
     GRUSequenceRegressor,
     LSTMSequenceRegressor,
@@ -39,6 +45,10 @@ from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNS
 from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegressor
 
 __all__ = [
+    "EchoStateClassifier",
+    "EchoStateRegressor",
+    "EchoStateSequenceRegressor",
+    "EchoStateSequenceTagger",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",

@@ -15,6 +15,10 @@ TASKS += ("Autoencoder", "EncoderDecoder", "Forecaster", "LanguageModel")
 
 # What the public contract may put in rnnkit.__all__; a name outside it is an accident.
 ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
+    "EchoStateClassifier",
+    "EchoStateRegressor",
+    "EchoStateSequenceRegressor",
+    "EchoStateSequenceTagger",
     "RecurrentFeatures",
     "SequencePipeline",
     "Sequences",

@@ -58,6 +58,7 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "float",
         "What `score_samples` is at or above for usual sequences; decided by `contamination`.",
     ),
+    "alpha_": ("float", "The penalty that the readout was solved with."),
     "treatment_": (
         "dict",
         "What is taken out of every series: whether its logarithm (log), the season (period, 1 for "
@@ -123,7 +124,8 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     Parameters
     ----------
     cls : type
-        A dataclass with `_cell` and a `_text`, whose own docstring is one line.
+        A dataclass with `_cell` and a `_text`, whose own docstring is one line; with `_equations`,
+        equations and source, where they are not those of the cell alone.
     attributes : tuple of str
         Names from `ATTRIBUTES`.
 
@@ -132,7 +134,7 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     str
     """
     text: TaskText = cls._text
-    equations, source = CELL_TEXTS[cls._cell]
+    equations, source = getattr(cls, "_equations", None) or CELL_TEXTS[cls._cell]
     parameters = [
         _entry(name, (entry.kind, entry.text), f", default={default!r}")
         for name, (default, entry) in entries_of(cls).items()
