@@ -17,6 +17,10 @@ from rnnkit import (
 from rnnkit.configuration import show_config
 from rnnkit.convolutions import Convolution
 from rnnkit.estimators import (
+    EchoStateClassifier,
+    EchoStateRegressor,
+    EchoStateSequenceRegressor,
+    EchoStateSequenceTagger,
     GRUAutoencoder,
     GRUClassifier,
     GRUEncoderDecoder,
@@ -58,6 +62,10 @@ __version__ = version("rnnkit")
 
 __all__ = [
     "Convolution",
+    "EchoStateClassifier",
+    "EchoStateRegressor",
+    "EchoStateSequenceRegressor",
+    "EchoStateSequenceTagger",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",

@@ -9,7 +9,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.linalg import svd
 from scipy.special import logsumexp, softmax
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -17,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from rnnkit.energy.patterns import by_hebb, by_projection, levels_of, read_thresholds, signs_of
 from rnnkit.energy.rows import RowEstimator
 from rnnkit.estimators.telling import tell
 from rnnkit.estimators.transaction import at_this_moment, learning
@@ -171,15 +171,15 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
         self._validate_params()
         with learning(self) as draft:
             rows = draft._read_rows(X, reset=True)
-            thresholds = _read_thresholds(self.thresholds, self.rule, rows)
+            thresholds = read_thresholds(self.thresholds, self.rule, rows)
             for name in ("weights_", "levels_", "_fitted"):
                 vars(draft).pop(name, None)
             if self.rule == "softmax":
                 draft.patterns_ = rows.copy()
             else:
-                draft.levels_ = _levels(rows, self.binarize)
-                draft.patterns_ = _signs(rows, self.binarize)
-                store = _hebb if self.rule == "hebb" else _projection
+                draft.levels_ = levels_of(rows, self.binarize)
+                draft.patterns_ = signs_of(rows, self.binarize)
+                store = by_hebb if self.rule == "hebb" else by_projection
                 draft.weights_ = store(draft.patterns_)
             draft._fitted = self.rule, float(self.beta), float(self.binarize), thresholds
             states, n_iter, converged, _ = draft._settle(draft.patterns_)
@@ -305,7 +305,7 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
         """Read states."""
         rows = self._read_rows(X, reset=False)
         rule, _, binarize, _ = self._fitted
-        return rows if rule == "softmax" else _signs(rows, binarize)
+        return rows if rule == "softmax" else signs_of(rows, binarize)
 
     def _energy(self, states: np.ndarray) -> np.ndarray:
         rule, beta, _, thresholds = self._fitted
@@ -413,45 +413,3 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
             overlaps += (moved - states[:, i])[:, None] * patterns[:, i]
             states[:, i] = moved
         return states
-
-
-def _read_thresholds(thresholds: Any, rule: str, rows: np.ndarray) -> np.ndarray:
-    """Return a threshold for each unit."""
-    n_units = rows.shape[1]
-    values = np.asarray(thresholds, dtype=rows.dtype)
-    if values.shape not in ((), (n_units,)) or not np.isfinite(values).all():
-        raise ValueError(
-            f"thresholds must be a finite number, or one for each of {n_units} features of X, got "
-            f"{thresholds!r:.100}"
-        )
-    if rule == "softmax" and np.any(values != 0):
-        raise ValueError(f"thresholds must be 0 with rule='softmax', got {thresholds!r:.100}")
-    return np.broadcast_to(values, n_units).copy()
-
-
-def _signs(rows: np.ndarray, binarize: float) -> np.ndarray:
-    return np.where(rows > binarize, 1, -1).astype(rows.dtype)
-
-
-def _levels(rows: np.ndarray, binarize: float) -> np.ndarray:
-    """Return the two values of X, if it has two on both sides of the threshold; else -1 and +1."""
-    low, high = rows.min(), rows.max()
-    if low <= binarize < high and np.all((rows == low) | (rows == high)):
-        return np.array([low, high], dtype=rows.dtype)
-    return np.array([-1, 1], dtype=rows.dtype)
-
-
-def _hebb(patterns: np.ndarray) -> np.ndarray:
-    weights: np.ndarray = patterns.T @ patterns / patterns.shape[1]
-    np.fill_diagonal(weights, 0)
-    return weights.astype(patterns.dtype, copy=False)
-
-
-def _projection(patterns: np.ndarray) -> np.ndarray:
-    """Return the projection onto the span of patterns, from their singular vectors."""
-    _, sizes, vectors = svd(patterns.astype(np.float64), full_matrices=False)
-    least = sizes[0] * max(patterns.shape) * np.finfo(np.float64).eps
-    span = vectors[sizes > least]
-    weights = span.T @ span
-    symmetric: np.ndarray = ((weights + weights.T) / 2).astype(patterns.dtype, copy=False)
-    return symmetric

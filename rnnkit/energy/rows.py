@@ -17,7 +17,7 @@ from rnnkit.estimators.telling import tell
 from rnnkit.preprocessing.watching import CallbackSupportMixin
 from rnnkit.sequences import Form
 
-__all__ = ["RowEstimator", "read_sizes"]
+__all__ = ["RowEstimator", "check_counts", "read_sizes"]
 
 
 class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
@@ -66,6 +66,13 @@ class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
         if tags.transformer_tags is not None:
             tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def check_counts(**counts: Any) -> None:
+    """Raise ValueError if one of the arguments is no integer of at least 1."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
 
 
 def read_sizes(hidden_layer_sizes: Any) -> list[int]:

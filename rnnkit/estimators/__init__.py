@@ -32,6 +32,12 @@ from rnnkit.estimators.language.model import (
 )
 from rnnkit.estimators.pipeline import SequencePipeline
 from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
+from rnnkit.estimators.reservoir.echo_state import (
+    EchoStateClassifier,
+    EchoStateRegressor,
+    EchoStateSequenceRegressor,
+    EchoStateSequenceTagger,
+)
 from rnnkit.estimators.sequence_regressor import (
     GRUSequenceRegressor,
     LSTMSequenceRegressor,
@@ -49,6 +55,10 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "EchoStateClassifier",
+    "EchoStateRegressor",
+    "EchoStateSequenceRegressor",
+    "EchoStateSequenceTagger",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",

@@ -67,6 +67,10 @@ _FORECASTER = {
 
 # The file's name → the attribute, by the class's name.
 HIDDEN: dict[str, dict[str, str]] = {
+    **{
+        f"rnnkit.EchoState{task}": {"moments": "_moments"}
+        for task in ("Classifier", "Regressor", "SequenceRegressor", "SequenceTagger")
+    },
     **{f"rnnkit.{cell}Forecaster": _FORECASTER for cell in ("GRU", "LSTM", "RNN")},
     "rnnkit.RecurrentFeatures": {
         "fitted_layer": "_fitted_layer",

@@ -16,6 +16,10 @@ TASKS += ("Autoencoder", "EncoderDecoder", "Forecaster", "LanguageModel", "Serie
 # What the public contract may put in rnnkit.__all__; a name outside it is an accident.
 ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "Convolution",
+    "EchoStateClassifier",
+    "EchoStateRegressor",
+    "EchoStateSequenceRegressor",
+    "EchoStateSequenceTagger",
     "RecurrentFeatures",
     "SequencePipeline",
     "Sequences",

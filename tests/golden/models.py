@@ -501,6 +501,18 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("writes words", "LSTMLanguageModel", texts(words), fit_texts_partially, tokens="words",
         min_frequency=4, document_ends=False, peephole=True)  # fmt: skip
 
+    drawn = dict(spectral_radius=0.8, leak=0.5, density=0.3, input_scaling=0.5, bias_scaling=0.2)
+    for task, more in (
+        ("Classifier", dict(alpha=0.1, pooling="last")),
+        ("Regressor", dict(alpha=[0.1, 1.0], bidirectional=True)),
+        ("SequenceTagger", dict(alpha=0.1, washout=1)),
+        ("SequenceRegressor", dict(alpha=0.1)),
+    ):
+        estimator = getattr(rnnkit, f"EchoState{task}")(
+            7, random_state=0, device=device, **drawn, **more
+        )
+        table[f"echo state {task}"] = Model(estimator, ragged(TARGETS[task]), fit_once)
+
     for name, data in forms().items():
         step_features = I if name == "rows, step_features" else 1
         add(f"X as {name}", "GRUSequenceTagger", data, step_features=step_features)

@@ -62,6 +62,7 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "float",
         "What `score_samples` is at or above for usual sequences; decided by `contamination`.",
     ),
+    "alpha_": ("float", "The penalty that the readout was solved with."),
     "treatment_": (
         "dict",
         "What is taken out of every series: whether its logarithm (log), the season (period, 1 for "
@@ -98,15 +99,11 @@ class TaskText(NamedTuple):
         A doctest with ``{name}`` for the class.
     remarks : str, default=""
         What follows the first line.
-    equations, source : str, default=""
-        In place of the cell's, where the cell is a parameter.
     """
 
     notes: str
     example: str
     remarks: str = ""
-    equations: str = ""
-    source: str = ""
 
 
 # cell -> (equations, source)
@@ -131,8 +128,8 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     Parameters
     ----------
     cls : type
-        A dataclass with a `_text`, and a `_cell` unless that has equations, whose own docstring
-        is one line.
+        A dataclass with `_cell` and a `_text`, whose own docstring is one line; with `_equations`,
+        equations and source, where they are not those of one cell.
     attributes : tuple of str
         Names from `ATTRIBUTES`.
 
@@ -141,7 +138,7 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     str
     """
     text: TaskText = cls._text
-    equations, source = (text.equations, text.source) if text.equations else CELL_TEXTS[cls._cell]
+    equations, source = getattr(cls, "_equations", None) or CELL_TEXTS[cls._cell]
     parameters = [
         _entry(name, (entry.kind, entry.text), f", default={default!r}")
         for name, (default, entry) in entries_of(cls).items()

@@ -1,0 +1,1 @@
+"""Networks whose recurrent weights are drawn or evolved, and whose readout has a closed form."""

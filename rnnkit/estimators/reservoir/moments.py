@@ -1,0 +1,206 @@
+"""Sums over rows from which a linear readout follows in closed form.
+
+Letters: n rows, H numbers of a row, K outputs, C groups of outputs that share their weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+
+__all__ = ["GRID", "GRID_OF_STEPS", "Moments", "Readout"]
+
+# Penalties that are tried, in units of the mean variance of the states summed over rows. States of
+# successive steps are many and hardly noisy, so that small ones may be right; still smaller ones
+# predict the next step better, but in a closed loop large weights make errors grow.
+GRID = np.logspace(-6, 2, 17)
+GRID_OF_STEPS = np.logspace(-7, 2, 19)
+
+
+class Readout(NamedTuple):
+    """A linear readout ``y = W h + b``.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (K, H), float64
+    bias : ndarray of shape (K,), float64
+    alpha : float
+        The penalty it was solved with.
+    loss : float
+        Weighted mean over the rows of half the squared error, summed over the outputs.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    alpha: float
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Weighted sums of the products of all pairs among the states, the targets and 1.
+
+    Sums over some rows and over others add up to those over all, so that rows may come in any
+    number of parts, and memory does not grow with them.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (C, H + K / C + 1, H + K / C + 1), float64
+        ``Z' diag(w) Z`` with ``Z = [states, targets, 1]``, where C is 1 if all outputs have the
+        same weights and K if each has its own.
+    n_outputs : int
+        K.
+    """
+
+    sums: np.ndarray
+    n_outputs: int
+
+    @classmethod
+    def nothing(cls, n_states: int, n_outputs: int) -> Moments:
+        """Return the sums over no row."""
+        width = n_states + n_outputs + 1
+        return cls(np.zeros((1, width, width)), n_outputs)
+
+    @property
+    def n_states(self) -> int:
+        """H."""
+        return int(self.sums.shape[1]) - self.n_outputs // len(self.sums) - 1
+
+    def plus(
+        self, states: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+    ) -> Moments:
+        """Return the sums over more rows.
+
+        Parameters
+        ----------
+        states : ndarray of shape (n, H)
+        targets : ndarray of shape (n, K)
+        weights : ndarray of shape (n,) or (n, K), default=None
+            None: ones.
+        """
+        n, k = targets.shape
+        rows = np.empty((n, self.n_states + k + 1))
+        rows[:, : self.n_states] = states
+        rows[:, self.n_states : -1] = targets
+        rows[:, -1] = 1.0
+        if weights is not None and weights.ndim == 1:
+            rows *= np.sqrt(weights)[:, None]
+            weights = None
+        if weights is None and len(self.sums) == 1:
+            return Moments(self.sums + rows.T @ rows, k)
+        own = self._by_output().sums.copy()
+        for output in range(k):
+            of_output = rows[:, self._columns(output)]
+            if weights is not None:
+                of_output = of_output * np.sqrt(weights[:, output])[:, None]
+            own[output] += of_output.T @ of_output
+        return Moments(own, k)
+
+    def readout(self, alpha: float | Sequence[float] | None, grid: np.ndarray = GRID) -> Readout:
+        """Solve for the readout with the smallest squared error and penalty.
+
+        Parameters
+        ----------
+        alpha : float, sequence of float or None
+            The penalty, of several the one with the smallest error by generalized cross-validation
+            (Golub, Heath & Wahba 1979), which counts a row by its weight: the mean squared error
+            divided by ``(1 - f / n)²`` with f the trace of the map from targets to fits. None: of
+            those of the grid. 0 is the pseudo-inverse.
+        grid : ndarray, default=GRID
+            Penalties in units of the mean variance of the states summed over rows.
+        """
+        h, groups = self.n_states, [_Group.of(sums, self.n_states) for sums in self.sums]
+        if alpha is None:
+            spread = float(np.mean([group.values.mean() for group in groups]))
+            tried = [float(a) for a in grid * spread] if spread > 0 else [1.0]
+        else:
+            tried = [float(a) for a in np.atleast_1d(np.asarray(alpha, np.float64))]
+        chosen = tried[0]
+        if len(tried) > 1:
+            errors = [sum(group.crossed_error(a) for group in groups) for a in tried]
+            # The last, which is the largest, where not one can be told from the rows.
+            chosen = tried[int(np.argmin(errors))] if np.isfinite(errors).any() else max(tried)
+        weight = np.concatenate([group.weight(chosen) for group in groups])
+        means = [group.means for group in groups]
+        bias = np.concatenate([m[h:] for m in means])
+        bias -= np.concatenate([group.weight(chosen) @ group.means[:h] for group in groups])
+        loss = sum(0.5 * group.error(chosen) / group.n for group in groups)
+        return Readout(weight, bias, chosen, float(loss))
+
+    @property
+    def weights_of_outputs(self) -> np.ndarray:
+        """The sum of the weights of each output, or of all, (C,)."""
+        return np.asarray(self.sums[:, -1, -1])
+
+    def _columns(self, output: int) -> np.ndarray:
+        h = self.n_states
+        return np.append(np.arange(h), [h + output, h + self.n_outputs])
+
+    def _by_output(self) -> Moments:
+        """Return the same with sums for each output."""
+        if len(self.sums) == self.n_outputs:
+            return self
+        parts = [self.sums[0][np.ix_(c, c)] for c in map(self._columns, range(self.n_outputs))]
+        return Moments(np.stack(parts), self.n_outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Outputs with the same weights, in the axes in which the states are not correlated.
+
+    Parameters
+    ----------
+    n : float
+        The sum of the weights.
+    means : ndarray of shape (H + K,)
+        Of states and targets.
+    values, axes : ndarray of shape (H,), (H, H)
+        Eigenvalues and eigenvectors of the centred states' products.
+    products : ndarray of shape (H, K)
+        The centred states' products with the targets, in these axes.
+    squares : float
+        The sum of the squares of the centred targets.
+    """
+
+    n: float
+    means: np.ndarray
+    values: np.ndarray
+    axes: np.ndarray
+    products: np.ndarray
+    squares: float
+
+    @classmethod
+    def of(cls, sums: np.ndarray, n_states: int) -> _Group:
+        n = float(sums[-1, -1])
+        means = sums[:-1, -1] / n
+        centred = sums[:-1, :-1] - n * np.outer(means, means)
+        values, axes = scipy.linalg.eigh(centred[:n_states, :n_states], driver="evd")
+        limit = np.finfo(np.float64).eps * n_states * max(float(values[-1]), 0.0)
+        values = np.where(values > limit, values, 0.0)
+        products = axes.T @ centred[:n_states, n_states:]
+        products[values == 0.0] = 0.0  # rounding alone
+        return cls(n, means, values, axes, products, float(np.trace(centred[n_states:, n_states:])))
+
+    def weight(self, alpha: float) -> np.ndarray:
+        """Return the weights (K, H) for a penalty."""
+        return np.asarray((self.axes @ (self._inverse(alpha)[:, None] * self.products)).T)
+
+    def error(self, alpha: float) -> float:
+        """Return the sum of the squared errors."""
+        inverse = self._inverse(alpha)
+        explained = inverse * (2.0 - self.values * inverse)
+        error = self.squares - float(explained @ (self.products**2).sum(axis=1))
+        return max(error, np.finfo(np.float64).eps * self.squares)
+
+    def crossed_error(self, alpha: float) -> float:
+        """Return the error by generalized cross-validation; infinite where rows do not suffice."""
+        free = 1.0 - (1.0 + float(self.values @ self._inverse(alpha))) / self.n
+        return self.error(alpha) / free**2 if free > 0 else float("inf")
+
+    def _inverse(self, alpha: float) -> np.ndarray:
+        damped = self.values + alpha
+        return np.divide(1.0, damped, out=np.zeros_like(damped), where=self.values > 0)
