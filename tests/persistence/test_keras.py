@@ -66,6 +66,7 @@ def test_there_and_back_or_refused_by_name(name):
     parameters = estimator._built_with
     for parameter, value in (("output", "crf"), ("pooling", "attention")):
         refused = parameter if parameters.get(parameter) == value else refused
+    refused = "no convolutions" if parameters.get("convolutions") else refused
     if refused is not None:
         with pytest.raises(ValueError, match=refused):
             to_weights(estimator)

@@ -24,6 +24,8 @@ REFUSED += ("peephole", "coupled_gates", "cell_clip", "layer_norm", "zoneout")
 
 
 def why_refused(estimator):
+    if estimator._built_with.get("convolutions"):
+        return "no convolutions"
     name = refusal(estimator, REFUSED)
     is_rnn = type(estimator).__name__.startswith("RNN")
     return None if is_rnn and name == "activation" and estimator.activation == "relu" else name
