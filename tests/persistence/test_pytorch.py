@@ -13,6 +13,7 @@ from rnnkit.persistence.pytorch import from_state_dict, to_state_dict
 torch = pytest.importorskip("torch", reason='torch is absent: pip install "rnnkit[oracle]"')
 
 REFUSED = (
+    "hidden_size",
     "quantile",
     "spelling_columns",
     "activation",

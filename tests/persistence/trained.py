@@ -46,6 +46,11 @@ def refusal(estimator, refused):
         return "takes no generator of series"
     if type(estimator).__name__.endswith("EncoderDecoder"):
         return "takes no encoder-decoder"
+    widths = getattr(estimator, "hidden_size", 1)
+    if widths == ():
+        return "takes recurrent networks"
+    if isinstance(widths, tuple) and "hidden_size" in refused and len(set(widths)) > 1:
+        return "several widths"
     reader = getattr(estimator, "_reader", None)
     if reader is not None and reader.static_columns:  # the first that is asked for
         return "static"
@@ -54,7 +59,7 @@ def refusal(estimator, refused):
         return "quantile"
     parameters = getattr(estimator, "_built_with", estimator.get_params(deep=False))
     default = type(estimator)().get_params()
-    for name in (name for name in refused if name != "quantile"):
+    for name in (name for name in refused if name not in ("quantile", "hidden_size")):
         if name in parameters and parameters[name] != default[name]:
             return name
     return None
