@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from rnnkit import (
     callbacks,
@@ -54,6 +54,9 @@ from rnnkit.estimators import (
 from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
+if TYPE_CHECKING:
+    from rnnkit.estimators import GRUSeriesGenerator, LSTMSeriesGenerator, RNNSeriesGenerator
+
 __version__ = version("rnnkit")
 
 __all__ = [
@@ -70,6 +73,7 @@ __all__ = [
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
+    "GRUSeriesGenerator",
     "LSTMAutoencoder",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
@@ -79,6 +83,7 @@ __all__ = [
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
+    "LSTMSeriesGenerator",
     "RNNAutoencoder",
     "RNNClassifier",
     "RNNEncoderDecoder",
@@ -88,6 +93,7 @@ __all__ = [
     "RNNSequenceLabeller",
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
+    "RNNSeriesGenerator",
     "RecurrentFeatures",
     "SequencePipeline",
     "Sequences",
@@ -96,6 +102,7 @@ __all__ = [
     "callbacks",
     "datasets",
     "distributed",
+    "energy",
     "from_onnx",
     "functional",
     "inspection",
@@ -110,8 +117,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import `rnnkit.distributed` when it is asked for: few need it, and all wait for an import."""
-    if name == "distributed":
-        return import_module("rnnkit.distributed")
+def __getattr__(name: str) -> Any:
+    """Import what few need when it is asked for: all wait for an import."""
+    if name in ("distributed", "energy"):
+        return import_module(f"rnnkit.{name}")
+    if name in __all__:
+        return getattr(import_module("rnnkit.estimators"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,7 @@ from rnnkit.distributed.partitions import Frame, Pieces, is_lazy
 from rnnkit.distributed.sources import StoredSequences
 from rnnkit.distributed.stored import fit_stored
 from rnnkit.distributed.task import Job, Outcome, free_tracker, start_tracker, train
+from rnnkit.estimators.adversarial.learning import AdversarialLearning
 from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.transaction import learning
@@ -163,6 +164,11 @@ def _check_kind(estimator: Any) -> None:
         raise TypeError(
             "rnnkit.distributed.fit takes a classifier, regressor, tagger, sequence regressor, "
             f"labeller, language model or encoder-decoder of rnnkit, got {kind}{remedy}"
+        )
+    if isinstance(estimator, AdversarialLearning):
+        raise TypeError(
+            f"rnnkit.distributed.fit takes no generator of series, got {kind}: its two networks "
+            "learn in turn from noise that the ranks would draw apart; fit it in one process"
         )
 
 

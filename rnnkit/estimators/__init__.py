@@ -1,8 +1,11 @@
-"""The estimators: nine tasks, each with three cells, in scikit-learn's manner.
+"""The estimators: ten tasks, each with three cells, in scikit-learn's manner.
 
 What reads users' data, remembers what it is like and answers in kind may enter; what is computed
 lies in `network` and `training`.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from rnnkit.estimators.autoencoder.model import (
     GRUAutoencoder,
@@ -44,6 +47,13 @@ from rnnkit.estimators.stream import Stream
 from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNSequenceTagger
 from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegressor
 
+if TYPE_CHECKING:
+    from rnnkit.estimators.adversarial.model import (
+        GRUSeriesGenerator,
+        LSTMSeriesGenerator,
+        RNNSeriesGenerator,
+    )
+
 __all__ = [
     "EchoStateClassifier",
     "EchoStateRegressor",
@@ -58,6 +68,7 @@ __all__ = [
     "GRUSequenceLabeller",
     "GRUSequenceRegressor",
     "GRUSequenceTagger",
+    "GRUSeriesGenerator",
     "LSTMAutoencoder",
     "LSTMClassifier",
     "LSTMEncoderDecoder",
@@ -67,6 +78,7 @@ __all__ = [
     "LSTMSequenceLabeller",
     "LSTMSequenceRegressor",
     "LSTMSequenceTagger",
+    "LSTMSeriesGenerator",
     "RNNAutoencoder",
     "RNNClassifier",
     "RNNEncoderDecoder",
@@ -76,8 +88,22 @@ __all__ = [
     "RNNSequenceLabeller",
     "RNNSequenceRegressor",
     "RNNSequenceTagger",
+    "RNNSeriesGenerator",
     "RecurrentFeatures",
     "SequencePipeline",
     "Stream",
     "TransformedTargetSequenceRegressor",
 ]
+
+# Names that few need, by the module that is imported when one is asked for.
+_LATER = dict.fromkeys(
+    ("GRUSeriesGenerator", "LSTMSeriesGenerator", "RNNSeriesGenerator"),
+    "rnnkit.estimators.adversarial.model",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a class of `_LATER` when it is asked for: all wait for an import."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

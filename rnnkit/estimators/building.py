@@ -14,11 +14,21 @@ from rnnkit.estimators.parameters.checks import ACTIVATION_PARAMETERS, read_acti
 from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader, one_for_each
 from rnnkit.estimators.static import places_of_columns
-from rnnkit.network import Autoencoder, CharacterEncoder, Embedding, Network, Output
+from rnnkit.network import (
+    Adversarial,
+    Autoencoder,
+    CharacterEncoder,
+    Embedding,
+    Network,
+    Output,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.encoder_decoder import EncoderDecoder
 from rnnkit.network.layers import Layer
+from rnnkit.network.meeting import Meeting
 from rnnkit.network.memory import TOO_LITTLE_TO_ASK, Size, refuse_too_much, size_of
 from rnnkit.network.network import Memory
+from rnnkit.network.previous import Previous
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.tokens import unknown_rates
 from rnnkit.network.writer import Writer
@@ -105,6 +115,10 @@ def _kind_of(layers: list[Layer]) -> type[Network]:
     """Return the kind of network that a chain of layers makes."""
     if isinstance(layers[-1], Writer):
         return EncoderDecoder
+    if any(isinstance(layer, Previous) for layer in layers):
+        return RecurrentBoltzmann
+    if any(isinstance(layer, Meeting) for layer in layers):
+        return Adversarial
     is_autoencoder = any(isinstance(layer, Repeating) for layer in layers)
     return Autoencoder if is_autoencoder else Network
 
@@ -114,6 +128,8 @@ def size_of_network(estimator: Any, reader: Reader, output: Output) -> Size:
 
     Layers from the third on are alike, so of more than three there are as many times the same.
     """
+    if isinstance(estimator.hidden_size, (tuple, list)):
+        return size_of(_layers(estimator, reader, output, {"longest": 1}, 1), output)
     n_layers = int(estimator.n_layers)
     sizes = [
         size_of(_layers(estimator, reader, output, {"longest": 1}, n), output)
@@ -149,7 +165,7 @@ def facts_of(network: Network) -> dict[str, Any]:
     tables = [t for t in getattr(first, "parts", ()) if isinstance(t, Embedding)]
     head: Any = network.layers[-1]
     return {
-        "longest": network.recurrent_layers[0].longest,
+        "longest": network.recurrent_layers[0].longest if network.recurrent_layers else None,
         "start": head.bias,
         "unknown_rates": tables[0].unknown_rates if tables else None,
     }

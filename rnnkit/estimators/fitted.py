@@ -49,6 +49,7 @@ class FittedEstimator(Documented, BaseEstimator):
 
     _cell: ClassVar[str]
     _per_step: ClassVar[bool] = False
+    _scales_inside: ClassVar[bool] = False  # X, to the unit of each feature in `fit`
     _build_layers: ClassVar[Any] = staticmethod(build_layers)  # of the network
 
     device: str

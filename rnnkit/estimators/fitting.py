@@ -21,6 +21,7 @@ from rnnkit.sequences.numbers import cast
 from rnnkit.training import (
     LBFGS,
     FitResult,
+    Solver,
     Trainer,
     TrainingData,
     TrainingState,
@@ -32,6 +33,7 @@ __all__ = [
     "batch_size_of",
     "make_trainer",
     "set_aside",
+    "solver_of",
     "training_data",
     "trains_in_minibatches",
     "warn_of",
@@ -47,9 +49,14 @@ ENOUGH_UPDATES = 100  # to have learnt something
 
 def trains_in_minibatches(estimator: Any) -> bool:
     """Whether an estimator's solver does; AttributeError if not, for `available_if`."""
-    if isinstance(make_solver(estimator.solver), LBFGS):
+    if isinstance(solver_of(estimator), LBFGS):
         raise AttributeError("partial_fit needs a solver that trains in minibatches, not lbfgs")
     return True
+
+
+def solver_of(estimator: Any) -> Solver | LBFGS:
+    """Return the solver that an estimator's parameters ask for; None asks for that of its task."""
+    return make_solver(estimator._usual_solver if estimator.solver is None else estimator.solver)
 
 
 def batch_size_of(estimator: Any, n_sequences: int) -> int:
@@ -78,7 +85,7 @@ def make_trainer(
     return Trainer(
         network,
         backend,
-        estimator.solver,
+        solver_of(estimator),
         schedule=estimator.learning_rate,
         batch_size=batch_size_of(estimator, n_sequences),
         random_state=rng,

@@ -68,7 +68,7 @@ def _hints(estimator: Any, X: Any, form: Form, sequences: Sequences) -> Iterator
             "X holds whole numbers that look like ids of words or characters, but they were read "
             "as quantities; if so, pass embedding_dim to look them up in a table"
         )
-    elif not estimator.layer_norm:
+    elif not (estimator.layer_norm or estimator._scales_inside):
         yield from _hint_at_scale(X, form, sequences.values)
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from rnnkit.backends.interface import Backend
 from rnnkit.backends.memory import host_memory
 from rnnkit.estimators.building import size_of_network
-from rnnkit.estimators.fitting import batch_size_of
+from rnnkit.estimators.fitting import batch_size_of, solver_of
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Output
 from rnnkit.network.memory import OBJECTS_OF_A_LAYER, TOO_LITTLE_TO_ASK, Size, refuse_too_much
 from rnnkit.sequences import Sequences
-from rnnkit.training import LBFGS, make_solver
+from rnnkit.training import LBFGS
 
 __all__ = ["check_training", "parts_of_training"]
 
@@ -68,7 +68,7 @@ def parts_of_training(
     The dtype computed in has `item` bytes.
     """
     weights = size.parameters * item
-    solver = make_solver(estimator.solver)
+    solver = solver_of(estimator)
     n_epochs = min(estimator.max_iter, 2)  # after which the latest finite weights are kept twice
     if isinstance(solver, LBFGS):
         # SciPy's pairs of vectors in float64, and some for the step that is searched
@@ -95,7 +95,7 @@ def _largest_minibatch(
 ) -> tuple[int, int]:
     """Return the steps and sequences that are held at once if the longest meet."""
     batch_size = batch_size_of(estimator, len(lengths))
-    if isinstance(make_solver(estimator.solver), LBFGS):
+    if isinstance(solver_of(estimator), LBFGS):
         batch_size = len(lengths)
     if estimator.bptt_steps is not None:
         lengths = np.minimum(lengths, estimator.bptt_steps)
@@ -118,7 +118,8 @@ def _words(estimator: Any, size: Size, is_long: bool) -> tuple[str, str]:
             "use a smaller embedding_dim"
         )
     code_size = getattr(estimator, "code_size", 0)
-    if code_size > estimator.hidden_size and size.largest_name.startswith(("code", "decoder")):
+    widest = np.max(estimator.hidden_size, initial=0)
+    if code_size > widest and size.largest_name.startswith(("code", "decoder")):
         subject += f", with codes of code_size={code_size!r},"
         return subject, "use a smaller code_size"
     if is_long:

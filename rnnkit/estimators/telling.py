@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 __all__ = ["tell"]
 
@@ -54,12 +56,23 @@ def _module(frame: FrameType) -> str:
 
 def _action(text: str, category: type[Warning], module: str, line: int) -> str:
     """Return what the first filter that fits asks for."""
-    for action, message, kind, name, number in warnings.filters:
+    for action, message, kind, name, number in _filters():
         if (
             (message is None or message.match(text))
             and issubclass(category, kind)
             and (name is None or name.match(module))
             and number in (0, line)
         ):
-            return action
+            return str(action)
     return "default"
+
+
+def _filters() -> Sequence[Any]:
+    """Return the filters that hold here, the first first.
+
+    A Python without its lock keeps those of `warnings.catch_warnings` with the context (as any
+    Python from 3.14 on does if asked to), and `warnings.filters` is then only what stands below.
+    """
+    if getattr(sys.flags, "context_aware_warnings", False):
+        return warnings._get_filters()  # type: ignore[attr-defined, no-any-return]
+    return warnings.filters

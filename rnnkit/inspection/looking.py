@@ -18,6 +18,7 @@ from rnnkit.backends import is_device_name
 from rnnkit.estimators.devices import downloaded
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.transaction import at_this_moment
+from rnnkit.network import Adversarial
 from rnnkit.sequences import Form, Sequences
 
 __all__ = [
@@ -47,7 +48,7 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
     Raises
     ------
     TypeError
-        If there is no recurrent estimator inside.
+        If there is no recurrent estimator inside, or X is to be shown to two networks in one.
     NotFittedError
         If it is not fitted.
     """
@@ -69,6 +70,11 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
                 )
     check_is_fitted(estimator, "network_")
     if X is not None:
+        if isinstance(estimator.network_, Adversarial):
+            raise TypeError(
+                f"no display looks into a {type(estimator).__name__}: it is two networks, of which "
+                "one reads noise; look at what sample and decision_function give"
+            )
         if is_device_name(estimator.device):
             X = downloaded(X)
         for steps in transformers:
@@ -176,6 +182,8 @@ def place_of(index: Any, n: int, name: str = "index") -> int:
     if isinstance(index, (bool, np.bool_)) or not hasattr(index, "__index__"):
         raise TypeError(f"{name} must be an integer, got {index!r}")
     place = operator.index(index)
+    if not n:
+        raise ValueError(f"there is no {name} to be named, got {index!r}")
     if not -n <= place < n:
         raise ValueError(f"{name} must lie between {-n} and {n - 1}, got {index!r}")
     return place % n

@@ -3,6 +3,7 @@
 What a network is and computes may enter; how it is trained, and what users hand over, may not.
 """
 
+from rnnkit.network.adversarial import Adversarial, BoundAdversarial, Realness
 from rnnkit.network.autoencoder import Autoencoder, BoundAutoencoder
 from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF
@@ -21,6 +22,11 @@ from rnnkit.network.network import BoundNetwork, Network
 from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
 from rnnkit.network.quantiles import Quantiles
+from rnnkit.network.recurrent_boltzmann import (
+    BoltzmannOutput,
+    BoundRecurrentBoltzmann,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.streaming import NetworkStream
 from rnnkit.network.tokens import CharacterEncoder, Embedding
 from rnnkit.network.written import WrittenLabels, WrittenNumbers
@@ -30,11 +36,15 @@ __all__ = [
     "CTC",
     "UNKNOWN",
     "AbsoluteError",
+    "Adversarial",
     "Autoencoder",
     "Bernoulli",
+    "BoltzmannOutput",
+    "BoundAdversarial",
     "BoundAutoencoder",
     "BoundEncoderDecoder",
     "BoundNetwork",
+    "BoundRecurrentBoltzmann",
     "CharacterEncoder",
     "Embedding",
     "EncoderDecoder",
@@ -49,6 +59,8 @@ __all__ = [
     "PoissonLoss",
     "QuantileLoss",
     "Quantiles",
+    "Realness",
+    "RecurrentBoltzmann",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "WrittenLabels",

@@ -7,11 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from rnnkit.cells import make_spec
+from rnnkit.network.adversarial import Realness
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer
+from rnnkit.network.meeting import Meeting
 from rnnkit.network.network import Memory, Network
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent import Recurrent, both_directions
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
@@ -20,7 +23,15 @@ from rnnkit.network.tokens import TokenFeatures
 from rnnkit.network.writer import Writer
 from rnnkit.network.written import WrittenLabels
 
-__all__ = ["build_autoencoder", "build_encoder_decoder", "build_layers", "build_network"]
+__all__ = [
+    "build_adversarial",
+    "build_autoencoder",
+    "build_encoder_decoder",
+    "build_layers",
+    "build_network",
+    "build_recurrent_boltzmann",
+    "widths_of_layers",
+]
 
 
 def build_layers(
@@ -29,7 +40,7 @@ def build_layers(
     output: Output,
     *,
     per_step: bool,
-    hidden_size: int = 64,
+    hidden_size: int | Sequence[int] = 64,
     n_layers: int = 1,
     bidirectional: bool = False,
     forget_bias: float = 1.0,
@@ -60,7 +71,8 @@ def build_layers(
     per_step : bool
         Whether scores are wanted for every step; otherwise the sequence is pooled.
     hidden_size, n_layers, bidirectional
-        H, L, and whether every layer also runs in reverse (D = 2).
+        H, L, and whether every layer also runs in reverse (D = 2). A sequence of widths is of the
+        layers by themselves, and may be empty.
     forget_bias : float, default=1.0
         Initial bias of the LSTM's forget gate.
     gate_bias : "chrono" or mapping of gate name to float, default=None
@@ -105,8 +117,7 @@ def build_layers(
     """
     if tokens is None and n_inputs < 1:
         raise ValueError(f"n_inputs must be at least 1 without tokens, got {n_inputs!r}")
-    if n_layers < 1:
-        raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
+    widths = widths_of_layers(hidden_size, n_layers)
     layers: list[Layer] = []
     width = n_inputs
     if input_noise and not n_inputs:
@@ -123,13 +134,13 @@ def build_layers(
     if input_dropout:
         layers.append(Dropout(input_dropout))
 
-    for layer in range(n_layers):
-        is_last = layer == n_layers - 1
+    for layer, units in enumerate(widths):
+        is_last = layer == len(widths) - 1
         if dropout and layer > 0:
             layers.append(Dropout(dropout))
         starts = bool(static) and layer == 0
         n_changing = width - len(static) if starts else width
-        spec = make_spec(cell, n_changing, hidden_size, **cell_options)
+        spec = make_spec(cell, n_changing, units, **cell_options)
         specs = both_directions(spec) if bidirectional else (spec,)
         options: dict[str, Any] = {
             "last_only": is_last and not per_step and pooling == "last",
@@ -150,7 +161,7 @@ def build_layers(
     if not per_step:
         if pooling == "attention":
             layers.append(AttentionPooling(width))
-        elif pooling in ("mean", "max"):
+        elif pooling in ("mean", "max") or (pooling == "last" and not widths):
             layers.append(Pooling(pooling))
         elif pooling != "last":
             raise ValueError(
@@ -164,6 +175,26 @@ def build_layers(
     else:
         layers.append(Dense(width, output.width, output_bias))
     return layers
+
+
+def widths_of_layers(hidden_size: int | Sequence[int], n_layers: int) -> tuple[int, ...]:
+    """Return the hidden units of each recurrent layer.
+
+    Raises
+    ------
+    ValueError
+        If `n_layers` is not 1 beside a sequence of widths, or less.
+    """
+    if n_layers < 1:
+        raise ValueError(f"n_layers must be at least 1, got {n_layers!r}")
+    if not isinstance(hidden_size, Sequence):
+        return (hidden_size,) * n_layers
+    if n_layers != 1:
+        raise ValueError(
+            f"n_layers must be 1 where hidden_size={hidden_size!r} has an entry for each layer, "
+            f"got {n_layers!r}"
+        )
+    return tuple(hidden_size)
 
 
 def build_encoder_decoder(
@@ -240,7 +271,7 @@ def build_autoencoder(
     **options : dict
         As in `build_layers`, for the encoder; `per_step` is not looked at, and `input_noise` is
         in the unit of each output. Cell, layers, directions and their dropout are the decoder's
-        too.
+        too, the widths of its layers in reverse.
 
     Returns
     -------
@@ -264,7 +295,7 @@ def build_autoencoder(
     repeating = Repeating(code_size)
     layers.append(repeating)
     width, dropout = repeating.width, options.get("dropout", 0.0)
-    for number, read in enumerate(recurrent):
+    for number, read in enumerate(reversed(recurrent)):
         if dropout and number > 0:
             layers.append(Dropout(dropout))
         specs = tuple(replace(spec, n_inputs=width) for spec in read.specs)
@@ -282,6 +313,101 @@ def build_autoencoder(
     if dropout:
         layers.append(Dropout(dropout))
     return [*layers, Dense(width, output.width, head.bias)]
+
+
+def build_recurrent_boltzmann(
+    cell: str, n_inputs: int, output: Output, **options: Any
+) -> list[Layer]:
+    """Return the layers that give a machine at every step its biases; they take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : BoltzmannOutput
+    **options : dict
+        As in `build_layers`, per step and one way.
+
+    Returns
+    -------
+    list of Layer
+        Behind the last recurrent one, or first, a `Previous`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`.
+    """
+    layers = build_layers(cell, n_inputs, output, **options)
+    behind, width = 0, n_inputs  # without a recurrent layer the step before itself
+    for i, layer in enumerate(layers):
+        if isinstance(layer, Recurrent):
+            behind, width = i + 1, layer.width
+    return [*layers[:behind], Previous(width), *layers[behind:]]
+
+
+def build_adversarial(
+    cell: str,
+    n_inputs: int,
+    output: Output,
+    *,
+    noise_size: int = 8,
+    sequence_noise_size: int = 8,
+    pooling: str | None = "mean",
+    **options: Any,
+) -> list[Layer]:
+    """Return the layers of a generator and its discriminator; their parameters take no memory yet.
+
+    Parameters
+    ----------
+    cell, n_inputs
+        As in `build_layers`.
+    output : Realness
+        What is made, and how many numbers its condition has.
+    noise_size, sequence_noise_size : int, default=8
+        Z and S, the noise numbers of a step and of a sequence.
+    pooling : {"last", "mean", "max", "attention"} or None, default="mean"
+        How the states of a sequence become one realness; None: every step has its own.
+    **options : dict
+        As in `build_layers`, for the discriminator; `per_step` is not looked at. Cell, layers and
+        directions are the generator's too, but what is dropped or disturbed in training.
+
+    Returns
+    -------
+    list of Layer
+        The generator's, `Meeting`, the discriminator's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `build_layers`; if there is no noise.
+    """
+    assert isinstance(output, Realness)
+    if noise_size + sequence_noise_size < 1:
+        raise ValueError(
+            "noise_size and sequence_noise_size must not both be 0: without noise all that is made "
+            "is one sequence"
+        )
+    meeting = Meeting(n_inputs, output.n_conditions, noise_size, sequence_noise_size)
+    how = {"per_step": True} if pooling is None else {"per_step": False, "pooling": pooling}
+    judges = build_layers(cell, meeting.width, Realness(1), **{**options, **how})
+    layers: list[Layer] = []
+    width = noise_size + sequence_noise_size + output.n_conditions
+    for read in judges:
+        if not isinstance(read, Recurrent):
+            continue
+        made = Recurrent(
+            tuple(replace(spec, n_inputs=width, zoneout=0.0) for spec in read.specs),
+            len(layers),
+            forget_bias=read.forget_bias,
+            gate_bias=read.gate_bias,
+            longest=read.longest,
+            fixed_gates=read.fixed_gates,
+            prefix="generator",
+        )
+        layers.append(made)
+        width = made.width
+    return [*layers, Dense(width, n_inputs, prefix="generator.head"), meeting, *judges]
 
 
 def build_network(

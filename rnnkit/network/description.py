@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 from rnnkit.network.dropout import Dropout, InputNoise
 from rnnkit.network.layers import Dense, Layer, Rows
+from rnnkit.network.meeting import Meeting
 from rnnkit.network.outputs import Output
 from rnnkit.network.pooling import AttentionPooling, Pooling
+from rnnkit.network.previous import Previous
 from rnnkit.network.recurrent import Recurrent
 from rnnkit.network.repeating import Repeating
 from rnnkit.network.static import StartedRecurrent
@@ -170,8 +172,13 @@ def describe_layer(layer: Any) -> str:
         return f"dense {layer.n_inputs} → {layer.n_outputs}"
     if isinstance(layer, Writer):
         return _describe_writer(layer)
+    if isinstance(layer, Meeting):
+        conditions = f", {layer.n_conditions} conditions" if layer.n_conditions else ""
+        return f"made or real ({layer.n_features} features{conditions})"
     if isinstance(layer, Repeating):
         return "the same for every step, and its place"
+    if isinstance(layer, Previous):
+        return "the step before"
     if isinstance(layer, Dropout):
         return f"dropout {layer.rate:g}"
     if isinstance(layer, InputNoise):

@@ -72,7 +72,7 @@ def bytes_per_row(network: Network) -> int:
         entries += spec.n_inputs + len(layer.specs) * saved * spec.hidden_size
     if network.per_step:
         entries += _scores_of_a_row(network.output)
-    return entries * network.dtype.itemsize
+    return max(entries, 1) * network.dtype.itemsize
 
 
 def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
@@ -128,7 +128,7 @@ def size_of(layers: Sequence[Layer], output: Output | None = None) -> Size:
         recurrent,
         shapes[largest],
         largest,
-        row,
+        max(row, 1),
         applied_row,
         sequence,
         directions,

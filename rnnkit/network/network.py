@@ -206,11 +206,13 @@ class BoundNetwork:
     n_updates : int
         The updates of the training so far, where training says so.
     large_tables : list of TableRows
-        The large tables that are trained, in the order of the flat vectors, and which of their
-        rows `backward` has added to.
+        The large tables that are trained, in their order, and which rows `backward` added to.
+    parts : dict of str to slice, or None
+        Where parts of the flat vectors lie that learn in turn, each by its own loss.
     """
 
     n_updates = 0
+    parts: Mapping[str, slice] | None = None
 
     def __init__(
         self, network: Network, backend: Backend, training: bool, input_gradient: bool
@@ -426,6 +428,8 @@ class BoundNetwork:
         if isinstance(layer, bool) or not isinstance(layer, Integral):
             raise TypeError(f"layer must be an integer, got {layer!r}")
         places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
+        if not places:
+            raise ValueError("the network has no recurrent layer, and so no states")
         if not -len(places) <= layer < len(places):
             raise ValueError(
                 f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"

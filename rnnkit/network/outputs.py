@@ -30,12 +30,15 @@ class OutputContext:
         Every parameter of the network by its full name, on the backend.
     gradients : mapping of str to array, default={}
         The gradient of each, to which `Output.loss` adds; empty where nothing is trained.
+    noise : numpy.random.Generator, default=None
+        Where a loss that samples draws from; None: it does without.
     """
 
     backend: Backend
     plan: PackedPlan
     parameters: Mapping[str, Array] = field(default_factory=dict)
     gradients: Mapping[str, Array] = field(default_factory=dict)
+    noise: Any = None
 
 
 class Output(ABC):

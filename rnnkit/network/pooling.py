@@ -18,12 +18,15 @@ from rnnkit.network.layers import Binding, Call, Layer, Operation, Rows, State
 __all__ = ["AttentionPooling", "Pooling"]
 
 
+_STATES = {"mean": ("total", "count"), "max": ("largest",), "last": ("last",)}
+
+
 class Pooling(Layer):
-    """Mean or maximum of the states over the steps of each sequence.
+    """Mean, maximum or last of the rows of the steps of each sequence.
 
     Parameters
     ----------
-    kind : {"mean", "max"}
+    kind : {"mean", "max", "last"}
         Zero for an empty sequence.
 
     Raises
@@ -36,13 +39,15 @@ class Pooling(Layer):
     rows_out = Rows.SEQUENCES
 
     def __init__(self, kind: str) -> None:
-        if kind not in ("mean", "max"):
-            raise ValueError(f"pooling kind must be 'mean' or 'max', got {kind!r}")
+        if kind not in _STATES:
+            raise ValueError(f"pooling kind must be 'mean', 'max' or 'last', got {kind!r}")
         self.kind = kind
-        self.states = ("total", "count") if kind == "mean" else ("largest",)
+        self.states = _STATES[kind]
 
     def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
+        if self.kind == "last":
+            return _LastOperation(binding)
         return _MeanOperation(binding) if self.kind == "mean" else _MaxOperation(binding)
 
 
@@ -107,6 +112,37 @@ class _MaxOperation:
         dx = self.xp.zeros((self._n_rows + 1, dy.shape[1]), self.dtype)
         dx[self._row, self.xp.arange(dy.shape[1])] = dy
         return dx[:-1]
+
+
+class _LastOperation:
+    """Takes the row of the last step; one that has no step in this call keeps what it had."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.dtype = binding.dtype
+        self.backend = binding.backend
+        self.xp = binding.backend.xp
+        self.state: State | None = None  # the last rows so far (B, W)
+
+    def begin(self, sequences: Array) -> None:
+        for array in self.state or ():
+            array[sequences] = 0
+
+    def forward(self, x: Array, call: Call) -> Array:
+        plan = call.plan
+        shape = (plan.n_sequences, x.shape[1])
+        last = self.xp.zeros(shape, self.dtype) if self.state is None else self.state[0].copy()
+        # Longest first: those with a step are the first ones, each b in place b of its steps.
+        n = int(np.count_nonzero(plan.lengths))
+        rows = plan.step_offsets[plan.lengths[:n] - 1] + np.arange(n)
+        self._rows, self._shape = self.backend.upload(rows), x.shape
+        last[:n] = x[self._rows]
+        self.state = (last,)
+        return last.copy()
+
+    def backward(self, dy: Array) -> Array:
+        dx = self.xp.zeros(self._shape, self.dtype)
+        dx[self._rows] = dy[: len(self._rows)]
+        return dx
 
 
 class AttentionPooling(Layer):

@@ -20,9 +20,18 @@ from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.transaction import learning
-from rnnkit.network import Autoencoder, CharacterEncoder, Embedding, EncoderDecoder, Network
+from rnnkit.network import (
+    Adversarial,
+    Autoencoder,
+    CharacterEncoder,
+    Embedding,
+    EncoderDecoder,
+    Network,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.quantiles import Quantiles
+from rnnkit.network.reservoir import Reservoir
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.sequences import Sequences
 from rnnkit.training import FitResult
@@ -61,6 +70,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
             f"{purpose} takes no language model, got {type(estimator).__name__}: other programs "
             "have no place for its tokens; rnnkit.save keeps all of it"
         )
+    if not estimator.network_.recurrent_layers:
+        raise ValueError(
+            f"{purpose} takes recurrent networks, got {type(estimator).__name__} with "
+            "hidden_size=(): weights_ holds its one linear map"
+        )
     if isinstance(estimator.network_, EncoderDecoder):
         raise ValueError(
             f"{purpose} takes no encoder-decoder, got {type(estimator).__name__}: what it writes "
@@ -70,6 +84,22 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
         raise ValueError(
             f"{purpose} takes no autoencoder, got {type(estimator).__name__}: other programs have "
             "no place for its codes; rnnkit.save keeps all of it"
+        )
+    if isinstance(estimator.network_, RecurrentBoltzmann):
+        raise ValueError(
+            f"{purpose} takes no Boltzmann machine, got {type(estimator).__name__}: other programs "
+            "have no place for its energies; rnnkit.save keeps all of it"
+        )
+    if isinstance(estimator.network_, Adversarial):
+        raise ValueError(
+            f"{purpose} takes no generator of series, got {type(estimator).__name__}: it is two "
+            "networks, and noise that other programs would draw otherwise; rnnkit.save keeps all "
+            "of it"
+        )
+    if any(isinstance(layer, Reservoir) for layer in estimator.network_.recurrent_layers):
+        raise ValueError(
+            f"{purpose} takes no reservoir, got {type(estimator).__name__}: other programs have no "
+            "cell with its leak; rnnkit.save keeps all of it"
         )
     if estimator._reader.static_columns:
         raise ValueError(
@@ -98,6 +128,9 @@ def refuse_options(
     activations : sequence of str, default=None
         Which activations an rnn cell may have; None: any.
     """
+    specs = list(specs)
+    if not specs:
+        raise ValueError(f"hidden_size must not be () for weights of {library}")
     for spec in specs:
         usual = LayerSpec(spec.cell, spec.n_inputs, spec.hidden_size)
         for name in names:

@@ -35,6 +35,9 @@ _SKLEARN = {
     ),
 }  # fmt: skip
 
+# By name: importing the room would cost everyone what few use.
+_ENERGY = ("DeepBeliefNetwork", "DeepBoltzmannMachine", "HopfieldNetwork", "RecurrentRBM")
+
 _INFREQUENT = {
     "has_infrequent": "_infrequent_enabled",
     "infrequent": "_infrequent_indices",
@@ -73,6 +76,7 @@ HIDDEN: dict[str, dict[str, str]] = {
         "fitted_layer": "_fitted_layer",
         "fitted_pooling": "_fitted_pooling",
     },
+    "rnnkit.energy.HopfieldNetwork": {"fitted_with": "_fitted"},
     "rnnkit.preprocessing.CalendarFeatures": {"fitted_with": "_fitted"},
     "rnnkit.preprocessing.Difference": _STEPWISE,
     "rnnkit.preprocessing.Fold": _STEPWISE,
@@ -111,6 +115,7 @@ def _names() -> dict[str, tuple[str, str]]:
     """Return the module and the name in it of every class, by the file's name for it."""
     named = [("rnnkit", name) for name in estimators.__all__ if name != "Stream"]
     named += [("rnnkit.preprocessing", name) for name in preprocessing.__all__]
+    named += [("rnnkit.energy", name) for name in _ENERGY]
     steps = (*optimizers.SOLVERS.values(), *schedules.SCHEDULES.values())
     named += [("rnnkit.training", kind.__name__) for kind in steps]
     named += [(f"sklearn.{module}", name) for module, names in _SKLEARN.items() for name in names]

@@ -294,6 +294,9 @@ def _path(name: str) -> str:
 def _refuse(network: Network) -> None:
     specs = [spec for layer in network.recurrent_layers for spec in layer.specs]
     refuse_options(specs, _REFUSED, "PyTorch", activations=("tanh", "relu"))
+    widths = tuple(layer.specs[0].hidden_size for layer in network.recurrent_layers)
+    if len(set(widths)) > 1:
+        raise ValueError(f"PyTorch has no layers of several widths, got hidden_size={widths!r}")
     refuse_quantiles(network, "PyTorch")
 
 

@@ -142,4 +142,4 @@ def _comparable(labels: np.ndarray) -> list[Any]:
         kind = labels.dtype.kind
         return [(kind, n) for n in labels.astype(f"{kind}8[ns]").astype(np.int64).tolist()]
     plain: list[Any] = labels.tolist()
-    return plain
+    return [label.item() if isinstance(label, np.generic) else label for label in plain]

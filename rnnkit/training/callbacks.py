@@ -34,7 +34,8 @@ class Epoch:
         `warm_start` and `partial_fit` go on with. Of a bare trainer, since it was made.
     logs : mapping of str to float
         "loss" (mean training loss), "learning_rate" (of the last step), "seconds" (duration of the
-        epoch) and, where validation gives them, "validation_loss" and "validation_score".
+        epoch) and, where validation gives them, "validation_loss" and "validation_score"; of a
+        generator of series "loss" is its own, and "discriminator_loss" the other's.
     is_best : bool
         Whether it is the best so far, by what is monitored of the validation; without validation
         by the training loss. The last one that is will be the estimator's `best_epoch_`.
@@ -201,6 +202,8 @@ class PrintProgress:
             return
         logs = epoch.logs
         line = f"Iteration {epoch.epoch}, loss = {logs['loss']:.8f}"
+        if "discriminator_loss" in logs:
+            line += f", discriminator loss = {logs['discriminator_loss']:.8f}"
         score = epoch.training_score() if self.detailed else float("nan")
         if not np.isnan(score):
             line += f", score = {score:.6f}"

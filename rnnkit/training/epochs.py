@@ -84,7 +84,8 @@ class EpochLoop:
         for _ in range(n_epochs):
             watch.begin_epoch()
             loss, rate = self._epoch(step, schedule_epochs)
-            stalled, ending = watch.end_epoch(loss, rate, self._n_sequences)
+            figures = self._updater.figures()
+            stalled, ending = watch.end_epoch(loss, rate, self._n_sequences, figures)
             run.schedule.epoch_end(run.n_seen)
             if ending is not None:
                 return ending
@@ -93,6 +94,8 @@ class EpochLoop:
                     return watch.stalled()
                 run.loss_progress.reset_patience(self._solver.step)
                 run.validation_progress.reset_patience(self._solver.step)
+        if not self._updater.converges:
+            return Ending("completed", f"All {n_epochs} epochs were run.")
         return Ending(
             "max_iter",
             f"Maximum number of epochs ({n_epochs}) reached and the optimization has not "
@@ -150,18 +153,17 @@ class EpochLoop:
             objective.add(self._noise)  # which is drawn whether anything is learned or not
 
     def _step_repeated(self) -> Repeated:
-        """Return `_step` as the backend repeats it, if the communicator can be repeated too.
+        """Return `_step` as the backend repeats it, if communicator and updater can be repeated.
 
         It is handed from call to call: kept here, it would hold on to its memory in a circle.
         """
-        if self._communicator.is_repeatable:
+        if self._communicator.is_repeatable and self._updater.is_repeatable:
             return self._run.bound.backend.repeated(self._step)
         return lambda plan: self._step()
 
     def _step(self) -> tuple[Scalar, Scalar]:
         """Update by the whole gradient of the minibatch chosen."""
-        self._updater.clear()
-        return self._updater.update(self._objective.add(self._noise))
+        return self._updater.step(self._objective, self._noise)
 
     def _learn_windows(self, batch: Batch, n_steps: int, rate: float, updates: _Updates) -> None:
         """Make the updates of a minibatch's windows, as many as the longest of a rank has."""

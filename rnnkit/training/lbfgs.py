@@ -65,7 +65,7 @@ def minimize(
     def iteration_end(intermediate_result: optimize.OptimizeResult) -> None:
         parameters[...] = upload(intermediate_result.x)
         loss = float(intermediate_result.fun)
-        stalled, ending = watch.end_epoch(loss, 1.0, n_sequences)
+        stalled, ending = watch.end_epoch(loss, 1.0, n_sequences, {})
         if ending is None and stalled and watch.validates:
             ending = watch.stalled()
         if ending is not None:

@@ -146,6 +146,11 @@ class SolverState:
             self._rule, parameters, gradient, self.vectors, self, ranges=ranges, **self._options
         )
 
+    def update_part(self, place: slice, parameters: Array, gradient: Array) -> None:
+        """Take the step of a part alone, whose parameters and gradient these are."""
+        vectors = {name: vector[place] for name, vector in self.vectors.items()}
+        self._update(self._rule, parameters, gradient, vectors, self, ranges=None, **self._options)
+
 
 class SGD(Solver):
     """Stochastic gradient descent with momentum.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from typing import NamedTuple
 
@@ -25,9 +25,10 @@ class FitResult:
     n_epochs : int
         Epochs completed in this call.
     reason : str
-        "max_iter": all epochs were run; "converged": progress stalled; "callback": a callback
-        asked for the end; "interrupted": KeyboardInterrupt; "no_step": L-BFGS found no better
-        weights than those it began with; "non_finite": a loss, a gradient or
+        "max_iter": all epochs were run; "completed": so they were, of parts that learn in turn,
+        where no loss says whether that was enough; "converged": progress stalled; "callback": a
+        callback asked for the end; "interrupted": KeyboardInterrupt; "no_step": L-BFGS found no
+        better weights than those it began with; "non_finite": a loss, a gradient or
         a weight was not finite, or what the network says at the end is not. The weights are then
         the last ones known to be good: those of an epoch's end, or those from before the call;
         the solver's state is that from before the call.
@@ -49,6 +50,9 @@ class FitResult:
         epoch was completed.
     n_threads : int, default=1
         Threads of the host that a large layer could use at the end of the call.
+    figures : dict of str to list of float, default={}
+        What else there is to tell of each completed epoch: "discriminator_loss" where two
+        networks learn in turn.
     """
 
     n_epochs: int
@@ -63,3 +67,4 @@ class FitResult:
     best_validation_score: float | None
     loss: float = nan
     n_threads: int = 1
+    figures: dict[str, list[float]] = field(default_factory=dict)

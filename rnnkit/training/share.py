@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnnkit.network import CharacterEncoder, EncoderDecoder, Inputs, Network
+from rnnkit.network import (
+    CharacterEncoder,
+    EncoderDecoder,
+    Inputs,
+    Network,
+    RecurrentBoltzmann,
+)
 from rnnkit.network.network import BoundNetwork
 from rnnkit.sequences import Batch, batch_of, pack, windows
 
@@ -231,7 +237,7 @@ def _draws_for_rows(network: Network) -> bool:
     """Whether all that a network draws is for the steps or the sequences of a minibatch."""
     parts = getattr(network.layers[0], "parts", ())
     spells = any(isinstance(part, CharacterEncoder) for part in parts)
-    return not (isinstance(network, EncoderDecoder) or spells)
+    return not (isinstance(network, (EncoderDecoder, RecurrentBoltzmann)) or spells)
 
 
 def _draws_of(bound: BoundNetwork, inputs: Inputs) -> list[_Draw]:

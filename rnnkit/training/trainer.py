@@ -25,6 +25,7 @@ from rnnkit.training.result import Ending, FitResult
 from rnnkit.training.schedules import Schedule, make_schedule
 from rnnkit.training.state import Run, TrainingState
 from rnnkit.training.truncation import check_truncation
+from rnnkit.training.turns import UpdaterInTurn
 from rnnkit.training.updater import Updater
 from rnnkit.training.watch import NotFiniteError, Validation, Watch
 
@@ -168,7 +169,8 @@ class Trainer:
         )
         if state is not None:
             self._run.restore(state)
-        self._updater = Updater(
+        updater: Any = UpdaterInTurn if self._run.bound.parts else Updater
+        self._updater: Updater = updater(
             self._run.bound,
             self._run.solver,
             self._communicator,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rnnkit.backends.interface import Scalar
 from rnnkit.network.network import BoundNetwork
 from rnnkit.training.communicator import Alone, Communicator
+from rnnkit.training.objective import Objective
 from rnnkit.training.optimizers import SolverState
 from rnnkit.training.touched import Touched
 
@@ -33,7 +36,14 @@ class Updater:
     ----------
     weight_sum : float
         Sum of weights of all ranks' minibatches, by which `finish` divides; to be set.
+    is_repeatable : bool
+        Whether a backend can repeat `step`.
+    converges : bool
+        Whether all epochs that were asked for may have been too few.
     """
+
+    is_repeatable = True
+    converges = True
 
     def __init__(
         self,
@@ -80,6 +90,15 @@ class Updater:
             for name, rows, value in layer.fixed_entries()
             if value
         ]
+
+    def step(self, objective: Objective, noise: np.random.Generator) -> tuple[Scalar, Scalar]:
+        """Take the step of the minibatch that an objective has chosen; return as `update`."""
+        self.clear()
+        return self.update(objective.add(noise))
+
+    def figures(self) -> dict[str, float]:
+        """Return what else there is to tell of the epoch that ends: nothing."""
+        return {}
 
     def update(self, loss_sum: Scalar) -> tuple[Scalar, Scalar]:
         """Finish and clip the gradient, take a step.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rnnkit.backends.interface import Array
@@ -63,6 +63,8 @@ class Watch:
     ----------
     losses, validation_losses, validation_scores : list of float
         Mean training loss, and what validation gave, of each epoch.
+    figures : dict of str to list of float
+        What else there was to tell of each epoch.
     latest : array of shape (n_parameters,)
         The parameters at the end of the last epoch, on the backend; at first, those it began with.
     """
@@ -80,6 +82,7 @@ class Watch:
         self.losses: list[float] = []
         self.validation_losses: list[float] = []
         self.validation_scores: list[float] = []
+        self.figures: dict[str, list[float]] = {}
         self.latest = self._start = start
         self._finite = start  # the latest from which something finite was computed
         self._run = run
@@ -100,8 +103,10 @@ class Watch:
         if self._beginnings:
             self._started = time.perf_counter()
 
-    def end_epoch(self, loss: float, rate: float, n_sequences: int) -> tuple[bool, Ending | None]:
-        """Note an epoch of mean loss, last learning rate and number of sequences.
+    def end_epoch(
+        self, loss: float, rate: float, n_sequences: int, figures: Mapping[str, float]
+    ) -> tuple[bool, Ending | None]:
+        """Note an epoch of mean loss, last learning rate, number of sequences and other figures.
 
         Returns whether progress has stalled, and the ending that a callback asks for.
         """
@@ -111,7 +116,9 @@ class Watch:
         run.n_seen += n_sequences
         self._keep(parameters)
         self.losses.append(loss * self._unit)
-        logs = {"loss": loss * self._unit, "learning_rate": rate}
+        logs = {"loss": loss * self._unit, "learning_rate": rate, **figures}
+        for name, figure in figures.items():
+            self.figures.setdefault(name, []).append(figure)
         stalled = run.loss_progress.update(-loss, run.n_epochs, n_updates=run.n_updates)
         if self._validate is not None:
             run.bound.download()
@@ -131,7 +138,9 @@ class Watch:
         return stalled, ending
 
     def _is_best(self) -> bool:
-        """Whether the last epoch is the best so far."""
+        """Whether the last epoch is the best so far; no loss tells where parts learn in turn."""
+        if self._run.bound.parts:
+            return False
         return self._progress.best_epoch == self._run.n_epochs
 
     def _make_fitted(self) -> Callable[[], Any] | None:
@@ -217,4 +226,5 @@ class Watch:
             best_validation_score=progress.best if by_score else None,
             loss=last,
             n_threads=run.bound.backend.n_threads,
+            figures=self.figures,
         )

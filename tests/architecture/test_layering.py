@@ -14,6 +14,7 @@ LAYERS = {
     "distributed": 7,
     "persistence": 6,
     "inspection": 6,
+    "energy": 6,
     "estimators": 5,
     "training": 4,
     "functional": 4,
@@ -33,6 +34,7 @@ LAYERS = {
 }
 SEES_SKLEARN = {"estimators", "preprocessing", "metrics", "persistence", "inspection"} | {
     "distributed",
+    "energy",
     "adapters",
     "",
 }

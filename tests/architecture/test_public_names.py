@@ -11,7 +11,7 @@ import rnnkit
 
 CELLS = ("RNN", "LSTM", "GRU")
 TASKS = ("Classifier", "Regressor", "SequenceTagger", "SequenceRegressor", "SequenceLabeller")
-TASKS += ("Autoencoder", "EncoderDecoder", "Forecaster", "LanguageModel")
+TASKS += ("Autoencoder", "EncoderDecoder", "Forecaster", "LanguageModel", "SeriesGenerator")
 
 # What the public contract may put in rnnkit.__all__; a name outside it is an accident.
 ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
@@ -33,6 +33,7 @@ ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
 SUBMODULES = {"datasets", "functional", "inspection", "metrics", "persistence", "preprocessing"} | {
     "callbacks",
     "distributed",
+    "energy",
     "solvers",
     "schedules",
     "training",

@@ -93,6 +93,8 @@ OPTIONS = {
     "length_penalty": Option(8.0, {"beam_width": 4}),
     "max_target_length": Option(1),
     "loss": Option("absolute"),
+    "noise_size": Option(3),
+    "sequence_noise_size": Option(3),
     "huber_delta": Option(0.1, {"loss": "huber"}),
     "quantile": Option(0.9, {"loss": "quantile"}),
 }

@@ -29,6 +29,7 @@ from sklearn.frozen import FrozenEstimator
 
 import rnnkit
 from rnnkit import functional, preprocessing, training
+from rnnkit.energy import RecurrentRBM
 
 VALUES = Path(__file__).with_name("values.json")
 REFERENCE = "reference"  # the NumPy backend, beside the names of instruction sets
@@ -71,6 +72,12 @@ def label(x: np.ndarray) -> str:
 
 def several_labels(x: np.ndarray) -> list[int]:
     return [int(value > 0) for value in x[-1]]
+
+
+def switches(dtype: str = "f8") -> Data:
+    """N sequences of 0 and 1."""
+    data = ragged(label)
+    return data._replace(X=[(x > 0).astype(dtype) for x in data.X], y=None)
 
 
 def number(x: np.ndarray) -> float:
@@ -292,7 +299,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
             hidden_size=7, max_iter=2, batch_size=5, learning_rate_init=0.03, random_state=0
         )
         task = kind.removeprefix("RNN").removeprefix("LSTM").removeprefix("GRU")
-        estimator = getattr(rnnkit, kind)(**{**settings, **parameters, "device": device})
+        make = RecurrentRBM if kind == "RecurrentRBM" else getattr(rnnkit, kind)
+        estimator = make(**{**settings, **parameters, "device": device})
         assert name not in table, name
         table[name] = Model(estimator, data or ragged(TARGETS[task], dtype), fit)
 
@@ -341,6 +349,10 @@ def models(device: str = "cpu") -> dict[str, Model]:
     for pooling in ("mean", "max", "attention"):
         add(f"pooling {pooling}", "GRUClassifier", pooling=pooling, bidirectional=True)
         add(f"pooling {pooling} f4", "LSTMRegressor", dtype="f4", pooling=pooling)
+
+    add("widths", "LSTMClassifier", hidden_size=(5, 3), bidirectional=True, dropout=0.2)
+    add("no recurrent layer", "RNNClassifier", hidden_size=())
+    add("no recurrent layer, steps f4", "LSTMSequenceRegressor", dtype="f4", hidden_size=())
 
     add("tokens", "GRUClassifier", tokens(1, label), embedding_dim=5, token_dropout=0.5)
     add("tokens, columns", "LSTMSequenceTagger", tokens(2, tags), embedding_dim=(5, 3),
@@ -437,10 +449,29 @@ def models(device: str = "cpu") -> dict[str, Model]:
         add(f"{cell} gives back", f"{cell}Autoencoder", ragged(label, dtype), fit_weighted,
             hidden_size=size, code_size=5, n_layers=2, dropout=0.2, input_noise=0.1,
             bidirectional=cell == "GRU")  # fmt: skip
+    add("gives back by widths", "GRUAutoencoder", ragged(label, "f4"), fit_weighted,
+        hidden_size=(5, 3), code_size=2)  # fmt: skip
     add("gives back a part", "LSTMAutoencoder", ragged(label, "f4"), fit_partially_alone,
         hidden_size=6, recurrent_dropout=0.2, contamination=0.3)  # fmt: skip
     add("gives back rows", "GRUAutoencoder", forms()["rows, step_features"], code_size=3,
         step_features=I, early_stopping=True)  # fmt: skip
+
+    for cell, size, dtype in zip(CELLS, (9, 17, 10), ("f8", "f4", "f8")):
+        add(f"{cell} of machines", "RecurrentRBM", switches(dtype), fit_weighted, n_components=5,
+            hidden_size=size, cell=cell.lower(), n_layers=2, dropout=0.2)  # fmt: skip
+    add("machines by parts", "RecurrentRBM", switches("f4"), fit_partially_alone, n_gibbs=2,
+        n_components=18, cell="gru", recurrent_dropout=0.2, input_dropout=0.1)  # fmt: skip
+    add("machines of all states", "RecurrentRBM", switches(), n_components=4, bptt_steps=3,
+        negative_phase="exact", early_stopping=True, cell="lstm")  # fmt: skip
+    for cell, size, dtype in zip(CELLS, (9, 17, 10), ("f8", "f4", "f8")):
+        add(f"{cell} makes series", f"{cell}SeriesGenerator", ragged(label, dtype), fit_weighted,
+            hidden_size=size, n_layers=2, dropout=0.2, input_noise=0.1,
+            bidirectional=cell == "GRU")  # fmt: skip
+    add("makes a part", "LSTMSeriesGenerator", ragged(label, "f4"), fit_partially_alone,
+        hidden_size=6, recurrent_dropout=0.2, pooling="last")  # fmt: skip
+    add("makes rows of numbers", "GRUSeriesGenerator",
+        forms()["rows, step_features"]._replace(y=numbers(N, 2)), noise_size=0, pooling="mean",
+        step_features=I, solver="sgd")  # fmt: skip
 
     small = dict(embedding_dim=6, stretch_steps=20, bptt_steps=6)
     for cell, size in zip(CELLS, (9, 17, 10)):
@@ -500,6 +531,10 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
         return written(model, data)
     if hasattr(model, "reconstruction_error"):
         return given_back(model, data)
+    if hasattr(model, "n_components"):
+        return told_by_machines(model, data)
+    if hasattr(model, "discriminator_loss_curve_"):
+        return made(model, data)
     X, call, steps = data.X, data.call, data.steps
     per_step = "Sequence" in type(model).__name__
     tells_lists = type(model).__name__.endswith("Labeller")
@@ -509,7 +544,7 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     if hasattr(model, "predict_proba"):
         found.append(read(model.predict_proba(X, **call)))
     found.append(np.asarray(model.score(X, data.y, **call)))
-    for layer in (0, -1):
+    for layer in (0, -1) if model.network_.recurrent_layers else ():
         found.append(real_steps(model.hidden_states(X, layer=layer, **call), steps))
         gates = model.gate_activations(X, layer=layer, **call)
         found += [real_steps(gates[gate], steps) for gate in sorted(gates)]
@@ -518,6 +553,18 @@ def answers_of(model: Any, data: Data) -> list[np.ndarray]:
     if not (model.bidirectional or tells_lists or getattr(model, "output", "") == "crf"):
         found += streamed(model, data)
     return found
+
+
+def made(model: Any, data: Data) -> list[np.ndarray]:
+    """Return series that a generator makes, and how real it finds the data."""
+    lengths = np.arange(N) % 5 + 2
+    known = {} if model._codec.conditions is None else {"y": data.y}
+    if model._codec.n_steps is not None:
+        lengths = np.full(N, model._codec.n_steps)
+    series = model.sample(N, lengths, random_state=0, **known)
+    series = series[0] if known else series
+    found = [np.ravel(piece) for piece in series]
+    return [np.concatenate(found), model.decision_function(data.X, **known)]
 
 
 def translated(model: Any, data: Data) -> list[np.ndarray]:
@@ -546,6 +593,19 @@ def given_back(model: Any, data: Data) -> list[np.ndarray]:
     found = [codes, real_steps(back, data.steps), real_steps(errors, data.steps)]
     found += [model.decision_function(data.X), model.predict(data.X)]
     found.append(np.asarray([model.offset_, model.score(data.X)]))
+    for layer in (0, -1):
+        found.append(real_steps(model.hidden_states(data.X, layer=layer), data.steps))
+        gates = model.gate_activations(data.X, layer=layer)
+        found += [real_steps(gates[gate], data.steps) for gate in sorted(gates)]
+    return found
+
+
+def told_by_machines(model: Any, data: Data) -> list[np.ndarray]:
+    """Return all that machines at every step tell about the data, and what they draw."""
+    found = [model.score_samples(data.X, method=method) for method in ("pseudo", "exact", "ais")]
+    found += [np.concatenate(model.predict_proba(data.X)), np.concatenate(model.transform(data.X))]
+    found += [np.asarray([model.score(data.X), model.accuracy(data.X)])]
+    found += [model.sample(4, 3, random_state=0), model.sample(4, prompt=data.X[0], random_state=0)]
     for layer in (0, -1):
         found.append(real_steps(model.hidden_states(data.X, layer=layer), data.steps))
         gates = model.gate_activations(data.X, layer=layer)

@@ -15,13 +15,16 @@ from golden.models import models, read_values, results_of, variants
 from tolerances import tolerance
 
 import rnnkit
-from rnnkit import training
+from rnnkit import energy, training
 
 VALUES = read_values()
 # dtype -> how its rounding is taken: one rounded factor of bfloat16 may fall the other way.
 ROUNDING = {"f4": (np.float32, 10_000), "f8": (np.float64, 10_000), "bf16": (np.float16, 2)}
 ESTIMATORS = [
-    item for item in map(rnnkit.__dict__.get, rnnkit.__all__) if hasattr(item, "hidden_states")
+    item
+    for module in (rnnkit, energy)
+    for item in map(module.__dict__.get, module.__all__)
+    if hasattr(item, "hidden_states")
 ]
 MODELS = models()
 # What no golden model can vary: where it computes, its seed and what it prints.
@@ -78,5 +81,6 @@ def test_some_model_has_another_value_than_the_default(parameter):
 def test_every_solver_and_schedule_has_a_model(parameter, base, make):
     listed = map(training.__dict__.get, training.__all__)
     named = {item for item in listed if inspect.isclass(item) and issubclass(item, base)} - {base}
-    used = {type(make(model.estimator.get_params()[parameter])) for model in MODELS.values()}
+    given = [model.estimator.get_params() for model in MODELS.values()]
+    used = {type(make(values[parameter])) for values in given if parameter in values}
     assert named <= used

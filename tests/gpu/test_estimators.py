@@ -87,6 +87,23 @@ def test_an_autoencoder_gives_back_what_the_one_on_the_cpu_does(cell, graph, on_
     np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
 
 
+@pytest.mark.parametrize("pooling", ["mean", None])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_a_generator_of_series_makes_what_the_one_on_the_cpu_does(cell, pooling, on_gpu):
+    answers = []
+    weights = np.arange(24) % 3 + 0.5
+    for device in ("cpu", "cuda"):
+        options = {"device": device, "max_iter": 2, "batch_size": 8, "pooling": pooling}
+        model = estimator(cell, "SeriesGenerator", **options).fit(X, Y, weights)
+        made, _ = model.sample(9, random_state=0)
+        realness = [model.decision_function(X, Y), model.decision_function(X)]
+        curves = [model.loss_curve_, model.discriminator_loss_curve_]
+        answers.append(flat([*made, *realness, *curves]))
+        plain = estimator(cell, "SeriesGenerator", **options).fit(X)
+        answers[-1] = np.concatenate([answers[-1], flat(plain.sample(3, random_state=0))])
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
 @pytest.mark.parametrize("graph", ["0", "1"])
 def test_gates_that_are_always_open_stay_so(graph, on_gpu, monkeypatch):
     monkeypatch.setenv("RNNKIT_CUDA_GRAPH", graph)

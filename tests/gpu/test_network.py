@@ -244,10 +244,14 @@ def test_a_fit_has_the_same_bits_in_every_order_of_the_threads(seed):
 
 
 def test_states_are_carried_from_step_to_step(gpu):
-    for pooling in ("last", "mean", "max", "attention"):
+    ways = [(5, pooling) for pooling in ("last", "mean", "max", "attention")]
+    for size, pooling in [*ways, ((), "last"), ((5, 4), "last")]:
         network = initialized(
             build_network(
-                *("lstm", 3, SoftmaxCrossEntropy(2)), per_step=False, hidden_size=5, pooling=pooling
+                *("lstm", 3, SoftmaxCrossEntropy(2)),
+                per_step=False,
+                hidden_size=size,
+                pooling=pooling,
             )
         )
         x = Inputs(np.random.RandomState(0).standard_normal((6, 3)))

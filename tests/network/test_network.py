@@ -120,7 +120,13 @@ def test_gradient_of_every_pooling(pooling, bidirectional):
     Problem(SoftmaxCrossEntropy(2), False, pooling=pooling, bidirectional=bidirectional).check()
 
 
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+def test_gradient_of_pooling_without_a_recurrent_layer(pooling):
+    Problem(SoftmaxCrossEntropy(2), False, pooling=pooling, hidden_size=()).check()
+
+
 STACKS = {
+    "widths": {"hidden_size": (3, 2), "bidirectional": True},
     "two layers": {"n_layers": 2},
     "three layers, both directions": {"n_layers": 3, "bidirectional": True, "hidden_size": 2},
     "dropout": {"n_layers": 2, "dropout": 0.3},
@@ -217,6 +223,8 @@ CARRIED = {
     "max": {"pooling": "max"},
     "attention": {"pooling": "attention"},
     "gru": {"cell": "gru", "n_layers": 2},
+    "widths": {"hidden_size": (3, 2)},
+    "no layer": {"hidden_size": (), "pooling": "last"},
 }
 
 

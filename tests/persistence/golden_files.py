@@ -41,7 +41,7 @@ from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows, TokenEn
 FOLDER = Path(os.environ.get("RNNKIT_GOLDEN_FILES", Path(__file__).with_name("golden")))
 ANSWERS = "answers.json"
 LARGEST = 30_000  # bytes of a file
-METHODS = ("predict_proba", "predict", "transform", "score_samples")
+METHODS = ("predict_proba", "predict", "transform", "score_samples", "decision_function")
 
 _RNG = np.random.RandomState(0)
 DENSE = _RNG.randint(-64, 65, (16, 5, 2)) / 32
@@ -121,6 +121,7 @@ def fitted() -> dict[str, tuple[Any, Any]]:
     add("written labels", network("GRUEncoderDecoder", embedding_dim=3), letters, backwards)
     add("written numbers", network("LSTMEncoderDecoder", attention="additive"), RAGGED,
         [x.sum(axis=1)[:2] for x in RAGGED])  # fmt: skip
+    add("made series", network("GRUSeriesGenerator"), RAGGED, labels)
     partial = network("GRUClassifier", dropout=0.2)
     partial.partial_fit(RAGGED, labels, classes=["down", "up"])
     table["training state"] = partial, RAGGED

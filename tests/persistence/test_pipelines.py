@@ -48,6 +48,8 @@ from sklearn.preprocessing import (
 )
 
 import rnnkit
+from rnnkit import training
+from rnnkit.energy import DeepBeliefNetwork, DeepBoltzmannMachine, HopfieldNetwork
 from rnnkit.persistence import catalogue
 from rnnkit.preprocessing import (
     CalendarFeatures,
@@ -230,6 +232,25 @@ CASES = {
         ROWS,
         LABELS,
     ),
+    "Hopfield network": (
+        make_pipeline(StandardScaler(), HopfieldNetwork("pseudo-inverse", random_state=0)),
+        ROWS,
+        None,
+    ),
+    "deep Boltzmann machine": (
+        make_pipeline(
+            MinMaxScaler(),
+            DeepBoltzmannMachine((3, 2), max_iter=2, learning_rate=training.Linear(0.1)),
+        ),
+        ROWS,
+        None,
+    ),
+    "deep belief network": (
+        make_pipeline(MinMaxScaler(), DeepBeliefNetwork((3, 2), pretrain_iter=2, max_iter=2)),
+        ROWS,
+        LABELS,
+    ),
+    "modern Hopfield network": (HopfieldNetwork("softmax", beta=2.0), ROWS, None),
     "scaled classifier": (
         make_pipeline(SimpleImputer(), StandardScaler(), network()),
         HOLES,

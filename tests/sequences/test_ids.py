@@ -341,3 +341,14 @@ def test_ids_are_plain_data():
     assert Ids.of(ids, 2) is ids
     with pytest.raises(ValueError, match="shape"):
         Ids.of(ids, 3)
+
+
+def test_labels_are_told_without_the_types_of_numpy():
+    """An index of text holds strings of numpy's own in some versions of pandas."""
+
+    class Labelled:
+        index = np.array([np.str_("b"), np.int64(7)], dtype=object)
+
+    X = Sequences.from_list([np.zeros((2, 1)), np.zeros((3, 1))], ids=["a", "b"])
+    with pytest.raises(ValueError, match=r"sequence 0 has 'b' there, 'a' in X\.ids"):
+        refuse_other_ids(X, Labelled(), "y")

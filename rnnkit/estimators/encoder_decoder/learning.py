@@ -67,6 +67,15 @@ class EncoderDecoderLearning(LabelLearning):
 
     _per_step: ClassVar[bool] = True
 
+    hidden_size: int = parameter(
+        64,
+        [integer(1)],
+        "int",
+        "Hidden units H of every layer and direction of the encoder, and of every layer of the "
+        "decoder, which begins from its states.",
+        part="network",
+        positional=True,
+    )
     bidirectional: bool = parameter(
         True,
         ["boolean"],

@@ -24,7 +24,7 @@ def _like(name: str, default: Any = MISSING, *, positional: bool = False) -> Any
 class ForecasterParameters:
     """What every forecaster takes, whatever its cell."""
 
-    hidden_size: int = _like("hidden_size", 32, positional=True)
+    hidden_size: Any = _like("hidden_size", 32, positional=True)
     strategy: str = parameter(
         "direct",
         [StrOptions({"direct", "recursive", "encoder-decoder"})],

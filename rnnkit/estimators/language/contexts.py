@@ -37,62 +37,67 @@ class Contexts:
     width: int
 
     @classmethod
-    def learn(cls, context: Any, n: int) -> Contexts:
+    def learn(cls, context: Any, n: int, called: str = "context") -> Contexts:
         """Return what contexts (N,) of labels, or (N,) or (N, S) of numbers, are like.
 
-        Of one document, n being 1, it may be the label, or the vector (S,), alone.
+        Of one document, n being 1, it may be the label, or the vector (S,), alone. `called` is
+        the argument in messages.
 
         Raises
         ------
         TypeError, ValueError
             If they are neither, or a label is missing.
         """
-        values = _array(context)
+        values = _array(context, called)
         if not _are_labels(values):
-            vectors = _vectors(values)
+            vectors = _vectors(values, called)
             is_one = values.ndim == 1 and n == 1
             return cls(None, vectors.size if is_one else vectors.shape[1])
-        labels = _present(np.atleast_1d(values))
+        labels = _present(np.atleast_1d(values), called)
         try:
             found = sorted(set(labels))
         except TypeError:
             kinds = sorted({type(label).__name__ for label in labels})
-            raise TypeError(f"context must hold labels of one type, got {kinds}") from None
+            raise TypeError(f"{called} must hold labels of one type, got {kinds}") from None
         return cls(tuple(found), len(found))
 
-    def read(self, context: Any, n: int) -> np.ndarray:
+    def read(
+        self, context: Any, n: int, called: str = "context", noun: str = "document"
+    ) -> np.ndarray:
         """Return the numbers (N, S) of the contexts of n documents, float64.
+
+        In messages the argument is `called` so, and what has a context is a `noun`.
 
         Raises
         ------
         TypeError, ValueError
             If they are not like those of `fit`, or not n; one label stands for all.
         """
-        values = _array(context)
+        values = _array(context, called)
         if self.labels is None:
-            vectors = _vectors(values)
+            vectors = _vectors(values, called)
             if vectors.shape[1] != self.width and values.ndim == 1 and n == 1:
                 vectors = vectors.T  # one vector, of one document
             if vectors.shape[1] != self.width:
                 raise ValueError(
-                    f"context must be vectors of {self.width} numbers as in fit, got "
+                    f"{called} must be vectors of {self.width} numbers as in fit, got "
                     f"{vectors.shape[1]}"
                 )
         else:
             place = {label: i for i, label in enumerate(self.labels)}
-            labels = _present(np.atleast_1d(values))
+            labels = _present(np.atleast_1d(values), called)
             if values.ndim == 0:
                 labels *= n
             for label in labels:
                 if label not in place:
                     raise ValueError(
-                        f"context must hold labels seen in fit, {list(self.labels)!r:.200}, got "
+                        f"{called} must hold labels seen in fit, {list(self.labels)!r:.200}, got "
                         f"{label!r}"
                     )
             vectors = np.zeros((len(labels), self.width))
             vectors[np.arange(len(labels)), [place[label] for label in labels]] = 1.0
         if len(vectors) != n:
-            raise ValueError(f"context must be one for each document, {n}, got {len(vectors)}")
+            raise ValueError(f"{called} must be one for each {noun}, {n}, got {len(vectors)}")
         return vectors
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,8 +113,8 @@ class Contexts:
         return cls(None if labels is None else tuple(labels), width)
 
 
-def _array(context: Any) -> np.ndarray:
-    refuse_masked(context, "context")
+def _array(context: Any, called: str) -> np.ndarray:
+    refuse_masked(context, called)
     values = np.asarray(context)
     if values.dtype.kind == "U" and isinstance(context, (list, tuple)):
         values = np.array(context, dtype=object)  # numbers among strings stay what they are
@@ -117,7 +122,7 @@ def _array(context: Any) -> np.ndarray:
     if is_list and not isinstance(values[0], str) and np.ndim(values[0]) == 1:
         values = np.array(list(map(np.asarray, values)))
     if values.ndim > 2:
-        raise ValueError(f"context must be labels (N,) or vectors (N, S), got {values.shape}")
+        raise ValueError(f"{called} must be labels (N,) or vectors (N, S), got {values.shape}")
     return values
 
 
@@ -130,18 +135,18 @@ def _are_labels(values: np.ndarray) -> bool:
     return True
 
 
-def _present(values: np.ndarray) -> list[Any]:
+def _present(values: np.ndarray, called: str) -> list[Any]:
     """Return labels as Python has them, none of which is missing."""
     if values.ndim > 1:
-        raise ValueError(f"context must be labels (N,) as in fit, got shape {values.shape}")
+        raise ValueError(f"{called} must be labels (N,) as in fit, got shape {values.shape}")
     if values.dtype.kind in "fO" and is_missing(values.astype(object)).any():
-        raise ValueError("context must not hold missing labels")
+        raise ValueError(f"{called} must not hold missing labels")
     return [label.item() if isinstance(label, np.generic) else label for label in values.tolist()]
 
 
-def _vectors(values: np.ndarray) -> np.ndarray:
+def _vectors(values: np.ndarray, called: str) -> np.ndarray:
     if values.ndim < 2:
         values = values.reshape(-1, 1)
-    refuse_complex(values, "context")
-    vectors: np.ndarray = check_array(values, dtype=np.float64, input_name="context")
+    refuse_complex(values, called)
+    vectors: np.ndarray = check_array(values, dtype=np.float64, input_name=called)
     return vectors

@@ -34,6 +34,7 @@ from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.field import (
     FRACTION,
     RATE,
+    Widths,
     fixed,
     integer,
     like,
@@ -79,11 +80,11 @@ class LanguageLearning(RecurrentEstimator):
     _per_step: ClassVar[bool] = True
     _batches_of_an_epoch: ClassVar[int] = 24
 
-    hidden_size: int = parameter(
+    hidden_size: Any = parameter(
         256,
-        [integer(1)],
-        "int",
-        "Hidden units H of every layer.",
+        [integer(1), Widths(1)],
+        "int or tuple of int",
+        "Hidden units H of every layer; a tuple has an entry for each layer, first to last.",
         part="network",
         positional=True,
     )

@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import (
 
 from rnnkit.cells import CELLS, make_activation, make_spec
 from rnnkit.estimators.embeddings import looks_up_ids
-from rnnkit.estimators.parameters.field import FRACTION, entries_of
+from rnnkit.estimators.parameters.field import FRACTION, entries_of, equal
 from rnnkit.network import Output
 from rnnkit.network.fixed_gates import check_fixed_gates
 from rnnkit.training import check_truncation
@@ -36,6 +36,12 @@ _USUAL_CELL = {
     "zoneout": 0.0,
     "recurrent_dropout": 0.0,
 }
+
+
+# What is of recurrent layers beside the options of their cells.
+_OF_RECURRENCE = (
+    "bidirectional", "recurrent_dropout", "forget_bias", "gate_bias", "fixed_gates", "static",
+)  # fmt: skip
 
 
 def check_parameters(estimator: Any) -> None:
@@ -110,6 +116,8 @@ def check_parameters(estimator: Any) -> None:
             f"The 'static_features' parameter of {name} must be None without static='state'. Got "
             f"{parameters['static_features']!r} instead."
         )
+    if isinstance(parameters["hidden_size"], (tuple, list)):
+        _check_widths(type(estimator), parameters)
     if parameters["precision"] == "bf16":
         _check_usual_cell(name, parameters)
     if parameters["layer_norm"] and parameters.get("reset") == "before":
@@ -129,6 +137,27 @@ def _check_truncation(name: str, parameters: dict[str, Any], output: type[Output
             f"The 'bptt_steps' parameter of {name} must be None here. Got "
             f"{parameters['bptt_steps']!r} instead: {error}."
         ) from error
+
+
+def _check_widths(cls: Any, parameters: dict[str, Any]) -> None:
+    """Refuse what a tuple of widths says already, and options of layers that are not there."""
+    widths, name = parameters["hidden_size"], cls.__name__
+    if parameters["n_layers"] != 1:
+        raise InvalidParameterError(
+            f"The 'n_layers' parameter of {name} must be 1 where hidden_size={widths!r} has an "
+            f"entry for each layer. Got {parameters['n_layers']!r} instead."
+        )
+    if widths:
+        return
+    for option, (usual, entry) in entries_of(cls).items():
+        if entry.part != "cell" and option not in _OF_RECURRENCE:
+            continue
+        if not equal(parameters[option], usual):
+            raise InvalidParameterError(
+                f"The {option!r} parameter of {name} must be {usual!r} with "
+                f"hidden_size={widths!r}: there is no recurrent layer. Got "
+                f"{parameters[option]!r} instead."
+            )
 
 
 def _check_usual_cell(name: str, parameters: dict[str, Any]) -> None:

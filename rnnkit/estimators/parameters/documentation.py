@@ -54,6 +54,10 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "The epoch, from 1, of the smallest training loss; with validation data that of the best "
         "value monitored, whose weights were kept.",
     ),
+    "discriminator_loss_curve_": (
+        "list of float",
+        "Mean loss of the discriminator in every epoch, in nats: log 2 where it can tell nothing.",
+    ),
     "offset_": (
         "float",
         "What `score_samples` is at or above for usual sequences; decided by `contamination`.",
@@ -95,11 +99,15 @@ class TaskText(NamedTuple):
         A doctest with ``{name}`` for the class.
     remarks : str, default=""
         What follows the first line.
+    equations, source : str, default=""
+        In place of the cell's, where the cell is a parameter.
     """
 
     notes: str
     example: str
     remarks: str = ""
+    equations: str = ""
+    source: str = ""
 
 
 # cell -> (equations, source)
@@ -124,8 +132,8 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     Parameters
     ----------
     cls : type
-        A dataclass with `_cell` and a `_text`, whose own docstring is one line; with `_equations`,
-        equations and source, where they are not those of the cell alone.
+        A dataclass with a `_text`, and a `_cell` unless that has equations, whose own docstring
+        is one line.
     attributes : tuple of str
         Names from `ATTRIBUTES`.
 
@@ -134,7 +142,7 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     str
     """
     text: TaskText = cls._text
-    equations, source = getattr(cls, "_equations", None) or CELL_TEXTS[cls._cell]
+    equations, source = (text.equations, text.source) if text.equations else CELL_TEXTS[cls._cell]
     parameters = [
         _entry(name, (entry.kind, entry.text), f", default={default!r}")
         for name, (default, entry) in entries_of(cls).items()

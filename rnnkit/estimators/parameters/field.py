@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from rnnkit.backends import is_device_name
 
@@ -21,6 +21,7 @@ __all__ = [
     "DeviceName",
     "Number",
     "Parameter",
+    "Widths",
     "entries_of",
     "equal",
     "fixed",
@@ -136,6 +137,22 @@ class Number(Interval):
 
     def is_satisfied_by(self, val: object) -> bool:
         return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+class Widths(HasMethods):
+    """Tuples and lists of integers from 1 on, `least` of them or more: a width for each layer."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__("__len__")
+        self.least = least
+
+    def is_satisfied_by(self, val: object) -> bool:
+        is_list = isinstance(val, (tuple, list)) and len(val) >= self.least
+        return is_list and all(map(integer(1).is_satisfied_by, cast("tuple[Any, ...]", val)))
+
+    def __str__(self) -> str:
+        some = "that is not empty" if self.least else "that may be empty"
+        return f"a tuple {some} of such ints, one for each layer"
 
 
 class DeviceName(StrOptions):

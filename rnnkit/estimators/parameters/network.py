@@ -14,6 +14,7 @@ from rnnkit.estimators.parameters.field import (
     POSITIVE,
     RATE,
     DeviceName,
+    Widths,
     integer,
     parameter,
     parameters,
@@ -39,11 +40,13 @@ ACTIVATION_NAMES = {*ACTIVATIONS, "logistic", "identity"}
 class NetworkParameters:
     """What every network takes, whatever its cell and its task."""
 
-    hidden_size: int = parameter(
+    hidden_size: Any = parameter(
         64,
-        [integer(1)],
-        "int",
-        "Hidden units H of every layer and direction.",
+        [integer(1), Widths(0)],
+        "int or tuple of int",
+        "Hidden units H of every layer and direction; a tuple has an entry for each layer, first "
+        "to last. () is no recurrent layer at all: the head reads the steps themselves, or what "
+        "`pooling` makes of them.",
         part="network",
         positional=True,
     )
@@ -51,7 +54,7 @@ class NetworkParameters:
         1,
         [integer(1)],
         "int",
-        "Recurrent layers L, stacked.",
+        "Recurrent layers L, stacked, each of `hidden_size` units; 1 where that is a tuple.",
         part="network",
     )
     bidirectional: bool = parameter(

@@ -28,6 +28,7 @@ SCHEDULE_NAMES = "{" + ", ".join(f'"{name}"' for name in SCHEDULES) + "}"
 class TrainingParameters:
     """What every fit takes, whatever the network."""
 
+    _usual_solver: ClassVar[Any] = "adam"  # that solver=None asks for, where it is allowed
     _batches_of_an_epoch: ClassVar[int] = 1  # that batch_size="auto" sees to, if it can
 
     @classmethod

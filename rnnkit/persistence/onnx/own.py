@@ -15,6 +15,7 @@ from rnnkit.estimators.codecs import codec_from_dict
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network
+from rnnkit.network.building import widths_of_layers
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.persistence.assembling import assemble
 from rnnkit.persistence.given import GivenArrays
@@ -25,8 +26,8 @@ __all__ = ["read_own"]
 _CLASSES = {
     name: item
     for name in rnnkit.estimators.__all__
-    if issubclass(item := getattr(rnnkit.estimators, name), RecurrentEstimator)
-}
+    if issubclass(item := vars(rnnkit.estimators).get(name, object), RecurrentEstimator)
+}  # but those that are imported when asked for, which no graph holds
 # In a graph these stand on the other side of a product.
 _TURNED = ("head.weight", "attention.weight", "attention.query")
 
@@ -131,11 +132,9 @@ def _check_sizes(
     Memory is asked for by the metadata: so they are compared before.
     """
     stacked = [layer for key, layer in layers.items() if key.startswith("rnn.")]
-    found: dict[str, Any] = {
-        "n_layers": len(stacked),
-        "hidden_size": stacked[0].hidden_size if stacked else 0,
-    }
-    said: dict[str, Any] = {name: parameters.get(name) for name in found}
+    widths = widths_of_layers(parameters["hidden_size"], parameters["n_layers"])
+    found: dict[str, Any] = {"hidden_size": tuple(layer.hidden_size for layer in stacked)}
+    said: dict[str, Any] = {"hidden_size": widths}
     if "head.bias" not in constants:
         raise ValueError("the file has no 'head.bias'")
     found["outputs"], said["outputs"] = constants["head.bias"].size, n_outputs

@@ -1,0 +1,1 @@
+"""Restricted Boltzmann machines whose biases follow a recurrent network: RNN-RBM."""

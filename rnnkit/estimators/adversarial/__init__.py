@@ -1,0 +1,1 @@
+"""Adversarial networks: sequences made like those of `fit`, and how real a sequence is."""
