@@ -23,6 +23,7 @@ from rnnkit.estimators.parameters.field import (
     Number,
     fixed,
     integer,
+    like,
     parameter,
     parameters,
 )
@@ -310,6 +311,8 @@ True
 class EchoStateSequenceRegressor(EchoStateNumbers, Washout, RecurrentSequenceRegressor):
     """Predict a number, or K numbers, for every step with an echo state network."""
 
+    leak: float = like("leak", EchoState, default=0.3)
+    input_scaling: float = like("input_scaling", EchoState, default=0.5)
     _text: ClassVar[TaskText] = TaskText(
         equations=_EQUATIONS,
         source=_SOURCE,
