@@ -65,7 +65,6 @@ class SoftmaxCrossEntropy(Output):
 
     spoken_name: ClassVar[str] = "a classifier of one label"
     takes_largest: ClassVar[bool] = True
-    has_probabilities: ClassVar[bool] = True
 
     n_classes: int
     label_smoothing: float = 0.0
@@ -185,7 +184,6 @@ class Bernoulli(ElementwiseOutput):
     """
 
     spoken_name: ClassVar[str] = "a classifier of several labels at once"
-    has_probabilities: ClassVar[bool] = True
 
     label_smoothing: float = 0.0
     answer_weights: tuple[tuple[float, float], ...] | None = None

@@ -34,7 +34,6 @@ class LeastSquaresClasses(SoftmaxCrossEntropy):
     """
 
     spoken_name: ClassVar[str] = "a classifier by least squares"
-    has_probabilities: ClassVar[bool] = False
 
     def codes(self, targets: np.ndarray) -> np.ndarray:
         """Return what the scores of class indices (n,) should be, (n, K) float64."""
@@ -85,7 +84,6 @@ class LeastSquaresAnswers(Bernoulli):
     """
 
     spoken_name: ClassVar[str] = "a classifier of several labels by least squares"
-    has_probabilities: ClassVar[bool] = False
 
     def codes(self, targets: np.ndarray) -> np.ndarray:
         """Return what the scores of answers (n, K), 0 and 1, should be, (n, K) float64."""

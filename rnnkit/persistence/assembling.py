@@ -33,6 +33,7 @@ from rnnkit.network.beside import Beside
 from rnnkit.network.convolution import ConvolutionLayer
 from rnnkit.network.losses import StandardizedOutput
 from rnnkit.network.quantiles import Quantiles
+from rnnkit.network.reservoir import Reservoir
 from rnnkit.network.tokens import TokenFeatures
 from rnnkit.sequences import Sequences
 from rnnkit.training import FitResult
@@ -97,6 +98,11 @@ def fitted_network(estimator: Any, purpose: str) -> Network:
             f"{purpose} takes no generator of series, got {type(estimator).__name__}: it is two "
             "networks, and noise that other programs would draw otherwise; rnnkit.save keeps all "
             "of it"
+        )
+    if any(isinstance(layer, Reservoir) for layer in estimator.network_.recurrent_layers):
+        raise ValueError(
+            f"{purpose} takes no reservoir, got {type(estimator).__name__}: other programs have no "
+            "cell with its leak; rnnkit.save keeps all of it"
         )
     if estimator._reader.static_columns:
         raise ValueError(

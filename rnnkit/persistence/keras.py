@@ -14,7 +14,6 @@ import numpy as np
 from rnnkit.cells import LayerSpec
 from rnnkit.estimators.embeddings import looks_up_ids
 from rnnkit.network import CRF, Network
-from rnnkit.network.building import widths_of_layers
 from rnnkit.network.pooling import AttentionPooling
 from rnnkit.persistence.assembling import (
     PLAIN_ONLY,
@@ -286,7 +285,9 @@ def _listed(estimator: Any, arrays: Any) -> tuple[GivenArrays, _Keys]:
             f"got a {type(arrays).__name__}"
         )
     directions = 2 if estimator.bidirectional else 1
-    n_cells = len(widths_of_layers(estimator.hidden_size, estimator.n_layers)) * directions
+    widths = estimator.hidden_size
+    n_layers = len(widths) if isinstance(widths, Sequence) else int(estimator.n_layers)
+    n_cells = n_layers * directions
     numbers = as_numbers(arrays, [f"arrays[{i}]" for i in range(len(arrays))])
     head_bias = bool(numbers) and numbers[-1].ndim == 1
     n_tables = _n_tables(estimator, numbers, n_cells, head_bias)

@@ -40,6 +40,8 @@ def refusal(estimator, refused):
         return "takes no language model"
     if type(estimator).__name__.endswith("Autoencoder"):
         return "takes no autoencoder"
+    if type(estimator).__name__.startswith("EchoState"):
+        return "takes no reservoir"
     if type(estimator).__name__ == "RecurrentRBM":
         return "takes no Boltzmann machine"
     if type(estimator).__name__.endswith("SeriesGenerator"):

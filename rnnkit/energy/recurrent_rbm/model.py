@@ -31,12 +31,6 @@ __all__ = ["RecurrentRBM"]
 class RecurrentRBM(TransformerMixin, RecurrentRBMScoring):
     """Model sequences of binary vectors by a Boltzmann machine at every step (RNN-RBM)."""
 
-    _equations: ClassVar[tuple[str, str]] = (
-        "``P(v_t, h_t | v_1 .. v_{t-1}) ∝ exp(b_t · v_t + c_t · h_t + h_t · W v_t)``, "
-        "``b_t = b + W_uv u_{t-1}``, ``c_t = c + W_uh u_{t-1}``, ``u_t = cell(v_t, u_{t-1})``, "
-        "``u_0 = 0``",
-        "Boulanger-Lewandowski, Bengio & Vincent (2012)",
-    )
     _text: ClassVar[TaskText] = TaskText(
         remarks=(
             "A density of sequences of vectors of 0 and 1, such as which keys of a piano are down: "
@@ -44,6 +38,11 @@ class RecurrentRBM(TransformerMixin, RecurrentRBMScoring):
             "tells how probable sequences are, `sample` draws and continues them, `predict_proba` "
             "says what is expected of the next step, and `transform` gives the features that the "
             "machines found."
+        ),
+        equations=(
+            "``P(v_t, h_t | v_1 .. v_{t-1}) ∝ exp(b_t · v_t + c_t · h_t + h_t · W v_t)``, "
+            "``b_t = b + W_uv u_{t-1}``, ``c_t = c + W_uh u_{t-1}``, ``u_t = cell(v_t, u_{t-1})``, "
+            "``u_0 = 0``"
         ),
         notes=(
             "v_t are the F features of a step, h_t its M hidden units; W is that of all steps. "
@@ -58,6 +57,7 @@ class RecurrentRBM(TransformerMixin, RecurrentRBMScoring):
             "with b the log-odds of each feature. Boulanger-Lewandowski, Bengio & Vincent (2012) "
             'have the one cell "rnn".'
         ),
+        source="Boulanger-Lewandowski, Bengio & Vincent (2012)",
         example="""
 >>> import numpy as np
 >>> from rnnkit.energy import RecurrentRBM

@@ -99,11 +99,15 @@ class TaskText(NamedTuple):
         A doctest with ``{name}`` for the class.
     remarks : str, default=""
         What follows the first line.
+    equations, source : str, default=""
+        In place of the cell's, where the cell is a parameter.
     """
 
     notes: str
     example: str
     remarks: str = ""
+    equations: str = ""
+    source: str = ""
 
 
 # cell -> (equations, source)
@@ -128,8 +132,8 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     Parameters
     ----------
     cls : type
-        A dataclass with `_cell` and a `_text`, whose own docstring is one line; with `_equations`,
-        equations and source, where they are not those of one cell.
+        A dataclass with a `_text`, and a `_cell` unless that has equations, whose own docstring
+        is one line.
     attributes : tuple of str
         Names from `ATTRIBUTES`.
 
@@ -138,7 +142,7 @@ def describe(cls: type[Any], attributes: tuple[str, ...]) -> str:
     str
     """
     text: TaskText = cls._text
-    equations, source = getattr(cls, "_equations", None) or CELL_TEXTS[cls._cell]
+    equations, source = (text.equations, text.source) if text.equations else CELL_TEXTS[cls._cell]
     parameters = [
         _entry(name, (entry.kind, entry.text), f", default={default!r}")
         for name, (default, entry) in entries_of(cls).items()

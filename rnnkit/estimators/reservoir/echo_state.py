@@ -22,11 +22,12 @@ from rnnkit.estimators.parameters.field import (
     NON_NEGATIVE,
     Number,
     fixed,
+    integer,
     like,
     parameter,
     parameters,
 )
-from rnnkit.estimators.parameters.network import NetworkParameters, RNNParameters
+from rnnkit.estimators.parameters.network import RNNParameters
 from rnnkit.estimators.regressor import NumberPrediction, RecurrentRegressor
 from rnnkit.estimators.reservoir.readout import ClosedForm, Washout
 from rnnkit.estimators.sequence_regressor import RecurrentSequenceRegressor
@@ -38,10 +39,14 @@ from rnnkit.network.reservoir import build_reservoir
 from rnnkit.sequences import Sequences
 
 __all__ = [
+    "EchoState",
     "EchoStateClassifier",
+    "EchoStateLabels",
+    "EchoStateNumbers",
     "EchoStateRegressor",
     "EchoStateSequenceRegressor",
     "EchoStateSequenceTagger",
+    "StatePooling",
 ]
 
 _CLOSED = (
@@ -49,6 +54,11 @@ _CLOSED = (
     "are. The readout minimizes the squared error plus `alpha` times the squared weights; the sums "
     "that it follows from are additive, so that `partial_fit` in parts is `fit` of all of them, up "
     "to rounding, and memory does not grow with the data. The sums are kept in float64."
+)
+_EQUATIONS = "``h_t = (1 - a) h_{t-1} + a φ(W x_t + U h_{t-1} + b)`` with a the leak and h_0 = 0"
+_SOURCE = (
+    "Jaeger (2001), The echo state approach to analysing and training recurrent neural networks; "
+    "Jaeger & Haas (2004); Lukoševičius (2012), A practical guide to applying echo state networks"
 )
 _SHARE = Number(Real, 0, 1, closed="right")
 
@@ -58,14 +68,15 @@ class EchoState(RNNParameters, ClosedForm):
     """The reservoir, whatever the task."""
 
     _build_layers: ClassVar[Any] = staticmethod(build_reservoir)
-    _equations: ClassVar[tuple[str, str]] = (
-        "``h_t = (1 - a) h_{t-1} + a φ(W x_t + U h_{t-1} + b)`` with a the leak and h_0 = 0",
-        "Jaeger (2001), The echo state approach to analysing and training recurrent neural "
-        "networks; Jaeger & Haas (2004); Lukoševičius (2012), A practical guide to applying echo "
-        "state networks",
-    )
 
-    hidden_size: int = like("hidden_size", NetworkParameters, default=300, positional=True)
+    hidden_size: int = parameter(
+        300,
+        [integer(1)],
+        "int",
+        "Hidden units H of the reservoir, in each direction.",
+        part="network",
+        positional=True,
+    )
     spectral_radius: float = parameter(
         0.9,
         [NON_NEGATIVE],
@@ -224,6 +235,8 @@ class EchoStateClassifier(StatePooling, EchoStateLabels, RecurrentClassifier):
     """Classify sequences with an echo state network."""
 
     _text: ClassVar[TaskText] = TaskText(
+        equations=_EQUATIONS,
+        source=_SOURCE,
         remarks=f"{_CLOSED} As with RidgeClassifier there are scores and no probabilities.",
         notes=(
             "the scores of the classes are an affine function of the pooled states, that of the "
@@ -276,6 +289,8 @@ class EchoStateRegressor(StatePooling, EchoStateNumbers, RecurrentRegressor):
     """Predict a number, or K numbers, for a sequence with an echo state network."""
 
     _text: ClassVar[TaskText] = TaskText(
+        equations=_EQUATIONS,
+        source=_SOURCE,
         remarks=_CLOSED,
         notes="the prediction is an affine function of the pooled states.",
         example="""
@@ -296,7 +311,11 @@ True
 class EchoStateSequenceRegressor(EchoStateNumbers, Washout, RecurrentSequenceRegressor):
     """Predict a number, or K numbers, for every step with an echo state network."""
 
+    leak: float = like("leak", EchoState, default=0.3)
+    input_scaling: float = like("input_scaling", EchoState, default=0.5)
     _text: ClassVar[TaskText] = TaskText(
+        equations=_EQUATIONS,
+        source=_SOURCE,
         remarks=(
             f"{_CLOSED} Fitted to predict the next step, it also forecasts in closed loop: see "
             "`forecast`."
@@ -323,6 +342,8 @@ class EchoStateSequenceTagger(EchoStateLabels, Washout, RecurrentSequenceTagger)
     """Label every step of a sequence with an echo state network."""
 
     _text: ClassVar[TaskText] = TaskText(
+        equations=_EQUATIONS,
+        source=_SOURCE,
         remarks=f"{_CLOSED} As with RidgeClassifier there are scores and no probabilities.",
         notes=(
             "the scores of the labels are an affine function of the state of a step, that of the "

@@ -54,17 +54,15 @@ def add_outputs(graph: Graph, output: Output, classes: Any, scores: Scores) -> N
     elif isinstance(output, SoftmaxCrossEntropy):
         best = graph.add("ArgMax", scores.value, axis=-1, keepdims=0)
         _give_labels(graph, "label", label_table(classes), best, scores)
-        if output.has_probabilities:
-            probabilities = graph.add("Softmax", scores.value, axis=-1)
-            _give_probabilities(graph, probabilities, output.width, scores)
+        probabilities = graph.add("Softmax", scores.value, axis=-1)
+        _give_probabilities(graph, probabilities, output.width, scores)
     elif isinstance(output, Bernoulli):
         yes = graph.add("Greater", scores.value, np.float32(0))
         labels = graph.add("Cast", yes, to=graph.onnx.TensorProto.INT64)
         masked = scores.masked(graph, labels, np.int64(0))
         graph.give_out("label", masked, np.int64, scores.shape(output.width))
-        if output.has_probabilities:
-            probabilities = graph.add("Sigmoid", scores.value)
-            _give_probabilities(graph, probabilities, output.width, scores)
+        probabilities = graph.add("Sigmoid", scores.value)
+        _give_probabilities(graph, probabilities, output.width, scores)
     elif isinstance(output, Quantiles):
         _add_quantiles(graph, output, scores)
     elif isinstance(output, (StandardizedOutput, PoissonLoss)):

@@ -15,7 +15,6 @@ from rnnkit.estimators.codecs import codec_from_dict
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Network
-from rnnkit.network.building import widths_of_layers
 from rnnkit.network.quantiles import Quantiles
 from rnnkit.persistence.assembling import assemble
 from rnnkit.persistence.given import GivenArrays
@@ -138,9 +137,11 @@ def _check_sizes(
     Memory is asked for by the metadata: so they are compared before.
     """
     stacked = [layer for key, layer in layers.items() if key.startswith("rnn.")]
-    widths = widths_of_layers(parameters["hidden_size"], parameters["n_layers"])
-    found: dict[str, Any] = {"hidden_size": tuple(layer.hidden_size for layer in stacked)}
-    said: dict[str, Any] = {"hidden_size": widths}
+    widths = tuple(layer.hidden_size for layer in stacked)
+    found: dict[str, Any] = {"n_layers": len(widths), "hidden_size": widths[0] if widths else 0}
+    said: dict[str, Any] = {name: parameters.get(name) for name in found}
+    if isinstance(said["hidden_size"], tuple):
+        found["n_layers"], found["hidden_size"] = 1, widths
     if "head.bias" not in constants:
         raise ValueError("the file has no 'head.bias'")
     found["outputs"], said["outputs"] = constants["head.bias"].size, n_outputs
