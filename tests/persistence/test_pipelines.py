@@ -333,7 +333,9 @@ def test_frames_of_polars_stay_frames_of_polars(tmp_path):
 def test_every_class_that_files_carry_is_tried():
     solvers_and_schedules = {n for n in catalogue._NAMES if n.startswith("rnnkit.training")}
     estimators = {
-        n for n in catalogue._NAMES if n.removeprefix("rnnkit.")[:3] in ("RNN", "LST", "GRU")
+        n
+        for n in catalogue._NAMES
+        if n.removeprefix("rnnkit.").startswith(("RNN", "LSTM", "GRU", "EchoState"))
     }
     text = " ".join(repr(case[0]) for case in CASES.values())
     for name in catalogue._NAMES.keys() - solvers_and_schedules - estimators:
