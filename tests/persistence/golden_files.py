@@ -36,6 +36,12 @@ from sklearn.preprocessing import (
 
 import rnnkit
 from rnnkit import training
+from rnnkit.energy import (
+    DeepBeliefNetwork,
+    DeepBoltzmannMachine,
+    HopfieldNetwork,
+    RecurrentRBM,
+)
 from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows, TokenEncoder
 
 FOLDER = Path(os.environ.get("RNNKIT_GOLDEN_FILES", Path(__file__).with_name("golden")))
@@ -122,6 +128,24 @@ def fitted() -> dict[str, tuple[Any, Any]]:
     add("written numbers", network("LSTMEncoderDecoder", attention="additive"), RAGGED,
         [x.sum(axis=1)[:2] for x in RAGGED])  # fmt: skip
     add("made series", network("GRUSeriesGenerator"), RAGGED, labels)
+    before = [rnnkit.Convolution(3, 2), rnnkit.Convolution(2, 3, stride=2, pooling=2)]
+    beside = [rnnkit.Convolution(3, 2, causal=True, layer_norm=True)]
+    add("convolutions", network("GRUClassifier", convolutions=before), RAGGED, labels)
+    add("convolutions beside", network("LSTMSequenceTagger", convolutions=beside,
+                                       convolution_join="parallel"), RAGGED, tags)  # fmt: skip
+    add("widths", network("LSTMRegressor", hidden_size=(4, 3)), RAGGED, TARGETS["Regressor"])
+    add("no layer", network("RNNClassifier", hidden_size=()), RAGGED, labels)
+    for task in ("Classifier", "Regressor", "SequenceRegressor", "SequenceTagger"):
+        echo = getattr(rnnkit, f"EchoState{task}")(6, leak=0.5, random_state=0)
+        add(f"echo state {task}", echo, RAGGED, TARGETS[task])
+    switches = [(x > 0).astype(float) for x in RAGGED]
+    add("machine at every step", RecurrentRBM(4, n_components=3, max_iter=3, cell="gru",
+                                              random_state=0), switches)  # fmt: skip
+    on_off, classes = (ROWS > 0).astype(float), np.arange(len(ROWS)) % 3 - 1
+    for rule in ("hebb", "pseudo-inverse", "softmax"):
+        add(f"patterns by {rule}", HopfieldNetwork(rule, random_state=0), ROWS[:3])
+    add("deep machine", DeepBoltzmannMachine((3, 2), max_iter=3, random_state=0), on_off)
+    add("belief network", DeepBeliefNetwork((4, 3), max_iter=20, random_state=0), on_off, classes)
     partial = network("GRUClassifier", dropout=0.2)
     partial.partial_fit(RAGGED, labels, classes=["down", "up"])
     table["training state"] = partial, RAGGED
