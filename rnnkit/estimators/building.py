@@ -128,7 +128,7 @@ def size_of_network(estimator: Any, reader: Reader, output: Output) -> Size:
 
     Layers from the third on are alike, so of more than three there are as many times the same.
     """
-    if isinstance(estimator.hidden_size, (tuple, list)):
+    if isinstance(estimator.hidden_size, tuple):
         return size_of(_layers(estimator, reader, output, {"longest": 1}, 1), output)
     n_layers = int(estimator.n_layers)
     sizes = [

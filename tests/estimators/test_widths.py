@@ -42,7 +42,7 @@ def test_a_tuple_of_equal_widths_is_as_many_layers():
     assert np.array_equal(tuples.predict_proba(X), layers.predict_proba(X))
 
 
-@pytest.mark.parametrize("hidden_size", [(5, 3), [3, 5], (2, 4, 3), (np.int64(5),), ()])
+@pytest.mark.parametrize("hidden_size", [(5, 3), (3, 5), (2, 4, 3), (np.int64(5),), ()])
 def test_every_layer_has_its_width(hidden_size):
     model = quick(GRUSequenceTagger, hidden_size).fit(X, [x[:, 0] > 0 for x in X])
     layers = model.network_.recurrent_layers
@@ -120,9 +120,10 @@ def test_the_last_row_of_a_sequence_beside_others_and_step_by_step(tmp_path):
         (LSTMClassifier, {"hidden_size": (5, 2.5)}, r"Got \(5, 2.5\)"),
         (LSTMClassifier, {"hidden_size": (True,)}, r"Got \(True,\)"),
         (LSTMClassifier, {"hidden_size": "64"}, "Got '64'"),
+        (LSTMClassifier, {"hidden_size": [5, 3]}, r"Got \[5, 3\]"),
         (LSTMClassifier, {"hidden_size": (), "bidirectional": True}, "'bidirectional' .* False"),
         (LSTMClassifier, {"hidden_size": (), "forget_bias": 5.0}, "'forget_bias' .* Got 5.0"),
-        (LSTMClassifier, {"hidden_size": [], "peephole": True}, "'peephole' .* recurrent layer"),
+        (LSTMClassifier, {"hidden_size": (), "peephole": True}, "'peephole' .* recurrent layer"),
         (LSTMRegressor, {"hidden_size": (), "precision": "bf16"}, "'precision' .* Got 'bf16'"),
         (LSTMAutoencoder, {"hidden_size": ()}, "tuple that is not empty"),
         (RNNLanguageModel, {"hidden_size": ()}, "tuple that is not empty"),

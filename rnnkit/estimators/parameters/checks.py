@@ -120,7 +120,7 @@ def check_parameters(estimator: Any) -> None:
             f"The 'static_features' parameter of {name} must be None without static='state'. Got "
             f"{parameters['static_features']!r} instead."
         )
-    if isinstance(parameters["hidden_size"], (tuple, list)):
+    if isinstance(parameters["hidden_size"], tuple):
         _check_widths(type(estimator), parameters)
     if parameters["precision"] == "bf16":
         _check_usual_cell(name, parameters)

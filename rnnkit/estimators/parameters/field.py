@@ -140,15 +140,15 @@ class Number(Interval):
 
 
 class Widths(HasMethods):
-    """Tuples and lists of integers from 1 on, `least` of them or more: a width for each layer."""
+    """Tuples of integers from 1 on, `least` of them or more: a width for each layer."""
 
     def __init__(self, least: int) -> None:
         super().__init__("__len__")
         self.least = least
 
     def is_satisfied_by(self, val: object) -> bool:
-        is_list = isinstance(val, (tuple, list)) and len(val) >= self.least
-        return is_list and all(map(integer(1).is_satisfied_by, cast("tuple[Any, ...]", val)))
+        is_tuple = isinstance(val, tuple) and len(val) >= self.least
+        return is_tuple and all(map(integer(1).is_satisfied_by, cast("tuple[Any, ...]", val)))
 
     def __str__(self) -> str:
         some = "that is not empty" if self.least else "that may be empty"
