@@ -5,17 +5,20 @@ Letters: n rows, F visible units, H units of a hidden layer, L hidden layers.
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.energy.layered import LayeredUnits
 from rnnkit.energy.learning import DeepBoltzmannLearning
 from rnnkit.energy.rows import check_counts
 from rnnkit.estimators.transaction import at_this_moment
+from rnnkit.training import SCHEDULES, Schedule
 
 __all__ = ["DeepBoltzmannMachine"]
 
@@ -116,6 +119,56 @@ class DeepBoltzmannMachine(
     >>> bool(machine.score([[0, 0, 1, 1]]) > machine.score([[0, 1, 0, 1]]))
     True
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "pretrain_iter": [Interval(Integral, 0, None, closed="left")],
+        "pretrain_learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate": [StrOptions(set(SCHEDULES) - {"adaptive"}), Schedule],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "n_particles": [Interval(Integral, 1, None, closed="left")],
+        "gibbs_steps": [Interval(Integral, 1, None, closed="left")],
+        "mean_field_steps": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "binarize": [Interval(Real, None, None, closed="neither"), None],
+        "transform_layers": [StrOptions({"last", "all"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100, 100),
+        *,
+        pretrain_iter: int = 10,
+        pretrain_learning_rate: float = 0.05,
+        max_iter: int = 50,
+        learning_rate_init: float = 0.02,
+        learning_rate: Any = "linear",
+        batch_size: int = 20,
+        n_particles: int = 100,
+        gibbs_steps: int = 1,
+        mean_field_steps: int = 10,
+        alpha: float = 0.0002,
+        binarize: float | None = None,
+        transform_layers: str = "last",
+        random_state: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.pretrain_iter = pretrain_iter
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.max_iter = max_iter
+        self.learning_rate_init = learning_rate_init
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.n_particles = n_particles
+        self.gibbs_steps = gibbs_steps
+        self.mean_field_steps = mean_field_steps
+        self.alpha = alpha
+        self.binarize = binarize
+        self.transform_layers = transform_layers
+        self.random_state = random_state
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the means of hidden units, by mean field.

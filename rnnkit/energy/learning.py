@@ -1,14 +1,12 @@
-"""How a deep Boltzmann machine learns: its parameters, layers alone, then all together."""
+"""How a deep Boltzmann machine learns: layers alone, then all together."""
 
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from rnnkit.energy.greedy import pretrain_undirected
 from rnnkit.energy.layered import LayeredUnits
@@ -16,63 +14,27 @@ from rnnkit.energy.phases import drawn_machine, train_once
 from rnnkit.energy.rows import RowEstimator, read_sizes
 from rnnkit.estimators.transaction import learning
 from rnnkit.preprocessing.watching import watched
-from rnnkit.training import SCHEDULES, Adaptive, Schedule, make_schedule
+from rnnkit.training import Adaptive, Schedule, make_schedule
 
 __all__ = ["DeepBoltzmannLearning"]
 
 
 class DeepBoltzmannLearning(RowEstimator):
-    """What a deep Boltzmann machine takes, and the training of it."""
+    """The training of a deep Boltzmann machine, whose parameters its class has."""
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "pretrain_iter": [Interval(Integral, 0, None, closed="left")],
-        "pretrain_learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "learning_rate": [StrOptions(set(SCHEDULES) - {"adaptive"}), Schedule],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "n_particles": [Interval(Integral, 1, None, closed="left")],
-        "gibbs_steps": [Interval(Integral, 1, None, closed="left")],
-        "mean_field_steps": [Interval(Integral, 1, None, closed="left")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "binarize": [Interval(Real, None, None, closed="neither"), None],
-        "transform_layers": [StrOptions({"last", "all"})],
-        "random_state": ["random_state"],
-    }
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100, 100),
-        *,
-        pretrain_iter: int = 10,
-        pretrain_learning_rate: float = 0.05,
-        max_iter: int = 50,
-        learning_rate_init: float = 0.02,
-        learning_rate: Any = "linear",
-        batch_size: int = 20,
-        n_particles: int = 100,
-        gibbs_steps: int = 1,
-        mean_field_steps: int = 10,
-        alpha: float = 0.0002,
-        binarize: float | None = None,
-        transform_layers: str = "last",
-        random_state: Any = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.pretrain_iter = pretrain_iter
-        self.pretrain_learning_rate = pretrain_learning_rate
-        self.max_iter = max_iter
-        self.learning_rate_init = learning_rate_init
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.n_particles = n_particles
-        self.gibbs_steps = gibbs_steps
-        self.mean_field_steps = mean_field_steps
-        self.alpha = alpha
-        self.binarize = binarize
-        self.transform_layers = transform_layers
-        self.random_state = random_state
+    hidden_layer_sizes: Any
+    pretrain_iter: int
+    pretrain_learning_rate: float
+    max_iter: int
+    learning_rate_init: float
+    learning_rate: Any
+    batch_size: int
+    n_particles: int
+    gibbs_steps: int
+    mean_field_steps: int
+    alpha: float
+    binarize: float | None
+    random_state: Any
 
     @watched
     def fit(self, X: Any, y: Any = None) -> Any:

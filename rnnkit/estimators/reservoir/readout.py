@@ -1,4 +1,4 @@
-"""How a readout is learnt in closed form, whatever became of the recurrent weights before.
+"""How a readout is learnt in closed form.
 
 Letters: N sequences, T steps, ΣT steps of all sequences, H hidden units, D directions, K outputs.
 """
@@ -201,7 +201,6 @@ class ClosedForm(RecurrentEstimator):
                 network = build(self, reader, output, examples.sequences, np.zeros(output.width))
                 initialize(network, self, reader, check_random_state(self.random_state))
                 self._built_with = self.get_params(deep=False)
-                self._evolve(network, reader, examples, weights, backend)
                 before = None
             else:
                 network, before = self.network_.copy(), self._moments_of_fit()
@@ -227,16 +226,6 @@ class ClosedForm(RecurrentEstimator):
         self._record(reader, codec, network, result, examples, anew=first)
         self.alpha_ = readout.alpha
         self._moments = moments.sums
-
-    def _evolve(
-        self,
-        network: Network,
-        reader: Reader,
-        examples: Examples,
-        weights: np.ndarray | None,
-        backend: Backend,
-    ) -> None:
-        """Change the recurrent weights before the readout is learnt; a reservoir keeps them."""
 
     def _moments_of(
         self,
