@@ -21,7 +21,9 @@ from rnnkit.distributed.stored import fit_stored
 from rnnkit.distributed.task import Job, Outcome, free_tracker, start_tracker, train
 from rnnkit.estimators.adversarial.learning import AdversarialLearning
 from rnnkit.estimators.base import RecurrentEstimator
+from rnnkit.estimators.own_steps import OwnStepsLearning
 from rnnkit.estimators.parameters.checks import check_parameters
+from rnnkit.estimators.reservoir.readout import ClosedForm
 from rnnkit.estimators.transaction import learning
 
 __all__ = ["fit"]
@@ -165,11 +167,26 @@ def _check_kind(estimator: Any) -> None:
             "rnnkit.distributed.fit takes a classifier, regressor, tagger, sequence regressor, "
             f"labeller, language model or encoder-decoder of rnnkit, got {kind}{remedy}"
         )
-    if isinstance(estimator, AdversarialLearning):
-        raise TypeError(
-            f"rnnkit.distributed.fit takes no generator of series, got {kind}: its two networks "
-            "learn in turn from noise that the ranks would draw apart; fit it in one process"
-        )
+    for refused, what, why in (
+        (
+            AdversarialLearning,
+            "generator of series",
+            "its two networks learn in turn from noise that the ranks would draw apart; fit it in "
+            "one process",
+        ),
+        (
+            OwnStepsLearning,
+            "estimator that learns from X alone",
+            "the ranks share out X and y; fit it in one process",
+        ),
+        (
+            ClosedForm,
+            "echo state network",
+            "its readout follows from sums that partial_fit adds up, partition by partition",
+        ),
+    ):
+        if isinstance(estimator, refused):
+            raise TypeError(f"rnnkit.distributed.fit takes no {what}, got {kind}: {why}")
 
 
 def _check(estimator: Any) -> None:

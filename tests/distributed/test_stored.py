@@ -9,8 +9,18 @@ import pytest
 from partitions import labels, ragged, tags
 from sklearn.base import clone
 
-from rnnkit import GRUClassifier, GRUSequenceTagger, LSTMRegressor, Sequences, distributed
+from rnnkit import (
+    EchoStateClassifier,
+    GRUAutoencoder,
+    GRUClassifier,
+    GRUSequenceTagger,
+    GRUSeriesGenerator,
+    LSTMRegressor,
+    Sequences,
+    distributed,
+)
 from rnnkit.distributed import StoredSequences
+from rnnkit.energy import RecurrentRBM
 
 SMALL = {"hidden_size": 4, "batch_size": 7, "max_iter": 3, "random_state": 0, "tol": 0}
 LIST = ragged(60)
@@ -251,6 +261,14 @@ def test_refusals():
         distributed.fit(GRUClassifier(**SMALL), STORED, Y[:-1])
     with pytest.raises(TypeError, match="takes a classifier"):
         distributed.fit(object(), STORED, Y)
+    for kind, words in (
+        (GRUSeriesGenerator, "no generator of series, got GRUSeriesGenerator"),
+        (GRUAutoencoder, "no estimator that learns from X alone, got GRUAutoencoder"),
+        (RecurrentRBM, "no estimator that learns from X alone, got RecurrentRBM"),
+        (EchoStateClassifier, "no echo state network, got EchoStateClassifier"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            distributed.fit(kind(), STORED, Y)
     broken = StoredSequences(lambda a, b: X.values[a : min(b, 50)], X.offsets, Y, block_bytes=300)
     with pytest.raises(ValueError, match="were read"):
         distributed.fit(GRUClassifier(**SMALL), broken)
