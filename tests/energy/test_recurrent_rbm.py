@@ -2,8 +2,6 @@
 
 import itertools
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -497,12 +495,6 @@ def test_draws_follow_from_the_sequence():
     assert np.all(one != generator_for(1, x).random(4))
     assert np.all(one != generator_for(0, 1 - x).random(4))
     assert np.all(one != generator_for(0, x.reshape(-1, 2)).random(4))
-
-
-def test_rnnkit_does_not_import_it():
-    code = "import sys, rnnkit; print('rnnkit.energy' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("widths", [(), (5, 3)])

@@ -11,7 +11,7 @@ import pytest
 import rnnkit
 from rnnkit import training
 from rnnkit.backends import get_backend
-from rnnkit.network import network
+from rnnkit.network import lookup
 from rnnkit.network.lookup import TableRows
 from rnnkit.training.touched import Touched
 
@@ -66,7 +66,7 @@ def test_every_solver_takes_the_steps_of_the_update_of_all_rows(name, monkeypatc
     X, y = sentences()
     found = []
     for threshold in (0, 2**60):
-        monkeypatch.setattr(network, "LARGE_TABLE", threshold)
+        monkeypatch.setattr(lookup, "LARGE_TABLE", threshold)
         found.append(bits_of(quietly(tagger(solver=copy.copy(SOLVERS[name])).fit, X, y)))
     assert found[0] == found[1]
 
@@ -77,7 +77,7 @@ def test_every_option_keeps_the_bits(name, monkeypatch):
     X, y = sentences(columns=options.pop("columns", 1))
     found = []
     for threshold in (0, 2**60):
-        monkeypatch.setattr(network, "LARGE_TABLE", threshold)
+        monkeypatch.setattr(lookup, "LARGE_TABLE", threshold)
         found.append(bits_of(quietly(tagger(**options).fit, X, y)))
     assert found[0] == found[1]
 
@@ -88,7 +88,7 @@ def test_training_goes_on_with_what_a_solver_remembers(solver, monkeypatch):
     other, labels = sentences(8, seed=3)
     found = []
     for threshold in (0, 2**60):
-        monkeypatch.setattr(network, "LARGE_TABLE", threshold)
+        monkeypatch.setattr(lookup, "LARGE_TABLE", threshold)
         model = tagger(solver=solver)
         for _ in range(3):
             quietly(model.partial_fit, X, y, [0, 1, 2])
@@ -103,7 +103,7 @@ def test_a_table_that_a_tied_head_uses_whole_is_gone_through_whole(monkeypatch):
     texts = ["abcab", "bca", "cabbac", "acb"] * 3
     found = []
     for threshold in (0, 2**60):
-        monkeypatch.setattr(network, "LARGE_TABLE", threshold)
+        monkeypatch.setattr(lookup, "LARGE_TABLE", threshold)
         model = rnnkit.GRULanguageModel(
             6, embedding_dim=6, tied_embeddings=True, max_iter=3, tol=0, random_state=0
         )
