@@ -18,6 +18,7 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.field import fixed, parameters
+from rnnkit.estimators.parameters.network import NUMBERS_ALONE
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.watching import learning_watched
@@ -29,17 +30,7 @@ __all__ = ["OwnStepsLearning"]
 
 @parameters
 @fixed(
-    embedding_dim=None,
-    categorical_features=None,
-    embedding_init=None,
-    embedding_trainable=True,
-    n_tokens=None,
-    static="steps",
-    static_features=None,
-    token_dropout=0.0,
-    spelling_columns=0,
-    character_dim=16,
-    character_hidden_size=32,
+    **NUMBERS_ALONE,
 )
 class OwnStepsLearning(RecurrentEstimator):
     """What learns from X alone: no y is looked at, and weights are those of sequences."""

@@ -19,7 +19,7 @@ from rnnkit.network.static import StartedRecurrent
 from rnnkit.network.tied import TiedDense
 from rnnkit.network.tokens import TokenFeatures
 
-__all__ = ["build_layers", "build_network", "widths_of_layers"]
+__all__ = ["build_layers", "build_network"]
 
 
 def build_layers(
@@ -112,7 +112,7 @@ def build_layers(
     """
     if tokens is None and n_inputs < 1:
         raise ValueError(f"n_inputs must be at least 1 without tokens, got {n_inputs!r}")
-    widths = widths_of_layers(hidden_size, n_layers)
+    widths = _widths_of_layers(hidden_size, n_layers)
     layers: list[Layer] = []
     width = n_inputs
     if input_noise and not n_inputs:
@@ -207,7 +207,7 @@ def _convolving(
     return layers
 
 
-def widths_of_layers(hidden_size: int | Sequence[int], n_layers: int) -> tuple[int, ...]:
+def _widths_of_layers(hidden_size: int | Sequence[int], n_layers: int) -> tuple[int, ...]:
     """Return the hidden units of each recurrent layer.
 
     Raises

@@ -29,6 +29,7 @@ from rnnkit.estimators.parameters.field import (
     parameter,
     parameters,
 )
+from rnnkit.estimators.parameters.network import NUMBERS_ALONE
 from rnnkit.estimators.parameters.training import SCHEDULE_NAMES, SOLVER_NAMES
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import moderate, read_weights
@@ -50,17 +51,7 @@ PLAIN = sorted(name for name in SCHEDULES if SCHEDULES[name] is not Adaptive)
 
 @parameters
 @fixed(
-    embedding_dim=None,
-    categorical_features=None,
-    embedding_init=None,
-    embedding_trainable=True,
-    n_tokens=None,
-    static="steps",
-    static_features=None,
-    token_dropout=0.0,
-    spelling_columns=0,
-    character_dim=16,
-    character_hidden_size=32,
+    **NUMBERS_ALONE,
     convolutions=None,
     convolution_join="before",
     bptt_steps=None,

@@ -21,6 +21,7 @@ from rnnkit.estimators.parameters.field import (
 )
 
 __all__ = [
+    "NUMBERS_ALONE",
     "GRUParameters",
     "GatedParameters",
     "LSTMParameters",
@@ -34,6 +35,21 @@ ACTIVATION = (
     '"scaled_tanh"} or tuple'
 )
 ACTIVATION_NAMES = {*ACTIVATIONS, "logistic", "identity"}
+
+# What `fixed` takes away from estimators whose steps are numbers, all of them read at every step.
+NUMBERS_ALONE: dict[str, Any] = {
+    "embedding_dim": None,
+    "categorical_features": None,
+    "embedding_init": None,
+    "embedding_trainable": True,
+    "n_tokens": None,
+    "static": "steps",
+    "static_features": None,
+    "token_dropout": 0.0,
+    "spelling_columns": 0,
+    "character_dim": 16,
+    "character_hidden_size": 32,
+}
 
 
 @parameters

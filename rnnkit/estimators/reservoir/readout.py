@@ -28,6 +28,7 @@ from rnnkit.estimators.parameters.field import (
     parameters,
     values_for,
 )
+from rnnkit.estimators.parameters.network import NUMBERS_ALONE
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.reservoir.moments import GRID, GRID_OF_STEPS, Moments, Readout
 from rnnkit.estimators.transaction import learning
@@ -49,17 +50,7 @@ _ABSENT = property(_refuse)  # what scikit-learn would set if it were there
 @parameters
 @fixed(
     n_layers=1,
-    embedding_dim=None,
-    categorical_features=None,
-    embedding_init=None,
-    embedding_trainable=True,
-    n_tokens=None,
-    static="steps",
-    static_features=None,
-    token_dropout=0.0,
-    spelling_columns=0,
-    character_dim=16,
-    character_hidden_size=32,
+    **NUMBERS_ALONE,
     convolutions=None,
     convolution_join="before",
     cell_clip=None,
