@@ -10,10 +10,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import rnnkit
+from rnnkit.backends import get_backend
 from rnnkit.backends.cpu import isa_available, using_isa, using_threads
 from rnnkit.backends.quantizing import dequantized, quantized_rows
 from rnnkit.exceptions import FormatError
-from rnnkit.inspection.gradients import gradient_by_inputs
 from rnnkit.network.quantizing import matrices_of
 from rnnkit.preprocessing import SequenceScaler
 
@@ -186,7 +186,7 @@ def test_states_and_gates_are_there_and_gradients_are_not(models):
     assert small.hidden_states(X)[0].shape == (STEPS[0], 8)
     assert set(small.gate_activations(X)) == {"i", "f", "g", "o"}
     with pytest.raises(ValueError, match="a quantized network is for predictions alone"):
-        gradient_by_inputs(small, X[0])
+        small.network_.bind(get_backend("cpu"), training=True)
 
 
 def test_a_language_model():
