@@ -56,7 +56,8 @@ def recurrent(
         ``bias_hh_l0 (G·H,)``, the same for each layer, and with the suffix ``_reverse`` for
         the second direction. Layer l > 0 has D·H inputs. A bias may be absent, which means
         zeros. If present, ``peephole_l0 (3·H,)`` (gates i f o) gives an lstm layer peepholes,
-        ``gate_recurrence_l0 (3·H, 3·H)`` full gate recurrence, and ``norm_ih_l0, norm_hh_l0 (G·H,)``, for lstm also ``norm_c_l0, norm_c_bias_l0 (H,)``,
+        ``gate_recurrence_l0 (3·H, 3·H)`` full gate recurrence, and
+        ``norm_ih_l0, norm_hh_l0 (G·H,)``, for lstm also ``norm_c_l0, norm_c_bias_l0 (H,)``,
         normalize a layer; see `rnnkit.cells.LayerSpec` for the equations.
     cell : {"lstm", "gru", "rnn"}, default="lstm"
     lengths : array-like of shape (N,), integer, default=None
