@@ -154,6 +154,12 @@ class LayerSpec:
         The p terms need `peephole`; `coupled_gates` sets ``f = 1 - i`` (the f rows of every
         weight are then ignored and get a zero gradient; with `layer_norm` they still enter
         the mean and variance of their row, and get the gradient of that).
+        With `full_gate_recurrence` the inputs of i, f and o also get ``R_i q``, ``R_f q`` and
+        ``R_o q``, where q holds the activations of i, f and o in the step before, zeros before
+        the first (Greff et al. 2017, after the LSTM of Hochreiter & Schmidhuber 1997). Then the
+        second state is c and q side by side, (B, 4·H). With `layer_norm` U h and R q are
+        normalized as one sum; `recurrent_dropout` and `zoneout` do not touch q, which sees
+        ``1 - i`` for f with `coupled_gates`.
     gru
         ``r = σ(W_r x + U_r h + b_r)``, ``z = σ(W_z x + U_z h + b_z)``,
         reset after:  ``n = φ(W_n x + b_n + r * (U_n h + b_hn))``,
@@ -199,12 +205,15 @@ class LayerSpec:
     layer_norm: bool = False
     zoneout: float = 0.0
     precision: str = "full"
+    full_gate_recurrence: bool = False
 
     def __post_init__(self) -> None:
         if self.cell not in CELLS:
             raise ValueError(f"unknown cell {self.cell!r}; allowed are {', '.join(CELLS)}")
         if self.cell != "lstm" and (self.peephole or self.coupled_gates):
             raise ValueError(f"peephole and coupled_gates belong to the lstm cell, not {self.cell}")
+        if self.cell != "lstm" and self.full_gate_recurrence:
+            raise ValueError(f"full_gate_recurrence belongs to the lstm cell, not {self.cell}")
         if self.reset not in ("after", "before"):
             raise ValueError(f"reset must be 'after' or 'before', got {self.reset!r}")
         if self.layer_norm and self.cell == "gru" and self.reset == "before":
@@ -219,6 +228,8 @@ class LayerSpec:
                 "gate_activation='sigmoid' and no other option of the cell"
             )
 
+        if self.precision == "int8" and self.full_gate_recurrence:
+            raise ValueError("precision='int8' is for cells without full_gate_recurrence")
         if self.precision == "int8" and max(self.n_inputs, self.hidden_size) > MOST_TERMS:
             raise ValueError(
                 f"precision='int8' takes at most {MOST_TERMS:,} inputs and hidden units, got "
@@ -238,6 +249,7 @@ class LayerSpec:
         return {
             "peephole": self.peephole,
             "coupled_gates": self.coupled_gates,
+            "gate_recurrence": self.full_gate_recurrence,
             "reset_before": self.cell == "gru" and self.reset == "before",
             "has_clip": self.cell_clip is not None,
             "clip": self.cell_clip or 0.0,
@@ -256,6 +268,11 @@ class LayerSpec:
         """Whether a second state c is carried."""
         return "c" in CELLS[self.cell].states
 
+    @property
+    def second_state_size(self) -> int:
+        """The width of the second state: of c, and of the gates beside it if they are carried."""
+        return (4 if self.full_gate_recurrence else 1) * self.hidden_size
+
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name each parameter, without layer suffix, and give its shape, in storage order."""
         g, h, i = len(self.gates), self.hidden_size, self.n_inputs
@@ -268,6 +285,8 @@ class LayerSpec:
             shapes["bias_hn"] = (h,)
         if self.peephole:
             shapes["peephole"] = (3 * h,)
+        if self.full_gate_recurrence:
+            shapes["gate_recurrence"] = (3 * h, 3 * h)
         if self.layer_norm:
             shapes["norm_ih"] = (g * h,)
             shapes["norm_hh"] = (g * h,)

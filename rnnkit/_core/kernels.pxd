@@ -93,10 +93,10 @@ cdef extern from "src/kernels.h" nogil:
 
     ctypedef struct rk_layer_spec:
         int cell, reverse
-        int reset_before, layer_norm, peephole
+        int reset_before, layer_norm, peephole, gate_recurrence
         rk_activation activation, gate_activation, output_activation
         ptrdiff_t inputs, hidden
-        ptrdiff_t slots, input_slots, recurrent_slots
+        ptrdiff_t slots, input_slots, recurrent_slots, operand
 
     int rk_set_option(rk_layer_spec *layer, const char *option, double value)
     int rk_activation_named(const char *name)

@@ -11,4 +11,6 @@ cdef class Buffer:
     cdef void *reserve(self, size_t n_bytes) except? NULL
     cdef void *reserve_zeros(self, size_t n_bytes) except? NULL
 
+cdef void copy_rows(const void *source, size_t source_stride, void *target, size_t target_stride,
+                    size_t n_bytes, ptrdiff_t rows) noexcept
 cdef size_t checked_bytes(object itemsize, tuple shape) except? 0

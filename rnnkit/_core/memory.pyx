@@ -4,7 +4,7 @@ import numpy as np
 
 cimport numpy as cnp
 from libc.stdlib cimport free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from rnnkit._core.kernels cimport RK_BYTES_WORTH_LARGE_PAGES
 
@@ -77,6 +77,15 @@ cdef object checked_array(str name, array, dtype, tuple shape):
 cdef void *address(array) noexcept:
     """The first byte of a contiguous array; NULL for None."""
     return NULL if array is None else cnp.PyArray_DATA(array)
+
+
+cdef void copy_rows(const void *source, size_t source_stride, void *target, size_t target_stride,
+                    size_t n_bytes, ptrdiff_t rows) noexcept:
+    """Copy the first bytes of each row; strides in bytes."""
+    cdef ptrdiff_t r
+    for r in range(rows):
+        memcpy(<char *>target + r * target_stride, <const char *>source + r * source_stride,
+               n_bytes)
 
 
 cdef class Buffer:

@@ -22,11 +22,16 @@ cdef class LayerParameters:
     cdef object dtype
     cdef ptrdiff_t padded
     cdef list table
+    cdef tuple gates                 # with gate recurrence: the shapes of W_hh and of R
+    cdef tuple targets               # and the plain arrays that the joined gradient is added to
     cdef Buffer gradients
     cdef int fill(self) except -1
     cdef int add(self, str name, str panels, const int *gates, ptrdiff_t first_slot,
                  ptrdiff_t slots) except -1
     cdef int pack(self, dict weights) except -1
+    cdef dict beside_gates(self, dict weights)
+    cdef dict gradients_beside_gates(self, dict gradients)
+    cdef int add_gates(self) except -1
     cdef int convert(self, Parameter parameter, int form, const void *source,
                      void *target) except -1
     cdef int pack_transposed(self, Parameter parameter, const void **groups) except -1

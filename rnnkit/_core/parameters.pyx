@@ -20,6 +20,8 @@ from rnnkit._core.kernels cimport (
 from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes, lies_writable
 from rnnkit._core.threads cimport run_clear, run_convert
 
+JOINED = ("weight_hh", "gate_recurrence")
+
 cdef int[4] AS_STORED = [0, 1, 2, 3]
 cdef int[3] N_FIRST = [2, 0, 1]  # the slots n r z of a gru, stored r z n
 
@@ -84,6 +86,8 @@ cdef class LayerParameters:
         """Pack the plain arrays of all names into panels."""
         cdef Parameter parameter
         cdef ptrdiff_t hidden = self.call.layer.hidden
+        if self.gates is not None:
+            weights = self.beside_gates(weights)
         for parameter in self.table:
             if parameter.name not in weights:
                 raise ValueError(f"the weight {parameter.name!r} is missing; got "
@@ -136,6 +140,8 @@ cdef class LayerParameters:
     cdef int check_gradients(self, dict gradients) except -1:
         """Keep the arrays that are added to at the end; refuse others than can be, as they lie."""
         cdef Parameter parameter
+        if self.gates is not None:
+            gradients = self.gradients_beside_gates(gradients)
         for parameter in self.table:
             parameter.target = gradients[parameter.name]
             if not lies_writable(parameter.target, self.dtype.num, parameter.shape):
@@ -171,6 +177,46 @@ cdef class LayerParameters:
                                         parameter.slots, address(parameter.target), 0,
                                         self.padded // self.kernels.lanes)
             parameter.target = None
+        if self.gates is not None:
+            self.add_gates()
+        return 0
+
+    # With gate recurrence the table has one matrix (4 H, 4 H), W_hh with R (3 H, 3 H) beside it. The
+    # rows of g see no gates.
+
+    cdef dict beside_gates(self, dict weights):
+        """The weights with R beside W_hh."""
+        cdef ptrdiff_t h = self.call.layer.hidden
+        joined = np.zeros((4 * h, 4 * h), self.dtype)
+        parts = []
+        for name, shape in zip(JOINED, self.gates):
+            if name not in weights:
+                raise ValueError(f"the weight {name!r} is missing; got "
+                                 f"{', '.join(sorted(weights))}")
+            parts.append(checked_array(name, weights[name], self.dtype, shape))
+        joined[:, :h] = parts[0]
+        joined[:2 * h, h:] = parts[1][:2 * h]
+        joined[3 * h:, h:] = parts[1][2 * h:]
+        return {**weights, JOINED[0]: joined}
+
+    cdef dict gradients_beside_gates(self, dict gradients):
+        """The gradients with a zero one for the joined matrix, once both plain ones are checked."""
+        for name, shape in zip(JOINED, self.gates):
+            if not lies_writable(gradients[name], self.dtype.num, shape):
+                raise ValueError(f"gradients[{name!r}] must be a contiguous array of {self.dtype} "
+                                 f"and shape {shape} to write to")
+        joined = np.zeros(self.shapes[JOINED[0]], self.dtype)
+        self.targets = (joined, *[gradients[name] for name in JOINED])
+        return {**gradients, JOINED[0]: joined}
+
+    cdef int add_gates(self) except -1:
+        """Part the gradient of the joined matrix and add it to the plain ones."""
+        cdef ptrdiff_t h = self.call.layer.hidden
+        joined, recurrent, gates = self.targets
+        self.targets = None
+        recurrent += joined[:, :h]
+        gates[:2 * h] += joined[:2 * h, h:]
+        gates[2 * h:] += joined[3 * h:, h:]
         return 0
 
     cdef ptrdiff_t slot_of(self, ptrdiff_t gate):
@@ -186,6 +232,10 @@ cdef LayerParameters parameters_of(spec, dtype, rk_call *call, const rk_kernels 
     """The parameters of a layer in a call structure that lives as long and has its layer set."""
     parameters = LayerParameters()
     parameters.shapes = spec.parameter_shapes()
+    if call.layer.gate_recurrence:
+        parameters.gates = tuple([parameters.shapes[name] for name in JOINED])
+        parameters.shapes[JOINED[0]] = (4 * call.layer.hidden, 4 * call.layer.hidden)
+        del parameters.shapes[JOINED[1]]
     parameters.call = call
     parameters.kernels = kernels
     parameters.dtype = np.dtype(dtype)

@@ -16,6 +16,7 @@ cdef class RecurrentLayer:
     cdef LayerInputs inputs
     cdef size_t itemsize
     cdef ptrdiff_t panels, padded
+    cdef ptrdiff_t parts             # of the second state: c, and the gates where they are carried
     cdef bint ready_for_backward, has_operands
     cdef object y, h0, mask, zoneout_h, zoneout_c, dy, dx  # held while pointers to them are
     cdef PlanCopy plan
@@ -41,8 +42,8 @@ cdef class RecurrentLayer:
     cdef object checked_or_none(self, str name, array, tuple shape)
     cdef int bind_masks(self, recurrent_mask, zoneout_masks) except -1
     cdef int load_state(self, c0) except -1
-    cdef void copy_rows(self, const void *source, ptrdiff_t source_width, void *target,
-                        ptrdiff_t target_width, ptrdiff_t rows) noexcept
+    cdef void lay_out(self, array, void *state, ptrdiff_t parts) noexcept
+    cdef object gathered(self, const void *state, ptrdiff_t parts)
     cdef int keep_for_backward(self) except -1
     cdef void gather_last(self, void *h_n) noexcept
 

@@ -19,7 +19,7 @@ from rnnkit._core.kernels cimport (
     rk_set_option,
 )
 from rnnkit._core.inputs cimport inputs_of
-from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes
+from rnnkit._core.memory cimport Buffer, address, checked_array, checked_bytes, copy_rows
 from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.parameters cimport parameters_of
 from rnnkit._core.plan cimport PlanCopy
@@ -54,6 +54,7 @@ cdef class RecurrentLayer:
         lanes = self.kernels.lanes
         self.panels = (self.call.layer.hidden + lanes - 1) // lanes
         self.padded = self.panels * lanes
+        self.parts = self.call.layer.operand // self.call.layer.hidden
         self.parameters = parameters_of(spec, self.dtype, &self.call, self.kernels)
         self.inputs = inputs_of(self.dtype, &self.call, self.kernels)
         self.plan = PlanCopy()
@@ -107,7 +108,7 @@ cdef class RecurrentLayer:
         call.step_offsets = self.plan.offsets
         self.inputs.place(x, row_of, training)
         self.h0 = self.checked_or_none("h0", h0, (n_batch, hidden))
-        c0 = self.checked_or_none("c0", c0, (n_batch, hidden))
+        c0 = self.checked_or_none("c0", c0, (n_batch, self.parts * hidden))
         call.h0 = address(self.h0)
         if self.has_operands and training and (
                 recurrent_mask is not None
@@ -138,16 +139,12 @@ cdef class RecurrentLayer:
         self.ready_for_backward = call.training
         h_n = np.empty((n_batch, hidden), self.dtype)
         self.gather_last(address(h_n))
-        c_n = None
-        if call.layer.cell == RK_LSTM:
-            c_n = np.empty((n_batch, hidden), self.dtype)
-            self.copy_rows(call.c, self.padded, address(c_n), hidden, n_batch)
-        return h_n, c_n
+        return h_n, self.gathered(call.c, self.parts) if call.layer.cell == RK_LSTM else None
 
     cdef double operations(self, ptrdiff_t rows):
         """The floating-point operations of the forward products of so many packed rows."""
         cdef rk_layer_spec *layer = &self.call.layer
-        return 2.0 * rows * layer.hidden * layer.input_slots * (layer.inputs + layer.hidden)
+        return 2.0 * rows * layer.hidden * layer.input_slots * (layer.inputs + layer.operand)
 
     cdef int tile_count(self, int threads):
         """The number of tiles of sequences; 0: all threads share the hidden units, step by step."""
@@ -199,21 +196,28 @@ cdef class RecurrentLayer:
 
     cdef int load_state(self, c0) except -1:
         """Put c0 into the padded running state."""
-        cdef rk_call *call = &self.call
-        call.c = self.state.reserve_zeros(
-            checked_bytes(self.itemsize, (call.batch, self.padded)))
-        if c0 is not None:
-            self.copy_rows(address(c0), call.layer.hidden, call.c, self.padded, call.batch)
+        self.call.c = self.state.reserve_zeros(
+            checked_bytes(self.itemsize, (self.parts, self.call.batch, self.padded)))
+        self.lay_out(c0, self.call.c, self.parts)
         return 0
 
-    cdef void copy_rows(self, const void *source, ptrdiff_t source_width, void *target,
-                        ptrdiff_t target_width, ptrdiff_t rows) noexcept:
-        """Copy the first H entries of each row."""
-        cdef size_t item = self.itemsize, n_bytes = self.call.layer.hidden * item
-        cdef ptrdiff_t r
-        for r in range(rows):
-            memcpy(<char *>target + r * target_width * item,
-                   <const char *>source + r * source_width * item, n_bytes)
+    cdef void lay_out(self, array, void *state, ptrdiff_t parts) noexcept:
+        """Copy an array (B, parts * H), if there is one, to where parts (B, Hp) follow each other."""
+        cdef size_t width = self.call.layer.hidden * self.itemsize, room = self.padded * self.itemsize
+        cdef ptrdiff_t part
+        for part in range(parts if array is not None else 0):
+            copy_rows(<char *>address(array) + part * width, parts * width,
+                      <char *>state + part * self.call.batch * room, room, width, self.call.batch)
+
+    cdef object gathered(self, const void *state, ptrdiff_t parts):
+        """The array that `lay_out` lays out so."""
+        cdef size_t width = self.call.layer.hidden * self.itemsize, room = self.padded * self.itemsize
+        cdef ptrdiff_t part
+        array = np.empty((self.call.batch, parts * self.call.layer.hidden), self.dtype)
+        for part in range(parts):
+            copy_rows(<const char *>state + part * self.call.batch * room, room,
+                      <char *>address(array) + part * width, parts * width, width, self.call.batch)
+        return array
 
     cdef int keep_for_backward(self) except -1:
         """Reserve what the forward pass leaves for the backward pass."""
@@ -231,9 +235,9 @@ cdef class RecurrentLayer:
             call.c_prev = room
             if call.layer.peephole:
                 call.c_new = room + units
-        if self.mask is not None or call.layer.reset_before:
-            room = <char *>self.kept.reserve(2 * units)
-            call.h_used = room if self.mask is not None else NULL
+        if self.mask is not None or call.layer.reset_before or self.parts > 1:
+            room = <char *>self.kept.reserve((1 + self.parts) * units)
+            call.h_used = room if self.mask is not None or self.parts > 1 else NULL
             call.h_reset = room + units if call.layer.reset_before else NULL
         if call.layer.layer_norm:
             room = <char *>self.normed.reserve(
@@ -330,16 +334,15 @@ cdef class RecurrentLayer:
         cdef size_t carried = checked_bytes(self.itemsize, (n_batch, self.padded))
         cdef char *room
         dh_n = self.checked_or_none("dh_n", dh_n, (n_batch, hidden))
-        dc_n = self.checked_or_none("dc_n", dc_n, (n_batch, hidden))
+        dc_n = self.checked_or_none("dc_n", dc_n, (n_batch, self.parts * hidden))
         self.parameters.check_gradients(gradients)
         self.ready_for_backward = False
-        room = <char *>self.carried.reserve_zeros(2 * carried)
+        room = <char *>self.carried.reserve_zeros((1 + self.parts) * carried)
         call.dh = room
         call.dc = room + carried
-        if dh_n is not None:
-            self.copy_rows(address(dh_n), hidden, call.dh, self.padded, n_batch)
-        if dc_n is not None and call.layer.cell == RK_LSTM:
-            self.copy_rows(address(dc_n), hidden, call.dc, self.padded, n_batch)
+        self.lay_out(dh_n, call.dh, 1)
+        if call.layer.cell == RK_LSTM:
+            self.lay_out(dc_n, call.dc, self.parts)
         self.dx = None
         if input_gradient:
             self.dx = np.empty((call.rows, call.layer.inputs), self.dtype)
@@ -360,16 +363,10 @@ cdef class RecurrentLayer:
     cdef tuple end_backward(self):
         """Add to the gradients; return (dx, dh0, dc0)."""
         cdef rk_call *call = &self.call
-        cdef ptrdiff_t n_batch = call.batch, hidden = call.layer.hidden
         self.parameters.add_gradients()
         dx, self.dx, self.dy = self.dx, None, None
-        dh0 = np.empty((n_batch, hidden), self.dtype)
-        self.copy_rows(call.dh, self.padded, address(dh0), hidden, n_batch)
-        dc0 = None
-        if call.layer.cell == RK_LSTM:
-            dc0 = np.empty((n_batch, hidden), self.dtype)
-            self.copy_rows(call.dc, self.padded, address(dc0), hidden, n_batch)
-        return dx, dh0, dc0
+        return (dx, self.gathered(call.dh, 1),
+                self.gathered(call.dc, self.parts) if call.layer.cell == RK_LSTM else None)
 
 
 cdef int run_directions(RecurrentLayer one, RecurrentLayer other, bint backward) except -1:
@@ -416,6 +413,7 @@ cdef int describe(spec, rk_layer_spec *layer) except -1:
     for option, value in spec.options.items():
         if rk_set_option(layer, option.encode(), value) < 0:
             raise ValueError(f"the core does not know the option {option!r}")
+    layer.operand = (4 if layer.gate_recurrence else 1) * layer.hidden
     return 0
 
 

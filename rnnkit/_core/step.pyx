@@ -133,9 +133,7 @@ cdef class RecurrentStep:
         cdef RecurrentLayer layer = self.layer
         if layer.call.layer.cell != RK_LSTM:
             return self.h.copy(), None
-        c = np.empty_like(self.h)
-        layer.copy_rows(layer.call.c, layer.padded, address(c), layer.call.layer.hidden, self.n)
-        return self.h.copy(), c
+        return self.h.copy(), layer.gathered(layer.call.c, layer.parts)
 
     @state.setter
     def state(self, state):
@@ -151,7 +149,7 @@ cdef class RecurrentStep:
         cdef RecurrentLayer layer = self.layer
         shape = (self.n, layer.call.layer.hidden)
         h = layer.checked_or_none("h", h, shape)
-        c = layer.checked_or_none("c", c, shape)
+        c = layer.checked_or_none("c", c, (self.n, layer.parts * layer.call.layer.hidden))
         self.h = np.zeros(shape, layer.dtype) if h is None else h.copy()
         if layer.call.layer.cell == RK_LSTM:
             layer.load_state(c)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from rnnkit.cells import LAYER_NORM_EPSILON, Activation, LayerSpec
 
 __all__ = [
     "UPDATES",
+    "GateRecurrence",
     "GruAfterStep",
     "GruBeforeStep",
     "LstmStep",
@@ -174,19 +176,46 @@ class RnnStep:
         return da, (self.mask * dh,)
 
 
+class GateRecurrence:
+    """``U h + R q``: q are the gates i, f and o of the step before, and R has no rows for g."""
+
+    def __init__(self, spec: LayerSpec, weights: dict[str, Array]) -> None:
+        recurrent, r = weights["weight_hh"], weights["gate_recurrence"]
+        self.h = h = spec.hidden_size
+        of_every_gate = np.concatenate([r[: 2 * h], np.zeros((h, 3 * h), r.dtype), r[2 * h :]])
+        both = np.concatenate([recurrent, of_every_gate], axis=1)
+        self.product = Product(spec, both, weights.get("norm_hh"))
+
+    def forward(self, h: Array, q: Array) -> Array:
+        return self.product.forward(np.concatenate([h, q], axis=1))
+
+    def backward(self, da: Array, gradients: dict[str, Array]) -> tuple[Array, Array]:
+        """Add to the gradients of U and R; return dh and dq."""
+        h, dboth = self.h, np.zeros_like(self.product.weight)
+        dv = self.product.backward(da, dboth, gradients.get("norm_hh"))
+        gradients["weight_hh"] += dboth[:, :h]
+        gradients["gate_recurrence"] += np.concatenate([dboth[: 2 * h, h:], dboth[3 * h :, h:]])
+        return dv[:, :h], dv[:, h:]
+
+
 class LstmStep:
     """``c' = f * c + i * g`` and ``h' = o * φ_c(c')``."""
 
+    recurrent: Any  # a Product of h, or with full gate recurrence a GateRecurrence of h and q
+
     def __init__(self, spec: LayerSpec, weights: dict[str, Array]) -> None:
         self.spec, self.weights = spec, weights
-        self.recurrent = Product(spec, weights["weight_hh"], weights.get("norm_hh"))
+        if spec.full_gate_recurrence:
+            self.recurrent = GateRecurrence(spec, weights)
+        else:
+            self.recurrent = Product(spec, weights["weight_hh"], weights.get("norm_hh"))
         self.norm_c = Normalization()
 
-    def forward(self, wx: Array, mask: Array, h: Array, c: Array) -> tuple[Array, Array]:
-        """Map W x + b (n, G·H) and the previous states (n, H) to the next states."""
+    def forward(self, wx: Array, mask: Array, h: Array, c: Array, *q: Array) -> tuple[Array, ...]:
+        """Map W x + b (n, G·H) and the previous states to the next: h, c, and q if they see it."""
         spec = self.spec
         self.mask, self.c = mask, c
-        a_i, a_f, a_g, a_o = np.split(wx + self.recurrent.forward(mask * h), 4, axis=1)
+        a_i, a_f, a_g, a_o = np.split(wx + self.recurrent.forward(mask * h, *q), 4, axis=1)
         if spec.peephole:
             self.p_i, self.p_f, self.p_o = np.split(self.weights["peephole"], 3)
             a_i = a_i + self.p_i * c
@@ -206,15 +235,18 @@ class LstmStep:
         self.output, self.slope_c = gate(spec.output_activation, s, None)
         self.gates = {"i": i, "f": f, "g": g, "o": o}
         self.c_next = c_next
+        if spec.full_gate_recurrence:
+            return o * self.output, c_next, np.concatenate([i, f, o], axis=1)
         return o * self.output, c_next
 
     def backward(
-        self, gradients: dict[str, Array], dh_next: Array, dc_next: Array
-    ) -> tuple[Array, tuple[Array, Array]]:
+        self, gradients: dict[str, Array], dh_next: Array, dc_next: Array, *dq_next: Array
+    ) -> tuple[Array, tuple[Array, ...]]:
         """Add to the recurrent gradients; return d(W x + b) and d(previous states)."""
         spec = self.spec
         i, f, g, o = (self.gates[name] for name in spec.gates)
-        da_o = dh_next * self.output * self.slope_o
+        seen_i, seen_f, seen_o = np.split(dq_next[0], 3, axis=1) if dq_next else (0.0, 0.0, 0.0)
+        da_o = (dh_next * self.output + seen_o) * self.slope_o
         ds = dh_next * o * self.slope_c
         if spec.layer_norm:
             gradients["norm_c"] += (ds * self.norm_c.normal).sum(axis=0)
@@ -223,7 +255,7 @@ class LstmStep:
         dc_next = dc_next + ds
         if spec.peephole:
             dc_next = dc_next + self.p_o * da_o  # p_o sees c'
-        di, df, dg = dc_next * g, dc_next * self.c, dc_next * i
+        di, df, dg = dc_next * g + seen_i, dc_next * self.c + seen_f, dc_next * i
         if spec.coupled_gates:
             di, df = di - df, np.zeros_like(df)
         da_i, da_f, da_g = di * self.slope_i, df * self.slope_f, dg * self.slope_g
@@ -233,6 +265,9 @@ class LstmStep:
             seen = (da_i * self.c, da_f * self.c, da_o * self.c_next)
             gradients["peephole"] += np.concatenate(seen, axis=1).sum(axis=0)
         da = np.concatenate([da_i, da_f, da_g, da_o], axis=1)
+        if spec.full_gate_recurrence:
+            dh, dq = self.recurrent.backward(da, gradients)
+            return da, (self.mask * dh, dc, dq)
         dh = self.recurrent.backward(da, gradients["weight_hh"], gradients.get("norm_hh"))
         return da, (self.mask * dh, dc)
 
@@ -343,11 +378,7 @@ class ReferenceRecurrent:
         spec = self.spec
         x = x if row_of is None else x[row_of]
         state_shape = (plan.n_sequences, spec.hidden_size)
-        starts = [h0, c0] if spec.has_cell_state else [h0]
-        states = [
-            np.zeros(state_shape, self.dtype) if start is None else np.array(start, self.dtype)
-            for start in starts
-        ]
+        states = self._parted(h0, c0, plan.n_sequences)
         mask = recurrent_mask
         if mask is None or not training:
             mask = np.ones(state_shape, self.dtype)
@@ -366,7 +397,7 @@ class ReferenceRecurrent:
             steps.append(step)
         self._steps = steps if training else None
         self._plan, self._inputs, self._kept = plan, inputs, kept
-        return RecurrentResult(y, states[0], states[1] if spec.has_cell_state else None)
+        return RecurrentResult(y, *self._joined(states))
 
     def backward(
         self,
@@ -382,12 +413,7 @@ class ReferenceRecurrent:
         if spec.precision == "int8":
             raise RuntimeError("precision='int8' is for inference alone")
         self._steps = None
-        state_shape = (plan.n_sequences, spec.hidden_size)
-        ends = [dh_n, dc_n] if spec.has_cell_state else [dh_n]
-        dstates = [
-            np.zeros(state_shape, self.dtype) if end is None else np.array(end, self.dtype)
-            for end in ends
-        ]
+        dstates = self._parted(dh_n, dc_n, plan.n_sequences)
         dwx = np.empty((plan.n_rows, len(spec.gates) * spec.hidden_size), self.dtype)
         for (rows, n), step in zip(reversed(self._visits(plan)), reversed(steps), strict=True):
             if dy is not None:
@@ -399,9 +425,7 @@ class ReferenceRecurrent:
                 dstate[:n] = keep * dstate[:n] + dold
         gradients["bias"] += dwx.sum(axis=0)
         dx = self._inputs.backward(dwx, gradients["weight_ih"], gradients.get("norm_ih"))
-        return RecurrentGradient(
-            dx if input_gradient else None, dstates[0], dstates[1] if spec.has_cell_state else None
-        )
+        return RecurrentGradient(dx if input_gradient else None, *self._joined(dstates))
 
     def gate(self, name: str) -> Array:
         """Return the (P, H) activations of a gate of the last training forward call."""
@@ -417,6 +441,24 @@ class ReferenceRecurrent:
         visits = [(slice(first, last), last - first) for first, last in pairwise(bounds)]
         return visits[::-1] if self.spec.reverse else visits
 
+    def _parted(self, h: Array | None, c: Array | None, n: int) -> list[Array]:
+        """Return copies of the states h and c, and apart from c the gates q that follow it."""
+        spec = self.spec
+        given = [(h, spec.hidden_size)]
+        if spec.has_cell_state:
+            given.append((c, spec.second_state_size))
+        states = [
+            np.zeros((n, width), self.dtype) if state is None else np.array(state, self.dtype)
+            for state, width in given
+        ]
+        if spec.full_gate_recurrence:
+            states[1:] = np.split(states[1], [spec.hidden_size], axis=1)
+        return states
+
+    def _joined(self, states: list[Array]) -> tuple[Array, Array | None]:
+        """Return h, and c with the gates that follow it."""
+        return states[0], np.concatenate(states[1:], axis=1) if states[1:] else None
+
     def _zoneout(
         self, plan: PackedPlan, training: bool, masks: tuple[Array, Array | None] | None
     ) -> list[Array]:
@@ -429,7 +471,10 @@ class ReferenceRecurrent:
         else:
             shares = [0.0 if mask is None else mask for mask in masks[:n_states]]
         shape = (plan.n_rows, self.spec.hidden_size)
-        return [np.broadcast_to(np.asarray(share, self.dtype), shape) for share in shares]
+        kept = [np.broadcast_to(np.asarray(share, self.dtype), shape) for share in shares]
+        if self.spec.full_gate_recurrence:
+            kept.append(np.zeros((plan.n_rows, 1), self.dtype))  # q is always new
+        return kept
 
     def _recorded_steps(self) -> list[CellStep]:
         if self._steps is None:

@@ -37,6 +37,9 @@ class StepStream:
         self._plan = _OneStep(n)
         recurrent = weights["weight_hh"]
         self._zeros = xp.zeros((n, recurrent.shape[1]), recurrent.dtype)
+        self._second = None
+        if operation.spec.has_cell_state:
+            self._second = xp.zeros((n, operation.spec.second_state_size), recurrent.dtype)
         self.state = None
 
     @property
@@ -47,8 +50,7 @@ class StepStream:
     @state.setter
     def state(self, state: tuple[Array, Array | None] | None) -> None:
         if state is None:
-            has_cell_state = self._operation.spec.has_cell_state
-            state = (self._zeros, self._zeros if has_cell_state else None)
+            state = (self._zeros, self._second)
         self._state = state
 
     def step(self, x: Array) -> Array:

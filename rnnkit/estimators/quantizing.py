@@ -89,6 +89,10 @@ def quantize(estimator: Estimator) -> Estimator:
         raise ValueError(f"quantize needs a recurrent layer, and this {name} has none")
     if any(isinstance(part, Reservoir) for part in parts):
         raise TypeError(f"quantize does not take {name}: its readout was solved for exact states")
+    if any(spec.full_gate_recurrence for part in parts for spec in part.specs):
+        raise ValueError(
+            f"quantize does not take {name} with full_gate_recurrence=True: gates are no rows of h"
+        )
     if network.dtype != np.float32:
         raise ValueError(
             f"quantize needs an estimator that computes in float32, and this {name} was fitted in "

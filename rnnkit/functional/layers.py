@@ -56,7 +56,8 @@ def recurrent(
         ``bias_hh_l0 (G·H,)``, the same for each layer, and with the suffix ``_reverse`` for
         the second direction. Layer l > 0 has D·H inputs. A bias may be absent, which means
         zeros. If present, ``peephole_l0 (3·H,)`` (gates i f o) gives an lstm layer peepholes,
-        and ``norm_ih_l0, norm_hh_l0 (G·H,)``, for lstm also ``norm_c_l0, norm_c_bias_l0 (H,)``,
+        ``gate_recurrence_l0 (3·H, 3·H)`` full gate recurrence, and
+        ``norm_ih_l0, norm_hh_l0 (G·H,)``, for lstm also ``norm_c_l0, norm_c_bias_l0 (H,)``,
         normalize a layer; see `rnnkit.cells.LayerSpec` for the equations.
     cell : {"lstm", "gru", "rnn"}, default="lstm"
     lengths : array-like of shape (N,), integer, default=None
@@ -64,7 +65,8 @@ def recurrent(
         looked at. A sequence without steps passes its initial state on.
     h0, c0 : array-like of shape (L·D, N, H), default=None
         Initial states, layer after layer, within a layer direction after direction; None:
-        zeros. Only the lstm cell has c0.
+        zeros. Only the lstm cell has c0; with full gate recurrence it has 4·H columns, c and
+        after it the gates i, f and o of the step before, as `c_n` has.
     n_layers : int, default=1
     bidirectional : bool, default=False
         Whether a second direction reads each sequence from its last step to its first.
@@ -161,7 +163,7 @@ class RecurrentOutput:
     h_n : ndarray of shape (L·D, N, H)
         Each layer's and direction's hidden state after the last step it visits.
     c_n : ndarray of shape (L·D, N, H) or None
-        The same for the cell state of an lstm.
+        The same for the cell state of an lstm; with full gate recurrence (L·D, N, 4·H).
     """
 
     def __init__(
@@ -210,11 +212,11 @@ class RecurrentOutput:
         layers, layout = self._layers, self._layout
         if dc_n is not None and self.c_n is None:
             raise ValueError("dc_n belongs to the lstm cell")
-        given = {"h": ("dh_n", dh_n), "c": ("dc_n", dc_n)}
+        given = [("h", "dh_n", dh_n, self.h_n), ("c", "dc_n", dc_n, self.c_n)]
         dends = {
-            state: of_shape(finite_array(value, name, layers.dtype), name, self.h_n.shape)
-            for state, (name, value) in given.items()
-            if value is not None
+            state: of_shape(finite_array(value, name, layers.dtype), name, end.shape)
+            for state, name, value, end in given
+            if value is not None and end is not None
         }
         packed_dy = None if dy is None else layout.pack(dy, "dy", layers.layers[-1].width)
         if not self._ready:

@@ -118,13 +118,14 @@ def read_sequences(x: Any, lengths: Any) -> tuple[Sequences, Form]:
 
 
 def read_states(h0: Any, c0: Any, layers: GivenLayers, sequences: Sequences) -> dict[str, Array]:
-    """Return the initial states that are given, each (L·D, N, H)."""
+    """Return the initial states that are given, (L·D, N, H) and (L·D, N, width of the second)."""
     spec = layers.spec
     if c0 is not None and not spec.has_cell_state:
         raise ValueError(f"c0 belongs to the lstm cell, not {spec.cell}")
-    shape = (len(layers.layers) * layers.n_directions, len(sequences), spec.hidden_size)
+    rows = (len(layers.layers) * layers.n_directions, len(sequences))
+    given = [("h", "h0", h0, spec.hidden_size), ("c", "c0", c0, spec.second_state_size)]
     return {
-        state: of_shape(finite_array(value, name, sequences.values.dtype), name, shape)
-        for state, name, value in (("h", "h0", h0), ("c", "c0", c0))
+        state: of_shape(finite_array(value, name, sequences.values.dtype), name, (*rows, width))
+        for state, name, value, width in given
         if value is not None
     }

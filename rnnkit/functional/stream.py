@@ -42,7 +42,8 @@ class RecurrentStream:
     ----------
     state : list of tuple (h, c)
         What each layer remembers, arrays of shape (n, H), n = 1 for one sequence, copied; c is
-        None but for lstm. May be set to what was got earlier.
+        None but for lstm, and (n, 4·H) with full gate recurrence. May be set to what was got
+        earlier.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from rnnkit.network.recurrent import Recurrent
 __all__ = ["GivenLayers", "read_layers", "refuse_unnamed"]
 
 _BIASES = ("bias_ih", "bias_hh")
-_OPTIONAL_WEIGHTS = ("peephole", "norm_ih", "norm_hh", "norm_c", "norm_c_bias")
+_OPTIONAL_WEIGHTS = ("peephole", "gate_recurrence", "norm_ih", "norm_hh", "norm_c", "norm_c_bias")
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ def _read_direction(
         n_inputs,
         hidden_size,
         peephole="peephole" in given,
+        full_gate_recurrence="gate_recurrence" in given,
         layer_norm="norm_ih" in given or "norm_hh" in given,
         **options,
     )

@@ -224,7 +224,7 @@ def _describe_recurrent(layer: Recurrent) -> str:
         options.append(f"{len(layer.static)} features make the initial state")
     options += [
         name.replace("_", " ")
-        for name in ("peephole", "coupled_gates", "layer_norm")
+        for name in ("peephole", "coupled_gates", "full_gate_recurrence", "layer_norm")
         if getattr(spec, name, False)
     ]
     if layer.fixed_gates:

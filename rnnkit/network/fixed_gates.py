@@ -12,7 +12,7 @@ __all__ = ["check_fixed_gates", "fixed_entries"]
 # Above 37 the sigmoid is 1 in every bit of a float64. Its slope y (1 - y) is 0 then, and so are the
 # gradients by all that the gate is made of.
 OPEN = 64.0
-GATES = ("i", "f", "o")  # in the order of peepholes
+GATES = ("i", "f", "o")  # in the order of peepholes and gate recurrence
 
 
 def check_fixed_gates(gates: Sequence[str], spec: LayerSpec, gate_bias: Any = None) -> None:
@@ -58,6 +58,9 @@ def fixed_entries(gates: Sequence[str], spec: LayerSpec) -> list[tuple[str, slic
         block = spec.gates.index(gate)
         rows = slice(block * h, (block + 1) * h)
         entries += [("weight_ih", rows, 0.0), ("weight_hh", rows, 0.0), ("bias", rows, OPEN)]
+        if spec.full_gate_recurrence:
+            block = GATES.index(gate)
+            entries.append(("gate_recurrence", slice(block * h, (block + 1) * h), 0.0))
         if spec.peephole:
             block = GATES.index(gate)
             entries.append(("peephole", slice(block * h, (block + 1) * h), 0.0))

@@ -176,7 +176,9 @@ def _kept_row(layer: Recurrent, direction: int) -> int:
     entries = gates + 2 * spec.hidden_size  # and the output with its gradient
     if spec.has_cell_state:
         entries += (2 if spec.peephole else 1) * units
-    if layer.recurrent_dropout or spec.reset == "before":
+    if spec.full_gate_recurrence:  # what the recurrent weights are applied to
+        entries += 4 * units
+    elif layer.recurrent_dropout or spec.reset == "before":
         entries += 2 * units
     if spec.zoneout:
         entries += 2 * spec.hidden_size

@@ -17,7 +17,13 @@ from rnnkit.network.initializers import gate_biases, glorot_uniform, orthogonal
 from rnnkit.network.layers import Binding, Call, Layer, RowBuffer, Rows, State
 from rnnkit.network.lookup import Lookup
 
-__all__ = ["Recurrent", "RecurrentLayerOperation", "RecurrentStreamOperation", "both_directions"]
+__all__ = [
+    "Recurrent",
+    "RecurrentLayerOperation",
+    "RecurrentStreamOperation",
+    "both_directions",
+    "second_state",
+]
 
 
 def both_directions(spec: LayerSpec) -> tuple[LayerSpec, LayerSpec]:
@@ -25,10 +31,20 @@ def both_directions(spec: LayerSpec) -> tuple[LayerSpec, LayerSpec]:
     return spec, replace(spec, reverse=not spec.reverse)
 
 
+def second_state(c: Array, spec: LayerSpec, backend: Any) -> Array:
+    """Return what a layer carries beside h for a cell state c (B, H): no gate was open before."""
+    if not spec.full_gate_recurrence:
+        return c
+    state = backend.xp.zeros((len(c), spec.second_state_size), c.dtype)
+    state[:, : spec.hidden_size] = c
+    return state
+
+
 class Recurrent(Layer):
     """One recurrent layer, in one direction or in both.
 
-    Its state has two arrays (B, H), h and c, for each direction; c is None but for lstm.
+    Its state has two arrays (B, H), h and c, for each direction; c is None but for lstm, and with
+    full gate recurrence (B, 4·H), the gates beside it.
 
     Parameters
     ----------

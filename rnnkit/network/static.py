@@ -11,7 +11,12 @@ from rnnkit.backends.interface import Array
 from rnnkit.cells import LayerSpec
 from rnnkit.network.initializers import glorot_uniform
 from rnnkit.network.layers import Binding, Call, RowBuffer, State
-from rnnkit.network.recurrent import Recurrent, RecurrentLayerOperation, RecurrentStreamOperation
+from rnnkit.network.recurrent import (
+    Recurrent,
+    RecurrentLayerOperation,
+    RecurrentStreamOperation,
+    second_state,
+)
 
 __all__ = ["StartedLayerOperation", "StartedRecurrent", "StartedStreamOperation"]
 
@@ -34,9 +39,9 @@ class StartedRecurrent(Recurrent):
     Notes
     -----
     With s the static features of a sequence: ``h_0 = W_h s + b_h``, and for lstm
-    ``c_0 = W_c s + b_c``, for each direction. The rows of "static.weight" (n·H, S) and
-    "static.bias" (n·H,) are those of h, then c, of the forward and then of the reverse
-    direction. The gradient by s is that by the state which the layer began with, times W. A
+    ``c_0 = W_c s + b_c``, for each direction; gates that are carried beside c begin as zeros.
+    The rows of "static.weight" (n·H, S) and "static.bias" (n·H,) are those of h, then c, of the
+    forward and then of the reverse direction. The gradient by s is that by the state which the layer began with, times W. A
     layer that is given a state, behind a cut of truncated backpropagation, takes that. Karpathy &
     Fei-Fei (2015) and Vinyals et al. (2015) begin a recurrent network with what is known of the
     whole sequence in this way.
@@ -80,6 +85,7 @@ class _Start:
     def __init__(self, layer: StartedRecurrent, binding: Binding) -> None:
         self._h = layer.specs[0].hidden_size
         self._has_cell = layer.specs[0].has_cell_state
+        self._spec = layer.specs[0]
         self._n_directions = len(layer.specs)
         self._n_outputs = layer.n_starts * self._h
         self._binding = binding
@@ -132,7 +138,7 @@ class _Start:
         flat = backend.xp.empty((n, self._n_outputs), self._binding.dtype)
         arrays = [array for array in dstate if array is not None]
         for block, array in enumerate(arrays):
-            flat[:, block * self._h : (block + 1) * self._h] = array[:n]
+            flat[:, block * self._h : (block + 1) * self._h] = array[:n, : self._h]
         ds: Array = self._dense.backward(
             self._s,
             flat,
@@ -158,7 +164,10 @@ class _Start:
                 flat[:, block * self._h : (block + 1) * self._h].copy()
                 for block in range(direction * per_direction, (direction + 1) * per_direction)
             ]
-            state += (parts[0], parts[1] if self._has_cell else None)
+            second = None
+            if self._has_cell:
+                second = second_state(parts[1], self._spec, self._binding.backend)
+            state += (parts[0], second)
         return state
 
 

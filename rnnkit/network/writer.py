@@ -24,7 +24,7 @@ from rnnkit.network.dropout import Dropout
 from rnnkit.network.initializers import glorot_uniform
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Binding, Call, Dense, Layer, Rows, State
-from rnnkit.network.recurrent import Recurrent
+from rnnkit.network.recurrent import Recurrent, second_state
 from rnnkit.network.tokens import Embedding, TokenFeatures
 
 __all__ = ["START", "Writer", "WriterOperation"]
@@ -99,6 +99,7 @@ class Writer(Layer):
     ) -> None:
         _check_teacher_forcing(teacher_forcing)
         self.teacher_forcing = teacher_forcing
+        self.spec = spec
         self.hidden_size = h = spec.hidden_size
         self.n_directions = n_directions
         self.n_labels = n_labels
@@ -256,7 +257,8 @@ class WriterOperation:
         self._begun = begun
         if not self.writer.has_cell_state:
             return [(h, None) for h in begun]
-        return list(zip(begun[::2], begun[1::2]))
+        cells = [second_state(c, self.writer.spec, self._backend) for c in begun[1::2]]
+        return list(zip(begun[::2], cells))
 
     def _pairs_of(self, ends: Sequence[State]) -> list[tuple[Array, Array]]:
         """Return the states of both directions that each state of the decoder is made of."""
@@ -264,7 +266,8 @@ class WriterOperation:
         for h, c, h_reverse, c_reverse in ends:
             pairs.append((h, h_reverse))
             if self.writer.has_cell_state:
-                pairs.append((c, c_reverse))
+                h = self.writer.hidden_size  # gates are not handed on
+                pairs.append((c[:, :h], c_reverse[:, :h]))
         return pairs
 
     def _is_cell(self, block: int) -> bool:
@@ -283,7 +286,9 @@ class WriterOperation:
         halves = []
         for block, (dense, dmade) in enumerate(zip(self._bridges, flat)):
             rows = self._rows(block)
-            if not self._is_cell(block):
+            if self._is_cell(block):
+                dmade = dmade[:, :h].copy()
+            else:
                 dmade = dmade * (1 - self._begun[block] * self._begun[block])
             djoined: Any = dense.backward(
                 self._ends[block], dmade, p[BRIDGE][rows], g[BRIDGE][rows], g[BRIDGE_BIAS][rows]
@@ -291,7 +296,10 @@ class WriterOperation:
             halves.append((djoined[:, :h].copy(), djoined[:, h:].copy()))
         if not self.writer.has_cell_state:
             return [(forward, None, reverse, None) for forward, reverse in halves]
-        pairs = zip(halves[::2], halves[1::2])
+        cells = [
+            [second_state(d, self.writer.spec, self._backend) for d in c] for c in halves[1::2]
+        ]
+        pairs = zip(halves[::2], cells)
         return [(dh[0], dc[0], dh[1], dc[1]) for dh, dc in pairs]
 
     # What is written.

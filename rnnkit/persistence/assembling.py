@@ -50,7 +50,9 @@ __all__ = [
     "two_classes",
 ]
 
-PLAIN_ONLY = ("peephole", "coupled_gates", "cell_clip", "layer_norm", "zoneout")
+PLAIN_ONLY = (
+    "peephole", "coupled_gates", "full_gate_recurrence", "cell_clip", "layer_norm", "zoneout",
+)  # fmt: skip
 
 
 def fitted_network(estimator: Any, purpose: str) -> Network:

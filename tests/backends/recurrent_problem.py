@@ -42,6 +42,24 @@ OPTIONS = {
         "masks": {"masks": True},
         "peephole_masks": {"peephole": True, "masks": True},
         "all": {"peephole": True, "cell_clip": 0.9, "layer_norm": True, "masks": True},
+        "gates": {"full_gate_recurrence": True},
+        "gates_activations": {
+            "full_gate_recurrence": True,
+            "gate_activation": ("softsign",),
+            "output_activation": ("linear", 0.7, 0.1),
+        },
+        "gates_coupled": {"full_gate_recurrence": True, "coupled_gates": True, "peephole": True},
+        "gates_clip": {"full_gate_recurrence": True, "cell_clip": 0.5},
+        "gates_layer_norm": {"full_gate_recurrence": True, "layer_norm": True},
+        "gates_masks": {"full_gate_recurrence": True, "peephole": True, "masks": True},
+        "gates_all": {
+            "full_gate_recurrence": True,
+            "peephole": True,
+            "coupled_gates": True,
+            "cell_clip": 0.9,
+            "layer_norm": True,
+            "masks": True,
+        },
     },
     "gru": {
         "plain": {},
@@ -115,10 +133,12 @@ def make_problem(
     )
     plan = pack(np.array(lengths))
     state = (plan.n_sequences, hidden_size)
+    states = {"h": state, "c": (plan.n_sequences, spec.second_state_size)}
     rows = (plan.n_rows, hidden_size)
     names = ("h", "c") if spec.has_cell_state else ("h",)
     # Rows of a weight sum about H terms: this keeps every gate in its responsive range.
     scale = {"weight_ih": 1 / np.sqrt(n_inputs), "weight_hh": 1 / np.sqrt(hidden_size)}
+    scale["gate_recurrence"] = 1 / np.sqrt(3 * hidden_size)
     weights = {
         name: rng.normal(size=shape) * scale.get(name, 0.7)
         for name, shape in spec.parameter_shapes().items()
@@ -133,8 +153,8 @@ def make_problem(
         plan,
         rng.normal(size=(plan.n_rows, n_inputs)),
         weights,
-        {f"{name}0": rng.normal(size=state) for name in names},
-        {f"d{name}_n": rng.normal(size=state) for name in names},
+        {f"{name}0": rng.normal(size=states[name]) for name in names},
+        {f"d{name}_n": rng.normal(size=states[name]) for name in names},
         rng.normal(size=rows),
         masks,
     )

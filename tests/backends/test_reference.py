@@ -51,8 +51,12 @@ class Oracle:
         position = {"rnn": "a", "lstm": "ifgo", "gru": "rzn"}[self.spec.cell].index(gate)
         return product[position * H : (position + 1) * H]
 
-    def product(self, name, v):
+    def product(self, name, v, q=None):
         a = np.array([sum(w * u for w, u in zip(row, v)) for row in self.weights[f"weight_{name}"]])
+        if q is not None:
+            H, rows = self.spec.hidden_size, self.weights["gate_recurrence"]
+            seen = [sum(w * u for w, u in zip(row, q)) for row in rows]
+            a += np.concatenate([seen[: 2 * H], np.zeros(H), seen[2 * H :]])
         return self.weights[f"norm_{name}"] * normalized(a) if self.spec.layer_norm else a
 
     def apply(self, argument, a):
@@ -69,7 +73,10 @@ class Oracle:
         return self.weights["peephole"][k * H : (k + 1) * H] * c
 
     def step(self, x, h, c, mask):
-        w, u = self.product("ih", x), self.product("hh", mask * h)
+        q = None
+        if self.spec.full_gate_recurrence:
+            c, q = np.split(c, [len(h)])
+        w, u = self.product("ih", x), self.product("hh", mask * h, q)
         wx, uh, b = (lambda gate, p=p: self.rows(p, gate) for p in (w, u, self.weights["bias"]))
         if self.spec.cell == "rnn":
             return self.apply("activation", wx("a") + uh("a") + b("a")), c
@@ -92,7 +99,8 @@ class Oracle:
         s = c
         if self.spec.layer_norm:
             s = self.weights["norm_c"] * normalized(c) + self.weights["norm_c_bias"]
-        return o * self.apply("output_activation", s), c
+        seen = np.concatenate([i, f, o]) if self.spec.full_gate_recurrence else []
+        return o * self.apply("output_activation", s), np.concatenate([c, seen])
 
 
 def oracle_outputs(problem, training=True):
@@ -113,7 +121,10 @@ def oracle_outputs(problem, training=True):
                 k_h, k_c = masks[0][row], masks[1][row] if spec.has_cell_state else None
             h_new, c_new = oracle.step(problem.x[row], h, c, mask)
             h = k_h * h + (1 - k_h) * h_new
-            c = k_c * c + (1 - k_c) * c_new if spec.has_cell_state else None
+            if spec.has_cell_state:
+                of_c = np.zeros_like(c)  # the gates beside c are new at every step
+                of_c[: len(h)] = k_c
+                c = of_c * c + (1 - of_c) * c_new
             outputs["y"][row] = h
         outputs["h_n"].append(h)
         outputs["c_n"].append(c)

@@ -59,6 +59,7 @@ OPTIONS = {
     "gate_activation": Option("hard_sigmoid"),
     "peephole": Option(True),
     "coupled_gates": Option(True),
+    "full_gate_recurrence": Option(True),
     "output_activation": Option("softsign"),
     "fixed_gates": Option(("o",)),
     "forget_bias": Option(2.0),

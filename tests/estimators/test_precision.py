@@ -11,6 +11,7 @@ REFUSED = {
     "gate_activation": "hard_sigmoid",
     "peephole": True,
     "coupled_gates": True,
+    "full_gate_recurrence": True,
     "output_activation": "softsign",
     "cell_clip": 1.0,
     "layer_norm": True,

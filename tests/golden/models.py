@@ -336,6 +336,12 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("output_activation", "LSTMClassifier", output_activation="linear", n_layers=2)
     add("output_activation f4", "LSTMSequenceTagger", dtype="f4", activation="linear",
         output_activation=("scaled_tanh", 2.0, 0.5), peephole=True, hidden_size=9)  # fmt: skip
+    add("full_gate_recurrence", "LSTMClassifier", full_gate_recurrence=True, hidden_size=9,
+        n_layers=2, peephole=True)  # fmt: skip
+    add("full_gate_recurrence f4, both ways", "LSTMSequenceTagger", dtype="f4",
+        full_gate_recurrence=True, hidden_size=17, bidirectional=True, layer_norm=True)  # fmt: skip
+    add("full_gate_recurrence f4, cut", "LSTMSequenceTagger", dtype="f4",
+        full_gate_recurrence=True, zoneout=0.2, bptt_steps=2)  # fmt: skip
     add("fixed_gates", "LSTMClassifier", fixed_gates=("i",), solver="adamw", bidirectional=True)
     add("fixed_gates f4", "LSTMSequenceTagger", dtype="f4", fixed_gates=("f", "o"), peephole=True,
         alpha=0.1, l1=0.1, hidden_size=17)  # fmt: skip

@@ -69,6 +69,7 @@ class Fuzz:
                 options[argument] = make_activation(str(rng.choice(list(ACTIVATIONS))))
         if cell == "lstm":
             options |= {"peephole": self.flip(0.2), "coupled_gates": self.flip(0.2)}
+            options["full_gate_recurrence"] = self.flip(0.2)
         if cell == "gru" and self.flip(0.3):
             options["reset"] = "before"
         if self.flip(0.2):

@@ -135,6 +135,12 @@ STACKS = {
     "zoneout": {"zoneout": 0.4, "n_layers": 2},
     "layer norm": {"layer_norm": True},
     "peephole": {"peephole": True, "bidirectional": True},
+    "full gate recurrence": {
+        "full_gate_recurrence": True,
+        "n_layers": 2,
+        "bidirectional": True,
+        "peephole": True,
+    },
     "everything": {
         "n_layers": 2,
         "bidirectional": True,

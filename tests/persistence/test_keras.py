@@ -18,6 +18,7 @@ REFUSED = (
     "spelling_columns",
     "peephole",
     "coupled_gates",
+    "full_gate_recurrence",
     "cell_clip",
     "layer_norm",
     "zoneout",

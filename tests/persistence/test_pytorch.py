@@ -21,7 +21,14 @@ REFUSED = (
     "output_activation",
     "reset",
 )
-REFUSED += ("peephole", "coupled_gates", "cell_clip", "layer_norm", "zoneout")
+REFUSED += (
+    "peephole",
+    "coupled_gates",
+    "full_gate_recurrence",
+    "cell_clip",
+    "layer_norm",
+    "zoneout",
+)
 
 
 def why_refused(estimator):

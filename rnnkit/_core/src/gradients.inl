@@ -205,13 +205,13 @@ static void FN(recurrent_outers)(const rk_call *call, FN(share) panels, FN(share
                                  ptrdiff_t first, ptrdiff_t last, FN(block) *block) {
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t hidden = layer->hidden, padded = FN(panels_of)(layer) * VL;
-    const ptrdiff_t slots = layer->recurrent_slots;
+    const ptrdiff_t slots = layer->recurrent_slots, room = FN(operand_room)(layer);
     FN(weights) w = {call->dgates_hh, layer->slots - slots, layer->reset_before ? 2 : slots,
-                     call->dweight_hh, hidden, 0, slots, columns};
+                     call->dweight_hh, layer->operand, 0, slots, columns};
     block->rows = 0;
     for (ptrdiff_t row = first; row < last; row++) {
         const ptrdiff_t previous = call->previous[row];
-        const real *h = call->h_used      ? (const real *)call->h_used + row * padded
+        const real *h = call->h_used      ? (const real *)call->h_used + row * room
                         : previous >= 0   ? (const real *)call->y + previous * call->y_stride
                         : call->h0 != NULL ? (const real *)call->h0 + (-1 - previous) * hidden
                                           : NULL;
@@ -273,10 +273,10 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t first_panel,
     const rk_layer_spec *layer = &call->layer;
     const FN(share) panels = {first_panel, last_panel};
     const FN(share) inputs = FN(share_of)(layer->inputs, share, shares);
-    const FN(share) hidden = FN(share_of)(layer->hidden, share, shares);
+    const FN(share) operand = FN(share_of)(layer->operand, share, shares);
     const double operations = 2.0 * RK_BLOCK_ROWS * (double)(layer->slots * VL) *
                               (double)((last_panel - first_panel) *
-                                       (inputs.last - inputs.first + hidden.last - hidden.first));
+                                       (inputs.last - inputs.first + operand.last - operand.first));
     FN(block) block = {.scratch = scratch};
     for (ptrdiff_t first = 0; first < call->rows; first += RK_BLOCK_ROWS) {
         const ptrdiff_t left = call->rows - first;
@@ -286,6 +286,6 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t first_panel,
         for (ptrdiff_t p = first_panel; p < last_panel && share == 0; p++)
             FN(vector_gradients)(call, p, first, last);
         FN(input_outers)(call, panels, inputs, first, last, &block);
-        FN(recurrent_outers)(call, panels, hidden, first, last, &block);
+        FN(recurrent_outers)(call, panels, operand, first, last, &block);
     }
 }

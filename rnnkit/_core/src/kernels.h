@@ -17,7 +17,7 @@
  * then serves unchanged as row operand of the dh and dx products and as vector operand of dW.
  *
  * Packed weights, zero where a lane lies beyond H:
- *   weight_ih  [NP][I][input slots][VL]       weight_hh  [NP][H][recurrent slots][VL]
+ *   weight_ih  [NP][I][input slots][VL]       weight_hh  [NP][operand][recurrent slots][VL]
  *   bias       [NP][slots][VL]                peephole   [NP][3][VL]
  *   norm_*     as the bias, over their slots; norm_c, norm_c_bias [NP][VL]
  *   Transposed, for dh and dx, cut into column groups of up to 4 vectors:
@@ -77,6 +77,7 @@ typedef struct {
 #define RK_OPTIONS(OPTION)                                                                         \
     OPTION(int, peephole)                                                                          \
     OPTION(int, coupled_gates)                                                                     \
+    OPTION(int, gate_recurrence) /* gates see i, f and o of the step before */                     \
     OPTION(int, reset_before)                                                                      \
     OPTION(int, layer_norm)                                                                        \
     OPTION(int, has_clip)                                                                          \
@@ -94,6 +95,7 @@ typedef struct {
     rk_activation activation, gate_activation, output_activation;
     ptrdiff_t inputs, hidden;
     ptrdiff_t slots, input_slots, recurrent_slots; /* recurrent ones are the last */
+    ptrdiff_t operand; /* what W_hh is applied to: h, with gate_recurrence h i f o side by side */
 } rk_layer_spec;
 
 /* Set an option; -1 if none has that name. */
@@ -151,7 +153,8 @@ typedef struct {
     const void *zoneout_h;      /* (P, H) of 0 and 1 */
     const void *zoneout_c;      /* (P, H) of 0 and 1 */
     void *y;                    /* (P, H) */
-    void *c;                    /* (B, Hp), in: c0, out: c after the last step; lstm */
+    void *c;                    /* (B, Hp), in: c0, out: c after the last step; lstm. With
+                                   gate_recurrence (4, B, Hp): c, and i f o of the last step */
 
     /* Where rows repeat: (V, I) different ones, and which of them each packed row is. The sums of
      * gates begin with bias and input product, which such a row has once. */
@@ -170,7 +173,8 @@ typedef struct {
     void *gates;         /* [NP][P][slots][VL] */
     void *c_prev;        /* (P, Hp), c before each step; lstm */
     void *c_new;         /* (P, Hp), c after each step before zoneout; lstm with peephole */
-    void *h_used;        /* (P, Hp), what W_hh was applied to; with a recurrent mask */
+    void *h_used;        /* (P, operand, padded), what W_hh was applied to; with a recurrent mask or
+                            gate_recurrence */
     void *h_reset;       /* (P, Hp), r * h_prev; gru with reset before */
     void *norm_hat_ih;   /* as gates over the input slots: LN(W x) */
     void *norm_hat_hh;   /* as gates over the recurrent slots: LN(U h) */
@@ -180,7 +184,7 @@ typedef struct {
     /* Backward only. */
     const void *dy; /* (P, H) */
     void *dh;       /* (B, Hp), in: dh_n, out: dh0 */
-    void *dc;       /* (B, Hp), in: dc_n, out: dc0; lstm */
+    void *dc;       /* as c, in: dc_n, out: dc0; lstm */
     void *dx;       /* (P, I) */
     void *dgates_ih, *dgates_hh; /* gradients of W x and U h; equal to gates without layer_norm */
     void *d_out, *dc_normed, *dc_state; /* (P, Hp): gradients of o's factor, of the normed and of

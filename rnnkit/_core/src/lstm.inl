@@ -31,6 +31,11 @@ RK_INLINE vec FN(lstm_state)(const rk_call *call, const int plain, const FN(run)
     c_out = c;
     if (!plain && (call->zoneout_c || layer->zoneout != 0))
         c_out = v_fma(FN(kept_share)(call, call->zoneout_c, row, unit, lanes), c_prev - c, c);
+    if (!plain && layer->gate_recurrence) {
+        v_store(FN(gate_before)(call, call->c, run->b + r, 1) + unit, i);
+        v_store(FN(gate_before)(call, call->c, run->b + r, 2) + unit, f);
+        v_store(FN(gate_before)(call, call->c, run->b + r, 3) + unit, o);
+    }
     if (call->training) {
         v_store((real *)call->c_prev + row * padded + unit, c_prev);
         if (call->c_new)
@@ -76,6 +81,14 @@ static void FN(lstm_forward_normed)(const rk_call *call, const FN(run) *run, FN(
     }
 }
 
+/* The gradient of a gate by what the gates of the step after saw of it; zeros stay behind. */
+RK_INLINE vec FN(take_seen)(const rk_call *call, ptrdiff_t b, ptrdiff_t unit, int gate) {
+    real *carried = FN(gate_before)(call, call->dc, b, gate) + unit;
+    const vec seen = v_load(carried);
+    v_store(carried, v_zero());
+    return seen;
+}
+
 /* Gate gradients from the gradient of the output gate's product and of c'. */
 RK_INLINE void FN(lstm_gate_gradients)(const rk_call *call, const int plain, const FN(run) *run,
                                        ptrdiff_t r, ptrdiff_t panel, real *gates, vec dout,
@@ -88,6 +101,9 @@ RK_INLINE void FN(lstm_gate_gradients)(const rk_call *call, const int plain, con
     const vec i = v_load(gates), f = v_load(gates + VL), g = v_load(gates + 2 * VL);
     const vec o = v_load(gates + 3 * VL);
     const vec c_prev = v_load((const real *)call->c_prev + row * padded + unit);
+    const int is_seen = !plain && layer->gate_recurrence;
+    if (is_seen)
+        dout += FN(take_seen)(call, run->b + r, unit, 3);
     const vec d_o = dout * FN(gate_slope)(layer, plain, o);
     vec dc = v_load(carried), bypass = v_zero(), d_i, d_f = v_zero(), dc_prev;
     if (!plain && call->zoneout_c) {
@@ -101,10 +117,20 @@ RK_INLINE void FN(lstm_gate_gradients)(const rk_call *call, const int plain, con
     }
     const vec d_g = dc * i * FN(candidate_slope)(layer, plain, g);
     if (!plain && layer->coupled_gates) {
-        d_i = dc * (g - c_prev) * FN(gate_slope)(layer, plain, i);
+        d_i = dc * (g - c_prev);
+        if (is_seen)
+            d_i += FN(take_seen)(call, run->b + r, unit, 1) -
+                   FN(take_seen)(call, run->b + r, unit, 2);
+        d_i = d_i * FN(gate_slope)(layer, plain, i);
     } else {
-        d_i = dc * g * FN(gate_slope)(layer, plain, i);
-        d_f = dc * c_prev * FN(gate_slope)(layer, plain, f);
+        d_i = dc * g;
+        d_f = dc * c_prev;
+        if (is_seen) {
+            d_i += FN(take_seen)(call, run->b + r, unit, 1);
+            d_f += FN(take_seen)(call, run->b + r, unit, 2);
+        }
+        d_i = d_i * FN(gate_slope)(layer, plain, i);
+        d_f = d_f * FN(gate_slope)(layer, plain, f);
     }
     dc_prev = dc * f + bypass;
     if (peephole) {

@@ -12,7 +12,7 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
     const rk_layer_spec *layer = &call->layer;
     const int whole_rows = !plain && FN(needs_rows)(layer);
     if (!plain && at.h_used)
-        FN(mask_rows)(call, run, at.h_used);
+        FN(copy_operand)(call, run, at.h_used);
 #if RK_QUADS
     if (run->h_prev)
         FN(quad_rows)(run->h_prev, run->h_stride, run->n, layer->hidden, at.h_quads,
@@ -92,13 +92,16 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t padded = FN(panels_of)(layer) * VL, hidden = layer->hidden;
     real *dh = (real *)call->dh + run->b * padded;
-    if (plain || (!layer->reset_before && !layer->layer_norm && !call->recurrent_mask)) {
+    if (plain || (!layer->reset_before && !layer->layer_norm && !layer->gate_recurrence &&
+                  !call->recurrent_mask)) {
         FN(recurrent_columns)(call, at, run->n, RK_PAIRS ? at.gate_pairs : at.gates, 0,
                               layer->recurrent_slots, dh, groups, seat);
         return;
     }
     const real *gates = at.gates;
-    memset(scratch, 0, (size_t)(run->n * padded) * sizeof(real));
+    const ptrdiff_t room = FN(operand_room)(layer);
+    memset(scratch, 0, (size_t)(run->n * room) * sizeof(real));
+    groups = (FN(share)){0, FN(groups_of)(layer->operand)};
     if (layer->layer_norm) {
         FN(denormalise_gates)(call, run, at);
         gates = (const real *)call->dgates_hh + run->row * layer->slots * VL;
@@ -113,8 +116,13 @@ RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const F
     const real *mask = call->recurrent_mask;
     for (ptrdiff_t r = 0; r < run->n; r++)
         for (ptrdiff_t u = 0; u < hidden; u++)
-            dh[r * padded + u] += mask ? mask[(run->b + r) * hidden + u] * scratch[r * padded + u]
-                                       : scratch[r * padded + u];
+            dh[r * padded + u] += mask ? mask[(run->b + r) * hidden + u] * scratch[r * room + u]
+                                       : scratch[r * room + u];
+    for (int gate = 1; layer->gate_recurrence && gate <= 3; gate++)
+        for (ptrdiff_t r = 0; r < run->n; r++)
+            for (ptrdiff_t u = 0; u < hidden; u++)
+                FN(gate_before)(call, call->dc, run->b + r, gate)[u] +=
+                    scratch[r * room + gate * hidden + u];
 }
 
 #if RK_PAIRS

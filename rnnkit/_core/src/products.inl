@@ -158,37 +158,46 @@ RK_INLINE FN(factor) FN(input_factor)(const rk_call *call, const FN(run) *run, p
                         stride};
 }
 
-/* The factor h of the recurrent product: h_prev, or what the dropout mask left of it. */
+/* The factor h of the recurrent product: h_prev, or what `copy_operand` made of it. */
 RK_INLINE FN(factor) FN(recurrent_factor)(const rk_call *call, const FN(run) *run,
                                           FN(rows_of_run) at, ptrdiff_t panel) {
-    const ptrdiff_t hidden = call->layer.hidden, stride = call->layer.recurrent_slots * VL;
-    const ptrdiff_t n = FN(operand_length)(hidden);
+    const ptrdiff_t operand = call->layer.operand, stride = call->layer.recurrent_slots * VL;
+    const ptrdiff_t n = FN(operand_length)(operand);
     const real *w = (const real *)call->weight_hh + panel * n * stride;
     if (RK_QUADS)
         return (FN(factor)){run->h_prev ? at.h_quads : NULL, n, n, w, stride};
     if (RK_PAIRS)
         return (FN(factor)){run->h_pairs, FN(panels_of)(&call->layer) * VL / 2, n, w, stride};
     if (at.h_used)
-        return (FN(factor)){at.h_used, FN(panels_of)(&call->layer) * VL, hidden, w, stride};
-    return (FN(factor)){run->h_prev, run->h_stride, hidden, w, stride};
+        return (FN(factor)){at.h_used, FN(operand_room)(&call->layer), operand, w, stride};
+    return (FN(factor)){run->h_prev, run->h_stride, operand, w, stride};
 }
 
-/* h_used = mask * h_prev, rows padded with zeros. */
-static void FN(mask_rows)(const rk_call *call, const FN(run) *run, real *h_used) {
-    const ptrdiff_t hidden = call->layer.hidden, padded = FN(panels_of)(&call->layer) * VL;
-    const real *mask = (const real *)call->recurrent_mask + run->b * hidden;
-    for (ptrdiff_t r = 0; r < run->n; r++)
-        for (ptrdiff_t u = 0; u < padded; u++)
-            h_used[r * padded + u] = u < hidden && run->h_prev
-                                         ? mask[r * hidden + u] * run->h_prev[r * run->h_stride + u]
-                                         : 0;
+/* The state of a sequence that lies beside c: gate 1 2 3 is i f o of the step before. */
+RK_INLINE real *FN(gate_before)(const rk_call *call, void *c, ptrdiff_t b, int gate) {
+    return (real *)c + (gate * call->batch + b) * FN(panels_of)(&call->layer) * VL;
+}
+
+/* h_used = mask * h_prev, and beside it the gates of the step before; rows padded with zeros. */
+static void FN(copy_operand)(const rk_call *call, const FN(run) *run, real *h_used) {
+    const ptrdiff_t hidden = call->layer.hidden, room = FN(operand_room)(&call->layer);
+    const real *mask = call->recurrent_mask;
+    for (ptrdiff_t r = 0; r < run->n; r++, h_used += room) {
+        const real *h = run->h_prev ? run->h_prev + r * run->h_stride : NULL;
+        memset(h_used, 0, (size_t)room * sizeof(real));
+        for (ptrdiff_t u = 0; h && u < hidden; u++)
+            h_used[u] = mask ? mask[(run->b + r) * hidden + u] * h[u] : h[u];
+        for (int gate = 1; call->layer.gate_recurrence && gate <= 3; gate++)
+            memcpy(h_used + gate * hidden, FN(gate_before)(call, call->c, run->b + r, gate),
+                   (size_t)hidden * sizeof(real));
+    }
 }
 
 /* Panels whose products are formed at once: enough sums to keep the multipliers busy, but not so
  * many that a panel does not wait in the first-level cache for the next step. */
 RK_INLINE int FN(panels_at_once)(const rk_layer_spec *layer, ptrdiff_t rows) {
     const ptrdiff_t bytes = (layer->inputs * layer->input_slots +
-                             layer->hidden * layer->recurrent_slots) * RK_VECTOR_BYTES;
+                             layer->operand * layer->recurrent_slots) * RK_VECTOR_BYTES;
     if (layer->slots == 1)
         return 4;
     if (!FN(are_few)(rows) || 2 * rows > RK_TILE_ROWS)
@@ -198,7 +207,7 @@ RK_INLINE int FN(panels_at_once)(const rk_layer_spec *layer, ptrdiff_t rows) {
 
 /* Operations of the products of one panel of a run. */
 RK_INLINE double FN(panel_operations)(const rk_layer_spec *layer, const FN(run) *run) {
-    return 2.0 * (double)(run->n * layer->slots * VL) * (double)(layer->inputs + layer->hidden);
+    return 2.0 * (double)(run->n * layer->slots * VL) * (double)(layer->inputs + layer->operand);
 }
 
 /* The gate inputs of a share of the panels. */
@@ -257,8 +266,8 @@ RK_INLINE void FN(recurrent_columns)(const rk_call *call, FN(rows_of_run) at, pt
                                         layer->recurrent_slots * per_vector,
                                         skip * per_vector,
                                         out,
-                                        panels * VL,
-                                        panels * VL,
+                                        FN(operand_room)(layer),
+                                        FN(operand_room)(layer),
                                         1,
                                         NULL};
     FN(column_rows)(&product, rows, groups, seat);

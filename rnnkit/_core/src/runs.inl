@@ -56,6 +56,11 @@ RK_INLINE ptrdiff_t FN(panels_of)(const rk_layer_spec *layer) {
     return (layer->hidden + VL - 1) / VL;
 }
 
+/* Reals from row to row of what the recurrent weights are applied to, where it is copied. */
+RK_INLINE ptrdiff_t FN(operand_room)(const rk_layer_spec *layer) {
+    return (layer->operand + VL - 1) / VL * VL;
+}
+
 /* Whether a step needs whole rows of gates before a cell can be computed. */
 RK_INLINE int FN(needs_rows)(const rk_layer_spec *layer) {
     return layer->layer_norm || layer->reset_before;
@@ -67,7 +72,8 @@ typedef struct {
     real *gate_pairs; /* the same as pairs */
     ptrdiff_t gates_panel;
     real *hat_ih, *hat_hh;          /* as gates, with layer_norm */
-    real *hat_c, *h_reset, *h_used; /* (n, Hp) */
+    real *hat_c, *h_reset; /* (n, Hp) */
+    real *h_used;          /* (n, operand, padded) */
     real *norm_scale;               /* (n, 3) */
     real *h_quads; /* (n, operand length of H): h_prev, or r * h_prev, as operand */
 } FN(rows_of_run);
@@ -103,12 +109,14 @@ RK_INLINE ptrdiff_t FN(quad_room)(const rk_layer_spec *layer, ptrdiff_t tile_row
 
 static size_t FN(scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t rows = tile_rows * (FN(panels_of)(layer) * VL);
-    const ptrdiff_t widest = layer->inputs > layer->hidden ? layer->inputs : layer->hidden;
+    const ptrdiff_t widest = layer->inputs > layer->operand ? layer->inputs : layer->operand;
     const ptrdiff_t block = RK_BLOCK_ROWS * (FN(apart)(widest) + RK_PAIRS * RK_GROUP_VECTORS * VL);
     ptrdiff_t reals =
         FN(quad_room)(layer, tile_rows) + FN(gate_room)(layer, tile_rows) + 2 * rows;
-    if (layer->layer_norm)
+    if (layer->layer_norm || layer->gate_recurrence)
         reals += 2 * FN(gate_room)(layer, tile_rows) + tile_rows * 3;
+    if (layer->gate_recurrence)
+        reals += tile_rows * FN(operand_room)(layer);
     return (size_t)((reals > block ? reals : block) + VL) * sizeof(real);
 }
 
@@ -130,7 +138,8 @@ static FN(rows_of_run)
             at.norm_scale = (real *)call->norm_scale + run->row * 3;
         }
         at.h_reset = call->h_reset ? (real *)call->h_reset + run->row * padded : NULL;
-        at.h_used = call->h_used ? (real *)call->h_used + run->row * padded : NULL;
+        if (call->h_used)
+            at.h_used = (real *)call->h_used + run->row * FN(operand_room)(layer);
         return at;
     }
     const ptrdiff_t room = FN(gate_room)(layer, tile_rows);
@@ -143,5 +152,7 @@ static FN(rows_of_run)
     at.hat_ih = at.hat_c + tile_rows * padded;
     at.hat_hh = at.hat_ih + room;
     at.norm_scale = at.hat_hh + room;
+    if (layer->gate_recurrence)
+        at.h_used = at.norm_scale + tile_rows * 3;
     return at;
 }

@@ -31,6 +31,7 @@ _USUAL_CELL = {
     "output_activation": None,
     "peephole": False,
     "coupled_gates": False,
+    "full_gate_recurrence": False,
     "reset": "after",
     "cell_clip": None,
     "layer_norm": False,

@@ -345,6 +345,16 @@ class LSTMParameters(GatedParameters):
         "Whether the forget gate is one minus the input gate.",
         part="cell",
     )
+    full_gate_recurrence: bool = parameter(
+        False,
+        ["boolean"],
+        "bool",
+        "Whether the three gates also see all three gates of the step before, through nine more "
+        "matrices H × H, zeros at first (the variant FGR of Greff et al. 2017; so had it the LSTM "
+        "of 1997). For a study of the cell: it is no better, several times slower, and not on the "
+        "GPU, in ONNX, PyTorch or Keras.",
+        part="cell",
+    )
     output_activation: Any = parameter(
         None,
         [StrOptions(ACTIVATION_NAMES), tuple, None],

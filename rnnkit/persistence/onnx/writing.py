@@ -37,7 +37,7 @@ from rnnkit.persistence.onnx.scalers import Scaled
 
 __all__ = ["to_onnx"]
 
-_REFUSED = ("layer_norm", "zoneout", "precision")
+_REFUSED = ("full_gate_recurrence", "layer_norm", "zoneout", "precision")
 _DOC = (
     "{name} of rnnkit {version}. Inputs: {inputs}. lengths are the real steps of every sequence, "
     "1 to T; what lies beyond is not looked at, and results per step are 0 or empty there."

@@ -100,6 +100,8 @@ def refuse_unsupported(spec: LayerSpec) -> None:
         lacking = "layer_norm=True"
     elif spec.precision != "full":
         lacking = f"precision={spec.precision!r}"
+    elif spec.full_gate_recurrence:
+        lacking = "full_gate_recurrence=True"
     if lacking is not None:
         raise ValueError(f"{lacking} is not supported on device 'cuda'; use device='cpu'")
 
