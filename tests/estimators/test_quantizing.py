@@ -254,6 +254,9 @@ def test_what_cannot_be_quantized_is_refused():
     model = rnnkit.LSTMClassifier(4, **USUAL).fit(dense, LABELS)
     with pytest.raises(ValueError, match="quantize needs device='cpu', got LSTMClassifier"):
         rnnkit.quantize(pickle.loads(pickle.dumps(model)).set_params(device="cuda"))
+    gates = rnnkit.LSTMClassifier(4, full_gate_recurrence=True, **USUAL).fit(X, LABELS)
+    with pytest.raises(ValueError, match="LSTMClassifier with full_gate_recurrence=True"):
+        rnnkit.quantize(gates)
     with pytest.raises(ValueError, match="needs a recurrent layer, and this GRUClassifier"):
         rnnkit.quantize(rnnkit.GRUClassifier((), **USUAL).fit(dense, LABELS))
     echo = rnnkit.EchoStateClassifier(20, random_state=0).fit(dense, LABELS)

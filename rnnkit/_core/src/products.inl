@@ -193,16 +193,11 @@ static void FN(copy_operand)(const rk_call *call, const FN(run) *run, real *h_us
     }
 }
 
-/* Panels whose products are formed at once: enough sums to keep the multipliers busy, but not so
- * many that a panel does not wait in the first-level cache for the next step. */
+/* Panels whose products are formed at once: enough sums to keep the multipliers busy. */
 RK_INLINE int FN(panels_at_once)(const rk_layer_spec *layer, ptrdiff_t rows) {
-    const ptrdiff_t bytes = (layer->inputs * layer->input_slots +
-                             layer->operand * layer->recurrent_slots) * RK_VECTOR_BYTES;
     if (layer->slots == 1)
         return 4;
-    if (!FN(are_few)(rows) || 2 * rows > RK_TILE_ROWS)
-        return 1;
-    return bytes <= RK_CACHE_BYTES && 2 * bytes > RK_CACHE_BYTES ? 1 : 2;
+    return !FN(are_few)(rows) || 2 * rows > RK_TILE_ROWS ? 1 : 2;
 }
 
 /* Operations of the products of one panel of a run. */

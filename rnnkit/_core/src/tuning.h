@@ -6,11 +6,6 @@
 #ifndef RK_TUNING_H
 #define RK_TUNING_H
 
-/* Bytes of a first-level data cache. Bounds the panels whose products are formed at once for one or
- * two rows: a panel that just fits waits there for the next step.
- *     bench_recurrent.py --wide, forward of the shapes with B = 1 and B = 2 */
-enum { RK_CACHE_BYTES = 32768 };
-
 /* Rows so few that all panels' products come before all panels' cells, whose chains of dependent
  * operations then run side by side. Bounds the gate buffer outside training: this many rows of all
  * panels.
