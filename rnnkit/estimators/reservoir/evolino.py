@@ -75,7 +75,6 @@ class Evolino(LSTMParameters, ClosedForm, NumberPrediction):
         part="network",
         positional=True,
     )
-    forget_bias: float = like("forget_bias", LSTMParameters, default=0.0)
     evolution: str = parameter(
         "subpopulations",
         [StrOptions(set(EVOLUTIONS))],
