@@ -5,12 +5,12 @@
 Task (Schmidhuber, Wierstra, Gagliolo & Gomez 2007): sin(.2 t) + sin(.311 t) + sin(.42 t) +
 sin(.51 t) + sin(.74 t), the first two to all five of them. 400 steps are learnt from, the first 100
 as washout; then the network goes on alone for 300 steps. Told is the root mean squared error over
-the standard deviation; success is the paper's figure. Cells and generations are the paper's: 10, 15,
-20 and 20 memory cells, 50 generations.
+the standard deviation; success is the paper's figure. Cells and generations are the paper's: 10,
+15, 20 and 20 memory cells, 50 generations.
 
 What differs: the weights of the inputs begin at 1e-4, so that cells are nearly linear, found by
-looking at these series; the cell has the usual gates. "Sequences" count every candidate. Beside it an
-echo state network and an LSTM trained by gradients, both with defaults but for the washout.
+looking at these series; the cell has the usual gates. "Sequences" count every candidate. Beside it
+an echo state network and an LSTM trained by gradients, both with defaults but for the washout.
 """
 
 import numpy as np

@@ -23,7 +23,7 @@ def otherwise(estimator):
 
 @parametrize_with_checks(
     [
-        rnnkit.EvolinoRegressor(20, population=8, generations=2),
+        rnnkit.EvolinoRegressor(100, population=8, generations=2, input_scaling=1.0),
         EvolinoNumbersAsOne(20, population=8, generations=2, alpha=1e-3),
     ],
     expected_failed_checks=otherwise,
