@@ -56,8 +56,10 @@ def test_gradients_are_those_of_differences(cell, n_layers, bidirectional):
     assert_gradients_along_a_direction(gradients, again, dict(network.parameters))
     compiled, found = loss_and_gradients(network, *data, "cpu")
     assert_close(compiled, loss, np.float64, 1000)
+    # The terms that a gradient of the reader is summed from came back through the whole writer.
+    terms = max(float(np.abs(gradient).max()) for gradient in gradients.values())
     for name, gradient in gradients.items():
-        assert_close(found[name], gradient, np.float64, 1000)
+        assert_close(found[name], gradient, np.float64, 1000, scale=terms)
 
 
 @pytest.mark.parametrize("backend", ["reference", "cpu"])
