@@ -52,6 +52,7 @@ from rnnkit.estimators import (
     SequencePipeline,
     TransformedTargetSequenceRegressor,
 )
+from rnnkit.estimators.quantizing import quantize
 from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
@@ -120,6 +121,7 @@ __all__ = [
     "metrics",
     "persistence",
     "preprocessing",
+    "quantize",
     "save",
     "show_config",
     "to_onnx",

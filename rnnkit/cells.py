@@ -108,7 +108,8 @@ def make_activation(
     return Activation(known, alpha, beta)
 
 
-PRECISIONS = ("full", "bf16")
+PRECISIONS = ("full", "bf16", "int8")
+MOST_TERMS = 2**17  # of a product in 8 bits, whose sums are integers of 32 bits
 
 TANH = make_activation("tanh")
 SIGMOID = make_activation("sigmoid")
@@ -178,7 +179,10 @@ class LayerSpec:
     precision
         "full", or "bf16": the two factors of every matrix product, forward and backward, are
         rounded to bfloat16 (8 significant bits, to nearest, ties to even); sums, states, gates
-        and gradients stay float32. For cells without other options, in float32.
+        and gradients stay float32. For cells without other options, in float32. Or "int8", in
+        float32 and outside training alone: each row of the two factors is rounded to integers of 8
+        bits by its own largest magnitude, their sums are exact integers, and all else is float32
+        (`rnnkit.backends.quantizing`).
     """
 
     cell: str
@@ -208,11 +212,17 @@ class LayerSpec:
         if isinstance(self.cell_clip, bool) or not (self.cell_clip is None or self.cell_clip > 0):
             raise ValueError(f"cell_clip must be positive or None, got {self.cell_clip!r}")
         if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be 'full' or 'bf16', got {self.precision!r}")
+            raise ValueError(f"precision must be 'full', 'bf16' or 'int8', got {self.precision!r}")
         if self.precision == "bf16" and not self.is_plain:
             raise ValueError(
                 "precision='bf16' is for the usual cell: activation='tanh', "
                 "gate_activation='sigmoid' and no other option of the cell"
+            )
+
+        if self.precision == "int8" and max(self.n_inputs, self.hidden_size) > MOST_TERMS:
+            raise ValueError(
+                f"precision='int8' takes at most {MOST_TERMS:,} inputs and hidden units, got "
+                f"{self.n_inputs:,} and {self.hidden_size:,}"
             )
 
     @property

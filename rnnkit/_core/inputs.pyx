@@ -81,6 +81,7 @@ cdef class LayerInputs:
         """
         cdef rk_call *call = self.call
         cdef ptrdiff_t rows = len(table), inputs = call.layer.inputs, lanes = self.kernels.lanes
+        cdef ptrdiff_t length
         cdef ptrdiff_t padded = (call.layer.hidden + lanes - 1) // lanes * lanes
         cdef size_t n_bytes = checked_bytes(self.itemsize, (padded, call.layer.slots, rows))
         if n_bytes > most_bytes or not self.kernels.takes_starts(&call.layer):
@@ -88,13 +89,38 @@ cdef class LayerInputs:
         self.table = table
         call.table = address(table)
         call.table_rows = rows
-        if self.with_pairs:
-            call.table = self.pairs.reserve(
-                checked_bytes(self.itemsize, (rows, (inputs + 1) // 2)))
-            self.kernels.pair_columns(address(table), rows, inputs, <void *>call.table,
-                                      (inputs + 1) // 2)
+        if self.kernels.pair_columns != NULL:
+            length = self.kernels.operand_length(inputs)
+            call.table = self.table_operand.reserve(checked_bytes(self.itemsize, (rows, length)))
+            self.kernels.pair_columns(address(table), rows, inputs, <void *>call.table, length)
         call.starts = self.starts.reserve(n_bytes)
         return True
+
+    cdef int reserve_operands(self, bint training) except -1:
+        """Make room for the row operands of products that take no reals; h0 gets its form here.
+
+        With quads h gets its form in scratch, step by step.
+        """
+        cdef rk_call *call = self.call
+        cdef ptrdiff_t hidden = call.layer.hidden, lanes = self.kernels.lanes
+        cdef ptrdiff_t half = (hidden + lanes - 1) // lanes * lanes // 2
+        cdef size_t x = checked_bytes(
+            self.itemsize, (call.rows, self.kernels.operand_length(call.layer.inputs)))
+        cdef size_t y = 0, h0 = 0, gates = 0
+        cdef char *room
+        if self.kernels.backward != NULL:  # pairs
+            y = checked_bytes(self.itemsize, (call.rows, half))
+            h0 = checked_bytes(self.itemsize, (call.batch, half))
+            gates = call.layer.slots * y if training else 0
+        room = <char *>self.operands.reserve(x + y + h0 + gates)
+        call.x_pairs = room
+        call.y_pairs = room + x if y else NULL
+        call.h0_pairs = NULL
+        if h0 and call.h0 != NULL:
+            call.h0_pairs = room + x + y
+            self.kernels.pair_columns(call.h0, call.batch, hidden, room + x + y, half)
+        call.gate_pairs = room + x + y + h0 if gates else NULL
+        return 0
 
     cdef cnp.ndarray gathered(self, cnp.ndarray store, x, const ptrdiff_t *rows, ptrdiff_t n):
         """Copy n rows of x to the beginning of a store; return it, or a longer one."""
@@ -124,17 +150,17 @@ cdef cnp.ndarray row_numbers(row_of, ptrdiff_t rows, ptrdiff_t n):
     return row_of
 
 
-cdef LayerInputs inputs_of(dtype, rk_call *call, const rk_kernels *kernels, bint with_pairs):
+cdef LayerInputs inputs_of(dtype, rk_call *call, const rk_kernels *kernels):
     """The inputs of a call structure that lives as long and has its layer set."""
     inputs = LayerInputs()
     inputs.dtype = dtype
     inputs.itemsize = dtype.itemsize
     inputs.call = call
     inputs.kernels = kernels
-    inputs.with_pairs = with_pairs
     inputs.store = inputs.different = np.empty((0, call.layer.inputs), dtype)
     inputs.starts = Buffer()
-    inputs.pairs = Buffer()
+    inputs.table_operand = Buffer()
+    inputs.operands = Buffer()
     inputs.numbers = Buffer()
     inputs.number_of = Buffer()
     return inputs

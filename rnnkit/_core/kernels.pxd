@@ -84,6 +84,7 @@ cdef extern from "src/kernels.h" nogil:
         RK_FLOAT32
         RK_FLOAT64
         RK_BFLOAT16
+        RK_INT8
 
     ctypedef struct rk_activation:
         int kind
@@ -148,7 +149,8 @@ cdef extern from "src/kernels.h" nogil:
 
     ctypedef struct rk_kernels:
         ptrdiff_t lanes
-        int pairs_by_instruction
+        int by_instruction
+        ptrdiff_t (*operand_length)(ptrdiff_t n)
         void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                      ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels,
                      ptrdiff_t first, ptrdiff_t last)
@@ -162,6 +164,7 @@ cdef extern from "src/kernels.h" nogil:
                            void *padded_bias)
         int (*most_shares)(const rk_call *call)
         int (*takes_starts)(const rk_layer_spec *layer)
+        void (*backward)(const rk_call *call, const void *part, void *scratch, void *seat)
         size_t (*scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows)
         void (*activate)(rk_activation f, const void *x, void *y, ptrdiff_t n)
         const rk_label_kernels *labels
@@ -179,6 +182,7 @@ cdef extern from "src/kernels.h" nogil:
     int rk_isa_count()
     const char *rk_isa_name(int row)
     int rk_isa_available(int row)
+    void rk_hide_rows(unsigned rows)
     const rk_kernels *rk_kernels_of(const char *isa, int dtype)
     void rk_take_blas(void *sgemm, void *dgemm)
     ctypedef struct rk_pass:

@@ -69,8 +69,9 @@ cdef class LayerParameters:
         parameter.slots = slots
         if rk_panels_named(self.call, panels.encode(), &parameter.packed, &parameter.gradient) < 0:
             raise ValueError(f"the core has no panels called {panels!r}")
-        parameter.n_bytes = checked_bytes(
-            self.dtype.itemsize, (self.padded, slots, parameter.columns))
+        parameter.n_bytes = checked_bytes(self.dtype.itemsize, (
+            self.padded, slots,
+            max(parameter.columns, self.kernels.operand_length(parameter.columns))))
         parameter.panels = Buffer()
         parameter.transposed = Buffer()
         for before in self.table:

@@ -16,11 +16,11 @@ cdef class RecurrentLayer:
     cdef LayerInputs inputs
     cdef size_t itemsize
     cdef ptrdiff_t panels, padded
-    cdef bint ready_for_backward, with_pairs
+    cdef bint ready_for_backward, has_operands
     cdef object y, h0, mask, zoneout_h, zoneout_c, dy, dx  # held while pointers to them are
     cdef PlanCopy plan
     cdef cnp.ndarray y_store
-    cdef Buffer tiles, gates, cells, kept, state, scratch, carried, normed, pairs
+    cdef Buffer tiles, gates, cells, kept, state, scratch, carried, normed
 
     cdef tuple forward_alone(self, plan, x, dict weights, h0, c0, bint training, recurrent_mask,
                              zoneout_masks, row_of)
@@ -40,7 +40,6 @@ cdef class RecurrentLayer:
     cdef size_t scratch_stride(self, const ptrdiff_t *tiles, int n_tiles) except? 0
     cdef object checked_or_none(self, str name, array, tuple shape)
     cdef int bind_masks(self, recurrent_mask, zoneout_masks) except -1
-    cdef int reserve_pairs(self, bint training) except -1
     cdef int load_state(self, c0) except -1
     cdef void copy_rows(self, const void *source, ptrdiff_t source_width, void *target,
                         ptrdiff_t target_width, ptrdiff_t rows) noexcept

@@ -29,6 +29,7 @@ cnp.import_array()
 
 # cell: code, slots, and of these what inputs and recurrent product feed (src/kernels.h)
 CELLS = {"rnn": (RK_RNN, 1, 1, 1), "lstm": (RK_LSTM, 4, 4, 4), "gru": (RK_GRU, 4, 3, 3)}
+KERNELS = {"bf16": "bfloat16", "int8": "int8"}  # of a precision, where not those of a dtype
 
 cdef class RecurrentLayer:
     """One layer in one direction, bound to an instruction set; owns the memory of its calls.
@@ -43,10 +44,10 @@ cdef class RecurrentLayer:
         self.spec = spec
         self.dtype = np.dtype(dtype)
         self.itemsize = self.dtype.itemsize
-        self.with_pairs = spec.precision == "bf16"
-        if self.with_pairs and self.dtype != np.float32:
-            raise ValueError(f"precision='bf16' computes in float32, got {self.dtype}")
-        self.kernels = current_kernels("bfloat16" if self.with_pairs else self.dtype)
+        self.has_operands = spec.precision != "full"
+        if self.has_operands and self.dtype != np.float32:
+            raise ValueError(f"precision={spec.precision!r} computes in float32, got {self.dtype}")
+        self.kernels = current_kernels(KERNELS.get(spec.precision, self.dtype))
         memset(&self.call, 0, sizeof(rk_call))
         describe(spec, &self.call.layer)
         self.call.y_stride = self.call.dy_stride = self.call.layer.hidden
@@ -54,7 +55,7 @@ cdef class RecurrentLayer:
         self.panels = (self.call.layer.hidden + lanes - 1) // lanes
         self.padded = self.panels * lanes
         self.parameters = parameters_of(spec, self.dtype, &self.call, self.kernels)
-        self.inputs = inputs_of(self.dtype, &self.call, self.kernels, self.with_pairs)
+        self.inputs = inputs_of(self.dtype, &self.call, self.kernels)
         self.plan = PlanCopy()
         self.tiles = Buffer()
         self.gates = Buffer()
@@ -64,7 +65,6 @@ cdef class RecurrentLayer:
         self.scratch = Buffer()
         self.carried = Buffer()
         self.normed = Buffer()
-        self.pairs = Buffer()
         self.y_store = np.empty(0, self.dtype)
 
     # ---- forward ----
@@ -109,14 +109,17 @@ cdef class RecurrentLayer:
         self.h0 = self.checked_or_none("h0", h0, (n_batch, hidden))
         c0 = self.checked_or_none("c0", c0, (n_batch, hidden))
         call.h0 = address(self.h0)
-        if self.with_pairs and (recurrent_mask is not None or zoneout_masks is not None):
-            raise ValueError("precision='bf16' has no recurrent dropout and no zoneout")
+        if self.has_operands and training and (
+                recurrent_mask is not None
+                or zoneout_masks is not None and self.kernels.backward != NULL):
+            raise ValueError(f"precision={self.spec.precision!r} has no recurrent dropout, and "
+                             "'bf16' no zoneout")
         self.bind_masks(recurrent_mask if training else None, zoneout_masks if training else None)
         self.parameters.pack(weights)
         if call.layer.cell == RK_LSTM:
             self.load_state(c0)
-        if self.with_pairs:
-            self.reserve_pairs(training)
+        if self.has_operands:
+            self.inputs.reserve_operands(training)
         if training:
             self.keep_for_backward()
         return 0
@@ -192,24 +195,6 @@ cdef class RecurrentLayer:
         call.recurrent_mask = address(self.mask)
         call.zoneout_h = address(self.zoneout_h)
         call.zoneout_c = address(self.zoneout_c)
-        return 0
-
-    cdef int reserve_pairs(self, bint training) except -1:
-        """Make room for the operands of the products in pairs; h0 is paired here."""
-        cdef rk_call *call = &self.call
-        cdef size_t x = checked_bytes(self.itemsize, (call.rows, (call.layer.inputs + 1) // 2))
-        cdef size_t y = checked_bytes(self.itemsize, (call.rows, self.padded // 2))
-        cdef size_t h0 = checked_bytes(self.itemsize, (call.batch, self.padded // 2))
-        cdef size_t gates = call.layer.slots * y if training else 0
-        cdef char *room = <char *>self.pairs.reserve(x + y + h0 + gates)
-        call.x_pairs = room
-        call.y_pairs = room + x
-        call.h0_pairs = NULL
-        if call.h0 != NULL:
-            call.h0_pairs = room + x + y
-            self.kernels.pair_columns(call.h0, call.batch, call.layer.hidden, room + x + y,
-                                      self.padded // 2)
-        call.gate_pairs = room + x + y + h0 if training else NULL
         return 0
 
     cdef int load_state(self, c0) except -1:
@@ -332,6 +317,8 @@ cdef class RecurrentLayer:
 
     cdef object checked_dy(self, dy, ptrdiff_t width):
         """The gradient by rows of so many columns, if there is anything to run back through."""
+        if self.kernels.backward == NULL:
+            raise RuntimeError(f"precision={self.spec.precision!r} is for inference alone")
         if not self.ready_for_backward:
             raise RuntimeError("backward() needs a forward call with training=True before it")
         return self.checked_or_none("dy", dy, (self.call.rows, width))

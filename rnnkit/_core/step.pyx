@@ -106,11 +106,11 @@ cdef class RecurrentStep:
         cdef rk_call *call = self.call
         call.h0 = cnp.PyArray_DATA(self.h)
         call.y = cnp.PyArray_DATA(self.h_next)
-        if layer.with_pairs:
-            layer.reserve_pairs(False)
+        if layer.has_operands:
+            layer.inputs.reserve_operands(False)
             if call.x != NULL:
                 layer.kernels.pair_columns(call.x, self.n, call.layer.inputs, call.x_pairs,
-                                           (call.layer.inputs + 1) // 2)
+                                           layer.kernels.operand_length(call.layer.inputs))
         if self.n == 1:
             run_step(layer.kernels, call, self.scratch)
         else:

@@ -13,6 +13,7 @@ from rnnkit._core.kernels cimport (
     RK_BYTES_WORTH_A_THREAD,
     RK_FLOAT32,
     RK_FLOAT64,
+    RK_INT8,
     RK_MOST_THREADS,
     RK_OPERATIONS_WORTH_A_THREAD,
     rk_ask_openmp,
@@ -31,6 +32,7 @@ from rnnkit._core.kernels cimport (
     rk_end_workers,
     rk_forward,
     rk_helpers,
+    rk_hide_rows,
     rk_isa_available,
     rk_isa_count,
     rk_isa_name,
@@ -146,7 +148,25 @@ def _take_blas():
 
 def multiplies_bfloat16():
     """Return whether the instruction set in use has a bfloat16 product of this machine's own."""
-    return bool(rk_kernels_of(isa_in_use, RK_BFLOAT16).pairs_by_instruction)
+    return bool(rk_kernels_of(isa_in_use, RK_BFLOAT16).by_instruction)
+
+
+def multiplies_int8():
+    """Return whether the instruction set in use has a product of bytes of this machine's own."""
+    return bool(rk_kernels_of(isa_in_use, RK_INT8).by_instruction)
+
+
+def without_instructions_of_their_own(bint hidden):
+    """Compute, for operations bound from now on, as a machine with no more than a set's name says.
+
+    Its products of bfloat16 and of bytes are then the plain ones. For tests; False: as usual.
+    """
+    cdef int row
+    cdef unsigned rows = 0
+    for row in range(1, rk_isa_count() if hidden else 0):
+        if rk_isa_name(row) == rk_isa_name(row - 1):
+            rows |= <unsigned>1 << row
+    rk_hide_rows(rows)
 
 
 def compiler():
@@ -236,6 +256,8 @@ cdef const rk_kernels *current_kernels(object dtype) except NULL:
         kernels = rk_kernels_of(isa_in_use, RK_FLOAT64)
     elif dtype == "bfloat16":
         kernels = rk_kernels_of(isa_in_use, RK_BFLOAT16)
+    elif dtype == "int8":
+        kernels = rk_kernels_of(isa_in_use, RK_INT8)
     else:
         raise TypeError(f"dtype must be float32 or float64, got {dtype}")
     return kernels

@@ -57,6 +57,7 @@ def core_information() -> dict[str, Any]:
         "threads": threads.max_threads(),
         "isa_in_use": threads.current_isa(),
         "bfloat16": "by instruction" if threads.multiplies_bfloat16() else "by float products",
+        "int8": "by instruction" if threads.multiplies_int8() else "by products of shorts",
         "isa_available": list(threads.available_isas()),
     }
 

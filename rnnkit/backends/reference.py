@@ -18,6 +18,7 @@ import numpy as np
 from rnnkit.backends.attention import ReferenceAttention
 from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Pace, PackedPlan, RecurrentGradient, RecurrentResult
+from rnnkit.backends.quantizing import QuantizedMatrix
 from rnnkit.backends.reference_labels import ReferenceLabels
 from rnnkit.backends.rules import require_rule
 from rnnkit.backends.streaming import StepStream
@@ -133,10 +134,11 @@ class Product:
         self.factor = to_bfloat16 if spec.precision == "bf16" else np.asarray
         self.weight, self.gain = self.factor(weight), gain
         self.norm = Normalization()
+        self.in_8_bits = QuantizedMatrix(weight) if spec.precision == "int8" else None
 
     def forward(self, v: Array) -> Array:
         self.v = self.factor(v)
-        a = self.v @ self.weight.T
+        a = self.v @ self.weight.T if self.in_8_bits is None else self.in_8_bits.times(v)
         return a if self.gain is None else self.gain * self.norm.forward(a)
 
     def backward(self, da: Array, dweight: Array, dgain: Array | None = None) -> Array:
@@ -377,6 +379,8 @@ class ReferenceRecurrent:
     ) -> RecurrentGradient:
         """Run back through the last forward call, once."""
         spec, plan, steps = self.spec, self._plan, self._recorded_steps()
+        if spec.precision == "int8":
+            raise RuntimeError("precision='int8' is for inference alone")
         self._steps = None
         state_shape = (plan.n_sequences, spec.hidden_size)
         ends = [dh_n, dc_n] if spec.has_cell_state else [dh_n]

@@ -24,6 +24,8 @@ from rnnkit.sequences import split_steps
 __all__ = ["Codec", "Indicators", "LabelLists", "Labels", "Numbers", "codec_from_dict"]
 
 
+AT_ONCE = 2**16  # numbers of some outputs that are scored at once
+
 _KINDS: dict[str, type[Codec]] = {}  # by the name that a file knows
 
 
@@ -308,10 +310,7 @@ class Numbers(Codec):
         if weights.ndim == 1:
             score = r2_score(targets, decisions, sample_weight=weights)
             return float(score) if n_weighed > 1 else float("nan")
-        scores = [
-            _weighted_r2(targets[:, k], decisions[:, k], weights[:, k])
-            for k in np.flatnonzero(n_weighed > 1)
-        ]
+        scores = _weighted_r2(targets, decisions, weights, np.flatnonzero(n_weighed > 1))
         return float(np.mean(scores)) if scores else float("nan")
 
     def _plain(self) -> dict[str, Any]:
@@ -322,15 +321,28 @@ class Numbers(Codec):
         return cls(plain["n_outputs"], plain["is_vector"])
 
 
-def _weighted_r2(true: np.ndarray, said: np.ndarray, weights: np.ndarray) -> float:
-    """Return what `r2_score` does for one output, without its checks: there may be many outputs."""
+def _weighted_r2(
+    true: np.ndarray, said: np.ndarray, weights: np.ndarray, columns: np.ndarray
+) -> list[float]:
+    """Return what `r2_score` does for some outputs, each with weights of its own.
+
+    Without its checks, and several outputs at once, since there may be many.
+    """
     dtype = np.result_type(true, said, weights)
-    true, said, weights = (a.astype(dtype) for a in (true, said, weights))
-    unexplained = (weights * (true - said) ** 2).sum()
-    if not unexplained:
-        return 1.0
-    spread = (weights * (true - np.average(true, weights=weights)) ** 2).sum()
-    return float(1 - unexplained / spread) if spread else 0.0
+    n_at_once = max(1, AT_ONCE // len(true))
+    scores: list[float] = []
+    for first in range(0, len(columns), n_at_once):
+        some = columns[first : first + n_at_once]
+        # An output's numbers side by side: each sum is the very one of this output alone.
+        t, s, w = (np.ascontiguousarray(a[:, some].T, dtype) for a in (true, said, weights))
+        unexplained = (w * (t - s) ** 2).sum(axis=1)
+        mean = (t * w).sum(axis=1) / w.sum(axis=1)
+        spread = (w * (t - mean[:, None]) ** 2).sum(axis=1)
+        shares = 1 - unexplained / np.where(spread > 0, spread, 1)
+        shares[spread == 0] = 0.0
+        shares[unexplained == 0] = 1.0
+        scores += shares.tolist()
+    return scores
 
 
 def _ignored(codec: Codec) -> dict[str, Any]:

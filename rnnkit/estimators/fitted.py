@@ -34,6 +34,7 @@ from rnnkit.estimators.transaction import at_this_moment, turn_of
 from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
 from rnnkit.network import UNKNOWN, BoundNetwork, Inputs, Network, Output
 from rnnkit.network.building import build_layers
+from rnnkit.network.quantizing import is_quantized
 from rnnkit.sequences import Form, Plan, Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.training import Trainer, TrainingState
@@ -379,6 +380,15 @@ class FittedEstimator(Documented, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        text: str = super().__repr__(N_CHAR_MAX)
+        return f"quantize({text})" if self._is_quantized else text
+
+    @property
+    def _is_quantized(self) -> bool:
+        network = self.__dict__.get("network_")
+        return network is not None and is_quantized(network)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "network_")

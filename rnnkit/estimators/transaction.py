@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.network.quantizing import is_quantized
+
 __all__ = ["at_this_moment", "has_turn", "learning", "turn_of"]
 
 # The thread that has its turn with an estimator, by the estimator's id: a lock in the estimator
@@ -83,7 +85,18 @@ def learning(estimator: Any) -> Iterator[Any]:
     estimator
         A shallow copy. What the body sets in it, or takes out of it, is so in the estimator
         afterwards; parameters that others set meanwhile stay.
+
+    Raises
+    ------
+    ValueError
+        If its network was quantized, which is for predictions alone.
     """
+    network = getattr(estimator, "network_", None)
+    if network is not None and is_quantized(network):
+        raise ValueError(
+            f"this {type(estimator).__name__} is quantized, which is for predictions alone; fit "
+            "sklearn.base.clone(estimator)"
+        )
     with turn_of(estimator):
         draft = at_this_moment(estimator)
         before = dict(vars(draft))

@@ -233,6 +233,8 @@ def _describe_recurrent(layer: Recurrent) -> str:
         options.append(f"recurrent dropout {layer.recurrent_dropout:g}")
     if spec.zoneout:
         options.append(f"zoneout {spec.zoneout:g}")
+    if spec.precision == "int8":
+        options.append("products in 8 bits")
     if layer.last_only:
         options.append("last state")
     units = f"2 × {spec.hidden_size}" if both else f"{spec.hidden_size}"

@@ -192,6 +192,8 @@ class _Direction:
         names = layer.names(direction)
         gradients = binding.gradients
         self.spec = layer.specs[direction]
+        if gradients and self.spec.precision == "int8":
+            raise ValueError("a quantized network is for predictions alone: it has no gradients")
         self.operation = binding.backend.recurrent(self.spec, binding.dtype)
         self.weights = {short: binding.parameters[full] for short, full in names.items()}
         self.gradients = {short: gradients[full] for short, full in names.items() if gradients}

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn import config_context
 
+from rnnkit.backends.quantizing import LEVELS, dequantized, quantized_rows
 from rnnkit.estimators.building import facts_of, rebuild
 from rnnkit.estimators.codecs import Codec, codec_from_dict
 from rnnkit.estimators.fitted import FittedEstimator
@@ -25,6 +26,7 @@ from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.exceptions import FormatError
 from rnnkit.network import Network
+from rnnkit.network.quantizing import is_quantized, matrices_of, quantized
 from rnnkit.persistence.decoding import Decoder
 from rnnkit.persistence.encoding import Encoder
 from rnnkit.persistence.kinds import DTYPE, text_memory
@@ -58,7 +60,7 @@ def encode_fit(
     Raises
     ------
     ValueError
-        If a weight is not finite.
+        If a weight is not finite, or one of a quantized network was changed.
     """
     network = estimator.network_
     parameters = estimator.get_params(deep=False)
@@ -74,10 +76,20 @@ def encode_fit(
         for field in fields(base)
         if not _same(getattr(output, field.name), getattr(base, field.name))
     }
-    weights = {}
+    weights, scales = {}, {}
+    in_8_bits = matrices_of(network) if is_quantized(network) else []
     for name, array in network.parameters.items():
         if not np.isfinite(array).all():
             raise ValueError(f"cannot save {below}{name}: a weight is NaN or infinite")
+        if name in in_8_bits:
+            integers, scale = quantized_rows(array)
+            if not np.array_equal(dequantized(integers, scale), array):
+                raise ValueError(
+                    f"cannot save {below}{name}: its numbers were changed and are none of 8 bits; "
+                    "quantize the estimator once more"
+                )
+            array = integers
+            scales[name] = encoder.add_array(scale, f"{below}{name}.scale")
         weights[name] = encoder.add_array(array, below + name)
     changed = {
         k: v for k, v in built_with.items() if k not in parameters or not _same(v, parameters[k])
@@ -90,6 +102,8 @@ def encode_fit(
         "facts": encoder.encode(facts_of(network), f"{below}facts"),
         "weights": weights,
     }
+    if scales:
+        told["scales"] = scales
     if include_training_state:
         state = getattr(estimator, "_training_state", None)
         if hasattr(estimator, "_trainer"):
@@ -133,7 +147,11 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
     FormatError
         If the parts do not fit together, or a weight is not finite.
     """
-    if not isinstance(told, dict) or not set(_PARTS) <= told.keys() <= {*_PARTS, "training"}:
+    if not isinstance(told, dict) or not set(_PARTS) <= told.keys() <= {
+        *_PARTS,
+        "scales",
+        "training",
+    }:
         raise FormatError(f"a fitted estimator must have {', '.join(_PARTS)}")
     plain = {part: decoder.decode(told[part]) for part in _PARTS[:-1]}
     for part, value in plain.items():
@@ -158,7 +176,8 @@ def decode_fit(estimator: FittedEstimator, told: Any, decoder: Decoder) -> None:
         numbers = getattr(output, name, None)
         if numbers is not None and len(numbers) not in (codec.width, output.width):
             raise FormatError(f"{name} of the output has {len(numbers)} numbers for {codec.width}")
-    network = _network(built, reader, output, plain["facts"], told["weights"], decoder)
+    scales = told.get("scales", {})
+    network = _network(built, reader, output, plain["facts"], told["weights"], scales, decoder)
     _require_known("facts", plain["facts"], facts_of(network).keys())
     holder: Any = estimator
     holder._reader, holder._codec, holder.network_ = reader, codec, network
@@ -220,7 +239,13 @@ def _check_texts(codec: dict[str, Any]) -> None:
 
 
 def _network(
-    built: Any, reader: Reader, output: Any, facts: dict[str, Any], names: Any, decoder: Decoder
+    built: Any,
+    reader: Reader,
+    output: Any,
+    facts: dict[str, Any],
+    names: Any,
+    scales: Any,
+    decoder: Decoder,
 ) -> Any:
     if not isinstance(names, dict) or not names:
         raise FormatError("its weights are no table")
@@ -238,6 +263,8 @@ def _network(
                 raise FormatError(f"its weight {name} {found}; the parameters ask for {shape}")
         if list(shapes) != list(wanted):
             raise FormatError(f"its weights must be {', '.join(wanted)}, got {', '.join(shapes)}")
+        if scales:
+            return _read_8_bits(names, scales, decoder)
         flat = decoder.container.read_flat(list(names.values()))
         if flat.dtype != reader.dtype:
             raise FormatError(f"its weights are {flat.dtype}, but it computes in {reader.dtype}")
@@ -245,7 +272,33 @@ def _network(
             raise FormatError("a weight is NaN or infinite")
         return flat
 
-    return rebuild(built, reader, output, facts, read)
+    network = rebuild(built, reader, output, facts, read)
+    if not scales:
+        return network
+    network = quantized(network)
+    if not is_quantized(network) or list(scales) != matrices_of(network):
+        raise FormatError("its scales must be those of all matrices of a recurrent network")
+    return network
+
+
+def _read_8_bits(names: dict[str, Any], scales: Any, decoder: Decoder) -> np.ndarray:
+    """Return the weights of a quantized network as one vector of float32."""
+    if not isinstance(scales, dict) or not scales.keys() <= names.keys():
+        raise FormatError("its scales are no table of its weights")
+    pieces = []
+    for name, place in names.items():
+        array = decoder.container.read(place)
+        if name in scales:
+            scale = decoder.container.read(scales[name])
+            if array.dtype != np.int8 or array.ndim != 2 or (array < -LEVELS).any():
+                raise FormatError(f"its weight {name} is no matrix of integers from {-LEVELS} on")
+            if scale.dtype != np.float32 or scale.shape != array.shape[:1] or (scale < 0).any():
+                raise FormatError(f"its weight {name} has no float32 scale for each of its rows")
+            array = dequantized(array, scale)
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise FormatError(f"its weight {name} is no finite float32")
+        pieces.append(array.ravel())
+    return np.concatenate(pieces)
 
 
 def _training_state(plain: Any, network: Network) -> TrainingState:

@@ -135,7 +135,7 @@ def test_what_cannot_be_computed_so_is_refused():
     for options in ({"peephole": True}, {"cell_clip": 1.0}, {"layer_norm": True}, {"zoneout": 0.1}):
         with pytest.raises(ValueError, match="precision='bf16' is for the usual cell"):
             LayerSpec("lstm", 2, 3, precision="bf16", **options)
-    with pytest.raises(ValueError, match="precision must be 'full' or 'bf16', got 'half'"):
+    with pytest.raises(ValueError, match="precision must be 'full', 'bf16' or 'int8', got 'half'"):
         LayerSpec("lstm", 2, 3, precision="half")
     spec = LayerSpec("lstm", 2, 3, precision="bf16")
     with pytest.raises(ValueError, match="float32, got float64"):

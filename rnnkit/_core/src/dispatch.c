@@ -11,12 +11,25 @@
 #define RK_HAS_AVX512                                                                              \
     (RK_HAS_AVX2 && RK_HAS("avx512f") && RK_HAS("avx512bw") && RK_HAS("avx512dq") &&               \
      RK_HAS("avx512vl"))
+#ifdef __clang__ /* which does not know the word in every version */
+#include <cpuid.h>
+static int has_avxvnni(const char *feature) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    (void)feature;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+#define RK_HAS_ANEW(feature) has_avxvnni(feature)
+#else
+#define RK_HAS_ANEW(feature) RK_HAS(feature)
+#endif
 #define RK_ISAS(ROW)                                                                               \
     ROW("scalar", scalar, 1)                                                                       \
     ROW("blas", blas, 1)                                                                           \
     ROW("avx2", avx2, RK_HAS_AVX2)                                                                 \
+    ROW("avx2", avx2vnni, RK_HAS_AVX2 && RK_HAS_ANEW("avxvnni"))                                   \
     ROW("avx512", avx512, RK_HAS_AVX512)                                                           \
-    ROW("avx512", avx512bf16, RK_HAS_AVX512 && RK_HAS("avx512bf16"))
+    ROW("avx512", avx512bf16, RK_HAS_AVX512 && RK_HAS("avx512bf16"))                               \
+    ROW("avx512", avx512vnni, RK_HAS_AVX512 && RK_HAS("avx512vnni"))
 #elif defined(__aarch64__) && !defined(RK_SCALAR_ALONE)
 #define RK_ISAS(ROW)                                                                               \
     ROW("scalar", scalar, 1)                                                                       \
@@ -60,8 +73,14 @@ const char *rk_isa_name(int row) {
     return isas[row].name;
 }
 
+static unsigned hidden_rows; /* a bit for each */
+
 int rk_isa_available(int row) {
-    return isas[row].available();
+    return !(hidden_rows >> row & 1) && isas[row].available();
+}
+
+void rk_hide_rows(unsigned rows) {
+    hidden_rows = rows;
 }
 
 const rk_kernels *rk_kernels_of(const char *isa, int dtype) {

@@ -1,10 +1,11 @@
-/* Every kernel for float, for double and for float with pairs, and those of labels, compiled for one
+/* Every kernel for float, for double and for float with pairs or quads, and those of labels, compiled for one
  * instruction set.
  *
  * Before including, isa_<name>.c defines RK_ISA, its name in dispatch.c; RK_ISA_HEADER, its
  * vectors; and, where they apply, RK_TARGET, a string of what the compiler may use beyond the
- * machine's base; RK_PAIRS_ALONE, for the kernels of pairs and no others; RK_PAIRS_BY_INSTRUCTION;
- * RK_PRODUCTS_BY_BLAS, for products of reals by a BLAS.
+ * machine's base; RK_PAIRS_ALONE or RK_QUADS_ALONE, for the kernels of pairs, or of quads, and no
+ * others; RK_PAIRS_BY_INSTRUCTION, RK_QUADS_BY_INSTRUCTION; RK_PRODUCTS_BY_BLAS, for products of
+ * reals by a BLAS.
  */
 #ifdef RK_TARGET
 #define RK_PRAGMA(words) _Pragma(#words)
@@ -22,7 +23,7 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #include "tuning.h"
 #ifdef RK_PRODUCTS_BY_BLAS
 #include "blas.h"
-#define RK_BLAS (!RK_PAIRS) /* which has no products of pairs */
+#define RK_BLAS (!RK_PAIRS && !RK_QUADS) /* which has no products of these */
 #else
 #define RK_BLAS 0
 #endif
@@ -34,7 +35,7 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #define RK_NAME(name) RK_PASTE_EXPANDED(name, RK_SUFFIX)
 #define FN(name) RK_NAME(name)
 
-#ifndef RK_PAIRS_ALONE
+#if !defined(RK_PAIRS_ALONE) && !defined(RK_QUADS_ALONE)
 #define RK_DOUBLE 1
 #define RK_SUFFIX same
 #include "labels.inl"
@@ -42,6 +43,7 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #undef RK_SUFFIX
 
 #define RK_PAIRS 0
+#define RK_QUADS 0
 #define RK_DOUBLE 0
 #define RK_SUFFIX f32
 #include "kernels.inl"
@@ -52,21 +54,42 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #define RK_SUFFIX f64
 #include "kernels.inl"
 #undef RK_PAIRS
+#undef RK_QUADS
 #undef RK_DOUBLE
 #undef RK_SUFFIX
 #endif
 
+#ifndef RK_QUADS_ALONE
 #define RK_PAIRS 1
+#define RK_QUADS 0
 #define RK_DOUBLE 0
 #define RK_SUFFIX bf16
 #include "kernels.inl"
+#undef RK_PAIRS
+#undef RK_QUADS
+#undef RK_DOUBLE
+#undef RK_SUFFIX
+#endif
+
+#ifndef RK_PAIRS_ALONE
+#define RK_PAIRS 0
+#define RK_QUADS 1
+#define RK_DOUBLE 0
+#define RK_SUFFIX int8
+#include "kernels.inl"
+#endif
 
 const rk_kernels *const RK_PASTE_EXPANDED(rk_kernels, RK_ISA)[RK_DTYPE_COUNT] = {
-#ifndef RK_PAIRS_ALONE
+#if !defined(RK_PAIRS_ALONE) && !defined(RK_QUADS_ALONE)
     [RK_FLOAT32] = &table_f32,
     [RK_FLOAT64] = &table_f64,
 #endif
+#ifndef RK_QUADS_ALONE
     [RK_BFLOAT16] = &table_bf16,
+#endif
+#ifndef RK_PAIRS_ALONE
+    [RK_INT8] = &table_int8,
+#endif
 };
 
 #if defined(RK_TARGET) && defined(__clang__)

@@ -52,16 +52,21 @@ static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_
             const ptrdiff_t unit = p * VL;
             const vec reset = FN(gate)(layer, 0, v_load(gates + r * width + VL));
             const vec z = FN(gate)(layer, 0, v_load(gates + r * width + 2 * VL));
-            const vec h_units = h.a ? v_load_n(h.a + r * h.a_stride + unit, hidden - unit)
-                                    : v_zero();
+            const vec h_units = at.h_used ? v_load(at.h_used + r * padded + unit)
+                                          : FN(h_prev_units)(run, r, unit, hidden - unit);
             v_store(gates + r * width + VL, reset);
             v_store(gates + r * width + 2 * VL, z);
             v_store(at.h_reset + r * padded + unit, FN(keep)(reset * h_units, hidden - unit));
         }
     }
+    FN(factor) reset = {at.h_reset, padded, FN(operand_length)(hidden), NULL, 3 * VL};
+#if RK_QUADS
+    FN(quad_rows)(at.h_reset, padded, run->n, hidden, at.h_quads, reset.n);
+    reset.a = at.h_quads;
+    reset.a_stride = reset.n;
+#endif
     for (ptrdiff_t p = 0; p < panels; p++) {
-        FN(factor) reset = {at.h_reset, padded, hidden,
-                            (const real *)call->weight_hh + p * hidden * 3 * VL + 2 * VL, 3 * VL};
+        reset.w = (const real *)call->weight_hh + (p * reset.n * 3 + 2) * VL;
         FN(add_slot_rows)(run->n, 1, reset, at.gates + p * at.gates_panel + 3 * VL, width);
     }
 }

@@ -27,6 +27,10 @@
  * bits of a float, the first in the low half. The summed dimension of an operand is then half as
  * long (rounded up), everything else lies as above; sums and all other numbers stay float.
  *
+ * Quads: with operands rounded to 8 bits four neighbours share the 32 bits of a float, the first in
+ * the lowest, and two words come behind (quads.inl): the summed dimension of an operand is then
+ * ceil(n / 4) + 2 long. Sums are integers of 32 bits, all other numbers float; forward alone.
+ *
  * Same bits whatever the cut: each output element is one chain of fused multiply-adds in a
  * fixed order, so no result depends on the number of threads, on the tile a sequence lies in,
  * or on the sequences beside it. The set "blas" holds this as far as its BLAS does (blas.inl).
@@ -43,7 +47,8 @@
 #endif
 
 enum { RK_RNN, RK_LSTM, RK_GRU };
-enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_DTYPE_COUNT };
+enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_INT8, RK_DTYPE_COUNT };
+enum { RK_MOST_TERMS = 1 << 17 }; /* of a product of quads, whose sums are integers of 32 bits */
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
 enum { RK_MOST_TILE_ROWS = 8 }; /* the highest register tile of all instruction sets */
 enum { RK_MOST_TILE_SUMS = 24 }; /* the largest one, in vectors */
@@ -150,13 +155,13 @@ typedef struct {
 
     /* Where rows repeat: (V, I) different ones, and which of them each packed row is. The sums of
      * gates begin with bias and input product, which such a row has once. */
-    const void *table;       /* (V, I), with pairs (V, ceil(I / 2)) */
+    const void *table;       /* (V, I), with pairs or quads (V, operand length of I) */
     void *starts;            /* [NP][V][slots][VL], made by input_sums; NULL: x is multiplied */
     const ptrdiff_t *row_of; /* (P), 0 .. V - 1 */
     ptrdiff_t table_rows;    /* V */
 
-    /* With pairs: the row operands of the products. */
-    void *x_pairs;        /* (P, ceil(I / 2)) */
+    /* With pairs: the row operands of the products; with quads the first alone. */
+    void *x_pairs;        /* (P, operand length of I) */
     const void *h0_pairs; /* (B, Hp / 2) */
     void *y_pairs;        /* (P, Hp / 2) */
     void *gate_pairs;     /* [NP][P][slots][VL / 2], gradients; backward */
@@ -225,10 +230,14 @@ static inline int rk_leave(rk_seat *seat, double operations) {
     return seat->patience < 0 && rk_look_up(seat);
 }
 
-/* The kernels of one instruction set and dtype; those for pairs are the recurrent ones alone. */
+/* The kernels of one instruction set and dtype; those for pairs are the recurrent ones alone, and
+ * those for quads of these the ones of the forward pass. */
 typedef struct {
     ptrdiff_t lanes; /* VL */
-    int pairs_by_instruction; /* whether an instruction of its own multiplies pairs */
+    int by_instruction; /* whether an instruction of its own multiplies pairs, or quads */
+
+    /* Words of an operand of a product of n terms. */
+    ptrdiff_t (*operand_length)(ptrdiff_t n);
 
     /* The gates of w (G * H, columns) named in `gates` into the slots from first_slot on of
      * panels (NP, columns, slots, VL), zeros beyond H; of the panels first .. last. */
@@ -241,13 +250,13 @@ typedef struct {
                        ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *w,
                        ptrdiff_t first, ptrdiff_t last);
 
-    /* As pack, but as operand of a product: in pairs of columns where the products want them. */
+    /* As pack, but as operand of a product: in pairs or quads of columns where products want them. */
     void (*pack_operand)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                          ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels,
                          ptrdiff_t first, ptrdiff_t last);
 
-    /* Rows (n, width) of reals in pairs of columns, `stride` reals from row to row; NULL where
-     * the products take reals. */
+    /* Rows (n, width) of reals in pairs or quads of columns, `stride` reals from row to row; NULL
+     * where the products take reals. */
     void (*pair_columns)(const void *rows, ptrdiff_t n, ptrdiff_t width, void *pairs,
                          ptrdiff_t stride);
 
@@ -311,6 +320,7 @@ typedef struct {
 int rk_isa_count(void);
 const char *rk_isa_name(int row);
 int rk_isa_available(int row); /* whether this machine has it */
+void rk_hide_rows(unsigned rows); /* count as if it had not what these bits say, for tests */
 const rk_kernels *rk_kernels_of(const char *isa, int dtype); /* NULL if the machine lacks it */
 void rk_take_blas(void *sgemm, void *dgemm); /* for "blas", before it is used: Fortran's addresses */
 

@@ -12,6 +12,9 @@
 #include "blas.inl"
 #endif
 #include "panels.inl"
+#if RK_QUADS
+#include "quads.inl"
+#endif
 #include "tiles.inl"
 #include "runs.inl"
 #include "gates.inl"
@@ -21,28 +24,33 @@
 #include "lstm.inl"
 #include "gru.inl"
 #include "passes.inl"
+#if !RK_QUADS
 #include "gradients.inl"
-#if !RK_PAIRS
+#endif
+#if !RK_PAIRS && !RK_QUADS
 #include "dense.inl"
 #endif
 
 static const rk_kernels FN(table) = {
     .lanes = VL,
+    .operand_length = FN(operand_length),
     .pack = FN(pack),
-    .unpack_add = FN(unpack_add),
-    .pack_transposed = FN(pack_transposed),
     .scratch_bytes = FN(scratch_bytes),
     .most_shares = FN(most_shares),
     .input_sums = FN(input_sums),
     .takes_starts = FN(takes_starts),
     .forward = FN(forward),
+#if !RK_QUADS
+    .unpack_add = FN(unpack_add),
+    .pack_transposed = FN(pack_transposed),
     .backward = FN(backward),
     .input_gradient = FN(input_gradient),
     .parameter_gradient = FN(parameter_gradient),
-#ifdef RK_PAIRS_BY_INSTRUCTION
-    .pairs_by_instruction = 1,
 #endif
-#if RK_PAIRS
+#if defined(RK_PAIRS_BY_INSTRUCTION) || defined(RK_QUADS_BY_INSTRUCTION)
+    .by_instruction = 1,
+#endif
+#if RK_PAIRS || RK_QUADS
     .pack_operand = FN(pack_operand),
     .pair_columns = FN(pair_columns),
 #else

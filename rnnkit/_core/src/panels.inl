@@ -1,5 +1,10 @@
 /* Weights between their plain row-major form and the packed forms of kernels.h. */
 
+/* Entries of an operand for n summed terms. */
+RK_INLINE ptrdiff_t FN(operand_length)(ptrdiff_t n) {
+    return RK_PAIRS ? (n + 1) / 2 : RK_QUADS ? (n + 3) / 4 + 2 : n;
+}
+
 RK_INLINE ptrdiff_t FN(block_end)(ptrdiff_t first, ptrdiff_t columns) {
     return first + RK_PACK_COLUMNS < columns ? first + RK_PACK_COLUMNS : columns;
 }

@@ -35,11 +35,11 @@ static void pair_inputs(void *what, ptrdiff_t piece, rk_seat *seat) {
     const ptrdiff_t pieces = paired_pieces(work->pass->calls[0]);
     const rk_call *call = work->pass->calls[piece / pieces];
     const ptrdiff_t first = piece % pieces * RK_PAIRED_ROWS, left = call->rows - first;
-    const ptrdiff_t inputs = call->layer.inputs, n_pairs = (inputs + 1) / 2;
+    const ptrdiff_t inputs = call->layer.inputs, length = work->k->operand_length(inputs);
     const ptrdiff_t n = left < RK_PAIRED_ROWS ? left : RK_PAIRED_ROWS;
     if (call->x && !rk_leave(seat, (double)(n * inputs)))
         work->k->pair_columns((const float *)call->x + first * inputs, n, inputs,
-                              (float *)call->x_pairs + first * n_pairs, n_pairs);
+                              (float *)call->x_pairs + first * length, length);
 }
 
 static ptrdiff_t table_pieces(const rk_call *call) {

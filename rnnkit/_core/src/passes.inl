@@ -13,6 +13,11 @@ RK_INLINE void FN(forward_run)(const rk_call *call, const int cell, const int pl
     const int whole_rows = !plain && FN(needs_rows)(layer);
     if (!plain && at.h_used)
         FN(mask_rows)(call, run, at.h_used);
+#if RK_QUADS
+    if (run->h_prev)
+        FN(quad_rows)(run->h_prev, run->h_stride, run->n, layer->hidden, at.h_quads,
+                      FN(operand_length)(layer->hidden));
+#endif
     if (whole_rows && layer->layer_norm)
         FN(normed_gates)(call, run, at, seat);
     else if (whole_rows)
@@ -79,6 +84,7 @@ static void FN(forward)(const rk_call *call, const rk_part *part, void *scratch,
     RK_FOR_EACH_CELL(forward_tile);
 }
 
+#if !RK_QUADS
 /* dh += the gradient that comes through the recurrent product. */
 RK_INLINE void FN(through_product)(const rk_call *call, const int plain, const FN(run) *run,
                                    FN(rows_of_run) at, real *scratch, FN(share) groups,
@@ -169,3 +175,4 @@ static void FN(backward)(const rk_call *call, const rk_part *part, void *scratch
                          rk_seat *seat) {
     RK_FOR_EACH_CELL(backward_tile);
 }
+#endif

@@ -153,7 +153,7 @@ RK_INLINE FN(start) FN(start_of_run)(const rk_call *call, const FN(run) *run, pt
 RK_INLINE FN(factor) FN(input_factor)(const rk_call *call, const FN(run) *run, ptrdiff_t panel) {
     const ptrdiff_t n = FN(operand_length)(call->layer.inputs);
     const ptrdiff_t stride = call->layer.input_slots * VL;
-    const real *x = RK_PAIRS ? call->x_pairs : call->x;
+    const real *x = RK_PAIRS || RK_QUADS ? call->x_pairs : call->x;
     return (FN(factor)){x + run->row * n, n, n, (const real *)call->weight_ih + panel * n * stride,
                         stride};
 }
@@ -164,6 +164,8 @@ RK_INLINE FN(factor) FN(recurrent_factor)(const rk_call *call, const FN(run) *ru
     const ptrdiff_t hidden = call->layer.hidden, stride = call->layer.recurrent_slots * VL;
     const ptrdiff_t n = FN(operand_length)(hidden);
     const real *w = (const real *)call->weight_hh + panel * n * stride;
+    if (RK_QUADS)
+        return (FN(factor)){run->h_prev ? at.h_quads : NULL, n, n, w, stride};
     if (RK_PAIRS)
         return (FN(factor)){run->h_pairs, FN(panels_of)(&call->layer) * VL / 2, n, w, stride};
     if (at.h_used)

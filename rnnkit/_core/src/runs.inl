@@ -69,6 +69,7 @@ typedef struct {
     real *hat_ih, *hat_hh;          /* as gates, with layer_norm */
     real *hat_c, *h_reset, *h_used; /* (n, Hp) */
     real *norm_scale;               /* (n, 3) */
+    real *h_quads; /* (n, operand length of H): h_prev, or r * h_prev, as operand */
 } FN(rows_of_run);
 
 RK_INLINE int FN(are_few)(ptrdiff_t rows) {
@@ -95,11 +96,17 @@ RK_INLINE ptrdiff_t FN(apart)(ptrdiff_t n) {
     return ((n + VL - 1) / VL | 1) * VL;
 }
 
+/* Room of the rows of h as operand with quads, in reals: whole vectors. */
+RK_INLINE ptrdiff_t FN(quad_room)(const rk_layer_spec *layer, ptrdiff_t tile_rows) {
+    return RK_QUADS ? (tile_rows * FN(operand_length)(layer->hidden) + VL - 1) / VL * VL : 0;
+}
+
 static size_t FN(scratch_bytes)(const rk_layer_spec *layer, ptrdiff_t tile_rows) {
     const ptrdiff_t rows = tile_rows * (FN(panels_of)(layer) * VL);
     const ptrdiff_t widest = layer->inputs > layer->hidden ? layer->inputs : layer->hidden;
     const ptrdiff_t block = RK_BLOCK_ROWS * (FN(apart)(widest) + RK_PAIRS * RK_GROUP_VECTORS * VL);
-    ptrdiff_t reals = FN(gate_room)(layer, tile_rows) + 2 * rows;
+    ptrdiff_t reals =
+        FN(quad_room)(layer, tile_rows) + FN(gate_room)(layer, tile_rows) + 2 * rows;
     if (layer->layer_norm)
         reals += 2 * FN(gate_room)(layer, tile_rows) + tile_rows * 3;
     return (size_t)((reals > block ? reals : block) + VL) * sizeof(real);
@@ -110,6 +117,8 @@ static FN(rows_of_run)
     const rk_layer_spec *layer = &call->layer;
     const ptrdiff_t width = layer->slots * VL, padded = FN(panels_of)(layer) * VL;
     FN(rows_of_run) at = {0};
+    at.h_quads = scratch;
+    scratch += FN(quad_room)(layer, tile_rows);
     if (call->training) {
         at.gates = (real *)call->gates + run->row * width;
         at.gate_pairs = call->gate_pairs ? (real *)call->gate_pairs + run->row * width / 2 : NULL;

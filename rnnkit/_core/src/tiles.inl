@@ -1,7 +1,8 @@
 /* Products on register tiles: what keeps the multipliers busy.
  *
  * The products take their operands as reals or, with RK_PAIRS, as pairs of bfloat16 (pairs.inl):
- * one multiplication of a pair adds two terms, so the same loops run over half the length.
+ * one multiplication of a pair adds two terms, so the same loops run over half the length. With
+ * RK_QUADS quads.inl has another `accumulate`.
  */
 #undef v_multiply_add
 #if RK_PAIRS
@@ -10,11 +11,7 @@
 #define v_multiply_add v_fma
 #endif
 
-/* Entries of an operand for n summed terms. */
-RK_INLINE ptrdiff_t FN(operand_length)(ptrdiff_t n) {
-    return RK_PAIRS ? (n + 1) / 2 : n;
-}
-
+#if !RK_QUADS
 /* acc[r][from + v] += a[r] w[v], r < R, v < V, vectors of w w_vector apart. The smaller of the two
  * stays in registers and the other passes by: a tile of LSTM gates would not fit the 16 registers
  * of AVX2 otherwise. */
@@ -61,6 +58,7 @@ RK_INLINE void FN(accumulate)(const int P, const int R, const int V, vec acc[][R
         for (int q = 0; q < P; q++)
             FN(add_outer)(R, V, acc + q * R, from, a + k, a_stride, w + q * n * w_stride, VL);
 }
+#endif
 
 /* Rows of a tile V vectors wide: as many sums as RK_TILE_ROWS rows of four vectors, so that a
  * narrow tile, too, has enough of them to keep the multipliers busy. */

@@ -7,6 +7,8 @@
 #undef v_max
 #undef v_load_part
 #undef v_store_part
+#undef v_dot_shorts
+#undef v_dot_bytes
 #define RK_VECTOR_BYTES 32
 #define RK_TILE_ROWS 3
 #if RK_DOUBLE
@@ -21,4 +23,7 @@
 #define v_max(a, b) ((vec)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define v_load_part(p, n) ((vec)_mm256_maskload_ps((p), (__m256i)v_first(n)))
 #define v_store_part(p, v, n) _mm256_maskstore_ps((p), (__m256i)v_first(n), (__m256)(v))
+#define v_dot_shorts(a, b) ((ivec)_mm256_madd_epi16((__m256i)(a), (__m256i)(b)))
+#define v_dot_bytes(a, b, c)                                                                       \
+    ((ivec)_mm256_dpbusd_avx_epi32((__m256i)(c), (__m256i)(a), (__m256i)(b)))
 #endif

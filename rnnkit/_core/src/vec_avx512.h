@@ -7,6 +7,8 @@
 #undef v_max
 #undef v_load_part
 #undef v_store_part
+#undef v_dot_shorts
+#undef v_dot_bytes
 #define RK_VECTOR_BYTES 64
 #define RK_TILE_ROWS 6
 #if RK_DOUBLE
@@ -23,4 +25,7 @@
 #define v_load_part(p, n) ((vec)_mm512_maskz_loadu_ps((__mmask16)((1u << (n)) - 1), (p)))
 #define v_store_part(p, v, n)                                                                      \
     _mm512_mask_storeu_ps((p), (__mmask16)((1u << (n)) - 1), (__m512)(v))
+#define v_dot_shorts(a, b) ((ivec)_mm512_madd_epi16((__m512i)(a), (__m512i)(b)))
+#define v_dot_bytes(a, b, c)                                                                       \
+    ((ivec)_mm512_dpbusd_epi32((__m512i)(c), (__m512i)(a), (__m512i)(b)))
 #endif

@@ -11,6 +11,7 @@ Letters: T steps, K channels, S steps ahead, M ways to smooth.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -146,9 +147,20 @@ def _beyond(
     return ratio
 
 
+@lru_cache(2 * len(PHIS) + 4)  # each of a few φ belongs to many ways
+def _powers(phi: float, n_steps: int) -> np.ndarray:
+    """Return φ^s for each s up to S, not to be written to."""
+    powers: np.ndarray = np.power(phi, np.arange(1.0, n_steps + 1))
+    powers.flags.writeable = False
+    return powers
+
+
+@lru_cache(2 * len(PHIS) + 4)
 def _growth(phi: float, n_steps: int) -> np.ndarray:
-    """Return φ + ... + φ^s for each s up to S."""
-    return np.cumsum(np.power(phi, np.arange(1.0, n_steps + 1)))
+    """Return φ + ... + φ^s for each s up to S, not to be written to."""
+    growth: np.ndarray = np.cumsum(_powers(phi, n_steps))
+    growth.flags.writeable = False
+    return growth
 
 
 def _states(x: np.ndarray, way: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -166,9 +178,11 @@ def _states(x: np.ndarray, way: Any) -> tuple[np.ndarray, np.ndarray]:
         [1.0, -(1 + phi), phi], [1.0, alpha * (1 + beta * phi) - (1 + phi), phi * (1 - alpha)], rest
     )
     trends = lfilter([alpha * beta], [1.0, -phi], error)
-    before = np.concatenate([[0.0], trends[:-1]])
+    before = np.empty(n)
+    before[0] = 0.0
+    before[1:] = trends[:-1]
     levels = np.cumsum(alpha * error + phi * before)
-    return levels + by_itself, trends + trend * np.power(phi, np.arange(1.0, n + 1))
+    return levels + by_itself, trends + trend * _powers(phi, n)
 
 
 def smoothed(z: np.ndarray, tables: list[np.ndarray], n_steps: int, rows: np.ndarray) -> np.ndarray:
