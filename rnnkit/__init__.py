@@ -57,7 +57,13 @@ from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
 if TYPE_CHECKING:
-    from rnnkit.estimators import GRUSeriesGenerator, LSTMSeriesGenerator, RNNSeriesGenerator
+    from rnnkit.estimators import (
+        EvolinoRegressor,
+        EvolinoSequenceRegressor,
+        GRUSeriesGenerator,
+        LSTMSeriesGenerator,
+        RNNSeriesGenerator,
+    )
 
 __version__ = version("rnnkit")
 
@@ -67,6 +73,8 @@ __all__ = [
     "EchoStateRegressor",
     "EchoStateSequenceRegressor",
     "EchoStateSequenceTagger",
+    "EvolinoRegressor",
+    "EvolinoSequenceRegressor",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",

@@ -23,6 +23,7 @@ from rnnkit.estimators.adversarial.learning import AdversarialLearning
 from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.own_steps import OwnStepsLearning
 from rnnkit.estimators.parameters.checks import check_parameters
+from rnnkit.estimators.reservoir.evolino import Evolino
 from rnnkit.estimators.reservoir.readout import ClosedForm
 from rnnkit.estimators.transaction import learning
 
@@ -178,6 +179,11 @@ def _check_kind(estimator: Any) -> None:
             OwnStepsLearning,
             "estimator that learns from X alone",
             "the ranks share out X and y; fit it in one process",
+        ),
+        (
+            Evolino,
+            "Evolino network",
+            "each candidate of its population is judged by all data; fit it in one process",
         ),
         (
             ClosedForm,

@@ -53,12 +53,15 @@ if TYPE_CHECKING:
         LSTMSeriesGenerator,
         RNNSeriesGenerator,
     )
+    from rnnkit.estimators.reservoir.evolino import EvolinoRegressor, EvolinoSequenceRegressor
 
 __all__ = [
     "EchoStateClassifier",
     "EchoStateRegressor",
     "EchoStateSequenceRegressor",
     "EchoStateSequenceTagger",
+    "EvolinoRegressor",
+    "EvolinoSequenceRegressor",
     "GRUAutoencoder",
     "GRUClassifier",
     "GRUEncoderDecoder",
@@ -96,10 +99,15 @@ __all__ = [
 ]
 
 # Names that few need, by the module that is imported when one is asked for.
-_LATER = dict.fromkeys(
-    ("GRUSeriesGenerator", "LSTMSeriesGenerator", "RNNSeriesGenerator"),
-    "rnnkit.estimators.adversarial.model",
-)
+_LATER = {
+    **dict.fromkeys(
+        ("GRUSeriesGenerator", "LSTMSeriesGenerator", "RNNSeriesGenerator"),
+        "rnnkit.estimators.adversarial.model",
+    ),
+    **dict.fromkeys(
+        ("EvolinoRegressor", "EvolinoSequenceRegressor"), "rnnkit.estimators.reservoir.evolino"
+    ),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,8 @@ ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "EchoStateRegressor",
     "EchoStateSequenceRegressor",
     "EchoStateSequenceTagger",
+    "EvolinoRegressor",
+    "EvolinoSequenceRegressor",
     "RecurrentFeatures",
     "SequencePipeline",
     "Sequences",

@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from rnnkit import (
     EchoStateClassifier,
+    EvolinoRegressor,
     GRUAutoencoder,
     GRUClassifier,
     GRUSequenceTagger,
@@ -265,6 +266,7 @@ def test_refusals():
         (GRUSeriesGenerator, "no generator of series, got GRUSeriesGenerator"),
         (GRUAutoencoder, "no estimator that learns from X alone, got GRUAutoencoder"),
         (RecurrentRBM, "no estimator that learns from X alone, got RecurrentRBM"),
+        (EvolinoRegressor, "no Evolino network, got EvolinoRegressor"),
         (EchoStateClassifier, "no echo state network, got EchoStateClassifier"),
     ):
         with pytest.raises(TypeError, match=words):

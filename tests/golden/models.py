@@ -519,6 +519,23 @@ def models(device: str = "cpu") -> dict[str, Model]:
         )
         table[f"echo state {task}"] = Model(estimator, ragged(TARGETS[task]), fit_once)
 
+    short = dict(hidden_size=5, population=8, random_state=0, device=device, recurrent_scaling=0.5)
+    short.update(input_scaling=1.0, bias_scaling=0.5, mutation=0.05)
+    for name, estimator, data in (
+        ("evolved", rnnkit.EvolinoRegressor(generations=3, alpha=0.1, bidirectional=True,
+                                            pooling="max", **short), ragged(number)),
+        ("evolved per step", rnnkit.EvolinoSequenceRegressor(
+            generations=3, alpha=0.1, washout=1, validation_fraction=0.4, peephole=True,
+            fixed_gates=("o",), **short), ragged(next_steps)),
+        ("evolved by differences", rnnkit.EvolinoSequenceRegressor(
+            generations=2, alpha=0.1, evolution="differential", judged_by="next", **short),
+         ragged(next_steps)),
+        ("evolved alone", rnnkit.EvolinoSequenceRegressor(
+            generations=2, alpha=0.1, judged_by="forecast", horizon=2, **short),
+         ragged(next_steps)),
+    ):  # fmt: skip
+        table[name] = Model(estimator, data, fit_once)
+
     for name, data in forms().items():
         step_features = I if name == "rows, step_features" else 1
         add(f"X as {name}", "GRUSequenceTagger", data, step_features=step_features)

@@ -104,6 +104,26 @@ def test_a_generator_of_series_makes_what_the_one_on_the_cpu_does(cell, pooling,
     np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
 
 
+@pytest.mark.parametrize("name", ["EvolinoRegressor", "EvolinoSequenceRegressor", "forecast"])
+def test_evolved_and_drawn_networks_answer_as_on_the_cpu(name, on_gpu):
+    answers = []
+    for device in ("cpu", "cuda"):
+        options = dict(hidden_size=5, alpha=0.1, random_state=0, device=device)
+        evolved = dict(population=8, generations=2, input_scaling=1.0, **options)
+        data, y = X, TASKS[name[7:]][0] if name != "forecast" else None
+        if name == "forecast":
+            data, y = [x[:-1] for x in X], [x[1:] for x in X]
+            model = rnnkit.EvolinoSequenceRegressor(horizon=2, **evolved)
+            drawn = rnnkit.EchoStateSequenceRegressor(**options)
+        else:
+            model = getattr(rnnkit, name)(**evolved)
+            drawn = getattr(rnnkit, name.replace("Evolino", "EchoState"))(**options)
+        answers.append(flat([*model.fit(data, y).predict(data), *drawn.fit(data, y).predict(data)]))
+        if name == "forecast":
+            assert model.forecast(data, 3).shape == (24, 3, 2)
+    np.testing.assert_allclose(answers[1], answers[0], rtol=FIRST_LOSSES, atol=FIRST_LOSSES)
+
+
 @pytest.mark.parametrize("graph", ["0", "1"])
 def test_gates_that_are_always_open_stay_so(graph, on_gpu, monkeypatch):
     monkeypatch.setenv("RNNKIT_CUDA_GRAPH", graph)

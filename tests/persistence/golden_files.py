@@ -138,6 +138,9 @@ def fitted() -> dict[str, tuple[Any, Any]]:
     for task in ("Classifier", "Regressor", "SequenceRegressor", "SequenceTagger"):
         echo = getattr(rnnkit, f"EchoState{task}")(6, leak=0.5, random_state=0)
         add(f"echo state {task}", echo, RAGGED, TARGETS[task])
+    for task in ("Regressor", "SequenceRegressor"):
+        evolved = getattr(rnnkit, f"Evolino{task}")(4, population=8, generations=3, random_state=0)
+        add(f"evolved {task}", evolved, RAGGED, TARGETS[task])
     switches = [(x > 0).astype(float) for x in RAGGED]
     add("machine at every step", RecurrentRBM(4, n_components=3, max_iter=3, cell="gru",
                                               random_state=0), switches)  # fmt: skip

@@ -63,6 +63,11 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "What `score_samples` is at or above for usual sequences; decided by `contamination`.",
     ),
     "alpha_": ("float", "The penalty that the readout was solved with."),
+    "error_curve_": (
+        "list of float",
+        "The smallest error of a candidate until the end of each generation, in the unit of "
+        "standardized outputs.",
+    ),
     "treatment_": (
         "dict",
         "What is taken out of every series: whether its logarithm (log), the season (period, 1 for "

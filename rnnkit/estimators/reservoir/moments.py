@@ -131,6 +131,20 @@ class Moments:
         loss = sum(0.5 * group.error(chosen) / group.n for group in groups)
         return Readout(weight, bias, chosen, float(loss))
 
+    def crossed_error(self, alpha: float) -> float:
+        """Return the error by generalized cross-validation, summed over the outputs."""
+        groups = [_Group.of(sums, self.n_states) for sums in self.sums]
+        return float(sum(group.crossed_error(alpha) for group in groups))
+
+    def error(self, readout: Readout) -> float:
+        """Return the mean squared error of a readout of other rows, summed over the outputs."""
+        error = 0.0
+        parts = zip(self._by_output().sums, readout.weight, readout.bias)
+        for sums, weight, bias in parts:
+            missed = np.concatenate([-weight, [1.0, -bias]])
+            error += max(float(missed @ sums @ missed), 0.0) / float(sums[-1, -1])
+        return error
+
     @property
     def weights_of_outputs(self) -> np.ndarray:
         """The sum of the weights of each output, or of all, (C,)."""

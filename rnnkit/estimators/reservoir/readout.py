@@ -198,10 +198,26 @@ class ClosedForm(RecurrentEstimator):
             moments = self._moments_of(network, reader, examples, weights, backend, before)
             alpha = None if isinstance(self.alpha, str) else self.alpha
             readout = moments.readout(alpha, GRID_OF_STEPS if self._per_step else GRID)
+        self._keep(reader, codec, network, readout, examples, backend, anew=first)
+        self._moments = moments.sums
+
+    def _keep(
+        self,
+        reader: Reader,
+        codec: Codec,
+        network: Network,
+        readout: Readout,
+        examples: Examples,
+        backend: Backend,
+        *,
+        anew: bool,
+        n_epochs: int = 1,
+    ) -> None:
+        """Put the readout into the network and keep what was learnt."""
         with_readout(network, readout)
-        loss = readout.loss * self._loss_unit(output)
+        loss = readout.loss * self._loss_unit(network.output)
         result = FitResult(
-            n_epochs=1,
+            n_epochs=n_epochs,
             reason="closed form",
             message="The readout was solved for in closed form.",
             loss_curve=[loss],
@@ -214,9 +230,8 @@ class ClosedForm(RecurrentEstimator):
             loss=loss,
             n_threads=backend.n_threads,
         )
-        self._record(reader, codec, network, result, examples, anew=first)
+        self._record(reader, codec, network, result, examples, anew=anew)
         self.alpha_ = readout.alpha
-        self._moments = moments.sums
 
     def _moments_of(
         self,
