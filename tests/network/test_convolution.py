@@ -26,10 +26,16 @@ SHAPES = {
     "stride": [Convolution(3, 3, 2)],
     "causal stride": [Convolution(3, 3, 3, causal=True)],
     "pooling": [Convolution(3, 2, pooling=3)],
+    "batch norm": [Convolution(3, 3, batch_norm=True, activation="tanh")],
+    "batch norm, causal": [Convolution(3, 2, causal=True, batch_norm=True)],
+    "batch norm, stacked": [
+        Convolution(3, 3, 2, batch_norm=True),
+        Convolution(2, 2, pooling=2, batch_norm=True, causal=True, activation="identity"),
+    ],
     "stacked": [Convolution(3, 3, 2, 2, layer_norm=True), Convolution(2, 2, 1, 2, causal=True)],
 }  # fmt: skip
 CAUSAL = [
-    Convolution(4, 3, causal=True, activation="tanh"),
+    Convolution(4, 3, causal=True, activation="tanh", batch_norm=True),
     Convolution(3, 2, causal=True, layer_norm=True),
 ]
 
@@ -44,7 +50,11 @@ def layers_of(shapes, n_inputs=2):
 
 def parameters_of(layers, rng):
     shapes = {name: s for layer in layers for name, s in layer.parameter_shapes().items()}
-    return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    drawn = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    for name, array in drawn.items():
+        if "variance" in name or "share" in name:
+            np.abs(array, out=array)
+    return drawn
 
 
 def by_loops(x, layer, parameters):
@@ -60,6 +70,10 @@ def by_loops(x, layer, parameters):
                 row += weight[:, j] @ x[t]
         if shape.layer_norm:
             row = (row - row.mean()) / np.sqrt(row.var() + 1e-5)
+        if shape.batch_norm:
+            mean, variance = (parameters[layer.names[part]] for part in ("mean", "variance"))
+            row = (row - mean) / np.sqrt(variance + 1e-5)
+        if shape.layer_norm or shape.batch_norm:
             row = row * parameters[layer.names["gain"]] + parameters[layer.names["shift"]]
         functions = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "identity": lambda z: z}
         rows.append(functions[shape.activation](row))
@@ -96,7 +110,7 @@ def test_what_the_definition_says(name, backend):
 @pytest.mark.parametrize("name", SHAPES)
 def test_gradients(name, join):
     options = {"convolutions": SHAPES[name], "convolution_join": join}
-    lengths = np.array([13, 1, 26, 26, 8]) if name == "stacked" else np.array([9, 1, 12, 12, 3])
+    lengths = np.array([13, 1, 26, 26, 8]) if "stacked" in name else np.array([9, 1, 12, 12, 3])
     for more in ({"pooling": "mean"}, {"bidirectional": True, "pooling": "attention"}):
         Problem(SquaredError(1), False, lengths=lengths, **options, **more).check()
     if not any(shape.shortening > 1 for shape in SHAPES[name]):
