@@ -105,7 +105,8 @@ def main() -> None:
             listed = " ".join(f"{score:.3f}" for score in scores)
             where = "training part" if asked.choose else "held out"
             print(
-                f"  {label:<20} {where} mean {np.mean(scores):.3f} ({listed}), {seconds:.0f} s each",
+                f"  {label:<20} {where} mean {np.mean(scores):.3f} ({listed}), "
+                f"{seconds:.0f} s each",
                 flush=True,
             )
         if name in PUBLISHED and not asked.choose:
