@@ -36,11 +36,17 @@ class Convolution:
     layer_norm : bool, default=False
         Whether the C numbers of a step are brought to mean 0 and variance 1 before the
         activation, then scaled by g and shifted by b, both learned (Ba et al. 2016).
+    batch_norm : bool, default=False
+        Whether each of the C channels is brought to mean 0 and variance 1 over all steps of all
+        sequences of a minibatch before the activation, then scaled by g and shifted by b, both
+        learned (Ioffe & Szegedy 2015). Outside training a mean and a variance that were kept of
+        the minibatches stand in their place, so a prediction does not depend on the sequences
+        beside it. Not with `layer_norm`, solver "lbfgs" or `rnnkit.distributed`.
 
     Raises
     ------
     TypeError, ValueError
-        If a value is not what is allowed.
+        If a value is not what is allowed, or both normalizations are asked for.
 
     Notes
     -----
@@ -48,7 +54,15 @@ class Convolution:
     ⌊(k - 1) / 2⌋ of one that is centred. What lies before the first step of a sequence and
     behind its last is zero, whatever the sequences beside it. As in Waibel et al. (1989), "Phoneme
     recognition using time-delay neural networks"; the weights of "relu" are drawn as in He et al.
-    (2015).
+    (2015), "Delving deep into rectifiers".
+
+    With `batch_norm` the sum z over j, without a bias, becomes
+    ``φ(g (z - m) / sqrt(v + 1e-5) + b)``, m and v the mean and variance of its channel over the Q
+    steps of the minibatch, each once whatever its sample weight. Kept are ``m̂ += r (m - m̂)`` and
+    ``v̂ += r (Q / (Q - 1) v - v̂)`` with ``r = max(0.1, 1 / n)`` at the n-th minibatch, over calls
+    of `partial_fit` too. A minibatch worked on in parts, to save memory or with `bptt_steps`, is
+    normalized part by part. The FCN of Wang, Yan & Oates (2017), "Time series classification from
+    scratch with deep neural networks: a strong baseline", has it behind each convolution.
 
     Examples
     --------
@@ -66,6 +80,7 @@ class Convolution:
     causal: bool = field(default=False, kw_only=True)
     activation: str = field(default="relu", kw_only=True)
     layer_norm: bool = field(default=False, kw_only=True)
+    batch_norm: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for name in ("channels", "width", "stride", "pooling"):
@@ -78,7 +93,7 @@ class Convolution:
             if value < 1:
                 raise ValueError(f"{name} of Convolution must be {allowed}, got {value!r}")
             object.__setattr__(self, name, int(value))
-        for name in ("causal", "layer_norm"):
+        for name in ("causal", "layer_norm", "batch_norm"):
             value = getattr(self, name)
             if type(value) is not bool:
                 raise TypeError(f"{name} of Convolution must be True or False, got {value!r}")
@@ -87,6 +102,16 @@ class Convolution:
             raise ValueError(
                 f"activation of Convolution must be one of {names}, got {self.activation!r}"
             )
+        if self.layer_norm and self.batch_norm:
+            raise ValueError(
+                "batch_norm of Convolution must be False with layer_norm=True, got True: steps are "
+                "normalized once"
+            )
+
+    @property
+    def is_normalized(self) -> bool:
+        """Whether its numbers are normalized before the activation."""
+        return self.layer_norm or self.batch_norm
 
     @property
     def shortening(self) -> int:

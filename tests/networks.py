@@ -23,6 +23,10 @@ NETWORKS = {
         "convolutions": [Convolution(5, 4), Convolution(3, 2, causal=True, layer_norm=True)],
         "dropout": 0.2,
     },
+    "batch norm": {
+        "convolutions": [Convolution(5, 4, batch_norm=True), Convolution(3, 2, batch_norm=True)],
+        "convolution_join": "parallel",
+    },
     "convolutions beside": {
         "convolutions": [Convolution(4, 3, causal=True, activation="tanh"), Convolution(3, 2)],
         "convolution_join": "parallel",

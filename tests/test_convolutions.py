@@ -34,6 +34,8 @@ def test_it_is_a_value():
         ({"pooling": 0}, ValueError, "pooling of Convolution must be .* or None, got 0"),
         ({"causal": 1}, TypeError, "causal of Convolution must be True or False, got 1"),
         ({"layer_norm": None}, TypeError, "layer_norm of Convolution must be True or False"),
+        ({"batch_norm": 1}, TypeError, "batch_norm of Convolution must be True or False"),
+        ({"layer_norm": True, "batch_norm": True}, ValueError, "batch_norm .* normalized once"),
         ({"activation": "gelu"}, ValueError, "one of 'relu', 'tanh', 'identity', got 'gelu'"),
     ],
 )

@@ -209,6 +209,11 @@ def _check(estimator: Any) -> None:
             "token_dropout must be 0 in rnnkit.distributed.fit, which does not count the tokens "
             f"of all workers, got {estimator.token_dropout!r}"
         )
+    if any(shape.batch_norm for shape in getattr(estimator, "convolutions", None) or ()):
+        raise ValueError(
+            "convolutions must be of batch_norm=False in rnnkit.distributed.fit, whose ranks hold "
+            f"parts of a minibatch, got {estimator.convolutions!r}"
+        )
     if getattr(estimator, "_skl_callbacks", None):
         raise ValueError(
             f"rnnkit.distributed.fit calls no callbacks, got {estimator._skl_callbacks!r}; "

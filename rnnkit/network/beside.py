@@ -33,6 +33,8 @@ class Beside(Layer):
     def __init__(self, layers: Sequence[Layer], width: int) -> None:
         self.layers = tuple(layers)
         self.width = width
+        self.frozen = tuple(name for layer in self.layers for name in layer.frozen)
+        self.mixes_sequences = any(layer.mixes_sequences for layer in self.layers)
         self.needs_whole_sequences = any(layer.needs_whole_sequences for layer in self.layers)
         if not self.needs_whole_sequences:
             self.states = tuple(

@@ -18,11 +18,13 @@ import numpy as np
 from rnnkit.backends.interface import Array, PackedPlan
 from rnnkit.convolutions import Convolution
 from rnnkit.network.layers import Binding, Call, Layer, Operation, RowBuffer, Rows, State
+from rnnkit.network.normalizing import BatchNormalization, LayerNormalization, Normalization
 from rnnkit.sequences import pack
 
 __all__ = ["ConvolutionLayer"]
 
-_EPSILON = 1e-5  # added to a variance, as in the cells
+# What a layer keeps of minibatches, and training does not learn.
+_KEPT = ("mean", "variance", "share")
 
 
 class ConvolutionLayer(Layer):
@@ -40,8 +42,10 @@ class ConvolutionLayer(Layer):
     Notes
     -----
     Parameters "convolution.weight_l0" (C, k·I), the taps from the earliest step on,
-    "convolution.bias_l0" (C,) and with `layer_norm` "convolution.gain_l0" and
-    "convolution.shift_l0" (C,).
+    "convolution.bias_l0" (C,); with `layer_norm` or `batch_norm` "convolution.gain_l0" and
+    "convolution.shift_l0" (C,). With `batch_norm`, which would take a bias away, there is none, but
+    what is kept of minibatches, frozen: "convolution.mean_l0" and "convolution.variance_l0" (C,)
+    and "convolution.share_l0" (1,).
     """
 
     rows_in = Rows.STEPS
@@ -54,8 +58,12 @@ class ConvolutionLayer(Layer):
         self.shortening = shape.shortening
         if not shape.needs_whole_sequences and shape.width > 1:
             self.states = ("inputs",)  # (B, (k - 1)·I), the earliest first
-        parts = ("weight", "bias", *(("gain", "shift") if shape.layer_norm else ()))
+        parts = ["weight"] if shape.batch_norm else ["weight", "bias"]
+        parts += ["gain", "shift"] if shape.is_normalized else []
+        parts += _KEPT if shape.batch_norm else []
         self.names = {part: f"convolution.{part}_l{number}" for part in parts}
+        self.frozen = tuple(self.names[part] for part in parts if part in _KEPT)
+        self.mixes_sequences = shape.batch_norm
 
     def carry_nothing(self) -> None:
         """Take whole sequences alone, so that nothing is carried over a cut."""
@@ -64,8 +72,8 @@ class ConvolutionLayer(Layer):
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the full name and shape of each parameter, in storage order."""
         c = self.width
-        shapes = dict.fromkeys(self.names.values(), (c,))
-        return {**shapes, self.names["weight"]: (c, self.shape.width * self.n_inputs)}
+        others = {"weight": (c, self.shape.width * self.n_inputs), "share": (1,)}
+        return {name: others.get(part, (c,)) for part, name in self.names.items()}
 
     def initialize(self, parameters: Mapping[str, np.ndarray], rng: Any) -> None:
         """Draw the weights so that the variance of a step is kept; biases are zero."""
@@ -73,10 +81,10 @@ class ConvolutionLayer(Layer):
         gain = 6.0 if self.shape.activation == "relu" else 3.0
         limit = math.sqrt(gain / weight.shape[1])
         weight[...] = rng.uniform(-limit, limit, weight.shape)
-        parameters[self.names["bias"]][...] = 0.0
-        if self.shape.layer_norm:
-            parameters[self.names["gain"]][...] = 1.0
-            parameters[self.names["shift"]][...] = 0.0
+        begin = {"bias": 0.0, "gain": 1.0, "shift": 0.0, "mean": 0.0, "variance": 1.0, "share": 1.0}
+        for part, value in begin.items():
+            if part in self.names:
+                parameters[self.names[part]][...] = value
 
     def bind(self, binding: Binding) -> Operation:
         """Return the layer's operation."""
@@ -131,31 +139,6 @@ def _shortened(plan: PackedPlan, by: int) -> PackedPlan:
     return plan if by == 1 else pack(-(-plan.lengths // by))
 
 
-class _Normalization:
-    """Brings the numbers of each row to mean 0 and variance 1, then scales and shifts them."""
-
-    def __init__(self, layer: ConvolutionLayer, binding: Binding) -> None:
-        names = layer.names["gain"], layer.names["shift"]
-        self._gain, self._shift = (binding.parameters[name] for name in names)
-        self._dgain, self._dshift = (binding.gradients.get(name) for name in names)
-
-    def forward(self, x: Array) -> Array:
-        centred = x - x.mean(axis=1, keepdims=True)
-        variance = (centred * centred).mean(axis=1, keepdims=True)
-        self._inverse = 1 / (variance + _EPSILON) ** 0.5
-        self._normal = centred * self._inverse
-        return self._normal * self._gain + self._shift
-
-    def backward(self, dy: Array) -> Array:
-        normal = self._normal
-        self._dgain += (dy * normal).sum(axis=0)
-        self._dshift += dy.sum(axis=0)
-        dnormal = dy * self._gain
-        mean = dnormal.mean(axis=1, keepdims=True)
-        along = (dnormal * normal).mean(axis=1, keepdims=True)
-        return (dnormal - mean - normal * along) * self._inverse
-
-
 class _Product:
     """From the rows seen, side by side (Q, k·I), to rows (Q, C) behind the activation."""
 
@@ -163,18 +146,24 @@ class _Product:
         self._xp = binding.backend.xp
         n_seen = layer.shape.width * layer.n_inputs
         self._dense = binding.backend.dense(n_seen, layer.width, binding.dtype)
-        weight, bias = layer.names["weight"], layer.names["bias"]
-        self._weight, self._bias = binding.parameters[weight], binding.parameters[bias]
-        self._dweight, self._dbias = binding.gradients.get(weight), binding.gradients.get(bias)
-        self._norm = _Normalization(layer, binding) if layer.shape.layer_norm else None
+        weight, bias = layer.names["weight"], layer.names.get("bias")
+        self._weight, self._dweight = binding.parameters[weight], binding.gradients.get(weight)
+        if bias is None:  # zeros, and where their gradient is put aside
+            self._bias, self._dbias = self._xp.zeros((2, layer.width), binding.dtype)
+        else:
+            self._bias, self._dbias = binding.parameters[bias], binding.gradients.get(bias)
+        self._norm: Normalization | None = None
+        if layer.shape.is_normalized:
+            kind = BatchNormalization if layer.shape.batch_norm else LayerNormalization
+            self._norm = kind(layer.names, binding)
         self._activation = layer.shape.activation
         self._input_gradient = binding.input_gradient
 
-    def forward(self, seen: Array) -> Array:
+    def forward(self, seen: Array, call: Call) -> Array:
         self._seen = seen
         y = self._dense.forward(seen, self._weight, self._bias)
         if self._norm is not None:
-            y = self._norm.forward(y)
+            y = self._norm.forward(y, call)
         if self._activation == "relu":
             y = self._xp.maximum(y, 0)
         elif self._activation == "tanh":
@@ -258,7 +247,7 @@ class _ConvolutionOperation:
         self._read = extended, plan, past is not None
         self._state = None
         self._rows = rows
-        y = self._product.forward(self._gathered(extended, rows))
+        y = self._product.forward(self._gathered(extended, rows), call)
         if self._largest is not None:
             y, left = self._largest.forward(y, left)
         call.plan = left
@@ -339,14 +328,14 @@ class _ConvolutionStream:
 
     def forward(self, x: Array, call: Call) -> Array:
         if not self._shape[1]:
-            return self._product.forward(x)
+            return self._product.forward(x, call)
         n, n_past = self._shape
         seen = self._xp.zeros((n, n_past + self._n_inputs), self._dtype)
         if self.state is not None:
             seen[:, :n_past] = self.state[0]
         seen[:, n_past:] = x
         self.state = (seen[:, self._n_inputs :],)
-        return self._product.forward(seen)
+        return self._product.forward(seen, call)
 
     def backward(self, dy: Array) -> Array | None:
         raise NotImplementedError("nothing runs back through a stream")

@@ -202,6 +202,7 @@ def _describe_convolution(layer: ConvolutionLayer) -> str:
     options += [f"stride {shape.stride}"] if shape.stride > 1 else []
     options += ["causal"] if shape.causal else []
     options += ["layer norm"] if shape.layer_norm else []
+    options += ["batch norm"] if shape.batch_norm else []
     options += [shape.activation]
     options += [f"largest of {shape.pooling}"] if shape.pooling else []
     return f"convolution {layer.n_inputs} → {layer.width} ({', '.join(options)})"

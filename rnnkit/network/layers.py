@@ -149,6 +149,8 @@ class Layer(ABC):
     needs_whole_sequences : bool
         Whether what it gives for a step depends on later ones, or falls elsewhere if a sequence
         is cut: then no state can be carried over a cut.
+    mixes_sequences : bool
+        Whether what it gives for a sequence depends on the others of a minibatch while training.
     """
 
     rows_in: Rows | None = None
@@ -160,6 +162,7 @@ class Layer(ABC):
     acts_in_training_alone: bool = False
     shortening: int = 1
     needs_whole_sequences: bool = False
+    mixes_sequences: bool = False
 
     @property
     def rows_out(self) -> Rows | None:

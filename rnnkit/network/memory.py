@@ -152,7 +152,7 @@ def _convolved_row(layer: Layer) -> int:
         return 0
     shape = layer.shape
     seen = layer.n_inputs + 2 * shape.width * layer.n_inputs
-    return seen + (8 if shape.layer_norm else 4) * layer.width + shape.width + 1
+    return seen + (8 if shape.is_normalized else 4) * layer.width + shape.width + 1
 
 
 def _scores_of_a_row(output: Output) -> int:

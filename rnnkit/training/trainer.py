@@ -94,8 +94,9 @@ class Trainer:
     Raises
     ------
     ValueError
-        If an argument is out of range, `state` is of another network or solver, or truncated
-        backpropagation is asked of a network that cannot carry its state over a cut.
+        If an argument is out of range, `state` is of another network or solver, truncated
+        backpropagation is asked of a network that cannot carry its state over a cut, or other
+        ranks, or L-BFGS, of one that mixes the sequences of a minibatch.
     """
 
     def __init__(
@@ -144,6 +145,13 @@ class Trainer:
         if bptt_steps is not None:
             check_truncation(
                 self._solver, bidirectional=not network.is_causal, output=type(network.output)
+            )
+        if any(layer.mixes_sequences for layer in network.layers) and (
+            communicator is not None or isinstance(self._solver, LBFGS)
+        ):
+            raise ValueError(
+                "a network with batch normalization learns from minibatches on one rank: without "
+                "a communicator and not by L-BFGS"
             )
         self._learning_rate_init = learning_rate_init
         self._batch_size = batch_size

@@ -1,12 +1,19 @@
 """Estimators with convolutions: refused by one sentence where they do not fit, searched, saved."""
 
+import pickle
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import rnnkit
 from rnnkit import Convolution
+from rnnkit.backends import get_backend
+from rnnkit.network import SoftmaxCrossEntropy, build_network
 from rnnkit.persistence import keras, pytorch
+from rnnkit.training import Trainer
+from rnnkit.training.communicator import Alone
 
 RNG = np.random.RandomState(0)
 X = [RNG.randn(length, 2) for length in (3, 5, 1, 9, 4, 7, 2, 6)]
@@ -17,6 +24,8 @@ CAUSAL, CENTRED, SHORTENING = (
     [Convolution(3, 3)],
     [Convolution(3, 3, 2)],
 )
+
+NORMED = [Convolution(3, 2, causal=True, batch_norm=True)]
 
 
 def classifier(**parameters):
@@ -30,6 +39,7 @@ def classifier(**parameters):
         ({"convolutions": CAUSAL[0]}, "'convolutions' parameter of LSTMClassifier must be"),
         ({"convolution_join": "parallel"}, "'convolution_join' .* 'before' without convolutions"),
         ({"convolutions": CAUSAL, "static": "state"}, "'convolutions' .* with static='state'"),
+        ({"convolutions": NORMED, "solver": "lbfgs"}, "'convolutions' .* batch_norm=False with"),
         ({"convolutions": CENTRED, "bptt_steps": 2}, "'convolutions' .* with bptt_steps"),
     ],
 )
@@ -59,7 +69,7 @@ def test_other_libraries_layouts_refuse_by_name():
 
 
 @pytest.mark.parametrize("join", ["before", "parallel"])
-@pytest.mark.parametrize("shapes", [CAUSAL, SHORTENING])
+@pytest.mark.parametrize("shapes", [CAUSAL, SHORTENING, NORMED])
 def test_saved_and_loaded(join, shapes, tmp_path):
     fitted = classifier(convolutions=shapes, convolution_join=join).fit(X, Y)
     rnnkit.save(fitted, tmp_path / "model")
@@ -75,8 +85,9 @@ def test_a_search_over_lists(join):
     assert search.fit(X, Y).best_params_["convolutions"] in (CENTRED, SHORTENING)
 
 
-def test_a_stream_takes_causal_ones_and_refuses_others_by_name():
-    fitted = classifier(convolutions=CAUSAL).fit(X, Y)
+@pytest.mark.parametrize("causal", [CAUSAL, NORMED])
+def test_a_stream_takes_causal_ones_and_refuses_others_by_name(causal):
+    fitted = classifier(convolutions=causal).fit(X, Y)
     stream = fitted.stream()
     for x in X[3]:
         stream.step(x)
@@ -84,6 +95,30 @@ def test_a_stream_takes_causal_ones_and_refuses_others_by_name():
     for shapes in (CENTRED, SHORTENING):
         with pytest.raises(ValueError, match="convolutions of causal=True"):
             classifier(convolutions=shapes).fit(X, Y).stream()
+
+
+@pytest.mark.parametrize("join", ["before", "parallel"])
+def test_batch_normalization_goes_on_and_predicts_alone(join):
+    model = classifier(convolutions=NORMED, convolution_join=join, batch_size=3)
+    for _ in range(3):
+        model.partial_fit(X, Y, classes=[0, 1])
+    again = pickle.loads(pickle.dumps(clone(model).fit(X, Y)))
+    for fitted in (model, again):
+        assert (fitted.network_.parameters["convolution.share_l0"] < 1).all()
+        together = fitted.predict_proba(X)
+        for x, row in zip(X, together):
+            np.testing.assert_array_equal(fitted.predict_proba([x])[0], row)
+    refitted = clone(model).fit(X, Y).predict_proba(X)
+    np.testing.assert_array_equal(refitted, together)
+
+
+def test_batch_normalization_and_other_ranks():
+    network = build_network(
+        "lstm", 2, SoftmaxCrossEntropy(2), per_step=False, hidden_size=2, convolutions=NORMED
+    )
+    for how in ({"solver": "lbfgs"}, {"communicator": Alone()}):
+        with pytest.raises(ValueError, match="batch normalization learns from minibatches on one"):
+            Trainer(network, get_backend("cpu"), **how)
 
 
 def test_states_of_recurrence_behind_convolutions():

@@ -370,6 +370,13 @@ def models(device: str = "cpu") -> dict[str, Model]:
             convolutions=causal, hidden_size=9)  # fmt: skip
         add(f"causal convolutions beside, cut {dtype}", f"{cell}SequenceRegressor", dtype=dtype,
             convolutions=causal, convolution_join="parallel", bptt_steps=2)  # fmt: skip
+    normed = [
+        rnnkit.Convolution(5, 3, pooling=2, batch_norm=True),
+        rnnkit.Convolution(17, 2, causal=True, activation="tanh", batch_norm=True),
+    ]
+    for dtype, join in (("f4", "parallel"), ("f8", "before")):
+        add(f"convolutions, batch norm {dtype}", "LSTMClassifier", dtype=dtype,
+            convolutions=normed, convolution_join=join)  # fmt: skip
     add("widths", "LSTMClassifier", hidden_size=(5, 3), bidirectional=True, dropout=0.2)
     add("no recurrent layer", "RNNClassifier", hidden_size=())
     add("no recurrent layer, steps f4", "LSTMSequenceRegressor", dtype="f4", hidden_size=())

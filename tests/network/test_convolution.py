@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gradcheck import assert_gradient
 from network.test_network import Problem
 from networks import LENGTHS
 from tolerances import assert_close
@@ -26,10 +27,16 @@ SHAPES = {
     "stride": [Convolution(3, 3, 2)],
     "causal stride": [Convolution(3, 3, 3, causal=True)],
     "pooling": [Convolution(3, 2, pooling=3)],
+    "batch norm": [Convolution(3, 3, batch_norm=True, activation="tanh")],
+    "batch norm, causal": [Convolution(3, 2, causal=True, batch_norm=True)],
+    "batch norm, stacked": [
+        Convolution(3, 3, 2, batch_norm=True),
+        Convolution(2, 2, pooling=2, batch_norm=True, causal=True, activation="identity"),
+    ],
     "stacked": [Convolution(3, 3, 2, 2, layer_norm=True), Convolution(2, 2, 1, 2, causal=True)],
 }  # fmt: skip
 CAUSAL = [
-    Convolution(4, 3, causal=True, activation="tanh"),
+    Convolution(4, 3, causal=True, activation="tanh", batch_norm=True),
     Convolution(3, 2, causal=True, layer_norm=True),
 ]
 
@@ -44,7 +51,11 @@ def layers_of(shapes, n_inputs=2):
 
 def parameters_of(layers, rng):
     shapes = {name: s for layer in layers for name, s in layer.parameter_shapes().items()}
-    return {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    drawn = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    for name, array in drawn.items():
+        if "variance" in name or "share" in name:
+            np.abs(array, out=array)
+    return drawn
 
 
 def by_loops(x, layer, parameters):
@@ -53,13 +64,19 @@ def by_loops(x, layer, parameters):
     weight = parameters[layer.names["weight"]].reshape(shape.channels, shape.width, -1)
     rows = []
     for first in range(0, len(x), shape.stride):
-        row = parameters[layer.names["bias"]].copy()
+        row = np.zeros(shape.channels)
+        if "bias" in layer.names:
+            row += parameters[layer.names["bias"]]
         for j in range(shape.width):
             t = first + j - (shape.width - 1 if shape.causal else (shape.width - 1) // 2)
             if 0 <= t < len(x):
                 row += weight[:, j] @ x[t]
         if shape.layer_norm:
             row = (row - row.mean()) / np.sqrt(row.var() + 1e-5)
+        if shape.batch_norm:
+            mean, variance = (parameters[layer.names[part]] for part in ("mean", "variance"))
+            row = (row - mean) / np.sqrt(variance + 1e-5)
+        if shape.layer_norm or shape.batch_norm:
             row = row * parameters[layer.names["gain"]] + parameters[layer.names["shift"]]
         functions = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "identity": lambda z: z}
         rows.append(functions[shape.activation](row))
@@ -96,11 +113,56 @@ def test_what_the_definition_says(name, backend):
 @pytest.mark.parametrize("name", SHAPES)
 def test_gradients(name, join):
     options = {"convolutions": SHAPES[name], "convolution_join": join}
-    lengths = np.array([13, 1, 26, 26, 8]) if name == "stacked" else np.array([9, 1, 12, 12, 3])
+    lengths = np.array([13, 1, 26, 26, 8]) if "stacked" in name else np.array([9, 1, 12, 12, 3])
     for more in ({"pooling": "mean"}, {"bidirectional": True, "pooling": "attention"}):
         Problem(SquaredError(1), False, lengths=lengths, **options, **more).check()
     if not any(shape.shortening > 1 for shape in SHAPES[name]):
         Problem(SoftmaxCrossEntropy(2), True, **options, bidirectional=True).check()
+
+
+def test_gradients_by_what_was_kept():
+    """Without noise a network bound for training stands on the means and variances it has."""
+    problem = Problem(SquaredError(1), False, convolutions=SHAPES["batch norm"])
+    kept = {n: a for n, a in problem.network.parameters.items() if "variance" in n}
+    for array in kept.values():
+        array[...] = np.abs(array) + 0.5
+    bound, layer = problem.bound, problem.network.layers[0]
+
+    def loss():
+        scores = bound.forward(problem.plan, problem.inputs)
+        return bound.loss(problem.plan, scores, problem.targets, problem.weights)[0]
+
+    before = problem.network.parameters.flat.copy()
+    bound.flat_gradient.fill(0)
+    scores = bound.forward(problem.plan, problem.inputs)
+    dscores = bound.loss(problem.plan, scores, problem.targets, problem.weights)[1]
+    dx = bound.backward(dscores.copy())
+    assert_gradient(dx, loss, problem.inputs.numeric, "x")
+    for part in ("weight", "gain", "shift"):
+        name = layer.names[part]
+        computed = bound.gradients[name].copy()
+        assert_gradient(computed, loss, problem.network.parameters[name], name)
+    np.testing.assert_array_equal(problem.network.parameters.flat, before)
+
+
+def test_what_is_kept_of_minibatches():
+    """The first ten count alike, the eleventh is worth a tenth; steps outside are none."""
+    problem = Problem(SquaredError(1), False, convolutions=[Convolution(3, 1, batch_norm=True)])
+    layer, parameters = problem.network.layers[0], problem.network.parameters
+    layer.initialize(parameters, np.random.RandomState(0))
+    rng, means, variances = np.random.RandomState(1), [], []
+    for n in range(1, 12):
+        x = rng.standard_normal(problem.inputs.numeric.shape)
+        problem.bound.forward(problem.plan, Inputs(x), np.random.default_rng(0))
+        rows = x @ parameters[layer.names["weight"]].T
+        means.append(rows.mean(0))
+        variances.append(rows.var(0, ddof=1))
+        if n == 10:
+            expected = np.mean(means, axis=0), np.mean(variances, axis=0)
+            assert_close(parameters[layer.names["mean"]], expected[0], "float64", 60)
+            assert_close(parameters[layer.names["variance"]], expected[1], "float64", 60)
+    mean = 0.9 * expected[0] + 0.1 * means[-1]
+    assert_close(parameters[layer.names["mean"]], mean, "float64", 60)
 
 
 def network_of(dtype="float32", per_step=False, **options):
@@ -205,5 +267,10 @@ def test_the_table_tells_of_convolutions():
     assert rows[0].layer == "convolution 3 → 4 (width 3, stride 2, relu)"
     assert rows[1].layer == "convolution 4 → 5 (width 2, layer norm, relu, largest of 3)"
     assert [row.output for row in rows[:2]] == ["(N, T / 2, 4)", "(N, T / 6, 5)"]
+    shapes = [Convolution(4, 3, batch_norm=True)]
+    normed = network_of(convolutions=shapes).table()[0]
+    assert normed.layer == "convolution 3 → 4 (width 3, batch norm, relu)"
+    assert (normed.n_parameters, normed.n_trained) == (36 + 8 + 9, 36 + 8)
+    shapes = [Convolution(4, 3, 2), Convolution(5, 2, pooling=3, layer_norm=True)]
     beside = network_of(convolutions=shapes, convolution_join="parallel").table()
     assert [row.output for row in beside[:3]] == ["(N, T, 3)", "(N, 9)", "(N, 14)"]

@@ -86,7 +86,9 @@ class Problem:
 
     def check(self, check_input=True):
         gradients, dx = self.gradients()
-        assert_gradients(gradients, self.loss, dict(self.network.parameters))
+        frozen = {name for layer in self.network.layers for name in layer.frozen}
+        learnt = {n: array for n, array in self.network.parameters.items() if n not in frozen}
+        assert_gradients({name: gradients[name] for name in learnt}, self.loss, learnt)
         if check_input:
             assert_gradient(dx, self.loss, self.inputs.numeric, "x")
 

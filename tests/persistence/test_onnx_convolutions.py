@@ -14,6 +14,10 @@ LENGTHS = np.array([12, 3, 7, 1, 5, 12, 2, 9])
 PADDED = RNG.randn(8, 12, 3).astype("float32")
 X = [x[:length] for x, length in zip(PADDED, LENGTHS)]
 SHAPES = {
+    "batch norm": [
+        Convolution(4, 3, batch_norm=True),
+        Convolution(6, 4, 2, pooling=2, causal=True, activation="tanh", batch_norm=True),
+    ],
     "stacked": [Convolution(4, 3, causal=True), Convolution(6, 4, activation="tanh")],
     "shortening": [Convolution(4, 3, 2, 2), Convolution(6, 2, pooling=3, activation="identity")],
 }  # fmt: skip

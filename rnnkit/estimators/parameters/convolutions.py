@@ -7,6 +7,7 @@ from typing import Any
 from sklearn.utils._param_validation import InvalidParameterError
 
 from rnnkit.convolutions import Convolution
+from rnnkit.training import LBFGS
 
 __all__ = ["check_convolutions"]
 
@@ -48,10 +49,20 @@ def check_convolutions(name: str, parameters: dict[str, Any], *, writes_steps: b
             "with static='state': a convolution before the first recurrent layer would mix the "
             f"static columns with the others. Got {given!r} instead."
         )
+    if any(shape.batch_norm for shape in given) and _is_lbfgs(parameters["solver"]):
+        allowed = (
+            "of batch_norm=False with solver='lbfgs', whose line searches would be kept as "
+            "minibatches"
+        )
+        raise _refusal(name, allowed, given)
     whole = any(shape.needs_whole_sequences for shape in given)
     if whole and parameters["bptt_steps"] is not None:
         allowed = "of causal=True, stride=1 and pooling=None with bptt_steps"
         raise _refusal(name, allowed, given)
+
+
+def _is_lbfgs(solver: Any) -> bool:
+    return isinstance(solver, LBFGS) or (isinstance(solver, str) and solver == "lbfgs")
 
 
 def _refusal(name: str, allowed: str, given: Any) -> InvalidParameterError:

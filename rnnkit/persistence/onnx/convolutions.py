@@ -49,12 +49,14 @@ def add_convolution(
     y = graph.add(
         "Conv",
         x,
-        constant("weight"),
-        constant("bias"),
+        *(constant(part) for part in ("weight", "bias") if part in layer.names),
         kernel_shape=[k],
         pads=[before, k - 1 - before],
         strides=[shape.stride],
     )
+    if shape.batch_norm:
+        parts = ("gain", "shift", "mean", "variance")
+        y = graph.add("BatchNormalization", y, *map(constant, parts), epsilon=1e-5)
     y = graph.add("Transpose", y, perm=[2, 0, 1])
     steps = _shortened(graph, steps, shape.stride, y)
     if shape.layer_norm:

@@ -72,6 +72,9 @@ def read_own(onnx: Any, model: Any, metadata: Mapping[str, str]) -> Any:
     }
     for key in [key for key in arrays if key.startswith("convolution.weight")]:
         arrays[key] = np.ascontiguousarray(own_weight(arrays[key]))
+    for key in [key for key in arrays if key.startswith("convolution.mean")]:
+        # Of which a graph has no need: training goes on as after many minibatches.
+        arrays[key.replace("mean", "share")] = np.full(1, 0.1, np.float32)
     for key, layer in layers.items():
         arrays |= _named(key, layer)
     given = GivenArrays(arrays)
