@@ -14,7 +14,8 @@ variant takes one thing away from it, ties two gates, or lets gates see gates:
 - FGR: full gate recurrence: ``full_gate_recurrence=True``
 
 The paper's finding: none is significantly better than V; without forget gate
-(NFG) and without output activation (NOAF) it is worse on the chorales. A variant succeeds here if its mean is within 0.1 of V's 8.55.
+(NFG) and without output activation (NOAF) it is worse on the chorales. A variant succeeds here if
+its mean is within 0.1 of V's 8.55.
 
 What differs from the paper: the best of 200 random settings for each variant there; here all
 have the one setting of `benchmarks/scores/music.py`, 36 units, 60 epochs.

@@ -181,8 +181,8 @@ cdef class LayerParameters:
             self.add_gates()
         return 0
 
-    # With gate recurrence the table has one matrix (4 H, 4 H), W_hh with R (3 H, 3 H) beside it. The
-    # rows of g see no gates.
+    # With gate recurrence the table has one matrix (4 H, 4 H), W_hh with R (3 H, 3 H) beside it.
+    # The rows of g see no gates.
 
     cdef dict beside_gates(self, dict weights):
         """The weights with R beside W_hh."""

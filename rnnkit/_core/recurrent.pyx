@@ -202,8 +202,9 @@ cdef class RecurrentLayer:
         return 0
 
     cdef void lay_out(self, array, void *state, ptrdiff_t parts) noexcept:
-        """Copy an array (B, parts * H), if there is one, to where parts (B, Hp) follow each other."""
-        cdef size_t width = self.call.layer.hidden * self.itemsize, room = self.padded * self.itemsize
+        """Copy an array (B, parts * H), if any, to where parts (B, Hp) follow each other."""
+        cdef size_t width = self.call.layer.hidden * self.itemsize
+        cdef size_t room = self.padded * self.itemsize
         cdef ptrdiff_t part
         for part in range(parts if array is not None else 0):
             copy_rows(<char *>address(array) + part * width, parts * width,
@@ -211,7 +212,8 @@ cdef class RecurrentLayer:
 
     cdef object gathered(self, const void *state, ptrdiff_t parts):
         """The array that `lay_out` lays out so."""
-        cdef size_t width = self.call.layer.hidden * self.itemsize, room = self.padded * self.itemsize
+        cdef size_t width = self.call.layer.hidden * self.itemsize
+        cdef size_t room = self.padded * self.itemsize
         cdef ptrdiff_t part
         array = np.empty((self.call.batch, parts * self.call.layer.hidden), self.dtype)
         for part in range(parts):

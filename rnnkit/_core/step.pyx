@@ -10,7 +10,7 @@ cimport numpy as cnp
 
 from rnnkit._core.inputs cimport LayerInputs
 from rnnkit._core.kernels cimport RK_LSTM, RK_TABLE_BYTES_OF_A_STREAM
-from rnnkit._core.memory cimport address, checked_array
+from rnnkit._core.memory cimport checked_array
 from rnnkit._core.owner cimport give_back, take
 from rnnkit._core.recurrent cimport RecurrentLayer
 from rnnkit._core.threads cimport run_input_sums, run_step

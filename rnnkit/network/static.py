@@ -41,10 +41,10 @@ class StartedRecurrent(Recurrent):
     With s the static features of a sequence: ``h_0 = W_h s + b_h``, and for lstm
     ``c_0 = W_c s + b_c``, for each direction; gates that are carried beside c begin as zeros.
     The rows of "static.weight" (n·H, S) and "static.bias" (n·H,) are those of h, then c, of the
-    forward and then of the reverse direction. The gradient by s is that by the state which the layer began with, times W. A
-    layer that is given a state, behind a cut of truncated backpropagation, takes that. Karpathy &
-    Fei-Fei (2015) and Vinyals et al. (2015) begin a recurrent network with what is known of the
-    whole sequence in this way.
+    forward and then of the reverse direction. The gradient by s is that by the state which the
+    layer began with, times W. A layer that is given a state, behind a cut of truncated
+    backpropagation, takes that. Karpathy & Fei-Fei (2015) and Vinyals et al. (2015) begin a
+    recurrent network with what is known of the whole sequence in this way.
     """
 
     def __init__(self, specs: Sequence[LayerSpec], static: Sequence[int], **options: Any) -> None:
