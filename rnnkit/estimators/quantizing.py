@@ -76,7 +76,7 @@ def quantize(estimator: Estimator) -> Estimator:
     >>> bool(np.abs(small.predict_proba(X) - model.predict_proba(X)).max() < 0.02)
     True
     >>> small.network_
-    Network(gru 1 → 16 (products in 8 bits, last state), dense 16 → 2: 946 parameters, float32)
+    Network(gru 1 → 16 (products in 8 bits, last state), dense 16 → 2: 914 parameters, float32)
     """
     _refuse_other_kinds(estimator)
     check_is_fitted(estimator)

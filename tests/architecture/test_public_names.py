@@ -22,6 +22,7 @@ ALLOWED = {f"{cell}{task}" for cell in CELLS for task in TASKS} | {
     "EchoStateSequenceTagger",
     "EvolinoRegressor",
     "EvolinoSequenceRegressor",
+    "quantize",
     "RecurrentFeatures",
     "SequencePipeline",
     "Sequences",

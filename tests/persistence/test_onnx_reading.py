@@ -37,6 +37,10 @@ def test_our_own_files_come_back_as_they_were(name, tmp_path):
         return
     path = tmp_path / "model.onnx"
     rnnkit.to_onnx(estimator, path)
+    if type(estimator).__name__.startswith("Evolino"):
+        with pytest.raises(ValueError, match=f"the file holds {type(estimator).__name__}"):
+            rnnkit.from_onnx(path)
+        return
     back = rnnkit.from_onnx(path)
     assert type(back) is type(estimator)
     narrow = [x.astype("f4") if getattr(x, "dtype", None) == "f8" else x for x in data.X]

@@ -43,6 +43,7 @@ OPTIONS = {
     "gate_bias": ("chrono", {}),
     "peephole": (True, {}),
     "coupled_gates": (True, {}),
+    "full_gate_recurrence": (True, {}),
     "output_activation": ("softsign", {}),
     "fixed_gates": (("o",), {}),
     "forget_bias": (2.0, {}),
