@@ -351,7 +351,7 @@ class LSTMParameters(GatedParameters):
         "bool",
         "Whether the three gates also see all three gates of the step before, through nine more "
         "matrices H × H, zeros at first (the variant FGR of Greff et al. 2017; so had it the LSTM "
-        "of 1997). For a study of the cell: it is no better, several times slower, and not on the "
+        "of 1997). For a study of the cell: it is no better, about three times slower, and not on the "
         "GPU, in ONNX, PyTorch or Keras.",
         part="cell",
     )
