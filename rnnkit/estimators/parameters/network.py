@@ -351,8 +351,8 @@ class LSTMParameters(GatedParameters):
         "bool",
         "Whether the three gates also see all three gates of the step before, through nine more "
         "matrices H × H, zeros at first (the variant FGR of Greff et al. 2017; so had it the LSTM "
-        "of 1997). For a study of the cell: it is no better, about three times slower, and not on the "
-        "GPU, in ONNX, PyTorch or Keras.",
+        "of 1997). For a study of the cell: it is no better, about three times slower, and not on "
+        "the GPU, in ONNX, PyTorch or Keras.",
         part="cell",
     )
     output_activation: Any = parameter(
