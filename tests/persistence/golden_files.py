@@ -133,6 +133,17 @@ def fitted() -> dict[str, tuple[Any, Any]]:
     add("convolutions", network("GRUClassifier", convolutions=before), RAGGED, labels)
     add("convolutions beside", network("LSTMSequenceTagger", convolutions=beside,
                                        convolution_join="parallel"), RAGGED, tags)  # fmt: skip
+    normalized = [rnnkit.Convolution(3, 2, batch_norm=True)]
+    beside_normalized = network(
+        "LSTMClassifier", convolutions=normalized, convolution_join="parallel"
+    )
+    add("convolutions normalized", beside_normalized, RAGGED, labels)
+    gates = network("LSTMClassifier", full_gate_recurrence=True, bidirectional=True)
+    add("full gate recurrence", gates, RAGGED, labels)
+    narrow = [x.astype(np.float32) for x in RAGGED]
+    for cell in ("RNN", "LSTM", "GRU"):
+        exact = network(f"{cell}Classifier").fit(narrow, labels)
+        table[f"8 bits {cell}"] = rnnkit.quantize(exact), narrow
     add("widths", network("LSTMRegressor", hidden_size=(4, 3)), RAGGED, TARGETS["Regressor"])
     add("no layer", network("RNNClassifier", hidden_size=()), RAGGED, labels)
     for task in ("Classifier", "Regressor", "SequenceRegressor", "SequenceTagger"):
