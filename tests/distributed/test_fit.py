@@ -334,8 +334,8 @@ def test_refusals(client):
         distributed.fit(clone(estimator).set_callbacks(print), parts, y)
     with pytest.raises(ValueError, match="token_dropout"):
         distributed.fit(clone(estimator).set_params(token_dropout=0.1), parts, y)
+    normalized = [rnnkit.Convolution(2, 2, batch_norm=True)]
     with pytest.raises(ValueError, match="batch_norm=False"):
-        normalized = [rnnkit.Convolution(2, 2, batch_norm=True)]
         distributed.fit(clone(estimator).set_params(convolutions=normalized), parts, y)
     with pytest.raises(ValueError, match="2 partitions, but y has 3"):
         distributed.fit(clone(estimator), parts, parted(y, 3))
