@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnkit import (
     callbacks,
-    datasets,
     functional,
-    inspection,
     metrics,
     persistence,
     preprocessing,
@@ -57,6 +55,8 @@ from rnnkit.persistence import from_onnx, load, save, to_onnx
 from rnnkit.sequences import Sequences
 
 if TYPE_CHECKING:
+    from rnnkit import datasets as datasets
+    from rnnkit import inspection as inspection
     from rnnkit.estimators import (
         EvolinoRegressor,
         EvolinoSequenceRegressor,
@@ -131,7 +131,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what few need when it is asked for: all wait for an import."""
-    if name in ("distributed", "energy"):
+    if name in ("datasets", "distributed", "energy", "inspection"):
         return import_module(f"rnnkit.{name}")
     if name in __all__:
         return getattr(import_module("rnnkit.estimators"), name)
