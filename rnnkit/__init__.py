@@ -136,3 +136,8 @@ def __getattr__(name: str) -> Any:
     if name in __all__:
         return getattr(import_module("rnnkit.estimators"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what is imported later too, for completion."""
+    return sorted({*globals(), *__all__})

@@ -84,7 +84,6 @@ class _Start:
 
     def __init__(self, layer: StartedRecurrent, binding: Binding) -> None:
         self._h = layer.specs[0].hidden_size
-        self._has_cell = layer.specs[0].has_cell_state
         self._spec = layer.specs[0]
         self._n_directions = len(layer.specs)
         self._n_outputs = layer.n_starts * self._h
@@ -158,14 +157,14 @@ class _Start:
 
     def _as_state(self, flat: Array) -> State:
         state: State = ()
-        per_direction = 1 + self._has_cell
+        per_direction = 1 + self._spec.has_cell_state
         for direction in range(self._n_directions):
             parts: list[Array] = [
                 flat[:, block * self._h : (block + 1) * self._h].copy()
                 for block in range(direction * per_direction, (direction + 1) * per_direction)
             ]
             second = None
-            if self._has_cell:
+            if self._spec.has_cell_state:
                 second = second_state(parts[1], self._spec, self._binding.backend)
             state += (parts[0], second)
         return state

@@ -112,3 +112,7 @@ def test_import_loads_no_optional_package():
     run = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"
+
+
+def test_completion_offers_what_is_imported_later():
+    assert set(rnnkit.__all__) <= set(dir(rnnkit))

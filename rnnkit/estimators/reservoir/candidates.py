@@ -285,10 +285,7 @@ class Candidates:
             states -= self._origin
             targets = self._rows.targets[batch.rows]
             for k, of_rows in enumerate(weights):
-                counting = of_rows[batch.rows]
-                kept = np.flatnonzero(counting if counting.ndim == 1 else counting.any(axis=1))
-                if len(kept):
-                    sums[k] = sums[k].plus(states[kept], targets[kept], counting[kept])
+                sums[k] = sums[k].plus(states, targets, of_rows[batch.rows])
         return sums
 
     def _states(self) -> Iterator[tuple[_Batch, np.ndarray]]:

@@ -29,7 +29,7 @@ from rnnkit.estimators.parameters.field import (
 )
 from rnnkit.estimators.parameters.network import RNNParameters
 from rnnkit.estimators.regressor import NumberPrediction, RecurrentRegressor
-from rnnkit.estimators.reservoir.readout import ClosedForm, Washout
+from rnnkit.estimators.reservoir.readout import FORECASTS, OF_POOLED, OF_STEPS, ClosedForm, Washout
 from rnnkit.estimators.sequence_regressor import RecurrentSequenceRegressor
 from rnnkit.estimators.tagger import RecurrentSequenceTagger
 from rnnkit.estimators.transaction import learning
@@ -292,7 +292,7 @@ class EchoStateRegressor(StatePooling, EchoStateNumbers, RecurrentRegressor):
         equations=_EQUATIONS,
         source=_SOURCE,
         remarks=_CLOSED,
-        notes="the prediction is an affine function of the pooled states.",
+        notes=OF_POOLED,
         example="""
 >>> import numpy as np
 >>> from rnnkit import {name}
@@ -316,14 +316,8 @@ class EchoStateSequenceRegressor(EchoStateNumbers, Washout, RecurrentSequenceReg
     _text: ClassVar[TaskText] = TaskText(
         equations=_EQUATIONS,
         source=_SOURCE,
-        remarks=(
-            f"{_CLOSED} Fitted to predict the next step, it also forecasts in closed loop: see "
-            "`forecast`."
-        ),
-        notes=(
-            "the prediction of a step is an affine function of its state. A target that is NaN or "
-            "None is not known: it counts for nothing in squared errors and scores."
-        ),
+        remarks=f"{_CLOSED} {FORECASTS}",
+        notes=OF_STEPS,
         example="""
 >>> import numpy as np
 >>> from rnnkit import {name}

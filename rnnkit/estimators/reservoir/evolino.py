@@ -36,7 +36,7 @@ from rnnkit.estimators.reservoir.candidates import Candidates, Genome, Rows, Run
 from rnnkit.estimators.reservoir.echo_state import StatePooling
 from rnnkit.estimators.reservoir.evolution import EVOLUTIONS, evolve
 from rnnkit.estimators.reservoir.moments import GRID, GRID_OF_STEPS
-from rnnkit.estimators.reservoir.readout import ClosedForm, Washout
+from rnnkit.estimators.reservoir.readout import FORECASTS, OF_POOLED, OF_STEPS, ClosedForm, Washout
 from rnnkit.estimators.sequence_regressor import RecurrentSequenceRegressor
 from rnnkit.network import Network
 from rnnkit.training.ordered_sums import ordered_sums
@@ -233,7 +233,7 @@ class EvolinoRegressor(Evolino, RecurrentRegressor):
             f"{_EVOLVED} A candidate is judged by its error by generalized cross-validation, which "
             "needs more sequences than hidden units or a penalty."
         ),
-        notes="the prediction is an affine function of the pooled states.",
+        notes=OF_POOLED,
         example="""
 >>> import numpy as np
 >>> from rnnkit import {name}
@@ -274,14 +274,8 @@ class EvolinoSequenceRegressor(Evolino, Washout, RecurrentSequenceRegressor):
     _text: ClassVar[TaskText] = TaskText(
         equations=_EQUATIONS,
         source=_SOURCE,
-        remarks=(
-            f"{_EVOLVED} Fitted to predict the next step, it also forecasts in closed loop: see "
-            "`forecast`."
-        ),
-        notes=(
-            "the prediction of a step is an affine function of its state. A target that is NaN or "
-            "None is not known: it counts for nothing in squared errors and scores."
-        ),
+        remarks=f"{_EVOLVED} {FORECASTS}",
+        notes=OF_STEPS,
         example="""
 >>> import numpy as np
 >>> from rnnkit import {name}

@@ -73,7 +73,7 @@ class Moments:
     def plus(
         self, states: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
     ) -> Moments:
-        """Return the sums over more rows.
+        """Return the sums over more rows; what a row without weight holds is not looked at.
 
         Parameters
         ----------
@@ -82,6 +82,11 @@ class Moments:
         weights : ndarray of shape (n,) or (n, K), default=None
             None: ones.
         """
+        if weights is not None:
+            kept = np.flatnonzero(weights if weights.ndim == 1 else weights.any(axis=1))
+            if not len(kept):
+                return self
+            states, targets, weights = states[kept], targets[kept], weights[kept]
         n, k = targets.shape
         rows = np.empty((n, self.n_states + k + 1))
         rows[:, : self.n_states] = states

@@ -37,7 +37,15 @@ from rnnkit.network.least_squares import LeastSquaresAnswers, LeastSquaresClasse
 from rnnkit.training import FitResult
 from rnnkit.training.ordered_sums import ordered_sums
 
-__all__ = ["ClosedForm", "Washout", "with_readout"]
+__all__ = ["FORECASTS", "OF_POOLED", "OF_STEPS", "ClosedForm", "Washout", "with_readout"]
+
+# What the documentation of each such regressor says.
+FORECASTS = "Fitted to predict the next step, it also forecasts in closed loop: see `forecast`."
+OF_POOLED = "the prediction is an affine function of the pooled states."
+OF_STEPS = (
+    "the prediction of a step is an affine function of its state. A target that is NaN or "
+    "None is not known: it counts for nothing in squared errors and scores."
+)
 
 
 def _refuse(estimator: Any) -> Any:
@@ -258,14 +266,8 @@ class ClosedForm(RecurrentEstimator):
                     states = bound.pooled_states(batch.plan, x, -1, self.pooling)
                     rows = batch.sequences
                 states = np.asarray(backend.download(states), np.float64)
-                if weights is None:
-                    moments = moments.plus(states, targets[rows])
-                    continue
-                counting = weights[rows] if weights.ndim == 1 else weights[rows].any(axis=1)
-                kept = np.flatnonzero(counting)
-                if len(kept):
-                    rows = rows[kept]
-                    moments = moments.plus(states[kept], targets[rows], weights[rows])
+                counting = None if weights is None else weights[rows]
+                moments = moments.plus(states, targets[rows], counting)
         return moments
 
     def _weights_of_rows(
