@@ -85,6 +85,10 @@ cdef extern from "src/kernels.h" nogil:
         RK_FLOAT64
         RK_BFLOAT16
         RK_INT8
+    enum:
+        RK_AS_OTHERS
+        RK_BY_INSTRUCTION
+        RK_BY_TILES
 
     ctypedef struct rk_activation:
         int kind
@@ -149,7 +153,7 @@ cdef extern from "src/kernels.h" nogil:
 
     ctypedef struct rk_kernels:
         ptrdiff_t lanes
-        int by_instruction
+        int multiplied
         ptrdiff_t (*operand_length)(ptrdiff_t n)
         void (*pack)(const void *w, ptrdiff_t hidden, ptrdiff_t columns, const int *gates,
                      ptrdiff_t n_gates, ptrdiff_t first_slot, ptrdiff_t slots, void *panels,
@@ -182,6 +186,7 @@ cdef extern from "src/kernels.h" nogil:
     int rk_isa_count()
     const char *rk_isa_name(int row)
     int rk_isa_available(int row)
+    const char *rk_isa_file(int row)
     void rk_hide_rows(unsigned rows)
     const rk_kernels *rk_kernels_of(const char *isa, int dtype)
     void rk_take_blas(void *sgemm, void *dgemm)

@@ -9,7 +9,10 @@ import numpy as np
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 
 from rnnkit._core.kernels cimport (
+    RK_AS_OTHERS,
     RK_BFLOAT16,
+    RK_BY_INSTRUCTION,
+    RK_BY_TILES,
     RK_BYTES_WORTH_A_THREAD,
     RK_FLOAT32,
     RK_FLOAT64,
@@ -35,6 +38,7 @@ from rnnkit._core.kernels cimport (
     rk_hide_rows,
     rk_isa_available,
     rk_isa_count,
+    rk_isa_file,
     rk_isa_name,
     rk_kernels,
     rk_kernels_of,
@@ -110,8 +114,10 @@ cdef int processors_at_import = rk_processors()
 
 def available_isas():
     """Return the names of the instruction sets this machine can run, slowest first."""
-    rows = [row for row in range(rk_isa_count()) if rk_isa_available(row)]
-    return tuple(dict.fromkeys(rk_isa_name(row).decode() for row in rows))
+    rows = {}  # of each name the first, whose needs are the least
+    for row in range(rk_isa_count()):
+        rows.setdefault(rk_isa_name(row).decode(), row)
+    return tuple(name for name, row in rows.items() if rk_isa_available(row))
 
 
 def current_isa():
@@ -147,25 +153,29 @@ def _take_blas():
 
 
 def multiplies_bfloat16():
-    """Return whether the instruction set in use has a bfloat16 product of this machine's own."""
-    return bool(rk_kernels_of(isa_in_use, RK_BFLOAT16).by_instruction)
+    """Return what multiplies bfloat16: "float products", "instruction" or "tiles" (of AMX)."""
+    cdef int how = rk_kernels_of(isa_in_use, RK_BFLOAT16).multiplied
+    return {RK_AS_OTHERS: "float products", RK_BY_INSTRUCTION: "instruction",
+            RK_BY_TILES: "tiles"}[how]
 
 
 def multiplies_int8():
     """Return whether the instruction set in use has a product of bytes of this machine's own."""
-    return bool(rk_kernels_of(isa_in_use, RK_INT8).by_instruction)
+    return rk_kernels_of(isa_in_use, RK_INT8).multiplied == RK_BY_INSTRUCTION
 
 
-def without_instructions_of_their_own(bint hidden):
+def without_instructions_of_their_own(hidden):
     """Compute, for operations bound from now on, as a machine with no more than a set's name says.
 
-    Its products of bfloat16 and of bytes are then the plain ones. For tests; False: as usual.
+    Its products of bfloat16 and of bytes are then the plain ones. For tests; False: as usual; the
+    name of a file, isa_<name>.c: without what that one needs.
     """
     cdef int row
     cdef unsigned rows = 0
-    for row in range(1, rk_isa_count() if hidden else 0):
+    for row in range(1, rk_isa_count()):
         if rk_isa_name(row) == rk_isa_name(row - 1):
-            rows |= <unsigned>1 << row
+            if hidden is True or hidden == rk_isa_file(row).decode():
+                rows |= <unsigned>1 << row
     rk_hide_rows(rows)
 
 

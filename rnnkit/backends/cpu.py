@@ -56,7 +56,7 @@ def core_information() -> dict[str, Any]:
         "limits_from": threads.limits_from() or "OMP_NUM_THREADS alone",
         "threads": threads.max_threads(),
         "isa_in_use": threads.current_isa(),
-        "bfloat16": "by instruction" if threads.multiplies_bfloat16() else "by float products",
+        "bfloat16": f"by {threads.multiplies_bfloat16()}",
         "int8": "by instruction" if threads.multiplies_int8() else "by products of shorts",
         "isa_available": list(threads.available_isas()),
     }

@@ -19,7 +19,7 @@ def features(needs):
     for macro, meaning in re.findall(r"#define (RK_HAS_\w+) +(.*)", DISPATCH):
         if re.search(rf"\b{macro}\b", needs):
             return features(needs.replace(macro, meaning))
-    return set(re.findall(r'RK_HAS(?:_ANEW)?\("(\w+)"\)', needs))
+    return set(re.findall(r'RK_(?:HAS|HAS_ANEW|MAY_USE)\("([\w-]+)"\)', needs))
 
 
 def test_every_file_has_a_row():

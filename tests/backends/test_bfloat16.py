@@ -1,14 +1,16 @@
 """Products of factors rounded to bfloat16: the core against the reference that rounds alike."""
 
+import signal
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from backends.instruction_sets import SETS, multiplied_by, using_set
 from backends.recurrent_problem import Problem, make_problem, run_both, run_forward
 
 from rnnkit.backends import get_backend
-from rnnkit.backends.cpu import isa_available, using_isa, using_threads
+from rnnkit.backends.cpu import using_threads
 from rnnkit.backends.reference import to_bfloat16
 from rnnkit.cells import LayerSpec
 
@@ -16,8 +18,9 @@ CPU = get_backend("cpu")
 REFERENCE = get_backend("reference")
 EPSILON = 2.0**-8  # half a unit in the last of 8 significant bits, relative
 LENGTHS = {"ragged": (6, 5, 5, 3, 3, 1, 0), "equal": (4,) * 5, "one": (9,)}
+LENGTHS["many"] = (5,) * 3 + (3,) * 16 + (2,) * 15  # more rows than the largest tile has
 
-every_isa = pytest.mark.parametrize("isa", isa_available())
+every_isa = pytest.mark.parametrize("isa", SETS)
 every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
 
@@ -66,7 +69,7 @@ def test_values_and_gradients(cell, reverse, lengths, hidden_size, n_inputs, isa
     what follows from it differs by as much.
     """
     key = (cell, lengths, hidden_size, reverse, n_inputs)
-    with using_isa(isa):
+    with using_set(isa):
         found = errors(run_both(CPU, draw(*key)), expected_of(*key))
     assert np.median(found) <= EPSILON / 128
     assert found.max() <= 4 * EPSILON
@@ -88,7 +91,7 @@ def test_the_rounding_shows(cell, lengths):
 @pytest.mark.parametrize("hidden_size", [17, 230])
 def test_bits_depend_on_neither_threads_nor_batch(cell, lengths, hidden_size, reverse, isa):
     problem = draw(cell, lengths, hidden_size, reverse)
-    with using_isa(isa):
+    with using_set(isa):
         with using_threads(1):
             expected = run_both(CPU, problem)
         for threads in (2, 3):
@@ -114,7 +117,7 @@ def test_a_row_is_the_same_alone(cell, isa):
         problem.dy[2::n],
         {},
     )
-    with using_isa(isa):
+    with using_set(isa):
         whole, row = (run_forward(CPU, p)[1] for p in (problem, alone))
     np.testing.assert_array_equal(row["y"], whole["y"][2::n])
 
@@ -123,12 +126,31 @@ def test_a_row_is_the_same_alone(cell, isa):
 @every_cell
 def test_steps_have_the_bits_of_the_whole(cell, isa):
     problem = draw(cell, (6,), 33, False)
-    with using_isa(isa):
+    with using_set(isa):
         stream = CPU.recurrent_stream(problem.spec, np.dtype(np.float32), problem.weights)
         stream.state = (problem.starts["h0"], problem.starts.get("c0"))
         steps = np.concatenate([stream.step(x).copy() for x in problem.x])
         _, whole = run_forward(CPU, problem)
     np.testing.assert_array_equal(steps, whole["y"])
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.skipif("tiles" not in map(multiplied_by, SETS), reason="this machine has no AMX")
+def test_tiles_are_not_lost_to_what_runs_meanwhile(cell):
+    """A signal is handled in the middle of a call, by a call that uses the same registers."""
+    long, short = draw(cell, (4000,) * 3, 33, False), draw(cell, LENGTHS["ragged"], 33, False)
+    expected, handled = run_both(CPU, long), []
+    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(run_both(CPU, short)))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.02)
+        while not handled:
+            found = run_both(CPU, long)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    for got, want in zip((*found, *handled[0]), (*expected, *run_both(CPU, short))):
+        for name in want:
+            np.testing.assert_array_equal(got[name], want[name], err_msg=name)
 
 
 def test_what_cannot_be_computed_so_is_refused():

@@ -1,16 +1,15 @@
 """Products of integers of 8 bits: the core against the reference that rounds alike."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from backends.instruction_sets import SETS, using_set
 from backends.recurrent_problem import CASES, OPTIONS, Problem, make_problem, run_forward
 
-import rnnkit._core.threads as core
 from rnnkit.backends import get_backend
-from rnnkit.backends.cpu import isa_available, using_isa, using_threads
+from rnnkit.backends.cpu import using_threads
 from rnnkit.backends.quantizing import LEAST, dequantized, quantized_rows
 from rnnkit.cells import MOST_TERMS, LayerSpec, make_activation
 
@@ -22,21 +21,8 @@ MEDIAN = 2e-7  # of the largest entry: the rounding of float32
 ONE_LEVEL = 0.02  # what an h that lies between two integers may change, and what follows from it
 
 
-@contextmanager
-def using_set(name):
-    """Compute with an instruction set; "(plain)" without what it may have beyond its name."""
-    isa, _, plain = name.partition(" ")
-    core.without_instructions_of_their_own(bool(plain))
-    try:
-        with using_isa(isa):
-            yield
-    finally:
-        core.without_instructions_of_their_own(False)
-
-
 # Rows of h have gates beside them with full gate recurrence, which is refused.
 IN_8_BITS = [(c, o) for c, o in CASES if "full_gate_recurrence" not in OPTIONS[c][o]]
-SETS = [*isa_available(), *(f"{isa} (plain)" for isa in isa_available() if isa.startswith("avx"))]
 every_set = pytest.mark.parametrize("name", SETS)
 every_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 both_directions = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])

@@ -29,7 +29,7 @@ from sklearn.frozen import FrozenEstimator
 
 import rnnkit
 from rnnkit import functional, preprocessing, training
-from rnnkit.energy import RecurrentRBM
+from rnnkit.energy import DeepBeliefNetwork, DeepBoltzmannMachine, HopfieldNetwork, RecurrentRBM
 
 VALUES = Path(__file__).with_name("values.json")
 REFERENCE = "reference"  # the NumPy backend, beside the names of instruction sets
@@ -821,6 +821,53 @@ def transformer_results() -> dict[str, Result]:
     return results
 
 
+def energy_results() -> dict[str, Result]:
+    """Return the results of `rnnkit.energy`'s estimators of rows, which are for the host alone."""
+    results = {}
+    rows, asked = numbers(20, 9) > 0, numbers(N, 9, seed=1) > 0
+    labels = np.where(np.arange(20) % 4 == 3, -1, rows[:, 0] + rows[:, 4])
+    for dtype, rule, more in (
+        ("f8", "hebb", dict(thresholds=0.25)),
+        ("f4", "hebb", dict(update="synchronous", max_iter=5)),
+        ("f4", "pseudo-inverse", dict(binarize=0.5)),
+        ("f8", "softmax", dict(beta=0.5, tol=1e-3)),
+        ("f4", "softmax", dict(update="asynchronous")),
+    ):
+        network = HopfieldNetwork(rule, random_state=0, **more).fit(rows[:4].astype(dtype))
+        states = asked.astype(dtype)
+        answers = [network.recall(states), network.energy(states), network.predict(states)]
+        knowledge = [network.patterns_, getattr(network, "weights_", np.zeros(0))]
+        results[f"hopfield {rule} {dtype}"] = result_of(knowledge, answers)
+    for dtype, sizes, more in (
+        ("f8", (7, 5), dict(gibbs_steps=2, learning_rate="constant")),
+        ("f4", (6,), dict(pretrain_iter=0, transform_layers="all", binarize=0.5)),
+        ("f4", (7, 5, 3), dict(transform_layers="all", mean_field_steps=4, alpha=0.01)),
+    ):
+        machine = DeepBoltzmannMachine(
+            sizes, max_iter=3, learning_rate_init=0.1, n_particles=8, random_state=0, **more
+        ).fit(rows.astype(dtype))
+        states = asked.astype(dtype)
+        answers = [machine.transform(states), machine.score_samples(states)]
+        answers += [machine.sample(3, n_steps=4, random_state=0)]
+        answers += [machine.gibbs(states, random_state=0)]
+        knowledge = [*machine.coefs_, *machine.intercepts_, *machine.particles_]
+        results[f"deep machine {dtype}, {len(sizes)} layers"] = result_of(knowledge, answers)
+    for dtype, more in (
+        ("f8", dict(solver="lbfgs", alpha=0.01)),
+        ("f4", dict(pretrain_iter=0, solver="sgd", learning_rate_init=0.1)),
+        ("f4", dict(binarize=0.5, early_stopping=True, validation_fraction=0.4)),
+    ):
+        settings = dict(pretrain_iter=3, max_iter=3, random_state=0)
+        network = DeepBeliefNetwork((7, 5), **{**settings, **more})
+        network.fit(rows.astype(dtype), labels)
+        states = asked.astype(dtype)
+        answers = [network.transform(states), network.predict_proba(states)]
+        knowledge = [*network.coefs_, *network.intercepts_, *network.visible_intercepts_]
+        knowledge.append(np.asarray(network.loss_curve_))
+        results[f"belief network {dtype}, {network.solver}"] = result_of(knowledge, answers)
+    return results
+
+
 def layer_weights(
     cell: str, n_layers: int, directions: int, dtype: str, peephole: bool, norm: bool
 ) -> dict[str, np.ndarray]:
@@ -918,7 +965,7 @@ def results_here(device: str) -> dict[str, Result]:
             results[name] = result_of(knowledge, answers, model.precision)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results |= feature_results(device) | forecaster_results(device)
+        results |= feature_results(device) | forecaster_results(device) | energy_results()
     return results | transformer_results() | functional_results(device)
 
 
@@ -974,19 +1021,42 @@ def read_values() -> dict[str, Any]:
 
 
 def write_values(found: dict[str, tuple[str, dict[str, Result]]]) -> None:
-    """Record results; those of other machines stay if this machine's have not changed."""
-    values = read_values() if VALUES.exists() else {"bits": {}}
+    """Record results; what is recorded stays of models that have not changed.
+
+    A model has changed if it has other bits than this machine's or, on a machine not known yet,
+    other sizes than rounding explains. What other machines had for it goes then.
+    """
+    values = read_values() if VALUES.exists() else {"bits": {}, "sizes": {}}
+    sizes = values["sizes"]
     for variant, (machine, results) in found.items():
-        bits = {name: result.bits for name, result in results.items()}
-        others = values["bits"].get(variant, {})
-        if others.get(machine, bits) != bits:
-            others = {}
-        values["bits"][variant] = {**others, machine: bits}
+        machines = values["bits"].setdefault(variant, {})
+        known = machines.get(machine, {})
+        for name, result in results.items():
+            same = known[name] == result.bits if name in known else is_about(result, sizes.get(name))
+            for bits in () if same else machines.values():
+                bits.pop(name, None)
+            if not same:
+                sizes.pop(name, None)
+        machines[machine] = {name: result.bits for name, result in results.items()}
+        for bits in machines.values():
+            for name in set(bits) - set(results):
+                del bits[name]
     _, results = found[min(found)]
     values["sizes"] = {
-        name: f"{r.dtype} {r.weights_size!r} {r.answers_size!r}" for name, r in results.items()
+        name: sizes.get(name, f"{r.dtype} {r.weights_size!r} {r.answers_size!r}")
+        for name, r in results.items()
     }
     VALUES.write_text(json.dumps(values, indent=0) + "\n")
+
+
+def is_about(result: Result, recorded: str | None) -> bool:
+    """Return whether a result has the sizes recorded, but for the rounding of another machine."""
+    if recorded is None:
+        return True
+    dtype, *sizes = recorded.split()
+    found = (result.weights_size, result.answers_size)
+    alike = (math.isclose(a, float(b), rel_tol=1e-3) for a, b in zip(found, sizes))
+    return dtype == result.dtype and all(alike)
 
 
 def main() -> None:

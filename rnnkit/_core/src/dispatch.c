@@ -1,4 +1,5 @@
 /* The instruction sets: their names, what a machine needs for them, and their kernels. */
+#include "amx.h"
 #include "blas.h"
 #include "kernels.h"
 
@@ -22,6 +23,7 @@ static int has_avxvnni(const char *feature) {
 #else
 #define RK_HAS_ANEW(feature) RK_HAS(feature)
 #endif
+#define RK_MAY_USE(feature) rk_may_use(feature)
 #define RK_ISAS(ROW)                                                                               \
     ROW("scalar", scalar, 1)                                                                       \
     ROW("blas", blas, 1)                                                                           \
@@ -29,6 +31,8 @@ static int has_avxvnni(const char *feature) {
     ROW("avx2", avx2vnni, RK_HAS_AVX2 && RK_HAS_ANEW("avxvnni"))                                   \
     ROW("avx512", avx512, RK_HAS_AVX512)                                                           \
     ROW("avx512", avx512bf16, RK_HAS_AVX512 && RK_HAS("avx512bf16"))                               \
+    ROW("avx512", avx512amx,                                                                       \
+        RK_HAS_AVX512 && RK_HAS("avx512bf16") && RK_MAY_USE("amx-tile") && RK_MAY_USE("amx-bf16"))   \
     ROW("avx512", avx512vnni, RK_HAS_AVX512 && RK_HAS("avx512vnni"))
 #elif defined(__aarch64__) && !defined(RK_SCALAR_ALONE)
 #define RK_ISAS(ROW)                                                                               \
@@ -50,9 +54,9 @@ static int has_avxvnni(const char *feature) {
     }
 RK_ISAS(RK_DECLARE)
 
-#define RK_ROW(name, file, needs) {name, machine_has_##file, rk_kernels_##file},
+#define RK_ROW(name, file, needs) {name, #file, machine_has_##file, rk_kernels_##file},
 static const struct {
-    const char *name;
+    const char *name, *file;
     int (*available)(void);
     const rk_kernels *const *kernels; /* for each dtype, or NULL */
 } isas[] = {RK_ISAS(RK_ROW)};
@@ -71,6 +75,10 @@ int rk_isa_count(void) {
 
 const char *rk_isa_name(int row) {
     return isas[row].name;
+}
+
+const char *rk_isa_file(int row) {
+    return isas[row].file;
 }
 
 static unsigned hidden_rows; /* a bit for each */

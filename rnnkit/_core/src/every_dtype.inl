@@ -4,8 +4,8 @@
  * Before including, isa_<name>.c defines RK_ISA, its name in dispatch.c; RK_ISA_HEADER, its
  * vectors; and, where they apply, RK_TARGET, a string of what the compiler may use beyond the
  * machine's base; RK_PAIRS_ALONE or RK_QUADS_ALONE, for the kernels of pairs, or of quads, and no
- * others; RK_PAIRS_BY_INSTRUCTION, RK_QUADS_BY_INSTRUCTION; RK_PRODUCTS_BY_BLAS, for products of
- * reals by a BLAS.
+ * others; RK_PAIRS_BY_INSTRUCTION, RK_QUADS_BY_INSTRUCTION; RK_PAIRS_BY_TILES, for products of pairs
+ * in tile registers; RK_PRODUCTS_BY_BLAS, for products of reals by a BLAS.
  */
 #ifdef RK_TARGET
 #define RK_PRAGMA(words) _Pragma(#words)
@@ -26,6 +26,11 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #define RK_BLAS (!RK_PAIRS && !RK_QUADS) /* which has no products of these */
 #else
 #define RK_BLAS 0
+#endif
+#ifdef RK_PAIRS_BY_TILES
+#define RK_AMX RK_PAIRS
+#else
+#define RK_AMX 0
 #endif
 
 #define RK_INLINE static inline __attribute__((always_inline, unused))

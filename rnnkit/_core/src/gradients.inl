@@ -18,12 +18,15 @@ static void FN(input_gradient)(const rk_call *call, ptrdiff_t first, ptrdiff_t l
                                         layer->inputs,
                                         0,
                                         NULL};
+    FN(begin_products)();
     FN(column_rows)(&product, last - first, (FN(share)){0, FN(groups_of)(layer->inputs)},
                     seat);
+    FN(end_products)();
 }
 
 /* A block of packed rows: for each, the row of the operand and the gradients of a tile of gates.
- * With RK_PAIRS two rows that follow each other become one. */
+ * With RK_PAIRS two rows that follow each other become one; in tile registers the operands are
+ * turned, operand[0] has all, and rows of zeros fill the last tile. */
 typedef struct {
     ptrdiff_t row[RK_BLOCK_ROWS]; /* numbers of the packed rows */
     ptrdiff_t rows, n;             /* how many, and how many operands they become */
@@ -39,7 +42,24 @@ typedef struct {
     ptrdiff_t n, stride, vector;
 } FN(outer);
 
-#if RK_BLAS
+#if RK_AMX
+/* dw[k][v] += sum over the block's rows of operand[k] gates[v]. */
+RK_INLINE void FN(outer_tiles)(const int V, const FN(block) *block, FN(outer) to) {
+    for (ptrdiff_t k = 0; k < to.n; k += RK_AMX_ROWS) {
+        const ptrdiff_t n = to.n - k < RK_AMX_ROWS ? to.n - k : RK_AMX_ROWS;
+        real *dw = to.dw + k * to.stride;
+        FN(load_rows)(V, n, dw, to.stride, to.vector);
+        FN(add_products)(0, V, RK_AMX_ROWS, block->operand[0] + k * block->n, block->n, block->n,
+                         block->gates[0], V * VL, VL);
+        FN(store_rows)(V, n, dw, to.stride, to.vector);
+    }
+}
+
+static void FN(outer_rows)(const FN(block) *block, ptrdiff_t vectors, FN(outer) to) {
+    if (block->n)
+        RK_WIDTHS(FN(outer_tiles), vectors, block, to);
+}
+#elif RK_BLAS
 /* dw[k][v] += sum over the block's rows of operand[k] gates[v]; the operands lie apart. */
 static void FN(outer_rows)(const FN(block) *block, ptrdiff_t vectors, FN(outer) to) {
     real sums[RK_BLAS_ROWS * RK_GROUP_VECTORS * VL];
@@ -102,6 +122,10 @@ static void FN(take_operands)(FN(block) *block, FN(share) columns) {
             memcpy(scratch, block->operand[i], (size_t)n * sizeof(real));
         block->operand[i] = scratch;
     }
+#elif RK_AMX
+    block->n = ((block->rows + 1) / 2 + RK_AMX_PAIRS - 1) / RK_AMX_PAIRS * RK_AMX_PAIRS;
+    FN(turned_pairs)(block->operand, block->rows, n, scratch, block->n);
+    block->operand[0] = scratch;
 #elif RK_PAIRS
     block->n = (block->rows + 1) / 2;
     for (ptrdiff_t i = 0; i < block->n; i++, scratch += FN(apart)(n)) {
@@ -125,9 +149,9 @@ static void FN(take_gates)(FN(block) *block, const real *d, ptrdiff_t width, ptr
 #if RK_PAIRS
     real *scratch = block->scratch + block->n * FN(apart)(n);
     for (ptrdiff_t i = 0; i < block->n; i++, scratch += vectors * VL) {
-        const int is_last = 2 * i + 1 == block->rows;
-        FN(pair_rows)(scratch, d + block->row[2 * i] * width,
-                      is_last ? NULL : d + block->row[2 * i + 1] * width, vectors * VL, vector);
+        const ptrdiff_t row = 2 * i, left = block->rows - row;
+        FN(pair_rows)(scratch, left > 0 ? d + block->row[row] * width : NULL,
+                      left > 1 ? d + block->row[row + 1] * width : NULL, vectors * VL, vector);
         block->gates[i] = scratch;
     }
     block->gates_vector = VL;
@@ -278,14 +302,16 @@ static void FN(parameter_gradient)(const rk_call *call, ptrdiff_t first_panel,
                               (double)((last_panel - first_panel) *
                                        (inputs.last - inputs.first + operand.last - operand.first));
     FN(block) block = {.scratch = scratch};
+    FN(begin_products)();
     for (ptrdiff_t first = 0; first < call->rows; first += RK_BLOCK_ROWS) {
         const ptrdiff_t left = call->rows - first;
         const ptrdiff_t last = first + (left < RK_BLOCK_ROWS ? left : RK_BLOCK_ROWS);
-        if (rk_leave(seat, operations))
-            return;
+        if (FN(leave)(seat, operations))
+            break;
         for (ptrdiff_t p = first_panel; p < last_panel && share == 0; p++)
             FN(vector_gradients)(call, p, first, last);
         FN(input_outers)(call, panels, inputs, first, last, &block);
         FN(recurrent_outers)(call, panels, operand, first, last, &block);
     }
+    FN(end_products)();
 }

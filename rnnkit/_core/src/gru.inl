@@ -40,7 +40,7 @@ static void FN(reset_gates)(const rk_call *call, const FN(run) *run, FN(rows_of_
     const ptrdiff_t width = 4 * VL;
     const FN(factor) none = {0};
     for (ptrdiff_t p = 0; p < panels; p++) {
-        if (rk_leave(seat, FN(panel_operations)(layer, run)))
+        if (FN(leave)(seat, FN(panel_operations)(layer, run)))
             return;
         real *gates = at.gates + p * at.gates_panel;
         const FN(factor) h = FN(recurrent_factor)(call, run, at, p);

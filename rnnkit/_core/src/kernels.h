@@ -25,14 +25,15 @@
  *
  * Pairs: with operands rounded to bfloat16, two neighbours of the summed dimension share the 32
  * bits of a float, the first in the low half. The summed dimension of an operand is then half as
- * long (rounded up), everything else lies as above; sums and all other numbers stay float.
+ * long (rounded up; in tile registers to a multiple of 8), everything else lies as above; sums and
+ * all other numbers stay float.
  *
  * Quads: with operands rounded to 8 bits four neighbours share the 32 bits of a float, the first in
  * the lowest, and two words come behind (quads.inl): the summed dimension of an operand is then
  * ceil(n / 4) + 2 long. Sums are integers of 32 bits, all other numbers float; forward alone.
  *
- * Same bits whatever the cut: each output element is one chain of fused multiply-adds in a
- * fixed order, so no result depends on the number of threads, on the tile a sequence lies in,
+ * Same bits whatever the cut: each output element is one chain of fused multiply-adds (of pairs in
+ * tile registers: of sums of 16 or 8 pairs) in a fixed order, so no result depends on the number of threads, on the tile a sequence lies in,
  * or on the sequences beside it. The set "blas" holds this as far as its BLAS does (blas.inl).
  */
 #ifndef RK_KERNELS_H
@@ -48,6 +49,7 @@
 
 enum { RK_RNN, RK_LSTM, RK_GRU };
 enum { RK_FLOAT32, RK_FLOAT64, RK_BFLOAT16, RK_INT8, RK_DTYPE_COUNT };
+enum { RK_AS_OTHERS, RK_BY_INSTRUCTION, RK_BY_TILES };
 enum { RK_MOST_TERMS = 1 << 17 }; /* of a product of quads, whose sums are integers of 32 bits */
 enum { RK_GROUP_VECTORS = 4 }; /* vectors in a full column group */
 enum { RK_MOST_TILE_ROWS = 8 }; /* the highest register tile of all instruction sets */
@@ -238,7 +240,7 @@ static inline int rk_leave(rk_seat *seat, double operations) {
  * those for quads of these the ones of the forward pass. */
 typedef struct {
     ptrdiff_t lanes; /* VL */
-    int by_instruction; /* whether an instruction of its own multiplies pairs, or quads */
+    int multiplied; /* pairs, or quads: as other numbers, or by something of their own */
 
     /* Words of an operand of a product of n terms. */
     ptrdiff_t (*operand_length)(ptrdiff_t n);
@@ -323,6 +325,7 @@ typedef struct {
 /* dispatch.c: the instruction sets, slowest first. Names may repeat. */
 int rk_isa_count(void);
 const char *rk_isa_name(int row);
+const char *rk_isa_file(int row); /* isa_<file>.c */
 int rk_isa_available(int row); /* whether this machine has it */
 void rk_hide_rows(unsigned rows); /* count as if it had not what these bits say, for tests */
 const rk_kernels *rk_kernels_of(const char *isa, int dtype); /* NULL if the machine lacks it */

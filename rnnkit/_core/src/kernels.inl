@@ -15,6 +15,9 @@
 #if RK_QUADS
 #include "quads.inl"
 #endif
+#if RK_AMX
+#include "amx.inl"
+#endif
 #include "tiles.inl"
 #include "runs.inl"
 #include "gates.inl"
@@ -47,8 +50,10 @@ static const rk_kernels FN(table) = {
     .input_gradient = FN(input_gradient),
     .parameter_gradient = FN(parameter_gradient),
 #endif
-#if defined(RK_PAIRS_BY_INSTRUCTION) || defined(RK_QUADS_BY_INSTRUCTION)
-    .by_instruction = 1,
+#if RK_AMX
+    .multiplied = RK_BY_TILES,
+#elif defined(RK_PAIRS_BY_INSTRUCTION) || defined(RK_QUADS_BY_INSTRUCTION)
+    .multiplied = RK_BY_INSTRUCTION,
 #endif
 #if RK_PAIRS || RK_QUADS
     .pack_operand = FN(pack_operand),

@@ -65,7 +65,7 @@ static void FN(normed_gates)(const rk_call *call, const FN(run) *run, FN(rows_of
     const FN(factor) none = {0};
     const FN(start) zeros = {0};
     for (ptrdiff_t p = 0; p < panels; p++) {
-        if (rk_leave(seat, FN(panel_operations)(layer, run)))
+        if (FN(leave)(seat, FN(panel_operations)(layer, run)))
             return;
         FN(gate_rows)(layer->cell, 1, run->n, FN(input_factor)(call, run, p), none, zeros,
                       at.hat_ih + p * at.gates_panel, 0);

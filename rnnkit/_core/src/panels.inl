@@ -2,6 +2,8 @@
 
 /* Entries of an operand for n summed terms. */
 RK_INLINE ptrdiff_t FN(operand_length)(ptrdiff_t n) {
+    if (RK_AMX)
+        return (n + 15) / 16 * 8;
     return RK_PAIRS ? (n + 1) / 2 : RK_QUADS ? (n + 3) / 4 + 2 : n;
 }
 
@@ -33,7 +35,7 @@ static void FN(pack_operand)(const void *w_all, ptrdiff_t hidden, ptrdiff_t colu
                              const int *gates, ptrdiff_t n_gates, ptrdiff_t first_slot,
                              ptrdiff_t slots, void *panels, ptrdiff_t first_panel,
                              ptrdiff_t last_panel) {
-    const ptrdiff_t n_pairs = (columns + 1) / 2;
+    const ptrdiff_t n_pairs = FN(operand_length)(columns);
     for (ptrdiff_t p = first_panel; p < last_panel; p++)
         for (ptrdiff_t g = 0; g < n_gates; g++)
             for (ptrdiff_t l = 0; l < VL; l++) {
@@ -42,9 +44,9 @@ static void FN(pack_operand)(const void *w_all, ptrdiff_t hidden, ptrdiff_t colu
                 real *out = (real *)panels + (p * n_pairs * slots + first_slot + g) * VL + l;
                 for (ptrdiff_t k = 0; k < n_pairs; k++)
                     out[k * slots * VL] =
-                        unit >= hidden
-                            ? 0
-                            : FN(pair)(w[2 * k], 2 * k + 1 < columns ? w[2 * k + 1] : 0);
+                        unit < hidden && 2 * k < columns
+                            ? FN(pair)(w[2 * k], 2 * k + 1 < columns ? w[2 * k + 1] : 0)
+                            : 0;
             }
 }
 #endif

@@ -81,7 +81,9 @@ RK_INLINE void FN(forward_tile)(const rk_call *call, const int cell, const int p
     } while (0)
 
 static void FN(forward)(const rk_call *call, const rk_part *part, void *scratch, rk_seat *seat) {
+    FN(begin_products)();
     RK_FOR_EACH_CELL(forward_tile);
+    FN(end_products)();
 }
 
 #if !RK_QUADS
@@ -181,6 +183,8 @@ RK_INLINE void FN(backward_tile)(const rk_call *call, const int cell, const int 
 
 static void FN(backward)(const rk_call *call, const rk_part *part, void *scratch,
                          rk_seat *seat) {
+    FN(begin_products)();
     RK_FOR_EACH_CELL(backward_tile);
+    FN(end_products)();
 }
 #endif

@@ -21,7 +21,41 @@ RK_INLINE const real *FN(start_of)(FN(start) start, ptrdiff_t panel, ptrdiff_t r
     return start.base + panel * start.panel + (start.rows ? start.rows[row] * width : 0);
 }
 
-#if RK_BLAS
+#if RK_AMX
+/* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
+ * of the gates of P panels. Panels of one slot are multiplied side by side. */
+RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, const int h_slots,
+                               ptrdiff_t rows, FN(factor) x, FN(factor) h, FN(start) start,
+                               real *out, ptrdiff_t out_panel) {
+    const int beside = slots == 1 ? P : 1, V = slots * beside;
+    const ptrdiff_t width = slots * VL, out_vector = slots == 1 ? out_panel : VL;
+    const ptrdiff_t start_vector = slots == 1 ? start.panel : VL;
+    const ptrdiff_t x_panel = x.n * x.w_stride, h_panel = h.n * h.w_stride;
+    for (ptrdiff_t q = 0; q < P; q += beside)
+        for (ptrdiff_t done = 0; done < rows; done += RK_AMX_ROWS) {
+            const ptrdiff_t n = rows - done < RK_AMX_ROWS ? rows - done : RK_AMX_ROWS;
+            real room[RK_AMX_ROWS * RK_GROUP_VECTORS * VL];
+            if (!start.base) {
+                FN(zero_sums)(V);
+            } else if (!start.rows) {
+                FN(load_sums)(V, FN(start_of)(start, q, 0, width), 0, start_vector);
+            } else {
+                for (ptrdiff_t r = 0; r < n; r++)
+                    FN(copy_sums)(V, 1, FN(start_of)(start, q, done + r, width), 0, start_vector,
+                                  room + r * V * VL, 0, VL);
+                FN(load_sums)(V, room, V * VL, VL);
+            }
+            if (x.a)
+                FN(add_products)(0, x_slots * beside, n, x.a + done * x.a_stride, x.a_stride, x.n,
+                                 x.w + q * x_panel, x.w_stride, slots == 1 ? x_panel : VL);
+            if (h.a)
+                FN(add_products)(slots - h_slots, h_slots * beside, n, h.a + done * h.a_stride,
+                                 h.a_stride, h.n, h.w + q * h_panel, h.w_stride,
+                                 slots == 1 ? h_panel : VL);
+            FN(store_rows)(V, n, out + q * out_panel + done * width, width, out_vector);
+        }
+}
+#elif RK_BLAS
 /* out[q][r][s] = start[q][s] + x w_x (into slots 0 ..) + h w_h (into the last slots): the inputs
  * of the gates of P panels. */
 RK_INLINE void FN(gate_chunks)(const int P, const int slots, const int x_slots, const int h_slots,
@@ -214,7 +248,7 @@ RK_INLINE void FN(products)(const rk_call *call, const int cell, const FN(run) *
     for (ptrdiff_t left = panels.last - panels.first; left > 0; left -= P) {
         while (P > left)
             P /= 2;
-        if (rk_leave(seat, P * operations))
+        if (FN(leave)(seat, P * operations))
             return;
         const ptrdiff_t p = (run->t + call->turned) % 2 ? panels.first + left - P : panels.last - left;
         FN(gate_rows)(cell, P, run->n,
@@ -236,12 +270,14 @@ static void FN(input_sums)(const rk_call *call, ptrdiff_t first, ptrdiff_t last,
     const ptrdiff_t width = layer->slots * VL, panels = FN(panels_of)(layer);
     const double operations = 2.0 * (double)((last - first) * n * stride);
     const FN(factor) none = {0};
-    for (ptrdiff_t p = 0; p < panels && !rk_leave(seat, operations); p++) {
+    FN(begin_products)();
+    for (ptrdiff_t p = 0; p < panels && !FN(leave)(seat, operations); p++) {
         const FN(factor) x = {(const real *)call->table + first * n, n, n,
                               (const real *)call->weight_ih + p * n * stride, stride};
         FN(gate_rows)(layer->cell, 1, last - first, x, none, FN(bias_of)(call, p),
                       (real *)call->starts + (p * call->table_rows + first) * width, 0);
     }
+    FN(end_products)();
 }
 
 /* out += gate gradients of the `slots` recurrent slots from `skip` on, times W_hh. */

@@ -11,6 +11,15 @@
 #define v_multiply_add v_fma
 #endif
 
+#if !RK_AMX
+/* What surrounds products that need no more than a thread has. */
+RK_INLINE void FN(begin_products)(void) {}
+RK_INLINE void FN(end_products)(void) {}
+RK_INLINE int FN(leave)(rk_seat *seat, double operations) {
+    return rk_leave(seat, operations);
+}
+#endif
+
 #if !RK_QUADS
 /* acc[r][from + v] += a[r] w[v], r < R, v < V, vectors of w w_vector apart. The smaller of the two
  * stays in registers and the other passes by: a tile of LSTM gates would not fit the 16 registers
@@ -140,7 +149,42 @@ typedef struct {
     const real *start; /* else from one row for all (whole vectors), else, if NULL, from zero */
 } FN(column_product);
 
-#if RK_BLAS
+#if RK_AMX
+RK_INLINE void FN(column_tiles)(const int V, const FN(column_product) *c, ptrdiff_t rows,
+                                ptrdiff_t column) {
+    const ptrdiff_t left = c->columns - column;
+    for (ptrdiff_t done = 0; done < rows; done += RK_AMX_ROWS) {
+        const ptrdiff_t n = rows - done < RK_AMX_ROWS ? rows - done : RK_AMX_ROWS;
+        real *out = c->out + done * c->out_stride + column;
+        if (c->add)
+            FN(load_rows)(V, n, out, c->out_stride, VL);
+        else if (c->start)
+            FN(load_sums)(V, c->start + column, 0, VL);
+        else
+            FN(zero_sums)(V);
+        const real *w = c->w + column * c->panels * c->w_panel + c->skip * V * VL;
+        for (ptrdiff_t p = 0; p < c->panels; p++, w += c->w_panel * V * VL)
+            FN(add_products)(0, V, n, c->a + p * c->panel_stride + done * c->a_stride, c->a_stride,
+                             c->n, w, V * VL, VL);
+        if (left >= V * VL) {
+            FN(store_rows)(V, n, out, c->out_stride, VL);
+            continue;
+        }
+        real room[RK_AMX_ROWS * RK_GROUP_VECTORS * VL];
+        FN(store_sums)(V, room, V * VL, VL);
+        for (ptrdiff_t r = 0; r < n; r++)
+            for (int v = 0; v < V; v++)
+                FN(store_column)(out + r * c->out_stride + v * VL, v_load(room + (r * V + v) * VL),
+                                 V - 1 - v, left - v * VL);
+    }
+}
+
+/* A group of V vectors from a column on. */
+static void FN(column_group)(const FN(column_product) *c, ptrdiff_t rows, ptrdiff_t V,
+                             ptrdiff_t column) {
+    RK_WIDTHS(FN(column_tiles), V, c, rows, column);
+}
+#elif RK_BLAS
 /* A group of V vectors from a column on. */
 static void FN(column_group)(const FN(column_product) *c, ptrdiff_t rows, ptrdiff_t V,
                              ptrdiff_t column) {
@@ -197,7 +241,7 @@ static void FN(column_rows)(const FN(column_product) *c, ptrdiff_t rows, FN(shar
     const ptrdiff_t vectors = (c->columns + VL - 1) / VL;
     const double operations = 2.0 * (double)(rows * c->panels * c->n) * RK_GROUP_VECTORS * VL;
     for (ptrdiff_t group = groups.first; group < groups.last; group++) {
-        if (rk_leave(seat, operations))
+        if (FN(leave)(seat, operations))
             return;
         const ptrdiff_t first = group * RK_GROUP_VECTORS, left = vectors - first;
         FN(column_group)(c, rows, left < RK_GROUP_VECTORS ? left : RK_GROUP_VECTORS, first * VL);

@@ -19,9 +19,14 @@ enum { RK_SIDE_BY_SIDE = 8 };
 
 /* Packed rows whose operands and gate gradients are brought into form together and then stay in the
  * first-level cache while all panels of a thread meet them; even, for pairs. Bounds the scratch of
- * the weight gradients.
+ * the weight gradients. In tile registers, where a product takes so little time that bringing its
+ * sums there and back counts, twice as many, from the second-level cache.
  *     bench_recurrent.py, train; bench_speed.py --only bf16 */
+#ifdef RK_PAIRS_BY_TILES
+enum { RK_BLOCK_ROWS = 128 };
+#else
 enum { RK_BLOCK_ROWS = 64 };
+#endif
 
 /* Panels whose parameter gradients one piece of work sums, for which a block is brought into form
  * once. Bounds the parallelism: fewer where threads would get none.
