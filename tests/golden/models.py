@@ -1032,11 +1032,14 @@ def write_values(found: dict[str, tuple[str, dict[str, Result]]]) -> None:
         machines = values["bits"].setdefault(variant, {})
         known = machines.get(machine, {})
         for name, result in results.items():
-            same = known[name] == result.bits if name in known else is_about(result, sizes.get(name))
-            for bits in () if same else machines.values():
-                bits.pop(name, None)
+            if name in known:
+                same = known[name] == result.bits
+            else:
+                same = is_about(result, sizes.get(name))
             if not same:
                 sizes.pop(name, None)
+                for bits in machines.values():
+                    bits.pop(name, None)
         machines[machine] = {name: result.bits for name, result in results.items()}
         for bits in machines.values():
             for name in set(bits) - set(results):
