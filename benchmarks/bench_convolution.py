@@ -39,8 +39,8 @@ BATCH_SIZE = 8
 POOLED = [Convolution(32, 8, pooling=2), Convolution(64, 5, pooling=2), Convolution(32, 3)]
 
 
-def beside(**options) -> dict:
-    shapes = [Convolution(c, k, **options) for c, k in ((64, 8), (128, 5), (64, 3))]
+def beside(channels: tuple[int, ...] = (64, 128, 64), **options) -> dict:
+    shapes = [Convolution(c, k, **options) for c, k in zip(channels, (8, 5, 3))]
     return {"convolutions": shapes, "convolution_join": "parallel"}
 
 
@@ -52,6 +52,7 @@ SETTINGS = {
     "parallel": {**BESIDE, **beside()},
     "parallel, layer norm": {**BESIDE, **beside(layer_norm=True)},
     "parallel, batch norm": {**BESIDE, **beside(batch_norm=True)},
+    "the same, all channels": {**BESIDE, **beside((128, 256, 128), batch_norm=True)},
 }
 AS_IT_IS = "batch norm, defaults"
 
@@ -107,13 +108,13 @@ def main() -> None:
             listed = " ".join(f"{score:.3f}" for score in scores)
             where = "training part" if asked.choose else "held out"
             print(
-                f"  {label:<20} {where} mean {np.mean(scores):.3f} ({listed}), "
+                f"  {label:<22} {where} mean {np.mean(scores):.3f} ({listed}), "
                 f"{seconds:.0f} s each",
                 flush=True,
             )
         if name in PUBLISHED and not asked.choose:
             fcn, lstm_fcn = PUBLISHED[name]
-            print(f"  published            FCN {fcn:.3f}, LSTM-FCN {lstm_fcn:.3f}")
+            print(f"  published              FCN {fcn:.3f}, LSTM-FCN {lstm_fcn:.3f}")
 
 
 if __name__ == "__main__":
