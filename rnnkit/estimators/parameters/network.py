@@ -279,7 +279,7 @@ class NetworkParameters:
         '{"full", "bf16"}',
         'With "bf16" the network computes in float32, whatever the dtype of X, and the '
         "factors of its recurrent products are rounded to bfloat16 (8 significant bits); "
-        "weights, sums, states and gradients stay float32. Some 2.5 times as fast on an Intel "
+        "weights, sums, states and gradients stay float32. Some 2.5 times as fast on a "
         "CPU with AMX, 1.6 on an AMD one with AVX512-BF16, slower on others. For cells without "
         "options, on the CPU.",
         part="cell",
