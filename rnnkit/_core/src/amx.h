@@ -3,7 +3,7 @@
 #define RK_AMX_H
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__has_include)
-#if __has_include(<amxbf16intrin.h>)
+#if __has_include(<amxbf16intrin.h>) || __has_include(<amxintrin.h>) /* of gcc, of clang */
 #define RK_KNOWS_AMX 1
 #endif
 #endif
