@@ -1,6 +1,6 @@
 """Random recurrent layers for the tests of the backends: what goes in, and what came out."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -116,6 +116,14 @@ class Problem:
     def inputs(self):
         """Return everything that the loss can be differentiated by, under its name."""
         return {"x": self.x, **self.starts, **self.weights}
+
+
+def alone(problem, single, b):
+    """Sequence b of a problem of equal lengths without masks, in the plan of another of its own."""
+    n = len(problem.starts["h0"])
+    starts = {name: state[b : b + 1] for name, state in problem.starts.items()}
+    rows = {"x": problem.x[b::n], "dy": problem.dy[b::n]}
+    return replace(problem, plan=single.plan, starts=starts, ends=single.ends, masks={}, **rows)
 
 
 def make_problem(

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 from backends.instruction_sets import SETS, multiplied_by, using_set
-from backends.recurrent_problem import Problem, make_problem, run_both, run_forward
+from backends.recurrent_problem import alone, make_problem, run_both, run_forward
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cpu import using_threads
@@ -103,23 +103,14 @@ def test_bits_depend_on_neither_threads_nor_batch(cell, lengths, hidden_size, re
 
 @every_isa
 @every_cell
-def test_a_row_is_the_same_alone(cell, isa):
-    problem = draw(cell, LENGTHS["equal"], 33, False)
-    single = draw(cell, (4,), 33, False)
-    n = len(LENGTHS["equal"])
-    alone = Problem(
-        problem.spec,
-        single.plan,
-        problem.x[2::n],
-        problem.weights,
-        {name: state[2:3] for name, state in problem.starts.items()},
-        single.ends,
-        problem.dy[2::n],
-        {},
-    )
+@pytest.mark.parametrize("n", [5, 37])
+def test_a_row_is_the_same_alone(cell, n, isa):
+    problem, single = draw(cell, (4,) * n, 33, False), draw(cell, (4,), 33, False)
     with using_set(isa):
-        whole, row = (run_forward(CPU, p)[1] for p in (problem, alone))
-    np.testing.assert_array_equal(row["y"], whole["y"][2::n])
+        whole = run_forward(CPU, problem)[1]
+        for b in (2, n - 1):
+            row = run_forward(CPU, alone(problem, single, b))[1]
+            np.testing.assert_array_equal(row["y"], whole["y"][b::n])
 
 
 @every_isa

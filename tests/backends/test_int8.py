@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 from backends.instruction_sets import SETS, using_set
-from backends.recurrent_problem import CASES, OPTIONS, Problem, make_problem, run_forward
+from backends.recurrent_problem import CASES, OPTIONS, alone, make_problem, run_forward
 
 from rnnkit.backends import get_backend
 from rnnkit.backends.cpu import using_threads
@@ -214,19 +214,10 @@ def test_bits_do_not_depend_on_threads(cell, option, lengths, hidden_size, rever
 def test_a_row_is_the_same_alone(cell, option, name):
     problem = draw(cell, option, LENGTHS["equal"], 33)
     single = draw(cell, option, (4,), 33)
-    n = len(LENGTHS["equal"])
-    alone = Problem(
-        problem.spec,
-        single.plan,
-        problem.x[2::n],
-        problem.weights,
-        {key: state[2:3] for key, state in problem.starts.items()},
-        single.ends,
-        problem.dy[2::n],
-    )
     with using_set(name):
-        whole, row = (run_forward(CPU, p, training=False)[1] for p in (problem, alone))
-    np.testing.assert_array_equal(row["y"], whole["y"][2::n])
+        whole = run_forward(CPU, problem, training=False)[1]
+        row = run_forward(CPU, alone(problem, single, 2), training=False)[1]
+    np.testing.assert_array_equal(row["y"], whole["y"][2 :: len(LENGTHS["equal"])])
 
 
 @every_set
