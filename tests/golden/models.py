@@ -1027,7 +1027,7 @@ def write_values(found: dict[str, tuple[str, dict[str, Result]]]) -> None:
     other sizes than rounding explains. What other machines had for it goes then.
     """
     values = read_values() if VALUES.exists() else {"bits": {}, "sizes": {}}
-    sizes = values["sizes"]
+    sizes, changed = values["sizes"], set()
     for variant, (machine, results) in found.items():
         machines = values["bits"].setdefault(variant, {})
         known = machines.get(machine, {})
@@ -1037,7 +1037,7 @@ def write_values(found: dict[str, tuple[str, dict[str, Result]]]) -> None:
             else:
                 same = is_about(result, sizes.get(name))
             if not same:
-                sizes.pop(name, None)
+                changed.add(name)
                 for bits in machines.values():
                     bits.pop(name, None)
         machines[machine] = {name: result.bits for name, result in results.items()}
@@ -1045,8 +1045,9 @@ def write_values(found: dict[str, tuple[str, dict[str, Result]]]) -> None:
             for name in set(bits) - set(results):
                 del bits[name]
     _, results = found[min(found)]
+    kept = sizes.keys() - changed
     values["sizes"] = {
-        name: sizes.get(name, f"{r.dtype} {r.weights_size!r} {r.answers_size!r}")
+        name: sizes[name] if name in kept else f"{r.dtype} {r.weights_size!r} {r.answers_size!r}"
         for name, r in results.items()
     }
     VALUES.write_text(json.dumps(values, indent=0) + "\n")
