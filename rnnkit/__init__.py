@@ -1,69 +1,71 @@
 """LSTM, GRU and Elman networks as scikit-learn estimators on a compiled core."""
 
-from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from rnnkit import (
-    callbacks,
-    functional,
-    metrics,
-    persistence,
-    preprocessing,
-    training,
-)
-from rnnkit.configuration import show_config
-from rnnkit.convolutions import Convolution
-from rnnkit.estimators import (
-    EchoStateClassifier,
-    EchoStateRegressor,
-    EchoStateSequenceRegressor,
-    EchoStateSequenceTagger,
-    GRUAutoencoder,
-    GRUClassifier,
-    GRUEncoderDecoder,
-    GRUForecaster,
-    GRULanguageModel,
-    GRURegressor,
-    GRUSequenceLabeller,
-    GRUSequenceRegressor,
-    GRUSequenceTagger,
-    LSTMAutoencoder,
-    LSTMClassifier,
-    LSTMEncoderDecoder,
-    LSTMForecaster,
-    LSTMLanguageModel,
-    LSTMRegressor,
-    LSTMSequenceLabeller,
-    LSTMSequenceRegressor,
-    LSTMSequenceTagger,
-    RecurrentFeatures,
-    RNNAutoencoder,
-    RNNClassifier,
-    RNNEncoderDecoder,
-    RNNForecaster,
-    RNNLanguageModel,
-    RNNRegressor,
-    RNNSequenceLabeller,
-    RNNSequenceRegressor,
-    RNNSequenceTagger,
-    SequencePipeline,
-    TransformedTargetSequenceRegressor,
-)
-from rnnkit.estimators.quantizing import quantize
-from rnnkit.persistence import from_onnx, load, save, to_onnx
-from rnnkit.sequences import Sequences
+import rnnkit._core  # noqa: F401  # refuses a folder in which nothing is compiled
+from rnnkit.asking import imported_when_asked
 
 if TYPE_CHECKING:
-    from rnnkit import datasets as datasets
-    from rnnkit import inspection as inspection
+    from rnnkit import (
+        callbacks,
+        datasets,
+        distributed,
+        energy,
+        functional,
+        inspection,
+        metrics,
+        persistence,
+        preprocessing,
+        training,
+    )
+    from rnnkit.configuration import show_config
+    from rnnkit.convolutions import Convolution
     from rnnkit.estimators import (
+        EchoStateClassifier,
+        EchoStateRegressor,
+        EchoStateSequenceRegressor,
+        EchoStateSequenceTagger,
         EvolinoRegressor,
         EvolinoSequenceRegressor,
+        GRUAutoencoder,
+        GRUClassifier,
+        GRUEncoderDecoder,
+        GRUForecaster,
+        GRULanguageModel,
+        GRURegressor,
+        GRUSequenceLabeller,
+        GRUSequenceRegressor,
+        GRUSequenceTagger,
         GRUSeriesGenerator,
+        LSTMAutoencoder,
+        LSTMClassifier,
+        LSTMEncoderDecoder,
+        LSTMForecaster,
+        LSTMLanguageModel,
+        LSTMRegressor,
+        LSTMSequenceLabeller,
+        LSTMSequenceRegressor,
+        LSTMSequenceTagger,
         LSTMSeriesGenerator,
+        RecurrentFeatures,
+        RNNAutoencoder,
+        RNNClassifier,
+        RNNEncoderDecoder,
+        RNNForecaster,
+        RNNLanguageModel,
+        RNNRegressor,
+        RNNSequenceLabeller,
+        RNNSequenceRegressor,
+        RNNSequenceTagger,
         RNNSeriesGenerator,
+        SequencePipeline,
+        TransformedTargetSequenceRegressor,
     )
+    from rnnkit.estimators.quantizing import quantize
+    from rnnkit.persistence import from_onnx, load, save, to_onnx
+    from rnnkit.sequences import Sequences
 
 __version__ = version("rnnkit")
 
@@ -129,15 +131,27 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Import what few need when it is asked for: all wait for an import."""
-    if name in ("datasets", "distributed", "energy", "inspection"):
-        return import_module(f"rnnkit.{name}")
-    if name in __all__:
-        return getattr(import_module("rnnkit.estimators"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+_HOMES = {
+    "Convolution": "convolutions",
+    "Sequences": "sequences",
+    "from_onnx": "persistence",
+    "load": "persistence",
+    "quantize": "estimators.quantizing",
+    "save": "persistence",
+    "show_config": "configuration",
+    "to_onnx": "persistence",
+}
 
 
-def __dir__() -> list[str]:
-    """Name what is imported later too, for completion."""
-    return sorted({*globals(), *__all__})
+def _home(name: str) -> str | None:
+    """Return the module that has a name or is meant by it: a fit waits for what it uses alone."""
+    if name.startswith("_"):
+        return None
+    if name in _HOMES:
+        return f"{__name__}.{_HOMES[name]}"
+    if find_spec(f"{__name__}.{name}") is not None:
+        return f"{__name__}.{name}"
+    return f"{__name__}.estimators" if name in __all__ else None
+
+
+__getattr__, __dir__ = imported_when_asked(__name__, _home)

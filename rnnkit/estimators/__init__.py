@@ -4,48 +4,9 @@ What reads users' data, remembers what it is like and answers in kind may enter;
 lies in `network` and `training`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rnnkit.estimators.autoencoder.model import (
-    GRUAutoencoder,
-    LSTMAutoencoder,
-    RNNAutoencoder,
-)
-from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
-from rnnkit.estimators.encoder_decoder.model import (
-    GRUEncoderDecoder,
-    LSTMEncoderDecoder,
-    RNNEncoderDecoder,
-)
-from rnnkit.estimators.features import RecurrentFeatures
-from rnnkit.estimators.forecasting import GRUForecaster, LSTMForecaster, RNNForecaster
-from rnnkit.estimators.labeller import (
-    GRUSequenceLabeller,
-    LSTMSequenceLabeller,
-    RNNSequenceLabeller,
-)
-from rnnkit.estimators.language.model import (
-    GRULanguageModel,
-    LSTMLanguageModel,
-    RNNLanguageModel,
-)
-from rnnkit.estimators.pipeline import SequencePipeline
-from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
-from rnnkit.estimators.reservoir.echo_state import (
-    EchoStateClassifier,
-    EchoStateRegressor,
-    EchoStateSequenceRegressor,
-    EchoStateSequenceTagger,
-)
-from rnnkit.estimators.sequence_regressor import (
-    GRUSequenceRegressor,
-    LSTMSequenceRegressor,
-    RNNSequenceRegressor,
-)
-from rnnkit.estimators.stream import Stream
-from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNSequenceTagger
-from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegressor
+from rnnkit.asking import imported_when_asked
 
 if TYPE_CHECKING:
     from rnnkit.estimators.adversarial.model import (
@@ -53,7 +14,46 @@ if TYPE_CHECKING:
         LSTMSeriesGenerator,
         RNNSeriesGenerator,
     )
+    from rnnkit.estimators.autoencoder.model import (
+        GRUAutoencoder,
+        LSTMAutoencoder,
+        RNNAutoencoder,
+    )
+    from rnnkit.estimators.classifier import GRUClassifier, LSTMClassifier, RNNClassifier
+    from rnnkit.estimators.encoder_decoder.model import (
+        GRUEncoderDecoder,
+        LSTMEncoderDecoder,
+        RNNEncoderDecoder,
+    )
+    from rnnkit.estimators.features import RecurrentFeatures
+    from rnnkit.estimators.forecasting import GRUForecaster, LSTMForecaster, RNNForecaster
+    from rnnkit.estimators.labeller import (
+        GRUSequenceLabeller,
+        LSTMSequenceLabeller,
+        RNNSequenceLabeller,
+    )
+    from rnnkit.estimators.language.model import (
+        GRULanguageModel,
+        LSTMLanguageModel,
+        RNNLanguageModel,
+    )
+    from rnnkit.estimators.pipeline import SequencePipeline
+    from rnnkit.estimators.regressor import GRURegressor, LSTMRegressor, RNNRegressor
+    from rnnkit.estimators.reservoir.echo_state import (
+        EchoStateClassifier,
+        EchoStateRegressor,
+        EchoStateSequenceRegressor,
+        EchoStateSequenceTagger,
+    )
     from rnnkit.estimators.reservoir.evolino import EvolinoRegressor, EvolinoSequenceRegressor
+    from rnnkit.estimators.sequence_regressor import (
+        GRUSequenceRegressor,
+        LSTMSequenceRegressor,
+        RNNSequenceRegressor,
+    )
+    from rnnkit.estimators.stream import Stream
+    from rnnkit.estimators.tagger import GRUSequenceTagger, LSTMSequenceTagger, RNNSequenceTagger
+    from rnnkit.estimators.transformed_target import TransformedTargetSequenceRegressor
 
 __all__ = [
     "EchoStateClassifier",
@@ -98,20 +98,37 @@ __all__ = [
     "TransformedTargetSequenceRegressor",
 ]
 
-# Names that few need, by the module that is imported when one is asked for.
-_LATER = {
-    **dict.fromkeys(
-        ("GRUSeriesGenerator", "LSTMSeriesGenerator", "RNNSeriesGenerator"),
-        "rnnkit.estimators.adversarial.model",
-    ),
-    **dict.fromkeys(
-        ("EvolinoRegressor", "EvolinoSequenceRegressor"), "rnnkit.estimators.reservoir.evolino"
-    ),
+# Where a class is, or the classes of a task with every cell: what is asked for is imported.
+_HOMES = {
+    "Autoencoder": "autoencoder.model",
+    "Classifier": "classifier",
+    "EchoStateClassifier": "reservoir.echo_state",
+    "EchoStateRegressor": "reservoir.echo_state",
+    "EchoStateSequenceRegressor": "reservoir.echo_state",
+    "EchoStateSequenceTagger": "reservoir.echo_state",
+    "EncoderDecoder": "encoder_decoder.model",
+    "EvolinoRegressor": "reservoir.evolino",
+    "EvolinoSequenceRegressor": "reservoir.evolino",
+    "Forecaster": "forecasting",
+    "LanguageModel": "language.model",
+    "RecurrentFeatures": "features",
+    "Regressor": "regressor",
+    "SequenceLabeller": "labeller",
+    "SequencePipeline": "pipeline",
+    "SequenceRegressor": "sequence_regressor",
+    "SequenceTagger": "tagger",
+    "SeriesGenerator": "adversarial.model",
+    "Stream": "stream",
+    "TransformedTargetSequenceRegressor": "transformed_target",
 }
 
 
-def __getattr__(name: str) -> Any:
-    """Import a class of `_LATER` when it is asked for: all wait for an import."""
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _home(name: str) -> str | None:
+    """Return the module of a class; what few need, and none of it, costs others an import."""
+    if name not in __all__:
+        return None
+    task = name.removeprefix("RNN").removeprefix("LSTM").removeprefix("GRU")
+    return f"{__name__}.{_HOMES[task]}"
+
+
+__getattr__, __dir__ = imported_when_asked(__name__, _home)

@@ -118,13 +118,14 @@ def test_this_machine():
 
 def test_a_limit_that_a_process_sets_itself():
     program = """
-import resource, numpy as np, rnnkit
+import resource, numpy as np
+from rnnkit import LSTMClassifier
 from rnnkit.backends.memory import host_memory
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2 * 10**8,) * 2)
 assert host_memory() <= 2 * 10**8
 try:
-    rnnkit.LSTMClassifier(3000).fit(np.zeros((10, 3, 2)), np.arange(10) % 2)
+    LSTMClassifier(3000).fit(np.zeros((10, 3, 2)), np.arange(10) % 2)
 except MemoryError as error:
     print(error)
 """

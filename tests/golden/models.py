@@ -499,6 +499,8 @@ def models(device: str = "cpu") -> dict[str, Model]:
     add("makes rows of numbers", "GRUSeriesGenerator",
         forms()["rows, step_features"]._replace(y=numbers(N, 2)), noise_size=0, pooling="mean",
         step_features=I, solver="sgd")  # fmt: skip
+    add("makes series of two moods", "RNNSeriesGenerator", ragged(label, "f4"), fit_weighted,
+        hidden_size=7, sequence_noise_size=2, noise_size=1)  # fmt: skip
 
     small = dict(embedding_dim=6, stretch_steps=20, bptt_steps=6)
     for cell, size in zip(CELLS, (9, 17, 10)):

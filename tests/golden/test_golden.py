@@ -23,7 +23,7 @@ ROUNDING = {"f4": (np.float32, 10_000), "f8": (np.float64, 10_000), "bf16": (np.
 ESTIMATORS = [
     item
     for module in (rnnkit, energy)
-    for item in map(module.__dict__.get, module.__all__)
+    for item in (getattr(module, name) for name in module.__all__)
     if hasattr(item, "hidden_states")
 ]
 MODELS = models()
@@ -82,7 +82,7 @@ def test_some_model_has_another_value_than_the_default(parameter):
     ],
 )
 def test_every_solver_and_schedule_has_a_model(parameter, base, make):
-    listed = map(training.__dict__.get, training.__all__)
+    listed = (getattr(training, name) for name in training.__all__)
     named = {item for item in listed if inspect.isclass(item) and issubclass(item, base)} - {base}
     given = [model.estimator.get_params().get(parameter) for model in MODELS.values()]
     used = {type(make(value)) for value in given if value is not None}  # None: that of the task

@@ -180,13 +180,15 @@ def test_a_minibatch_of_a_table_of_a_million_rows_costs_what_its_rows_cost():
     """Twice the minibatches must not take the time of going through the table once more each."""
     X = [np.array([[i % 7], [10**6 - 1 - i]]) for i in range(64)]
     y = [np.array([0, 1])] * len(X)
-    times = []
+    least = []
     for batch_size in (64, 2):
         model = rnnkit.GRUSequenceTagger(
             4, embedding_dim=4, batch_size=batch_size, max_iter=1, tol=0, random_state=0
         )
-        quietly(model.fit, X, y)
-        begin = time.process_time()
-        quietly(model.fit, X, y)
-        times.append(time.process_time() - begin)
-    assert times[1] - times[0] < 31 * 0.004, "a pass over the table takes some 10 ms"
+        times = []
+        for _ in range(4):
+            begin = time.process_time()
+            quietly(model.fit, X, y)
+            times.append(time.process_time() - begin)
+        least.append(min(times))
+    assert least[1] - least[0] < 31 * 0.004, "a pass over the table takes some 10 ms"

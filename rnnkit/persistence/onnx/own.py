@@ -23,11 +23,6 @@ from rnnkit.persistence.onnx.operators import GivenLayer, read_layer
 
 __all__ = ["read_own"]
 
-_CLASSES = {
-    name: item
-    for name in rnnkit.estimators.__all__
-    if issubclass(item := vars(rnnkit.estimators).get(name, object), RecurrentEstimator)
-}  # but those that are imported when asked for, which no graph holds
 # In a graph these stand on the other side of a product.
 _TURNED = ("head.weight", "attention.weight", "attention.query")
 
@@ -42,14 +37,15 @@ def read_own(onnx: Any, model: Any, metadata: Mapping[str, str]) -> Any:
     """
     name = metadata["rnnkit.estimator"]
     release = metadata.get("rnnkit.version", "unknown")
-    if name not in _CLASSES or "rnnkit.scaled" in metadata:
+    kind = _class_named(name)
+    if kind is None or "rnnkit.scaled" in metadata:
         what = "scalers before a network" if "rnnkit.scaled" in metadata else name
         raise ValueError(f"from_onnx reads one estimator, but the file holds {what}")
     try:
         parameters = _parameters(metadata["rnnkit.parameters"])
         reader = Reader.from_dict(json.loads(metadata["rnnkit.reader"]))
         codec = codec_from_dict(json.loads(metadata["rnnkit.codec"]))
-        estimator = _CLASSES[name](**parameters)
+        estimator = kind(**parameters)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"the metadata that rnnkit {release} wrote do not describe a {name}: {error!r}"
@@ -106,6 +102,16 @@ def _unit(text: str | None) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"the metadata name no center and scale: {error!r}") from error
     return unit
+
+
+def _class_named(name: str) -> type[RecurrentEstimator] | None:
+    """Return the class of a name; None for others, and where no graph says all of it."""
+    if name not in rnnkit.estimators.__all__:
+        return None
+    if name.startswith("Evolino") or name.endswith("SeriesGenerator"):
+        return None
+    kind: type = getattr(rnnkit.estimators, name)
+    return kind if issubclass(kind, RecurrentEstimator) else None
 
 
 def _parameters(text: str) -> dict[str, Any]:
