@@ -23,27 +23,31 @@ cnp.import_array()
 cdef class Dense:
     """``y = x Wᵀ + b``, bound to an instruction set; owns its packed weights.
 
-    A call that comes while another one runs raises RuntimeError.
+    A call that comes while another one runs raises RuntimeError. A `constant` weight and bias are
+    packed once, in the first call of `forward`.
     """
 
     cdef readonly object dtype
     cdef readonly ptrdiff_t n_inputs, n_outputs
     cdef int number_type  # NumPy's number of the dtype
     cdef const rk_kernels *kernels
+    cdef bint constant
     cdef char taken  # while a call uses what follows
+    cdef bint packed  # whether the panels hold weight and bias
     cdef Buffer panels, bias
 
-    def __cinit__(self, n_inputs, n_outputs, dtype):
+    def __cinit__(self, n_inputs, n_outputs, dtype, *, bint constant=False):
         self.dtype = np.dtype(dtype)
         self.number_type = self.dtype.num
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
+        self.constant = constant
         self.kernels = current_kernels(self.dtype)
         self.panels = Buffer()
         self.bias = Buffer()
 
     cdef object product(self, x, weight, bias, ptrdiff_t input_stride, ptrdiff_t output_stride,
-                        ptrdiff_t n_inputs, ptrdiff_t n_outputs):
+                        ptrdiff_t n_inputs, ptrdiff_t n_outputs, bint is_packed):
         """x (P, n_inputs) times the transpose of a matrix given by its strides, plus bias."""
         cdef ptrdiff_t rows = len(x), lanes = self.kernels.lanes
         cdef ptrdiff_t padded = (n_outputs + lanes - 1) // lanes * lanes
@@ -54,9 +58,11 @@ cdef class Dense:
         y = np.empty((rows, n_outputs), self.dtype)
         cdef void *x_data = cnp.PyArray_DATA(x)
         cdef void *y_data = cnp.PyArray_DATA(y)
-        self.kernels.pack_dense(cnp.PyArray_DATA(weight), input_stride, output_stride,
-                                NULL if bias is None else cnp.PyArray_DATA(bias), n_inputs,
-                                n_outputs, panels, padded_bias)
+        if not is_packed:
+            self.packed = False
+            self.kernels.pack_dense(cnp.PyArray_DATA(weight), input_stride, output_stride,
+                                    NULL if bias is None else cnp.PyArray_DATA(bias), n_inputs,
+                                    n_outputs, panels, padded_bias)
         with nogil:
             run_dense(self.kernels, x_data, panels, padded_bias, y_data, n_inputs, n_outputs,
                       rows, threads)
@@ -69,7 +75,10 @@ cdef class Dense:
         bias = checked_array("bias", bias, self.dtype, (self.n_outputs,))
         take(&self.taken, "Dense")
         try:
-            return self.product(x, weight, bias, 1, self.n_inputs, self.n_inputs, self.n_outputs)
+            y = self.product(x, weight, bias, 1, self.n_inputs, self.n_inputs, self.n_outputs,
+                             self.constant and self.packed)
+            self.packed = True
+            return y
         finally:
             give_back(&self.taken)
 
@@ -107,7 +116,7 @@ cdef class Dense:
                 add_columns(<double *>dy_data, rows, n_outputs, <double *>db_data)
         if not input_gradient:
             return None
-        return self.product(dy, weight, None, n_inputs, 1, n_outputs, n_inputs)
+        return self.product(dy, weight, None, n_inputs, 1, n_outputs, n_inputs, False)
 
 
 cdef void add_columns(const floating *rows, ptrdiff_t n, ptrdiff_t width,

@@ -21,6 +21,7 @@ cdef class LayerParameters:
     cdef const rk_kernels *kernels
     cdef object dtype
     cdef ptrdiff_t padded
+    cdef bint packed                 # whether `pack` came to its end
     cdef list table
     cdef tuple gates                 # with gate recurrence: the shapes of W_hh and of R
     cdef tuple targets               # and the plain arrays that the joined gradient is added to

@@ -86,6 +86,7 @@ cdef class LayerParameters:
         """Pack the plain arrays of all names into panels."""
         cdef Parameter parameter
         cdef ptrdiff_t hidden = self.call.layer.hidden
+        self.packed = False
         if self.gates is not None:
             weights = self.beside_gates(weights)
         for parameter in self.table:
@@ -105,6 +106,7 @@ cdef class LayerParameters:
             self.kernels.pack(address(parameter.array), hidden, 1, parameter.gates,
                               parameter.n_gates, parameter.first_slot, parameter.slots,
                               <void *>parameter.packed[0], 0, self.padded // self.kernels.lanes)
+        self.packed = True
         return 0
 
     cdef int convert(self, Parameter parameter, int form, const void *source,

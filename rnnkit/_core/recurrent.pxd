@@ -18,6 +18,7 @@ cdef class RecurrentLayer:
     cdef ptrdiff_t panels, padded
     cdef ptrdiff_t parts             # of the second state: c, and the gates where they are carried
     cdef bint ready_for_backward, has_operands
+    cdef bint constant               # whether the weights of the first call are those of all
     cdef object y, h0, mask, zoneout_h, zoneout_c, dy, dx  # held while pointers to them are
     cdef PlanCopy plan
     cdef cnp.ndarray y_store

@@ -36,14 +36,15 @@ cdef class RecurrentLayer:
 
     `spec` is any object with the attributes of `rnnkit.cells.LayerSpec`. Arrays are
     C-contiguous and of the layer's dtype. A call that comes while another one runs raises
-    RuntimeError.
+    RuntimeError. `constant` weights are packed once, in the first call.
     """
 
-    def __cinit__(self, spec, dtype):
+    def __cinit__(self, spec, dtype, *, bint constant=False):
         cdef ptrdiff_t lanes
         self.spec = spec
         self.dtype = np.dtype(dtype)
         self.itemsize = self.dtype.itemsize
+        self.constant = constant
         self.has_operands = spec.precision != "full"
         if self.has_operands and self.dtype != np.float32:
             raise ValueError(f"precision={spec.precision!r} computes in float32, got {self.dtype}")
@@ -116,7 +117,8 @@ cdef class RecurrentLayer:
             raise ValueError(f"precision={self.spec.precision!r} has no recurrent dropout, and "
                              "'bf16' no zoneout")
         self.bind_masks(recurrent_mask if training else None, zoneout_masks if training else None)
-        self.parameters.pack(weights)
+        if not (self.constant and self.parameters.packed):
+            self.parameters.pack(weights)
         if call.layer.cell == RK_LSTM:
             self.load_state(c0)
         if self.has_operands:

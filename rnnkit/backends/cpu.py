@@ -205,9 +205,11 @@ class CpuBackend(HostBackend):
         """Threads that a large operation may use now; see `rnnkit._core.threads.max_threads`."""
         return threads.max_threads()
 
-    def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation:
+    def recurrent(
+        self, spec: LayerSpec, dtype: np.dtype, *, constant: bool = False
+    ) -> RecurrentOperation:
         """Bind one recurrent layer in one direction."""
-        return RecurrentLayer(spec, dtype)
+        return RecurrentLayer(spec, dtype, constant=constant)
 
     def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> JoinedOperation:
         """Bind two directions of a layer whose threads share both."""
@@ -245,9 +247,11 @@ class CpuBackend(HostBackend):
         drawn: np.ndarray = draw(scores, temperature, at)
         return drawn
 
-    def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation:
+    def dense(
+        self, n_inputs: int, n_outputs: int, dtype: np.dtype, *, constant: bool = False
+    ) -> DenseOperation:
         """Bind a dense layer."""
-        return Dense(n_inputs, n_outputs, dtype)
+        return Dense(n_inputs, n_outputs, dtype, constant=constant)
 
     def attention(self) -> AttentionOperation:
         """Bind attention."""

@@ -232,7 +232,15 @@ class Backend(Protocol):
     @property
     def labels(self) -> LabelOperations: ...  # on the host, whatever the backend
 
-    def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> RecurrentOperation: ...
+    def recurrent(
+        self, spec: LayerSpec, dtype: np.dtype, *, constant: bool = False
+    ) -> RecurrentOperation:
+        """Bind one recurrent layer in one direction.
+
+        `constant`: the weights of the first call are those of every later one, so that what is
+        made of them need be made but once.
+        """
+        ...
 
     def joined(self, one: RecurrentOperation, other: RecurrentOperation) -> JoinedOperation:
         """Bind two opposite directions of a layer, bound here, as one operation."""
@@ -277,7 +285,11 @@ class Backend(Protocol):
         """
         ...
 
-    def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> DenseOperation: ...
+    def dense(
+        self, n_inputs: int, n_outputs: int, dtype: np.dtype, *, constant: bool = False
+    ) -> DenseOperation:
+        """Bind a dense layer; `constant` as in `recurrent`."""
+        ...
 
     def attention(self) -> AttentionOperation:
         """Bind attention; a backend without it raises ValueError, naming itself."""

@@ -597,7 +597,9 @@ class ReferenceBackend(HostBackend):
     name = "reference"
     labels = ReferenceLabels()
 
-    def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> ReferenceRecurrent:
+    def recurrent(
+        self, spec: LayerSpec, dtype: np.dtype, *, constant: bool = False
+    ) -> ReferenceRecurrent:
         """Return one recurrent layer in one direction."""
         return ReferenceRecurrent(spec, dtype)
 
@@ -607,7 +609,9 @@ class ReferenceBackend(HostBackend):
         """Return one recurrent layer for n sequences, step by step."""
         return StepStream(ReferenceRecurrent(spec, dtype), weights, np, n)
 
-    def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> ReferenceDense:
+    def dense(
+        self, n_inputs: int, n_outputs: int, dtype: np.dtype, *, constant: bool = False
+    ) -> ReferenceDense:
         """Return ``y = x Wᵀ + b``."""
         return ReferenceDense()
 

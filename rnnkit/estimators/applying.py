@@ -69,7 +69,7 @@ def apply(
     result: np.ndarray | None = None
     with backend.active():
         refuse_long_sequences(network, offsets, backend)
-        bound = network.bind(backend)
+        bound = network.bind(backend, constant=True)
         for batch in bounded_batches(network, offsets, None if few_calls else backend):
             rows = backend.download(operation(bound, batch.plan, inputs.take(batch.rows)))
             if result is None:

@@ -112,7 +112,7 @@ True
         steps = np.empty((len(sequences), n_steps, self.n_outputs_), self.network_.dtype)
         with backend.active():
             refuse_long_sequences(self.network_, sequences.offsets, backend)
-            bound = self.network_.bind(backend)
+            bound = self.network_.bind(backend, constant=True)
             for batch in bounded_batches(self.network_, sequences.offsets):
                 forecasts = _closed_loop(bound, batch.plan, inputs.take(batch.rows), n_steps, feed)
                 steps[batch.sequences] = np.stack([backend.download(f) for f in forecasts], axis=1)

@@ -5,6 +5,7 @@ What a network is and computes may enter; how it is trained, and what users hand
 
 from rnnkit.network.adversarial import Adversarial, BoundAdversarial, Realness
 from rnnkit.network.autoencoder import Autoencoder, BoundAutoencoder
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.network.building import build_network
 from rnnkit.network.crf import CRF
 from rnnkit.network.ctc import CTC
@@ -18,7 +19,7 @@ from rnnkit.network.losses import (
     QuantileLoss,
     SquaredError,
 )
-from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.network import Network
 from rnnkit.network.outputs import UNKNOWN, Output, OutputContext
 from rnnkit.network.parameters import ParameterVector
 from rnnkit.network.quantiles import Quantiles

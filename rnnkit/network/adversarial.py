@@ -18,12 +18,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, Scalar
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.network.chain import Chain
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import State
 from rnnkit.network.losses import SquaredError
 from rnnkit.network.meeting import Meeting
-from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.network import Network
 from rnnkit.sequences import Plan
 
 __all__ = ["Adversarial", "BoundAdversarial", "Realness"]
@@ -105,10 +106,15 @@ class Adversarial(Network):
         return False
 
     def bind(
-        self, backend: Backend, training: bool = False, *, input_gradient: bool = False
+        self,
+        backend: Backend,
+        training: bool = False,
+        *,
+        input_gradient: bool = False,
+        constant: bool = False,
     ) -> BoundAdversarial:
         """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundAdversarial(self, backend, training, input_gradient)
+        return BoundAdversarial(self, backend, training, input_gradient, constant)
 
 
 class BoundAdversarial(BoundNetwork):
@@ -116,7 +122,7 @@ class BoundAdversarial(BoundNetwork):
 
     Parameters
     ----------
-    network, backend, training, input_gradient
+    network, backend, training, input_gradient, constant
         As in `Network.bind`; the gradient is that by the noise and conditions that made the
         steps, in the generator's turn.
 
@@ -137,9 +143,14 @@ class BoundAdversarial(BoundNetwork):
     network: Adversarial
 
     def __init__(
-        self, network: Adversarial, backend: Backend, training: bool, input_gradient: bool
+        self,
+        network: Adversarial,
+        backend: Backend,
+        training: bool,
+        input_gradient: bool,
+        constant: bool,
     ) -> None:
-        super().__init__(network, backend, training, input_gradient)
+        super().__init__(network, backend, training, input_gradient, constant)
         n = self._n_generating = network.n_generating
         self._meeting: Any = self._chain.operations[n]
         # Real sequences, and made ones whose maker does not learn: no gradient by the steps.

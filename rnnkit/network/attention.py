@@ -97,9 +97,9 @@ class AttentionReader:
         self._xp = backend.xp
         self._parameters, self._gradients = binding.parameters, binding.gradients
         self._attend = backend.attention()
-        self._key_dense = backend.dense(w, h, binding.dtype)
-        self._query_dense = backend.dense(h, h, binding.dtype)
-        self._combine_dense = backend.dense(w + h, h, binding.dtype)
+        self._key_dense = binding.dense(w, h)
+        self._query_dense = binding.dense(h, h)
+        self._combine_dense = binding.dense(w + h, h)
         self._no_bias = self._xp.zeros(h, binding.dtype)
         self._unused = self._xp.zeros(h, binding.dtype)
 

@@ -9,8 +9,9 @@ Letters: B sequences, P packed rows, C numbers of a code, K raw scores of a step
 from __future__ import annotations
 
 from rnnkit.backends.interface import Array, Backend
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.network import Network
 from rnnkit.network.repeating import Repeating
 from rnnkit.sequences import Plan
 
@@ -45,10 +46,15 @@ class Autoencoder(Network):
         return False
 
     def bind(
-        self, backend: Backend, training: bool = False, *, input_gradient: bool = False
+        self,
+        backend: Backend,
+        training: bool = False,
+        *,
+        input_gradient: bool = False,
+        constant: bool = False,
     ) -> BoundAutoencoder:
         """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundAutoencoder(self, backend, training, input_gradient)
+        return BoundAutoencoder(self, backend, training, input_gradient, constant)
 
 
 class BoundAutoencoder(BoundNetwork):
@@ -56,7 +62,7 @@ class BoundAutoencoder(BoundNetwork):
 
     Parameters
     ----------
-    network, backend, training, input_gradient
+    network, backend, training, input_gradient, constant
         As in `Network.bind`.
     """
 

@@ -145,7 +145,7 @@ class _Product:
     def __init__(self, layer: ConvolutionLayer, binding: Binding) -> None:
         self._xp = binding.backend.xp
         n_seen = layer.shape.width * layer.n_inputs
-        self._dense = binding.backend.dense(n_seen, layer.width, binding.dtype)
+        self._dense = binding.dense(n_seen, layer.width)
         weight, bias = layer.names["weight"], layer.names.get("bias")
         self._weight, self._dweight = binding.parameters[weight], binding.gradients.get(weight)
         if bias is None:  # zeros, and where their gradient is put aside

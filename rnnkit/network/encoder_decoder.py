@@ -17,10 +17,11 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, Scalar
 from rnnkit.backends.packed_steps import PackedSteps
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.labels import log_softmax
 from rnnkit.network.layers import State
-from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.network import Network
 from rnnkit.network.search import Search, search_best, search_greedily
 from rnnkit.network.writer import Writer, WriterOperation
 from rnnkit.sequences import Plan, pack
@@ -45,10 +46,15 @@ class EncoderDecoder(Network):
         return writer
 
     def bind(
-        self, backend: Backend, training: bool = False, *, input_gradient: bool = False
+        self,
+        backend: Backend,
+        training: bool = False,
+        *,
+        input_gradient: bool = False,
+        constant: bool = False,
     ) -> BoundEncoderDecoder:
         """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundEncoderDecoder(self, backend, training, input_gradient)
+        return BoundEncoderDecoder(self, backend, training, input_gradient, constant)
 
 
 class _Laid:
@@ -110,17 +116,23 @@ class BoundEncoderDecoder(BoundNetwork):
 
     Parameters
     ----------
-    network, backend, training, input_gradient
+    network, backend, training, input_gradient, constant
         As in `Network.bind`.
     """
 
     def __init__(
-        self, network: EncoderDecoder, backend: Backend, training: bool, input_gradient: bool
+        self,
+        network: EncoderDecoder,
+        backend: Backend,
+        training: bool,
+        input_gradient: bool,
+        constant: bool,
     ) -> None:
-        super().__init__(network, backend, training, input_gradient)
+        super().__init__(network, backend, training, input_gradient, constant)
         operation = self._chain.operations[-1]
         assert isinstance(operation, WriterOperation)
         self._writer = operation
+        self._one_step = pack(np.ones(1, np.intp))
         self._noise: np.random.Generator | None = None
         self._dstates: list[State] | None = None
 
@@ -211,8 +223,9 @@ class BoundEncoderDecoder(BoundNetwork):
         self, source: np.ndarray, before: Array, states: Sequence[State]
     ) -> tuple[Array, list[State]]:
         """Return raw scores of one more step of some sequences, and the states behind it."""
-        plan = pack(np.ones(len(source), np.intp))
-        scores = self._writer.write(plan, source, before, states)
+        if self._one_step.n_sequences != len(source):
+            self._one_step = pack(np.ones(len(source), np.intp))
+        scores = self._writer.write(self._one_step, source, before, states)
         return scores, self._writer.states
 
     def _write_numbers(self, before: Array, states: list[State], n_steps: int) -> np.ndarray:

@@ -15,7 +15,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnkit.backends.interface import Array, Backend, PackedPlan
+from rnnkit.backends.interface import (
+    Array,
+    Backend,
+    DenseOperation,
+    PackedPlan,
+    RecurrentOperation,
+)
+from rnnkit.cells import LayerSpec
 from rnnkit.network.initializers import glorot_uniform
 from rnnkit.network.lookup import TableRows
 
@@ -63,6 +70,9 @@ class Binding:
         Whether `backward` returns the gradient by the input.
     looked_up : mapping of str to TableRows, default={}
         For each large table, by its full name, where `backward` notes the rows that it adds to.
+    constant : bool, default=False
+        Whether the parameters stay as they are, so that what a backend makes of them serves all
+        calls.
     """
 
     backend: Backend
@@ -72,6 +82,15 @@ class Binding:
     training: bool = False
     input_gradient: bool = False
     looked_up: Mapping[str, TableRows] = field(default_factory=dict)
+    constant: bool = False
+
+    def recurrent(self, spec: LayerSpec) -> RecurrentOperation:
+        """Return a recurrent layer in one direction, bound so."""
+        return self.backend.recurrent(spec, self.dtype, constant=self.constant)
+
+    def dense(self, n_inputs: int, n_outputs: int) -> DenseOperation:
+        """Return a dense layer bound so."""
+        return self.backend.dense(n_inputs, n_outputs, self.dtype, constant=self.constant)
 
 
 class Call:
@@ -289,7 +308,7 @@ class Dense(Layer):
 
 class _DenseOperation:
     def __init__(self, layer: Dense, binding: Binding) -> None:
-        self._dense = binding.backend.dense(layer.n_inputs, layer.n_outputs, binding.dtype)
+        self._dense = binding.dense(layer.n_inputs, layer.n_outputs)
         self._weight = binding.parameters[layer.weight_name]
         self._bias = binding.parameters[layer.bias_name]
         self._dweight = binding.gradients.get(layer.weight_name)

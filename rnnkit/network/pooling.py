@@ -193,7 +193,7 @@ class _AttentionOperation:
         self.xp = binding.backend.xp
         self.dtype = binding.dtype
         self.state: State | None = None  # largest e (B, 1), sum of exp (B, 1), weighted sum (B, W)
-        self._dense = binding.backend.dense(layer.width, layer.width, binding.dtype)
+        self._dense = binding.dense(layer.width, layer.width)
         self._parameters = binding.parameters
         self._gradients = binding.gradients
         self._input_gradient = binding.input_gradient

@@ -210,7 +210,7 @@ class _Direction:
         self.spec = layer.specs[direction]
         if gradients and self.spec.precision == "int8":
             raise ValueError("a quantized network is for predictions alone: it has no gradients")
-        self.operation = binding.backend.recurrent(self.spec, binding.dtype)
+        self.operation = binding.recurrent(self.spec)
         self.weights = {short: binding.parameters[full] for short, full in names.items()}
         self.gradients = {short: gradients[full] for short, full in names.items() if gradients}
         self._dropout = layer.recurrent_dropout

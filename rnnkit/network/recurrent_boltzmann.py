@@ -17,10 +17,11 @@ import numpy as np
 from rnnkit.backends import get_backend
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.network.boltzmann import Boltzmann, Expectations
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.network.chain import Chain
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.layers import Binding, Dense, State
-from rnnkit.network.network import BoundNetwork, Network
+from rnnkit.network.network import Network
 from rnnkit.network.outputs import Output, OutputContext
 from rnnkit.network.parameters import named_views
 from rnnkit.network.previous import Previous
@@ -200,10 +201,15 @@ class RecurrentBoltzmann(Network):
     output: BoltzmannOutput
 
     def bind(
-        self, backend: Backend, training: bool = False, *, input_gradient: bool = False
+        self,
+        backend: Backend,
+        training: bool = False,
+        *,
+        input_gradient: bool = False,
+        constant: bool = False,
     ) -> BoundRecurrentBoltzmann:
         """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundRecurrentBoltzmann(self, backend, training, input_gradient)
+        return BoundRecurrentBoltzmann(self, backend, training, input_gradient, constant)
 
 
 class BoundRecurrentBoltzmann(BoundNetwork):
@@ -211,7 +217,7 @@ class BoundRecurrentBoltzmann(BoundNetwork):
 
     Parameters
     ----------
-    network, backend, training, input_gradient
+    network, backend, training, input_gradient, constant
         As in `Network.bind`.
     """
 
@@ -279,7 +285,7 @@ class RecurrentSampler:
         flat = np.asarray(network.parameters.flat)
         parameters = named_views(flat, network.parameters.shapes)
         layers = [layer for layer in network.layers if not isinstance(layer, Previous)]
-        binding = Binding(backend, parameters, {}, network.dtype)
+        binding = Binding(backend, parameters, {}, network.dtype, constant=True)
         self._chain = Chain(layers, binding, n_streams=n_sequences)
         self._chain.start_stream(pack(np.ones(n_sequences, np.intp)))
         self._machine = Boltzmann(parameters[WEIGHT], backend)

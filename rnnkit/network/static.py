@@ -88,7 +88,7 @@ class _Start:
         self._n_directions = len(layer.specs)
         self._n_outputs = layer.n_starts * self._h
         self._binding = binding
-        self._dense = binding.backend.dense(len(layer.static), self._n_outputs, binding.dtype)
+        self._dense = binding.dense(len(layer.static), self._n_outputs)
         changing = [i for i in range(layer.n_features) if i not in layer.static]
         self._static, self._changing = _runs(layer.static), _runs(changing)
         self._features = RowBuffer(layer.n_features, binding.dtype, binding.backend)

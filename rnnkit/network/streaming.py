@@ -72,7 +72,7 @@ class NetworkStream:
     Parameters
     ----------
     network : Network
-        Its recurrent weights of this moment are used from then on.
+        Its weights stay as they are while it is fed.
     backend : Backend
         What computes.
     n_sequences : int, default=None
@@ -105,7 +105,7 @@ class NetworkStream:
         self.n = 1 if n_sequences is None else n_sequences
         self._plan = pack(np.ones(self.n, np.intp))
         self._context = OutputContext(backend, self._plan, parameters)
-        binding = Binding(backend, parameters, {}, network.dtype)
+        binding = Binding(backend, parameters, {}, network.dtype, constant=True)
         self._chain = Chain(network.layers, binding, n_streams=self.n)
         self.step_numbers = self._chain.step
         self._on_host = backend.on_host

@@ -65,7 +65,7 @@ class TiedDense(Dense):
 class _TiedOperation:
     def __init__(self, layer: TiedDense, binding: Binding) -> None:
         backend, dtype = binding.backend, binding.dtype
-        self._scores = backend.dense(layer.table_width, layer.n_outputs, dtype)
+        self._scores = binding.dense(layer.table_width, layer.n_outputs)
         self._table = binding.parameters[TABLE]
         self._bias = binding.parameters[BIAS]
         self._dtable = binding.gradients.get(TABLE)
@@ -73,7 +73,7 @@ class _TiedOperation:
         self._input_gradient = binding.input_gradient
         self._projection = None
         if layer.projects:
-            self._projection = backend.dense(layer.n_inputs, layer.table_width, dtype)
+            self._projection = binding.dense(layer.n_inputs, layer.table_width)
             self._weight = binding.parameters[WEIGHT]
             self._dweight = binding.gradients.get(WEIGHT)
             self._no_bias = backend.xp.zeros(layer.table_width, dtype)

@@ -215,9 +215,7 @@ class WriterOperation:
         self._call = Call()
         self._call.training = binding.training
         h = writer.hidden_size
-        self._bridges = [
-            binding.backend.dense(writer.width, h, binding.dtype) for _ in range(writer.n_bridged)
-        ]
+        self._bridges = [binding.dense(writer.width, h) for _ in range(writer.n_bridged)]
 
     # As a layer of the encoder's chain it hands on what it gets.
 

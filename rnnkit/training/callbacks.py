@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rnnkit.network.network import BoundNetwork
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.training.result import FitResult
 
 __all__ = ["Callback", "Epoch", "EpochCallback", "PrintProgress", "ends_training"]

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Array
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.network.inputs import Inputs
-from rnnkit.network.network import BoundNetwork
 from rnnkit.sequences import Batch
 from rnnkit.training.share import Share
 

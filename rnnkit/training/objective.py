@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rnnkit.backends.interface import Array, Scalar
-from rnnkit.network.network import BoundNetwork
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.sequences import Batch, Plan, batch_of, windows
 from rnnkit.training.data import BoundData, TrainingData
 

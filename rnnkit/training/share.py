@@ -20,7 +20,7 @@ from rnnkit.network import (
     Network,
     RecurrentBoltzmann,
 )
-from rnnkit.network.network import BoundNetwork
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.sequences import Batch, batch_of, pack, windows
 
 __all__ = ["JoinedBatch", "Share", "SharedNoise"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Array
-from rnnkit.network.network import BoundNetwork
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.training.optimizers import Solver, SolverState
 from rnnkit.training.schedules import Schedule
 from rnnkit.training.stopping import Progress

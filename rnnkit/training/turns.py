@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.backends.interface import Array, Scalar
-from rnnkit.network.network import BoundNetwork
+from rnnkit.network.bound import BoundNetwork
 from rnnkit.training.communicator import Communicator
 from rnnkit.training.objective import Objective
 from rnnkit.training.optimizers import SolverState

@@ -106,7 +106,11 @@ def test_what_constructs_an_object_takes_what_the_stub_says(name):
         )
         stub = of_kind(stub_of(name).body, ast.ClassDef)[class_name]
         new = of_kind(stub.body, ast.FunctionDef).get("__new__")
-        given = [] if new is None else [argument.arg for argument in new.args.args[1:]]
+        given = []
+        if new is not None:
+            given += [argument.arg for argument in new.args.args[1:]]
+            given += ["*"] * bool(new.args.kwonlyargs)
+            given += [argument.arg for argument in new.args.kwonlyargs]
         assert given == wanted, class_name
 
 

@@ -380,7 +380,7 @@ def _():
 
 @fault(40, "memory runs out during a fit")
 def _(monkeypatch):
-    from rnnkit.network.network import BoundNetwork
+    from rnnkit.network.bound import BoundNetwork
 
     model = small().fit(X, LABELS)
     expected = model.predict_proba(X)

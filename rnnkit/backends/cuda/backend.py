@@ -149,7 +149,9 @@ class CudaBackend:
         downloaded = iter(self.download(xp.stack(waiting)).tolist() if waiting else [])
         return [next(downloaded) if isinstance(n, xp.ndarray) else float(n) for n in numbers]
 
-    def recurrent(self, spec: LayerSpec, dtype: np.dtype) -> CudaRecurrent:
+    def recurrent(
+        self, spec: LayerSpec, dtype: np.dtype, *, constant: bool = False
+    ) -> CudaRecurrent:
         """Bind one recurrent layer in one direction.
 
         Raises
@@ -181,7 +183,9 @@ class CudaBackend:
         """Return an index drawn from the softmax of each row of scores, on the host."""
         return drawn_from(scores, temperature, at)
 
-    def dense(self, n_inputs: int, n_outputs: int, dtype: np.dtype) -> CudaDense:
+    def dense(
+        self, n_inputs: int, n_outputs: int, dtype: np.dtype, *, constant: bool = False
+    ) -> CudaDense:
         """Bind a dense layer."""
         return CudaDense(self.xp, self.products)
 

@@ -142,7 +142,7 @@ class RecurrentSeriesGenerator(AdversarialLearning):
         backend = get_backend(self.device, fall_back=True)
         with backend.active():
             refuse_long_sequences(network, offsets, backend)
-            bound: Any = network.bind(backend)
+            bound: Any = network.bind(backend, constant=True)
             for batch in bounded_batches(network, offsets, backend):
                 steps = bound.make(batch.plan, given[batch.rows])
                 values[batch.rows] = backend.download(bound.decision(batch.plan, steps))
@@ -214,7 +214,7 @@ class RecurrentSeriesGenerator(AdversarialLearning):
         backend = get_backend(self.device, fall_back=True)
         with backend.active():
             refuse_long_sequences(network, offsets, backend)
-            bound: Any = network.bind(backend)
+            bound: Any = network.bind(backend, constant=True)
             for batch in bounded_batches(network, offsets, backend):
                 known = numbers[batch.sequences] if numbers.shape[1] else None
                 told = bound.realness(batch.plan, inputs.take(batch.rows), known)

@@ -165,7 +165,7 @@ array([-1])
         backend = get_backend(self.device, fall_back=True)
         with backend.active():
             refuse_long_sequences(network, offsets, backend)
-            bound: Any = network.bind(backend)
+            bound: Any = network.bind(backend, constant=True)
             for batch in bounded_batches(network, offsets):
                 scores = bound.decode(batch.plan, codes[batch.sequences])
                 values[batch.rows] = backend.download(bound.decision(batch.plan, scores))

@@ -240,7 +240,7 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
         inputs = self._reader.inputs(sequences)
         found = np.empty(len(sequences), dtype=object)
         refuse_long_sequences(network, sequences.offsets, backend)
-        bound: Any = network.bind(backend)
+        bound: Any = network.bind(backend, constant=True)
         for batch in bounded_batches(network, sequences.offsets):
             states = bound.forward(batch.plan, inputs.take(batch.rows))
             found[batch.sequences] = operation(bound, batch.plan, states, targets[batch.sequences])

@@ -46,7 +46,7 @@ def log_likelihoods(
     result = np.empty(len(laid.read))
     inputs = with_contexts(laid.read, laid.offsets, contexts)
     with backend.active():
-        bound = network.bind(backend)
+        bound = network.bind(backend, constant=True)
         for documents, n_steps in _batches(network, laid.lengths):
             batch = batch_of(laid.offsets, documents)
             states = None

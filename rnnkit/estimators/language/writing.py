@@ -187,12 +187,11 @@ def write_many(
     seeds : sequence of m int
     """
     backend = get_backend(device, fall_back=True)
-    written: list[list[int]] = [[] for _ in prompts]
-    end = vocabulary.end
-    dice = [uniforms(seed) for seed in seeds]
-    held = [stops.holding() for _ in prompts]
+    writing = _Writing(len(prompts), stops)
+    end = -1 if vocabulary.end is None else vocabulary.end
+    dice = [blocks(seed) for seed in seeds]
     with backend.active():
-        bound = network.bind(backend)
+        bound = network.bind(backend, constant=True)
         read = [[vocabulary.start, *prompt] for prompt in prompts]
         plan = pack(np.array([len(ids) for ids in read]))
         starts = np.cumsum([0, *map(len, read)])[:-1]
@@ -204,28 +203,53 @@ def write_many(
             numeric = contexts[plan.sequence_of_row()]
         scores = bound.forward(plan, Inputs(numeric, ids[rows][:, None]))
         last = backend.download(scores)[plan.last_rows()]
-        texts = plan.order.tolist()  # of each row
-        for written_before in range(n):
-            states = bound.states
-            drawn, kept = [], []
-            at = np.array([next(dice[text]) for text in texts])
-            for row, token_id in enumerate(choice.draw(last, at, backend).tolist()):
-                text = texts[row]
-                if token_id != end:
-                    written[text] += held[text].take(token_id)
-                    if not held[text].stopped:
-                        drawn.append(token_id)
-                        kept.append(row)
-            if not kept or written_before + 1 == n:
+        texts, plan = plan.order, pack(np.ones(len(prompts), np.intp))  # texts of the rows
+        for step in range(n):
+            if step % DRAWN_AT_ONCE == 0:
+                thrown = np.stack([next(of_text) for of_text in dice])
+            drawn = choice.draw(last, thrown[texts, step % DRAWN_AT_ONCE], backend)
+            goes_on = writing.take(texts, drawn, drawn != end)
+            if step + 1 == n or not goes_on.any():
                 break
-            if len(kept) < len(texts):
-                texts = [texts[row] for row in kept]
+            states = bound.states
+            if not goes_on.all():
+                kept = np.flatnonzero(goes_on)
+                texts, drawn, plan = texts[kept], drawn[kept], pack(np.ones(len(kept), np.intp))
                 states = [
                     tuple(None if array is None else array[kept] for array in of_layer)
                     for of_layer in states
                 ]
                 contexts = None if contexts is None else contexts[kept]
-            plan = pack(np.ones(len(kept), np.intp))
-            inputs = Inputs(contexts, np.array(drawn, np.intp)[:, None])
+            inputs = Inputs(contexts, drawn[:, None])
             last = backend.download(bound.forward(plan, inputs, None, states))
-    return [ids + held[text].rest() for text, ids in enumerate(written)]
+    return writing.result()
+
+
+class _Writing:
+    """What m texts have become so far."""
+
+    def __init__(self, m: int, stops: Stops) -> None:
+        self._held = [stops.holding() for _ in range(m)] if stops.runs else None
+        self._written: list[list[int]] = [[] for _ in range(m)]
+        self._steps: list[tuple[np.ndarray, np.ndarray]] = []  # without stops: texts and ids
+
+    def take(self, texts: np.ndarray, ids: np.ndarray, is_token: np.ndarray) -> np.ndarray:
+        """Take an id of each of some texts, of which some are tokens; return which texts go on."""
+        if self._held is None:
+            self._steps.append((texts[is_token], ids[is_token]))
+            return is_token
+        goes_on = is_token.copy()
+        for row in np.flatnonzero(is_token).tolist():
+            text = int(texts[row])
+            self._written[text] += self._held[text].take(int(ids[row]))
+            goes_on[row] = not self._held[text].stopped
+        return goes_on
+
+    def result(self) -> list[list[int]]:
+        """Return the ids of every text."""
+        if self._held is not None:
+            return [ids + held.rest() for ids, held in zip(self._written, self._held)]
+        for texts, ids in self._steps:
+            for text, token_id in zip(texts.tolist(), ids.tolist()):
+                self._written[text].append(token_id)
+        return self._written

@@ -257,7 +257,7 @@ class ClosedForm(RecurrentEstimator):
         moments = Moments.nothing(width, targets.shape[1]) if before is None else before
         with backend.active(give_back=True):
             refuse_long_sequences(network, offsets, backend)
-            bound = network.bind(backend)
+            bound = network.bind(backend, constant=True)
             for batch in bounded_batches(network, offsets):
                 x = inputs.take(batch.rows)
                 if self._per_step:
