@@ -225,6 +225,18 @@ def measure(name, n_seeds, parameters, with_torch):
     return row
 
 
+def parameters_of(pairs):
+    """Return {name: value} of texts NAME=VALUE; a value that Python does not read is a text."""
+    parameters = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        try:
+            parameters[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            parameters[name] = value
+    return parameters
+
+
 def main():
     """Measure the sets named on the command line, all by default."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -236,13 +248,7 @@ def main():
     unknown = set(options.names) - set(SETS)
     if unknown:
         parser.error(f"unknown {sorted(unknown)}; known are {', '.join(SETS)}")
-    parameters = {}
-    for pair in options.parameters:
-        name, _, value = pair.partition("=")
-        try:
-            parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parameters[name] = value
+    parameters = parameters_of(options.parameters)
     warnings.simplefilter("ignore")
     results = Results("defaults")
     rows = []

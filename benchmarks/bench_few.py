@@ -1,13 +1,13 @@
 """Few sequences with noisy numbers: what keeps a regressor from learning the noise by heart?
 
-    python benchmarks/bench_few.py [set ...] [--seeds 3]
+    python benchmarks/bench_few.py [set ...] [--seeds 3] [--with NAME=VALUE ...]
 
 `LSTMRegressor()` as constructed by default, the same with a third of the sequences set aside for
 `early_stopping`, and the same fitted to all sequences for the number of epochs that one held-out
-third chose; beside the better of the two linear models of `bench_defaults.py` (chosen on the
-training part). R² on other sequences, mean and standard deviation over seeds, seconds of a fit.
-Most sets are generated: an answer of unit variance, and noise of the deviation that the set's name
-ends in.
+third chose, and, by --with, with other parameters than the default; beside the better of the two
+linear models of `bench_defaults.py` (chosen on the training part). R² on other sequences, mean and
+standard deviation over seeds, seconds of a fit. Most sets are generated: an answer of unit
+variance, and noise of the deviation that the set's name ends in.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 import warnings
 
 import numpy as np
-from bench_defaults import SETS, linear_score
+from bench_defaults import SETS, linear_score, parameters_of
 from harness import Results
 from sklearn.model_selection import train_test_split
 
@@ -85,12 +85,12 @@ def for_chosen_epochs(X, y, seed):
 WAYS = {"default": by_default, "third aside": with_a_third_aside, "epochs": for_chosen_epochs}
 
 
-def measure(name, load, n_seeds):
+def measure(name, load, n_seeds, ways):
     """Print and return the scores of one set."""
     X, y, X_test, y_test = load()
     row = {"set": name, "linear": float(linear_score(X, y, X_test, y_test))}
     text = f"{name:24}"
-    for way, fit in WAYS.items():
+    for way, fit in ways.items():
         started = time.perf_counter()
         models = [fit(X, y, seed) for seed in range(n_seeds)]
         row[f"{way} seconds"] = (time.perf_counter() - started) / n_seeds
@@ -107,18 +107,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="set", help="; ".join(sets))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--with", dest="parameters", nargs="*", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     unknown = set(options.names) - set(sets)
     if unknown:
         parser.error(f"unknown {sorted(unknown)}; known are {'; '.join(sets)}")
     warnings.simplefilter("ignore")
-    results = Results("few")
-    print(f"{'':24}" + "".join(f"  {way:<22}" for way in WAYS) + "  linear")
+    results, ways = Results("few"), dict(WAYS)
+    if parameters := parameters_of(options.parameters):
+        ways |= {
+            " ".join(options.parameters): lambda X, y, seed: LSTMRegressor(
+                random_state=seed, **parameters
+            ).fit(X, y)
+        }
+    print(f"{'':24}" + "".join(f"  {way:<22}" for way in ways) + "  linear")
     rows = []
     for name in options.names or sets:
-        rows.append(measure(name, sets[name], options.seeds))
+        rows.append(measure(name, sets[name], options.seeds, ways))
         results.write(kind="row", **rows[-1])
-    for way in (*WAYS, "linear"):
+    for way in (*ways, "linear"):
         print(f"mean of {way}: {np.mean([row[way] for row in rows]):.3f}")
 
 
