@@ -21,6 +21,7 @@ from scipy.stats import chisquare
 
 from rnnkit.backends import get_backend
 from rnnkit.estimators.language.choosing import Choice
+from rnnkit.estimators.language.writing import Stops
 
 CPU = get_backend("cpu")
 SCORES = np.array([9.0, 1.0, 3.0, 2.0, -1.0, 2.5])  # the first is the unknown's
@@ -127,6 +128,19 @@ def test_a_text_does_not_depend_on_those_beside_it():
     together = fitted.sample(9, prompt=prompts, temperature=0)
     assert together == [fitted.sample(9, prompt=p, temperature=0) for p in prompts]
     assert len(set(map(len, together))) > 2  # so that they end one after the other
+
+
+def test_dice_do_not_depend_on_the_texts_beside_them():
+    """Beyond the 64 steps whose dice are thrown together, and where others end before."""
+    seeds = np.random.RandomState(5).randint(2**31 - 1, size=9)
+    for fitted, n, stop in ((of_text("GRU"), 150, None), (of_names(max_iter=20), 30, "nn")):
+        vocabulary = fitted._codec
+        for stops in (Stops(), Stops.of(stop, vocabulary)):
+            many = fitted.sample(n, n_samples=9, random_state=5, stop=stop if stops.runs else None)
+            alone = [fitted.stream().written(n, Choice(), stops, seed) for seed in seeds]
+            assert many == [vocabulary.text(ids) for ids in alone]
+            assert len(set(many)) > 5
+        assert (len({len(text) for text in many}) > 2) == (n == 30)
 
 
 def test_documents_end_in_every_way_of_writing():
