@@ -215,11 +215,12 @@ def write_many(
             if not goes_on.all():
                 kept = np.flatnonzero(goes_on)
                 texts, drawn, plan = texts[kept], drawn[kept], pack(np.ones(len(kept), np.intp))
+                contexts = None if contexts is None else contexts[kept]
+                at = backend.upload(kept)
                 states = [
-                    tuple(None if array is None else array[kept] for array in of_layer)
+                    tuple(None if array is None else array[at] for array in of_layer)
                     for of_layer in states
                 ]
-                contexts = None if contexts is None else contexts[kept]
             inputs = Inputs(contexts, drawn[:, None])
             last = backend.download(bound.forward(plan, inputs, None, states))
     return writing.result()
