@@ -63,7 +63,8 @@ static void FN(crf_prepare)(const rk_crf *call) {
 
 /* log sum exp of the pairs into a label, beside the largest of them; -inf if all are. */
 static double FN(sum_pairs)(const double *prefix, const double *into, ptrdiff_t kp) {
-    vec top = v_set1(-INFINITY), sum = v_zero();
+    vec top = v_set1(-INFINITY);
+    FN(eight_sums) sums = {{{0}}};
     for (ptrdiff_t i = 0; i < kp; i += VL)
         top = v_max(v_load(prefix + i) + v_load(into + i), top);
     double largest = top[0];
@@ -71,9 +72,13 @@ static double FN(sum_pairs)(const double *prefix, const double *into, ptrdiff_t 
         largest = top[l] > largest ? top[l] : largest;
     if (!(largest > -INFINITY))
         return -INFINITY;
-    for (ptrdiff_t i = 0; i < kp; i += VL)
-        sum += FN(v_exp)(v_load(prefix + i) + v_load(into + i) - v_set1(largest));
-    return largest + FN(log_of)(v_sum(sum));
+    for (ptrdiff_t first = 0; first < kp; first += RK_LANES)
+        for (ptrdiff_t part = 0; part < RK_LANES / VL; part++) {
+            const ptrdiff_t i = first + part * VL;
+            sums.parts[part] +=
+                FN(v_exp)(v_load(prefix + i) + v_load(into + i) - v_set1(largest));
+        }
+    return largest + FN(log_of)(FN(total_of)(sums));
 }
 
 /* out_j = sum_i x_i M_ij over the rows i < n of M (n, kp), in their order; of x what is not negative. */
@@ -174,10 +179,10 @@ static void FN(crf_back)(const rk_crf *call, const double *before, double *at, c
     FN(row_times)(q, f.grown_into, k, kp, p_before);
     for (ptrdiff_t i = 0; i < kp; i += VL)
         v_store(p_before + i, v_load(shares + i) * v_load(p_before + i));
-    for (ptrdiff_t l = 0; l < VL; l++) {
-        if (!some_single[l])
+    for (ptrdiff_t l = 0; l < RK_LANES; l++) { /* the order in which they are added */
+        if (!some_single[l % VL])
             continue;
-        for (ptrdiff_t j = l; j < k; j += VL)
+        for (ptrdiff_t j = l; j < k; j += RK_LANES)
             if (q[j] < 0) {
                 const double *into = f.pairs_into + j * kp;
                 FN(add_pairs)(prefix, into, FN(sum_pairs)(prefix, into, kp), -q[j], 0, kp,

@@ -30,7 +30,7 @@ RK_INLINE void FN(log_softmax)(const rk_rows *in, ptrdiff_t row, double *logs, d
     }
 }
 
-/* Eight states of a kind one step on: how likely they are come to, and in which shares. */
+/* A vector of states of a kind one step on: how likely they are come to, and in which shares. */
 RK_INLINE void FN(ctc_advance)(double *blank, double *label, vec skip_penalty, double *shares,
                                ptrdiff_t up) {
     const vec one = v_set1(1), earlier = v_load(label - 1);
@@ -53,7 +53,7 @@ RK_INLINE void FN(ctc_advance)(double *blank, double *label, vec skip_penalty, d
     v_store(label, top + FN(v_log)(sum));
 }
 
-/* Eight states one step back: their probabilities from those of the states they led to. */
+/* A vector of states one step back: their probabilities from those of the states they led to. */
 RK_INLINE void FN(ctc_hand_back)(double *blank, double *label, const double *shares,
                                  ptrdiff_t up) {
     const vec b = v_load(blank), l = v_load(label);
@@ -117,11 +117,11 @@ static void FN(ctc_gradient)(const rk_ctc *call, ptrdiff_t b, void *scratch, rk_
         if (rk_leave(seat, operations))
             return;
         const ptrdiff_t reached = rk_whole(t + 1) < up ? rk_whole(t + 1) : up;
-        vec blanks = v_zero();
+        FN(eight_sums) blanks = {{{0}}};
         for (ptrdiff_t u = 0; u < reached; u += VL)
-            blanks += v_load(blank + u);
+            blanks.parts[u % RK_LANES / VL] += v_load(blank + u);
         memcpy(row, softmax + t * kp, (size_t)kp * sizeof *row);
-        row[no_label] -= v_sum(blanks);
+        row[no_label] -= FN(total_of)(blanks);
         for (ptrdiff_t u = 0; u < n && u < reached; u++)
             row[target[u]] -= label[u];
         for (ptrdiff_t i = 0; weight != 1 && i < kp; i += VL)

@@ -3,8 +3,8 @@
  *
  * Before including, isa_<name>.c defines RK_ISA, its name in dispatch.c; RK_ISA_HEADER, its
  * vectors; and, where they apply, RK_TARGET, a string of what the compiler may use beyond the
- * machine's base; RK_PAIRS_ALONE or RK_QUADS_ALONE, for the kernels of pairs, or of quads, and no
- * others; RK_PAIRS_BY_INSTRUCTION, RK_QUADS_BY_INSTRUCTION; RK_PAIRS_BY_TILES, for products of pairs
+ * machine's base; RK_REGISTER_BYTES, of a vector register, 16 otherwise; RK_PAIRS_ALONE or
+ * RK_QUADS_ALONE, for the kernels of pairs, or of quads, and no others; RK_PAIRS_BY_INSTRUCTION, RK_QUADS_BY_INSTRUCTION; RK_PAIRS_BY_TILES, for products of pairs
  * in tile registers; RK_PRODUCTS_BY_BLAS, for products of reals by a BLAS.
  */
 #ifdef RK_TARGET
@@ -31,6 +31,10 @@ RK_FOR_TARGET(GCC target(RK_TARGET))
 #define RK_AMX RK_PAIRS
 #else
 #define RK_AMX 0
+#endif
+
+#ifndef RK_REGISTER_BYTES
+#define RK_REGISTER_BYTES 16
 #endif
 
 #define RK_INLINE static inline __attribute__((always_inline, unused))

@@ -52,7 +52,19 @@ RK_INLINE double FN(log_add)(double a, double b) {
     return FN(v_log_add)(v_set1(a), v_set1(b))[0];
 }
 
-/* The largest of n numbers, n a multiple of the lanes; never less than `least`. */
+/* Eight sums beside each other, whatever a register holds: all sets of instructions add in one order. */
+typedef struct {
+    vec parts[RK_LANES / VL];
+} FN(eight_sums);
+
+RK_INLINE double FN(total_of)(FN(eight_sums) sums) {
+    double total = 0;
+    for (ptrdiff_t l = 0; l < RK_LANES; l++)
+        total += sums.parts[l / VL][l % VL];
+    return total;
+}
+
+/* The largest of n numbers, n a multiple of eight; never less than `least`. */
 RK_INLINE double FN(largest)(const double *x, ptrdiff_t n, double least) {
     vec top = v_set1(least);
     for (ptrdiff_t i = 0; i < n; i += VL)
@@ -63,15 +75,17 @@ RK_INLINE double FN(largest)(const double *x, ptrdiff_t n, double least) {
     return found;
 }
 
-/* Write exp(x - top) of n numbers; return their sum, n a multiple of the lanes. */
+/* Write exp(x - top) of n numbers; return their sum, n a multiple of eight. */
 RK_INLINE double FN(exp_below)(const double *x, double top, double *out, ptrdiff_t n) {
-    vec sum = v_zero();
-    for (ptrdiff_t i = 0; i < n; i += VL) {
-        const vec e = FN(v_exp)(v_load(x + i) - v_set1(top));
-        v_store(out + i, e);
-        sum += e;
-    }
-    return v_sum(sum);
+    FN(eight_sums) sums = {{{0}}};
+    for (ptrdiff_t first = 0; first < n; first += RK_LANES)
+        for (ptrdiff_t part = 0; part < RK_LANES / VL; part++) {
+            const ptrdiff_t i = first + part * VL;
+            const vec e = FN(v_exp)(v_load(x + i) - v_set1(top));
+            v_store(out + i, e);
+            sums.parts[part] += e;
+        }
+    return FN(total_of)(sums);
 }
 
 RK_INLINE void FN(fill)(double *out, double value, ptrdiff_t n) {

@@ -1,5 +1,6 @@
-/* Vectors of eight doubles whose numbers are the same in every instruction set: the compiler makes
- * them of whatever registers there are, and a product rounds before it is added to. */
+/* Vectors of doubles, a register each, whose numbers are the same in every instruction set: a product
+ * rounds before it is added to, and what adds up lanes does so in eight (logs.inl). Wider vectors than
+ * registers would cost GCC a walk through memory, lane by lane where it compares. */
 #undef RK_VECTOR_BYTES
 #undef RK_TILE_ROWS
 #undef v_fma
@@ -8,7 +9,7 @@
 #undef v_load_part
 #undef v_store_part
 #undef RK_LOOP_OVER_LANES
-#define RK_VECTOR_BYTES 64
+#define RK_VECTOR_BYTES RK_REGISTER_BYTES
 #define RK_TILE_ROWS 1
 #define v_fma(a, b, c) ((a) * (b) + (c))
 #define v_min(a, b) v_select((a) < (b), (a), (b))
