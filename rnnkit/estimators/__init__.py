@@ -124,7 +124,7 @@ _HOMES = {
 
 
 def _home(name: str) -> str | None:
-    """Return the module of a class; what few need, and none of it, costs others an import."""
+    """Return the module of a class; None where none is called so."""
     if name not in __all__:
         return None
     task = name.removeprefix("RNN").removeprefix("LSTM").removeprefix("GRU")

@@ -71,52 +71,6 @@ class Realness(SquaredError):
         return 1.0
 
 
-class Adversarial(Network):
-    """A network with a `Meeting` layer in its chain; its output is a `Realness`.
-
-    Parameters
-    ----------
-    layers, output, dtype, memory
-        As in `Network`.
-    """
-
-    output: Realness
-
-    @property
-    def n_generating(self) -> int:
-        """How many layers are the generator's."""
-        return list(map(type, self.layers)).index(Meeting)
-
-    @property
-    def meeting(self) -> Meeting:
-        """Where made and real sequences meet."""
-        meeting = self.layers[self.n_generating]
-        assert isinstance(meeting, Meeting)
-        return meeting
-
-    @property
-    def n_generator_parameters(self) -> int:
-        """How many of the first parameters are the generator's."""
-        shapes = [layer.parameter_shapes() for layer in self.layers[: self.n_generating]]
-        return sum(prod(shape) for part in shapes for shape in part.values())
-
-    @property
-    def is_causal(self) -> bool:
-        """False: how real a sequence is depends on all of it."""
-        return False
-
-    def bind(
-        self,
-        backend: Backend,
-        training: bool = False,
-        *,
-        input_gradient: bool = False,
-        constant: bool = False,
-    ) -> BoundAdversarial:
-        """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundAdversarial(self, backend, training, input_gradient, constant)
-
-
 class BoundAdversarial(BoundNetwork):
     """An adversarial network's operations on one backend; made by `Adversarial.bind`.
 
@@ -315,3 +269,40 @@ class BoundAdversarial(BoundNetwork):
         total = self.backend.xp.zeros((plan.n_sequences, 1), self.network.dtype)
         self.backend.add_steps(plan, told, total)
         return total / self.backend.upload(plan.lengths.astype(self.network.dtype))[:, None]
+
+
+class Adversarial(Network):
+    """A network with a `Meeting` layer in its chain; its output is a `Realness`.
+
+    Parameters
+    ----------
+    layers, output, dtype, memory
+        As in `Network`.
+    """
+
+    bound_type = BoundAdversarial
+
+    output: Realness
+
+    @property
+    def n_generating(self) -> int:
+        """How many layers are the generator's."""
+        return list(map(type, self.layers)).index(Meeting)
+
+    @property
+    def meeting(self) -> Meeting:
+        """Where made and real sequences meet."""
+        meeting = self.layers[self.n_generating]
+        assert isinstance(meeting, Meeting)
+        return meeting
+
+    @property
+    def n_generator_parameters(self) -> int:
+        """How many of the first parameters are the generator's."""
+        shapes = [layer.parameter_shapes() for layer in self.layers[: self.n_generating]]
+        return sum(prod(shape) for part in shapes for shape in part.values())
+
+    @property
+    def is_causal(self) -> bool:
+        """False: how real a sequence is depends on all of it."""
+        return False

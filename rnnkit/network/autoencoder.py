@@ -8,7 +8,7 @@ Letters: B sequences, P packed rows, C numbers of a code, K raw scores of a step
 
 from __future__ import annotations
 
-from rnnkit.backends.interface import Array, Backend
+from rnnkit.backends.interface import Array
 from rnnkit.network.bound import BoundNetwork
 from rnnkit.network.inputs import Inputs
 from rnnkit.network.network import Network
@@ -16,45 +16,6 @@ from rnnkit.network.repeating import Repeating
 from rnnkit.sequences import Plan
 
 __all__ = ["Autoencoder", "BoundAutoencoder"]
-
-
-class Autoencoder(Network):
-    """A network with a `Repeating` layer in its chain.
-
-    Parameters
-    ----------
-    layers, output, dtype, memory
-        As in `Network`.
-    """
-
-    @property
-    def n_encoding(self) -> int:
-        """How many layers make the code."""
-        kinds = list(map(type, self.layers))
-        return kinds.index(Repeating)
-
-    @property
-    def code_size(self) -> int:
-        """C."""
-        repeating = self.layers[self.n_encoding]
-        assert isinstance(repeating, Repeating)
-        return repeating.n_inputs
-
-    @property
-    def is_causal(self) -> bool:
-        """False: every step is written once the whole sequence was read."""
-        return False
-
-    def bind(
-        self,
-        backend: Backend,
-        training: bool = False,
-        *,
-        input_gradient: bool = False,
-        constant: bool = False,
-    ) -> BoundAutoencoder:
-        """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundAutoencoder(self, backend, training, input_gradient, constant)
 
 
 class BoundAutoencoder(BoundNetwork):
@@ -87,3 +48,33 @@ class BoundAutoencoder(BoundNetwork):
         """
         codes = self.backend.upload(codes) if not self._on_host else codes
         return self._chain.run(plan, codes, start=self.network.n_encoding)
+
+
+class Autoencoder(Network):
+    """A network with a `Repeating` layer in its chain.
+
+    Parameters
+    ----------
+    layers, output, dtype, memory
+        As in `Network`.
+    """
+
+    bound_type = BoundAutoencoder
+
+    @property
+    def n_encoding(self) -> int:
+        """How many layers make the code."""
+        kinds = list(map(type, self.layers))
+        return kinds.index(Repeating)
+
+    @property
+    def code_size(self) -> int:
+        """C."""
+        repeating = self.layers[self.n_encoding]
+        assert isinstance(repeating, Repeating)
+        return repeating.n_inputs
+
+    @property
+    def is_causal(self) -> bool:
+        """False: every step is written once the whole sequence was read."""
+        return False

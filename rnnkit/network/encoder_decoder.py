@@ -29,34 +29,6 @@ from rnnkit.sequences import Plan, pack
 __all__ = ["BoundEncoderDecoder", "EncoderDecoder"]
 
 
-class EncoderDecoder(Network):
-    """A network whose last layer is a `Writer`; its output is one that is written step by step.
-
-    Parameters
-    ----------
-    layers, output, dtype, memory
-        As in `Network`; the last layer is a `Writer`.
-    """
-
-    @property
-    def writer(self) -> Writer:
-        """The decoder."""
-        writer = self.layers[-1]
-        assert isinstance(writer, Writer)
-        return writer
-
-    def bind(
-        self,
-        backend: Backend,
-        training: bool = False,
-        *,
-        input_gradient: bool = False,
-        constant: bool = False,
-    ) -> BoundEncoderDecoder:
-        """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundEncoderDecoder(self, backend, training, input_gradient, constant)
-
-
 class _Laid:
     """Targets of a minibatch as steps that are written, longest first.
 
@@ -273,6 +245,25 @@ class BoundEncoderDecoder(BoundNetwork):
             found[b] = flat[first:last].reshape(shape)[: len(targets[b])].copy()
             first = last
         return found
+
+
+class EncoderDecoder(Network):
+    """A network whose last layer is a `Writer`; its output is one that is written step by step.
+
+    Parameters
+    ----------
+    layers, output, dtype, memory
+        As in `Network`; the last layer is a `Writer`.
+    """
+
+    bound_type = BoundEncoderDecoder
+
+    @property
+    def writer(self) -> Writer:
+        """The decoder."""
+        writer = self.layers[-1]
+        assert isinstance(writer, Writer)
+        return writer
 
 
 def _taken(states: Sequence[State], order: np.ndarray) -> list[State]:

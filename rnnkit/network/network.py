@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -57,6 +57,8 @@ class Network:
     ValueError
         If two layers name the same parameter, or one takes other rows than it is given.
     """
+
+    bound_type: ClassVar[type[BoundNetwork]] = BoundNetwork  # what `bind` returns
 
     def __init__(
         self,
@@ -193,4 +195,4 @@ class Network:
             Cheap to make; never shared between threads. On the CPU it computes with the very
             memory of `parameters`.
         """
-        return BoundNetwork(self, backend, training, input_gradient, constant)
+        return self.bound_type(self, backend, training, input_gradient, constant)

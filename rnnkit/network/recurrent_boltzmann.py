@@ -189,29 +189,6 @@ def host_of(backend: Backend) -> Backend:
     return backend if backend.on_host else get_backend("cpu")
 
 
-class RecurrentBoltzmann(Network):
-    """A network that ends in a `BoltzmannOutput`, with a `Previous` layer in its chain.
-
-    Parameters
-    ----------
-    layers, output, dtype, memory
-        As in `Network`.
-    """
-
-    output: BoltzmannOutput
-
-    def bind(
-        self,
-        backend: Backend,
-        training: bool = False,
-        *,
-        input_gradient: bool = False,
-        constant: bool = False,
-    ) -> BoundRecurrentBoltzmann:
-        """Return the network's operations on a backend; see `Network.bind`."""
-        return BoundRecurrentBoltzmann(self, backend, training, input_gradient, constant)
-
-
 class BoundRecurrentBoltzmann(BoundNetwork):
     """Its operations on one backend; made by `RecurrentBoltzmann.bind`.
 
@@ -267,6 +244,20 @@ class BoundRecurrentBoltzmann(BoundNetwork):
         scores = self.backend.download(self.forward(plan, inputs))
         v = self.backend.download(inputs.numeric)
         return self.output.machine(self.context(plan)), v, *self.output.biases(scores)
+
+
+class RecurrentBoltzmann(Network):
+    """A network that ends in a `BoltzmannOutput`, with a `Previous` layer in its chain.
+
+    Parameters
+    ----------
+    layers, output, dtype, memory
+        As in `Network`.
+    """
+
+    bound_type = BoundRecurrentBoltzmann
+
+    output: BoltzmannOutput
 
 
 class RecurrentSampler:

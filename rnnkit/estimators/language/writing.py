@@ -232,12 +232,12 @@ class _Writing:
     def __init__(self, m: int, stops: Stops) -> None:
         self._held = [stops.holding() for _ in range(m)] if stops.runs else None
         self._written: list[list[int]] = [[] for _ in range(m)]
-        self._steps: list[tuple[np.ndarray, np.ndarray]] = []  # without stops: texts and ids
 
     def take(self, texts: np.ndarray, ids: np.ndarray, is_token: np.ndarray) -> np.ndarray:
         """Take an id of each of some texts, of which some are tokens; return which texts go on."""
         if self._held is None:
-            self._steps.append((texts[is_token], ids[is_token]))
+            for text, token_id in zip(texts[is_token].tolist(), ids[is_token].tolist()):
+                self._written[text].append(token_id)
             return is_token
         goes_on = is_token.copy()
         for row in np.flatnonzero(is_token).tolist():
@@ -248,9 +248,6 @@ class _Writing:
 
     def result(self) -> list[list[int]]:
         """Return the ids of every text."""
-        if self._held is not None:
-            return [ids + held.rest() for ids, held in zip(self._written, self._held)]
-        for texts, ids in self._steps:
-            for text, token_id in zip(texts.tolist(), ids.tolist()):
-                self._written[text].append(token_id)
-        return self._written
+        if self._held is None:
+            return self._written
+        return [ids + held.rest() for ids, held in zip(self._written, self._held)]
