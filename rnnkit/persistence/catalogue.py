@@ -88,6 +88,7 @@ HIDDEN: dict[str, dict[str, str]] = {
         "step_features_in": "_n_step_features",
         "step_features_out": "_n_step_outputs",
     },
+    "rnnkit.preprocessing.SequenceSummary": _STEPWISE,
     "sklearn.compose.ColumnTransformer": {
         "columns": "_columns",
         "input_positions": "_transformer_to_input_indices",

@@ -1,4 +1,4 @@
-"""Transformers for sequences: scaling, gaps, folds, differences, times, windows, padding, ids.
+"""Transformers for sequences: scaling, gaps, folds, differences, times, windows, summaries, ids.
 
 What turns sequences into sequences, or into arrays, without a network may enter.
 """
@@ -10,6 +10,7 @@ from rnnkit.preprocessing.fourier import FourierTime
 from rnnkit.preprocessing.imputer import SequenceImputer
 from rnnkit.preprocessing.padding import Padder
 from rnnkit.preprocessing.scaler import SequenceScaler
+from rnnkit.preprocessing.summary import SequenceSummary
 from rnnkit.preprocessing.tokens import TokenEncoder
 from rnnkit.preprocessing.windows import SlidingWindows
 
@@ -21,6 +22,7 @@ __all__ = [
     "Padder",
     "SequenceImputer",
     "SequenceScaler",
+    "SequenceSummary",
     "SlidingWindows",
     "TokenEncoder",
 ]

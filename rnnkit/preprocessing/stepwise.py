@@ -1,4 +1,4 @@
-"""What transformers share that read the steps of sequences, in any form, and give others back."""
+"""What transformers share that read the steps of sequences, in any form."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rnnkit.documentation import Documented
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 
-__all__ = ["FormTransformer", "StepTransformer"]
+__all__ = ["FormTransformer", "StepReader", "StepTransformer"]
 
 
 class FormTransformer(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
-    """Base of a transformer that reads any form of X and gives its result in the same."""
+    """Base of a transformer that reads any form of X and, as a rule, gives the same back."""
 
     _fitted_on_rows = True  # whether X was a 2-D array or a frame
 
@@ -31,8 +31,13 @@ class FormTransformer(Documented, CallbackSupportMixin, TransformerMixin, BaseEs
         """Say which results become frames: those that are no rows have no names of columns."""
         super().__init_subclass__(**options)  # in which scikit-learn writes its own rule
         cls._sklearn_auto_wrap_output_keys = property(
-            lambda self: {"transform"} if self._fitted_on_rows else set()
+            lambda self: {"transform"} if self._gives_rows else set()
         )
+
+    @property
+    def _gives_rows(self) -> bool:
+        """Whether the result is a row for each sequence."""
+        return self._fitted_on_rows
 
     def fit_transform(self, X: Any, y: Any = None, lengths: Any = None) -> Any:
         """Fit to X, and transform it.
@@ -80,8 +85,8 @@ class FormTransformer(Documented, CallbackSupportMixin, TransformerMixin, BaseEs
         return tags
 
 
-class StepTransformer(FormTransformer):
-    """Base of a transformer that turns steps into other steps, by a rule of its own.
+class StepReader(FormTransformer):
+    """Base of a transformer whose rule is its parameters, and perhaps some learnt numbers.
 
     A subclass has a parameter `step_features`. What `transform` does is decided by the parameters
     at `fit`, remembered in `_fitted`, `step_features` last.
@@ -99,14 +104,6 @@ class StepTransformer(FormTransformer):
     def _learn(self, X: Any, steps: Sequences, settings: tuple[Any, ...]) -> tuple[Any, ...]:
         """Learn from the steps of X; return what is remembered of the settings."""
         return settings
-
-    def _transformed(self, steps: Sequences) -> tuple[np.ndarray, np.ndarray]:
-        """Return new steps, and where each sequence starts in them."""
-        raise NotImplementedError
-
-    def _steps_after(self, n_steps: int) -> int:
-        """Return how many steps a dense X of `n_steps` has afterwards."""
-        return n_steps
 
     # What users call.
 
@@ -137,6 +134,42 @@ class StepTransformer(FormTransformer):
         self._fitted = *self._learn(X, steps, settings), self.step_features
         return self
 
+    @property
+    def _n_step_features(self) -> int:
+        """Features F of a step of the X that `fit` had."""
+        return int(self._fitted[-1] if self._fitted_on_rows else self.n_features_in_)
+
+    def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
+        """Return the steps of X; set or check its number of features."""
+        step_features = self.step_features if reset else self._fitted[-1]
+        steps = Sequences.from_any(X, lengths, step_features, allow_nan=True)
+        self._check_columns(X, steps.n_features, None if reset else self._n_step_features)
+        return steps
+
+    def _step_names(self, input_features: Any) -> np.ndarray:
+        """Return the names of the columns of X, a row for each of its steps, (T or 1, F)."""
+        check_is_fitted(self, "_fitted")
+        names: np.ndarray = _check_feature_names_in(self, input_features)
+        return names.reshape(-1, self._n_step_features)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class StepTransformer(StepReader):
+    """Base of a transformer that turns steps into other steps, by a rule of its own."""
+
+    def _transformed(self, steps: Sequences) -> tuple[np.ndarray, np.ndarray]:
+        """Return new steps, and where each sequence starts in them."""
+        raise NotImplementedError
+
+    def _steps_after(self, n_steps: int) -> int:
+        """Return how many steps a dense X of `n_steps` has afterwards."""
+        return n_steps
+
     def transform(self, X: Any, lengths: Any = None) -> Any:
         """Turn the steps into others.
 
@@ -163,18 +196,6 @@ class StepTransformer(FormTransformer):
         values, offsets = self._transformed(self._read(X, lengths, reset=False))
         return self._give(X, values, offsets, self._steps_after)
 
-    @property
-    def _n_step_features(self) -> int:
-        """Features F of a step of the X that `fit` had."""
-        return int(self._fitted[-1] if self._fitted_on_rows else self.n_features_in_)
-
-    def _read(self, X: Any, lengths: Any, reset: bool) -> Sequences:
-        """Return the steps of X; set or check its number of features."""
-        step_features = self.step_features if reset else self._fitted[-1]
-        steps = Sequences.from_any(X, lengths, step_features, allow_nan=True)
-        self._check_columns(X, steps.n_features, None if reset else self._n_step_features)
-        return steps
-
     def _give(
         self, X: Any, values: np.ndarray, offsets: np.ndarray, n_steps: Callable[[int], int]
     ) -> Any:
@@ -183,15 +204,3 @@ class StepTransformer(FormTransformer):
         if form.is_dense:
             form = replace(form, n_steps=n_steps(form.n_steps))
         return form.restore_data(values, offsets)
-
-    def _step_names(self, input_features: Any) -> np.ndarray:
-        """Return the names of the columns of X, a row for each of its steps, (T or 1, F)."""
-        check_is_fitted(self, "_fitted")
-        names: np.ndarray = _check_feature_names_in(self, input_features)
-        return names.reshape(-1, self._n_step_features)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags

@@ -10,7 +10,7 @@ from estimators.test_targets import TASKS, targets_of
 
 import rnnkit
 from rnnkit import RecurrentFeatures
-from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows
+from rnnkit.preprocessing import Padder, SequenceScaler, SequenceSummary, SlidingWindows
 from rnnkit.training import SGD, Adam, Cosine
 
 X = ragged(24)
@@ -41,6 +41,7 @@ FITTED = {
 }
 FITTED["RecurrentFeatures"] = lambda X, y: RecurrentFeatures(small("GRU", "Classifier")).fit(X, y)
 FITTED["SequenceScaler"] = lambda X, y: SequenceScaler().fit(X)
+FITTED["SequenceSummary"] = lambda X, y: SequenceSummary().fit(X)
 FITTED["Padder"] = lambda X, y: Padder(length=20).fit(X)
 FITTED["SlidingWindows"] = lambda X, y: SlidingWindows(2).fit(X)
 

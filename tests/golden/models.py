@@ -820,6 +820,10 @@ def transformer_results() -> dict[str, Result]:
     encoder = preprocessing.TokenEncoder(("word", "shape", "affixes", "spelling"))
     answers += encoder.fit_transform([["Ann", "runs", "2024"], ["a", "bee"], ["ran", "Ann"]])
     results["padder, windows, token encoder"] = result_of([np.zeros(1)], answers)
+    for name, data in forms().items():
+        summary = preprocessing.SequenceSummary(step_features=I if "features" in name else 1)
+        answers = [summary.fit_transform(data.X, **data.call)]
+        results[f"summary, X as {name}"] = result_of([np.zeros(1)], answers)
     return results
 
 

@@ -59,6 +59,7 @@ from rnnkit.preprocessing import (
     Padder,
     SequenceImputer,
     SequenceScaler,
+    SequenceSummary,
     SlidingWindows,
     TokenEncoder,
 )
@@ -213,6 +214,12 @@ CASES = {
     "CalendarFeatures": (CalendarFeatures(("hour", "day", "year")), DAYS, None),
     "Padder": (Padder(fill=-1.0, flatten=True, side="start"), RAGGED, None),
     "Padder of frames": (Padder(9), [FRAME[["c", "d"]][:5], FRAME[["c", "d"]][:7]], None),
+    "SequenceSummary": (SequenceSummary(["std", "first"], n_segments=2), RAGGED, None),
+    "SequenceSummary of rows": (
+        make_pipeline(SequenceSummary(step_features=2), StandardScaler(), LogisticRegression()),
+        ROWS,
+        LABELS,
+    ),
     "SlidingWindows": (SlidingWindows(5, step=2), FRAME[["c", "d"]], None),
     "TokenEncoder": (
         TokenEncoder(("word", "shape", "affixes", "chars", "spelling"), n_chars=2),

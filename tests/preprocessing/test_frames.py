@@ -9,7 +9,13 @@ import pytest
 from sklearn.impute import SimpleImputer
 
 from rnnkit import GRUClassifier, RecurrentFeatures
-from rnnkit.preprocessing import Padder, SequenceScaler, SlidingWindows, TokenEncoder
+from rnnkit.preprocessing import (
+    Padder,
+    SequenceScaler,
+    SequenceSummary,
+    SlidingWindows,
+    TokenEncoder,
+)
 from rnnkit.sequences import Form, Sequences
 
 N = 9
@@ -181,6 +187,8 @@ READERS = {
     "SequenceScaler in a list": lambda X: np.concatenate(SequenceScaler().fit_transform([X, X])),
     "Padder": lambda X: Padder(flatten=True).fit_transform(X),
     "Padder in a list": lambda X: Padder().fit_transform([X, X]),
+    "SequenceSummary": lambda X: SequenceSummary().fit_transform(X),
+    "SequenceSummary in a list": lambda X: SequenceSummary().fit_transform([X, X]),
     "GRUClassifier": fitted,
     "RecurrentFeatures": features,
 }

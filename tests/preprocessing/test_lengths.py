@@ -13,7 +13,14 @@ from sklearn.preprocessing import MinMaxScaler
 import rnnkit
 import rnnkit.preprocessing
 from rnnkit import GRUClassifier, RecurrentFeatures
-from rnnkit.preprocessing import Difference, Fold, FourierTime, SequenceImputer, SequenceScaler
+from rnnkit.preprocessing import (
+    Difference,
+    Fold,
+    FourierTime,
+    SequenceImputer,
+    SequenceScaler,
+    SequenceSummary,
+)
 
 LENGTHS = np.array([3, 1, 4, 2])
 Y = [0, 1, 0, 1]
@@ -34,6 +41,7 @@ TRANSFORMERS = {
     "Difference": Difference(),
     "FourierTime": FourierTime(4, time=0),
     "SequenceScaler of another": SequenceScaler(MinMaxScaler()),
+    "SequenceSummary": SequenceSummary(),
     "RecurrentFeatures": RecurrentFeatures(MODEL),
     **{
         kind: getattr(rnnkit, kind)(4, code_size=2, max_iter=2, input_noise=0.0, random_state=0)

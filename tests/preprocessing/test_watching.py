@@ -16,6 +16,7 @@ from rnnkit.preprocessing import (
     Padder,
     SequenceImputer,
     SequenceScaler,
+    SequenceSummary,
     SlidingWindows,
     TokenEncoder,
 )
@@ -31,6 +32,7 @@ CASES = {
     "Padder": (Padder(), NUMBERS),
     "SequenceImputer": (SequenceImputer(), NUMBERS),
     "SequenceScaler": (SequenceScaler(StandardScaler()), NUMBERS),
+    "SequenceSummary": (SequenceSummary(), NUMBERS),
     "SlidingWindows": (SlidingWindows(2), np.arange(9.0)),
     "TokenEncoder": (TokenEncoder(), ["a b", "b c d"]),
 }
