@@ -45,11 +45,12 @@ class Peaks:
     def of_bfloat16(self, ratio):
         """Return a ratio of bfloat16 to float32 asked for with AMX, in this machine's measure.
 
-        None: the rate of bfloat16 is not known.
+        None: the rate of bfloat16 is not known. Where it is below float32's there is no instruction
+        for it, and rounded factors can be multiplied as float32.
         """
         if not self.bfloat16:
             return None
-        return ratio / AMX * self.bfloat16[1] / self.float32[1]
+        return ratio / AMX * max(1.0, self.bfloat16[1] / self.float32[1])
 
     def __str__(self):
         shown = [
