@@ -108,7 +108,7 @@ SIZES = (1, 2, 3, 4, 5, 15, 16, 17, 31, 64, 65, 130, 511)
 def test_sums_are_exact(n, name):
     """Whole numbers of which each row has a 127 come through as they are, and so do their sums."""
     rng = np.random.default_rng(n)
-    x, w = (rng.integers(-127, 128, (rows, n)) for rows in (9, 21))
+    x, w = (rng.integers(-127, 128, (rows, n)) for rows in (37, 21))
     x[:, 0], w[:, -1] = 127, -127
     with using_set(name):
         found = linear_layer(x, w)
@@ -119,10 +119,10 @@ def test_sums_are_exact(n, name):
 @pytest.mark.parametrize("n", SIZES)
 def test_recurrent_sums_are_exact(n, name):
     rng = np.random.default_rng(n)
-    h, w = (rng.integers(-127, 128, (rows, n)) for rows in (5, n))
+    h, w = (rng.integers(-127, 128, (rows, n)) for rows in (21, n))
     h[:, 0], w[:, -1] = -127, 127
     with using_set(name):
-        x, none = np.zeros((5, 3), np.float32), np.zeros((n, 3), np.float32)
+        x, none = np.zeros((21, 3), np.float32), np.zeros((n, 3), np.float32)
         found = linear_layer(x, none, w, h.astype(np.float32))
     np.testing.assert_array_equal(found, h @ w.T)
 
@@ -132,7 +132,7 @@ def test_recurrent_sums_are_exact(n, name):
 @pytest.mark.parametrize("n", [4, 1041, MOST_TERMS])
 def test_no_sum_saturates_or_leaves_its_bits(n, signs, name):
     """127 · 127 · 2^17 is the largest sum there can be."""
-    x, w = np.full((2, n), 127 * signs[0]), np.full((3, n), 127 * signs[1])
+    x, w = np.full((17, n), 127 * signs[0]), np.full((3, n), 127 * signs[1])
     with using_set(name):
         found = linear_layer(x, w)
     np.testing.assert_array_equal(found, np.float32(127 * 127 * n * signs[0] * signs[1]))
@@ -210,14 +210,34 @@ def test_bits_do_not_depend_on_threads(cell, option, lengths, hidden_size, rever
 
 
 @every_set
+@pytest.mark.parametrize("n", [5, 16, 39])  # rows of vectors, a tile register of AMX, some of them
 @pytest.mark.parametrize("cell, option", IN_8_BITS)
-def test_a_row_is_the_same_alone(cell, option, name):
-    problem = draw(cell, option, LENGTHS["equal"], 33)
+def test_a_row_is_the_same_alone(cell, option, n, name):
+    problem = draw(cell, option, (4,) * n, 33)
     single = draw(cell, option, (4,), 33)
     with using_set(name):
         whole = run_forward(CPU, problem, training=False)[1]
-        row = run_forward(CPU, alone(problem, single, 2), training=False)[1]
-    np.testing.assert_array_equal(row["y"], whole["y"][2 :: len(LENGTHS["equal"])])
+        for b in (2, n - 1):
+            row = run_forward(CPU, alone(problem, single, b), training=False)[1]
+            np.testing.assert_array_equal(row["y"], whole["y"][b::n])
+
+
+@every_cell
+@pytest.mark.parametrize("option", ["plain", "all"])
+@pytest.mark.parametrize("hidden_size, n_inputs", [(16, 4), (33, 7), (70, 130)])
+def test_what_multiplies_bytes_does_not_show(cell, option, hidden_size, n_inputs):
+    """Sums are exact: one instruction set, whatever the machine has beyond its name."""
+    lengths = (5,) * 17 + (4,) * 9 + (2,) * 3 + (1,) * 12
+    problem = draw(cell, option, lengths, hidden_size, False, n_inputs)
+    for isa in {name.partition(" ")[0] for name in SETS}:
+        expected = None
+        for name in SETS:
+            if name.partition(" ")[0] == isa:
+                with using_set(name):
+                    found = run_forward(CPU, problem, training=False)[1]
+                expected = expected or {key: array.copy() for key, array in found.items()}
+                for key, array in found.items():
+                    np.testing.assert_array_equal(array, expected[key], err_msg=f"{name} {key}")
 
 
 @every_set
