@@ -97,9 +97,26 @@ def _eager_frame(df: Any) -> Any:
 def _ranks(frame: Any, column: str) -> np.ndarray:
     """Return the rank of each row's value among the sorted distinct values of a column."""
     series = frame[column]
-    if series.is_null().any():
+    values = series.to_numpy()
+    if series.is_null().any() or is_missing(values).any():
         raise ValueError(f"df column {column!r} has missing values, which can order nothing")
-    return np.unique(series.to_numpy(), return_inverse=True)[1]
+    categories = _ordered_categories(series.to_native())
+    if categories is not None:
+        rank = {label: i for i, label in enumerate(categories)}
+        return np.array([rank[label] for label in series.to_list()], dtype=np.intp)
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _ordered_categories(native: Any) -> list[Any] | None:
+    """Return the categories of a column that have an order, in it; None if there are none."""
+    if hasattr(native, "unify_dictionaries"):  # pyarrow
+        if not getattr(native.type, "ordered", False):
+            return None
+        chunks = native.unify_dictionaries().chunks
+        return list(chunks[0].dictionary.to_pylist()) if chunks else []
+    dtype = native.dtype
+    is_ordered = getattr(dtype, "ordered", type(dtype).__name__ == "Enum")  # of pandas; polars
+    return list(dtype.categories) if is_ordered and hasattr(dtype, "categories") else None
 
 
 def _codes_in_order_of_appearance(frame: Any, groups: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -77,6 +77,51 @@ def test_missing_values_are_named():
         Sequences.from_frame(frame, "g")
 
 
+def ordered_frame(library, labels, categories):
+    """A frame whose column "size" holds labels of categories in an order."""
+    module = pytest.importorskip(library)
+    steps = {"g": [0] * len(labels), "x": [float(i) for i in range(len(labels))]}
+    if library == "pandas":
+        steps["size"] = module.Categorical(labels, categories, ordered=True)
+    elif library == "polars":
+        steps["size"] = module.Series(labels, dtype=module.Enum(categories))
+    else:
+        codes = module.array([categories.index(label) for label in labels])
+        array = module.DictionaryArray.from_arrays(codes, module.array(categories), ordered=True)
+        steps["size"] = module.chunked_array([array[:2], array[2:]])
+    return module.table(steps) if library == "pyarrow" else module.DataFrame(steps)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_categories_with_an_order_sort_by_it(library):
+    frame = ordered_frame(library, ["high", "low", "mid", "low"], ["low", "mid", "high"])
+    X = Sequences.from_frame(frame, "g", sort="size", columns=["x"])
+    assert lists(X) == [[[1.0], [3.0], [2.0], [0.0]]]
+    X = Sequences.from_frame(frame, "size", columns=["x"])
+    assert X.ids.tolist() == ["high", "low", "mid"]
+    X = Sequences.from_frame(frame, ["g", "size"], sort="x", columns=["x"])
+    assert X.ids.tolist() == [(0, "high"), (0, "low"), (0, "mid")]
+
+
+def test_ordered_bins_sort_by_their_bounds():
+    pandas = pytest.importorskip("pandas")
+    bins = pandas.cut([15.0, 2.0, 101.0], [0, 9, 20, 200])
+    frame = pandas.DataFrame({"g": [0, 0, 0], "bin": bins, "x": [1.0, 2.0, 3.0]})
+    X = Sequences.from_frame(frame, "g", sort="bin", columns=["x"])
+    assert lists(X) == [[[2.0], [1.0], [3.0]]]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_a_missing_key_is_refused_whatever_it_is(library, missing):
+    module = pytest.importorskip(library)
+    steps = {"g": ["a", "b"], "key": [1.0, missing], "x": [1.0, 2.0]}
+    frame = module.table(steps) if library == "pyarrow" else module.DataFrame(steps)
+    for group, sort in [("g", "key"), ("key", None), (["g", "key"], None), ("g", ["g", "key"])]:
+        with pytest.raises(ValueError, match="df column 'key' has missing values"):
+            Sequences.from_frame(frame, group, sort, columns=["x"])
+
+
 def test_text_features_are_codes_with_their_categories(frame):
     X = Sequences.from_frame(frame, "ward", columns=["patient", "pulse"])
     assert X.columns == ("patient", "pulse")
