@@ -25,19 +25,20 @@ def mean_absolute_scaled_error(y_true: Any, y_pred: Any, y_train: Any, *, period
     y_true, y_pred : array-like of shape (S,) or (S, K)
         What came true, where NaN is not known and does not count, and what was forecast.
     y_train : array-like of shape (T,) or (T, K)
-        The series before, longer than a season.
+        The series before, longer than a season; steps that are NaN do not count.
     period : int, default=1
         Steps of a season; 1 repeats the last value.
 
     Returns
     -------
     float
-        Infinite if the past repeats itself exactly and the forecast is off.
+        Infinite if the past repeats itself exactly and the forecast is off; NaN if the forecast
+        of a step that came true is NaN.
 
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit, or nothing came true.
+        If shapes do not fit, nothing came true, or the past has no two numbers a season apart.
 
     Examples
     --------
@@ -54,8 +55,14 @@ def mean_absolute_scaled_error(y_true: Any, y_pred: Any, y_train: Any, *, period
             f"y_train must have more than period={period} steps of {true.shape[1]} channels, got "
             f"shape {train.shape}"
         )
-    unit = np.nanmean(np.abs(train[period:] - train[:-period]), axis=0)
-    error = np.nanmean(np.abs(true - pred), axis=0)
+    true, pred, train = _summable(true, pred, train)
+    changes = np.abs(train[period:] - train[:-period])
+    if np.isnan(changes).all(axis=0).any():
+        raise ValueError(
+            f"y_train must hold two numbers that are period={period} steps apart in every channel"
+        )
+    unit = np.nanmean(changes, axis=0)
+    error = np.mean(np.abs(true - pred), axis=0, where=~np.isnan(true))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(error == 0, 0.0, error / unit)
     return float(ratio.mean())
@@ -75,6 +82,7 @@ def symmetric_percentage_error(y_true: Any, y_pred: Any) -> float:
     Returns
     -------
     float
+        NaN if the forecast of a step that came true is NaN or infinite.
 
     Raises
     ------
@@ -87,11 +95,18 @@ def symmetric_percentage_error(y_true: Any, y_pred: Any) -> float:
     >>> symmetric_percentage_error([1.0, 0.0], [3.0, 0.0])
     50.0
     """
-    true, pred = _pair(y_true, y_pred)
+    true, pred = _summable(*_pair(y_true, y_pred))
     size = np.abs(true) + np.abs(pred)
-    shares = np.divide(np.abs(true - pred), size, out=np.zeros_like(size), where=size != 0)
-    shares[np.isnan(true)] = np.nan
-    return float(np.nanmean(200 * shares))
+    with np.errstate(invalid="ignore"):
+        shares = np.divide(np.abs(true - pred), size, out=np.zeros_like(size), where=size != 0)
+    return float(np.mean(200 * shares, where=~np.isnan(true)))
+
+
+def _summable(*series: np.ndarray) -> list[np.ndarray]:
+    """Return series in a common unit, a power of two, in which their sums are finite."""
+    largest = max(float(np.max(np.abs(s), where=np.isfinite(s), initial=0.0)) for s in series)
+    shift = max(int(np.frexp(largest)[1]) - 960, 0)
+    return [np.ldexp(s, -shift) if shift else s for s in series]
 
 
 def _pair(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:

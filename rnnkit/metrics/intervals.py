@@ -42,6 +42,7 @@ def pinball_loss(
     Returns
     -------
     float
+        NaN if a prediction beside a target is NaN.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def interval_score(
     Returns
     -------
     float
-        In the unit of y.
+        In the unit of y; NaN if an end beside a target is NaN.
 
     Raises
     ------
@@ -137,6 +138,7 @@ def interval_coverage(
     Returns
     -------
     float
+        NaN if an end beside a target is NaN.
 
     Raises
     ------
@@ -150,7 +152,8 @@ def interval_coverage(
     0.5
     """
     true, low, high, weights = _intervals(y_true, lower, upper, lengths, sample_weight)
-    return float(np.average((low <= true) & (true <= high), weights=weights))
+    inside = np.where(np.isnan(low) | np.isnan(high), np.nan, (low <= true) & (true <= high))
+    return float(np.average(inside, weights=weights))
 
 
 def _intervals(
