@@ -92,8 +92,7 @@ class SequenceImputer(StepTransformer):
     def _learn(self, X: Any, steps: Sequences, settings: tuple[Any, ...]) -> tuple[Any, ...]:
         observed = ~np.isnan(steps.values)
         counts = observed.sum(axis=0)
-        sums = np.where(observed, steps.values, 0).sum(axis=0, dtype=np.float64)
-        self.statistics_ = sums / np.maximum(counts, 1)
+        self.statistics_ = _means(np.where(observed, steps.values, 0), np.maximum(counts, 1))
         if not counts.all():
             never = np.flatnonzero(counts == 0).tolist()
             warnings.warn(
@@ -152,6 +151,19 @@ class SequenceImputer(StepTransformer):
         for name in ("add_indicator", "add_elapsed"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
                 raise TypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+
+
+def _means(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the sums of the columns over their counts, finite as the values are."""
+    with np.errstate(over="ignore"):
+        means: np.ndarray = values.sum(axis=0, dtype=np.float64) / counts
+    large = ~np.isfinite(means)
+    if large.any():  # the sum overflowed, not the mean
+        columns = values[:, large]
+        with np.errstate(over="ignore"):
+            shares = (columns / counts[large]).sum(axis=0)
+        means[large] = np.clip(shares, columns.min(axis=0), columns.max(axis=0))
+    return means
 
 
 def _last_observed(missing: np.ndarray) -> np.ndarray:

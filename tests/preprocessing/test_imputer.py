@@ -1,6 +1,8 @@
 """SequenceImputer against pandas and by hand, in every form of input."""
 
 import pickle
+import warnings
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -297,3 +299,21 @@ def test_estimators_read_ends_of_nan():
         found.predict(X)
     scaled = SequenceScaler().fit_transform(X, lengths="nan")
     np.testing.assert_array_equal(scaled, SequenceScaler().fit_transform(X, lengths=lengths))
+
+
+@pytest.mark.parametrize("strategy", ["ffill", "mean", "interpolate"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_means_of_the_largest_numbers_are_finite(strategy, dtype):
+    largest = np.finfo(dtype).max
+    for values in ([largest] * 3, [largest, largest, -largest], [-largest] * 7):
+        X = np.array([[[np.nan, 1.0]], *[[[value, 2.0]] for value in values]], dtype)
+        imputer = SequenceImputer(strategy)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            filled = imputer.fit_transform(X)
+        assert np.isfinite(filled).all()
+        expected = [sum(Fraction(float(value)) for value in values) / len(values)]
+        expected.append(1 + Fraction(len(values), len(values) + 1))
+        np.testing.assert_allclose(imputer.statistics_, [float(mean) for mean in expected])
+    row = SequenceImputer("mean").fit_transform([[1.7e308, 1.7e308, np.nan]])
+    np.testing.assert_array_equal(row, np.full((1, 3), 1.7e308).reshape(np.shape(row)))
