@@ -6,7 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.metrics.reading import check_same_number, label_sequences, refuse_string
+from rnnkit.metrics.reading import (
+    check_same_number,
+    label_sequences,
+    refuse_mixed,
+    refuse_string,
+)
+from rnnkit.sequences.numbers import label_array
 
 __all__ = ["edit_distance", "label_error_rate"]
 
@@ -42,6 +48,8 @@ def label_error_rate(y_true: Any, y_pred: Any) -> float:
     true = label_sequences(y_true, "y_true", None)
     pred = label_sequences(y_pred, "y_pred", None)
     check_same_number(true, pred)
+    refuse_mixed(true, "y_true")
+    refuse_mixed(pred, "y_pred")
     n_labels = sum(len(t) for t in true)
     if n_labels == 0:
         raise ValueError("y_true must hold at least one label, got none")
@@ -63,7 +71,7 @@ def edit_distance(a: Any, b: Any) -> int:
     Raises
     ------
     ValueError
-        If one is a string.
+        If one is a string, or holds text and other labels.
 
     Examples
     --------
@@ -73,7 +81,9 @@ def edit_distance(a: Any, b: Any) -> int:
     """
     refuse_string(a, "a")
     refuse_string(b, "b")
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = label_array(a), label_array(b)
+    refuse_mixed([a], "a")
+    refuse_mixed([b], "b")
     columns = np.arange(len(b) + 1)
     distances = columns
     for i, label in enumerate(a):

@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.metrics.numbers import as_float64
+from rnnkit.sequences.reading import refuse_masked
+
 __all__ = ["mean_absolute_scaled_error", "symmetric_percentage_error"]
 
 
@@ -120,8 +123,9 @@ def _pair(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _numbers(y: Any, name: str) -> np.ndarray:
     """Return a series as float64 (S, K)."""
+    refuse_masked(y, name)
     try:
-        values = np.asarray(y, np.float64)
+        values = as_float64(np.asarray(y), name)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must hold numbers: {error}") from None
     if values.ndim not in (1, 2) or not values.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -57,9 +58,10 @@ def pinball_loss(
     >>> pinball_loss([[1.0], [2.0, 3.0]], [[[0, 2]], [[1, 3], [2, 4]]], quantile=[0.25, 0.75])
     0.25
     """
-    several = not isinstance(quantile, (int, float, np.number))
-    quantiles = np.array(quantile, np.float64).reshape(-1)
-    if not len(quantiles) or not ((quantiles > 0) & (quantiles < 1)).all():
+    several = not isinstance(quantile, Real)
+    given: Any = np.array(quantile)
+    quantiles = given.astype(np.float64).reshape(-1) if given.dtype.kind in "biuf" else np.empty(0)
+    if not quantiles.size or not ((quantiles > 0) & (quantiles < 1)).all():
         raise ValueError(f"quantile must lie in (0, 1), got {quantile!r}")
     true, (pred,), weights = values_with_targets(
         y_true,
@@ -118,7 +120,7 @@ def interval_score(
     >>> interval_score([1.0, 5.0], [0.0, 2.0], [2.0, 4.0], alpha=0.5)
     4.0
     """
-    if not 0 < alpha < 1:
+    if not isinstance(alpha, Real) or not 0 < alpha < 1:
         raise ValueError(f"alpha must lie in (0, 1), got {alpha!r}")
     true, low, high, weights = _intervals(y_true, lower, upper, lengths, sample_weight)
     outside = np.maximum(low - true, 0.0) + np.maximum(true - high, 0.0)

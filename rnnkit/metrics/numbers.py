@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.metrics.reading import check_weights
 from rnnkit.sequences.columns import column_names
-from rnnkit.sequences.reading import refuse_masked
+from rnnkit.sequences.numbers import refuse_complex
+from rnnkit.sequences.reading import check_lengths, refuse_masked
 
-__all__ = ["values_with_targets"]
+__all__ = ["as_float64", "values_with_targets"]
 
 
 def values_with_targets(
@@ -92,7 +94,7 @@ def values_with_targets(
     result = (
         together[known],
         [np.concatenate(flat[name])[known] for name in columns],
-        None if weights is None else np.concatenate(flat["sample_weight"])[known],
+        None if weights is None else check_weights(np.concatenate(flat["sample_weight"])[known]),
     )
     return (*result, np.concatenate(rows)[known]) if with_rows else result
 
@@ -106,12 +108,20 @@ def _pieces(y: Any, name: str) -> list[np.ndarray]:
         y = np.asarray(y)
     try:
         pieces = [np.asarray(item) for item in y]
-        pieces = [p if p.dtype.kind == "f" else p.astype(np.float64) for p in pieces]
+        pieces = [p if p.dtype.kind == "f" else as_float64(p, name) for p in pieces]
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold numbers: {error}") from None
     if not pieces:
         raise ValueError(f"{name} must hold at least one sequence, got none")
     return pieces
+
+
+def as_float64(values: np.ndarray, name: str) -> np.ndarray:
+    """Return values as float64; TypeError or ValueError if they are no real numbers."""
+    refuse_complex(values, name)
+    if values.dtype.kind not in "biufO":
+        raise TypeError(f"got dtype {values.dtype}")
+    return values.astype(np.float64)
 
 
 def _is_dense(y: Any) -> bool:
@@ -120,15 +130,9 @@ def _is_dense(y: Any) -> bool:
 
 
 def _lengths(lengths: Any, targets: list[np.ndarray]) -> np.ndarray:
-    steps = np.asarray(lengths)
-    if steps.shape != (len(targets),):
-        raise ValueError(f"lengths must have shape ({len(targets)},), got {steps.shape}")
-    for i, (target, length) in enumerate(zip(targets, steps)):
-        if target.ndim == 0:
-            raise ValueError("lengths needs a y_true with several steps for every sequence")
-        if not 0 <= length <= len(target):
-            raise ValueError(f"lengths[{i}] must be between 0 and {len(target)}, got {length}")
-    return steps
+    if not all(target.ndim for target in targets):
+        raise ValueError("lengths needs a y_true with several steps for every sequence")
+    return check_lengths(lengths, len(targets), np.array([len(target) for target in targets]))
 
 
 def _like(values: np.ndarray, target: np.ndarray, extra: tuple[int, ...], name: str) -> np.ndarray:

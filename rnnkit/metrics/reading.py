@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from rnnkit.sequences.columns import column_names
-from rnnkit.sequences.numbers import is_missing, label_array
-from rnnkit.sequences.reading import refuse_masked
+from rnnkit.sequences.numbers import is_missing, label_array, refuse_complex
+from rnnkit.sequences.reading import check_lengths, refuse_masked
 
 __all__ = [
     "aligned",
     "check_same_number",
+    "check_weights",
     "label_sequences",
     "paired",
+    "refuse_mixed",
     "refuse_string",
     "sequence_weights",
     "step_weights",
@@ -36,7 +38,7 @@ def steps_with_labels(
     weights = step_weights(sample_weight, true)
     labels, predictions = np.concatenate(true), np.concatenate(pred)
     if labels.dtype.kind not in "fO":
-        return labels, predictions, weights
+        return labels, predictions, check_weights(weights)
     known = ~is_missing(labels)
     if not known.any():
         raise ValueError("y_true must hold at least one label, got none")
@@ -47,7 +49,7 @@ def steps_with_labels(
     if labels.dtype.kind == "f" and predictions.dtype.kind in "iu":
         whole = labels.astype(predictions.dtype)  # beside NaN, whole numbers were kept as floats
         labels = whole if np.array_equal(whole, labels) else labels
-    return labels, predictions, weights
+    return labels, predictions, check_weights(weights)
 
 
 def label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
@@ -70,13 +72,8 @@ def label_sequences(y: Any, name: str, lengths: Any) -> list[np.ndarray]:
             raise ValueError(f"{name}[{i}] must be a sequence of labels, got shape {labels.shape}")
     if lengths is None:
         return sequences
-    lengths = np.asarray(lengths)
-    if lengths.shape != (len(sequences),):
-        raise ValueError(f"lengths must have shape ({len(sequences)},), got {lengths.shape}")
-    for i, (labels, length) in enumerate(zip(sequences, lengths)):
-        if not 0 <= length <= len(labels):
-            raise ValueError(f"lengths[{i}] must be between 0 and {len(labels)}, got {length}")
-    return [labels[:length] for labels, length in zip(sequences, lengths)]
+    steps = check_lengths(lengths, len(sequences), np.array([len(s) for s in sequences]))
+    return [labels[:length] for labels, length in zip(sequences, steps)]
 
 
 def refuse_string(labels: Any, name: str) -> None:
@@ -86,6 +83,20 @@ def refuse_string(labels: Any, name: str) -> None:
             f"{name} must be a sequence of labels, got the string {labels[:40]!r}; give "
             f"list({labels[:10]!r}) if every character is one"
         )
+
+
+def refuse_mixed(sequences: list[np.ndarray], name: str) -> None:
+    """Raise ValueError if some labels are text and others are not; NumPy makes text of all."""
+    found: dict[bool, Any] = {}
+    for labels in sequences:
+        present = labels[~is_missing(labels)]
+        for label in present.tolist() if present.dtype.kind == "O" else present[:1].tolist():
+            found.setdefault(isinstance(label, (str, bytes)), label)
+        if len(found) == 2:
+            raise ValueError(
+                f"{name} must hold labels of one kind, text or numbers, got "
+                f"{found[True]!r} and {found[False]!r}"
+            )
 
 
 def check_same_number(true: list[np.ndarray], pred: list[np.ndarray]) -> None:
@@ -103,6 +114,8 @@ def paired(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], li
     check_same_number(true, pred)
     if lengths is not None or getattr(y_pred, "ndim", 1) == 2:
         pred = [p[: len(t)] for t, p in zip(true, pred)]
+    refuse_mixed(true, "y_true")
+    refuse_mixed(pred, "y_pred")
     return true, pred
 
 
@@ -115,10 +128,18 @@ def aligned(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], l
     return true, pred
 
 
+def check_weights(weights: np.ndarray | None) -> np.ndarray | None:
+    """Return the weights of what counts; ValueError unless their sum is above 0."""
+    if weights is not None and not weights.sum() > 0:
+        raise ValueError(
+            f"sample_weight must sum to more than 0 over what is labelled, got {weights.sum()}"
+        )
+    return weights
+
+
 def sequence_weights(sample_weight: Any, n: int) -> np.ndarray:
     """Return the weight of each of n sequences, float64."""
-    refuse_masked(sample_weight, "sample_weight")
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = _weights_of_numbers(sample_weight)
     if weights.shape != (n,):
         raise ValueError(f"sample_weight must have shape ({n},), got {weights.shape}")
     return weights
@@ -129,7 +150,9 @@ def step_weights(sample_weight: Any, true: list[np.ndarray]) -> np.ndarray | Non
     if sample_weight is None:
         return None
     steps = [len(t) for t in true]
-    if all(np.ndim(weight) == 0 for weight in sample_weight):
+    if not hasattr(sample_weight, "__len__") or all(
+        np.ndim(weight) == 0 for weight in sample_weight
+    ):
         return np.repeat(sequence_weights(sample_weight, len(true)), steps)
     weights = label_sequences(sample_weight, "sample_weight", None)
     if len(weights) != len(true):
@@ -139,4 +162,14 @@ def step_weights(sample_weight: Any, true: list[np.ndarray]) -> np.ndarray | Non
     for i, (w, n) in enumerate(zip(weights, steps)):
         if len(w) != n:
             raise ValueError(f"sample_weight[{i}] must have {n} steps, got {len(w)}")
-    return np.concatenate(weights).astype(np.float64)
+    return _weights_of_numbers(np.concatenate(weights))
+
+
+def _weights_of_numbers(sample_weight: Any) -> np.ndarray:
+    refuse_masked(sample_weight, "sample_weight")
+    given = np.asarray(sample_weight)
+    refuse_complex(given, "sample_weight")
+    try:
+        return given.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight must hold numbers: {error}") from None

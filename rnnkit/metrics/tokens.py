@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.metrics import classification_report, confusion_matrix, f1_score
 
 from rnnkit.metrics.reading import (
+    check_weights,
     paired,
     sequence_weights,
     steps_with_labels,
@@ -159,7 +160,7 @@ def sequence_accuracy(
             told[i] = not len(t) or not unknown.all()
     if not told.all():
         weights = np.where(told, 1.0 if weights is None else weights, 0.0)
-    return float(np.average(right, weights=weights))
+    return float(np.average(right, weights=check_weights(weights)))
 
 
 def token_confusion_matrix(

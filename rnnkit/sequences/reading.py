@@ -232,14 +232,15 @@ def _steps_before_missing(array: np.ndarray, lengths: str) -> np.ndarray:
     return np.asarray(empty.shape[1] - n_beyond, dtype=np.intp)
 
 
-def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
+def check_lengths(lengths: Any, n_sequences: int, n_steps: int | np.ndarray) -> np.ndarray:
     """Check the lengths of padded sequences.
 
     Parameters
     ----------
     lengths : array-like of shape (n_sequences,), integer
         Each between 0 and `n_steps`.
-    n_sequences, n_steps : int
+    n_sequences : int
+    n_steps : int, or ndarray of shape (n_sequences,)
 
     Returns
     -------
@@ -261,7 +262,8 @@ def check_lengths(lengths: Any, n_sequences: int, n_steps: int) -> np.ndarray:
     wrong = (given < 0) | (given > n_steps)
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise ValueError(f"lengths[{i}] must be between 0 and {n_steps}, got {given[i]}")
+        most = int(np.broadcast_to(n_steps, given.shape)[i])
+        raise ValueError(f"lengths[{i}] must be between 0 and {most}, got {given[i]}")
     return given.astype(np.intp)
 
 
