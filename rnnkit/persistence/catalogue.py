@@ -81,14 +81,16 @@ HIDDEN: dict[str, dict[str, str]] = {
     "rnnkit.preprocessing.Difference": _STEPWISE,
     "rnnkit.preprocessing.Fold": _STEPWISE,
     "rnnkit.preprocessing.FourierTime": _STEPWISE,
+    "rnnkit.preprocessing.Padder": {"fitted_with": "_fitted"},
     "rnnkit.preprocessing.SequenceImputer": _STEPWISE,
     "rnnkit.preprocessing.SequenceScaler": {
-        "fitted_on_rows": "_fitted_on_rows",
+        **_STEPWISE,
         "frame": "_empty_frame",
         "step_features_in": "_n_step_features",
         "step_features_out": "_n_step_outputs",
     },
     "rnnkit.preprocessing.SequenceSummary": _STEPWISE,
+    "rnnkit.preprocessing.TokenEncoder": {"fitted_with": "_fitted"},
     "sklearn.compose.ColumnTransformer": {
         "columns": "_columns",
         "input_positions": "_transformer_to_input_indices",

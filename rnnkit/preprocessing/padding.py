@@ -69,6 +69,8 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.overlong = overlong
         self.flatten = flatten
 
+    _fitted: tuple[Any, ...]  # fill, side, overlong and flatten at `fit`
+
     @watched
     def fit(self, X: Any, y: Any = None) -> Padder:
         """Find the length to pad to.
@@ -94,6 +96,7 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.length_ = int(steps.lengths.max()) if self.length is None else int(self.length)
         self.n_features_in_ = steps.n_features
         self._check_names(X, reset=True)
+        self._fitted = self._settings()
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -117,6 +120,8 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
             than `length_` while `overlong="error"`.
         """
         check_is_fitted(self, "length_")
+        settings = getattr(self, "_fitted", None)  # which files of old do not have
+        fill, side, overlong, flatten = self._settings() if settings is None else settings
         steps = Sequences.from_any(X)
         if steps.n_features != self.n_features_in_:
             raise ValueError(
@@ -125,20 +130,20 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
             )
         self._check_names(X, reset=False)
         lengths = steps.lengths
-        if self.overlong == "error" and lengths.max() > self.length_:
+        if overlong == "error" and lengths.max() > self.length_:
             i = int(np.argmax(lengths > self.length_))
             raise ValueError(
                 f"X: sequence {i} has {lengths[i]} steps, more than the length {self.length_}; "
                 'overlong="cut" drops the rest'
             )
-        fill = convert_values(np.asarray(self.fill), "fill", steps.dtype)
+        fill = convert_values(np.asarray(fill), "fill", steps.dtype)
         padded = np.full((len(steps), self.length_, steps.n_features), fill)
         for row, x in zip(padded, steps):
-            if self.side == "end":
+            if side == "end":
                 row[: len(x)] = x[: self.length_]
             else:
                 row[max(self.length_ - len(x), 0) :] = x[max(len(x) - self.length_, 0) :]
-        return padded.reshape(len(padded), -1) if self.flatten else padded
+        return padded.reshape(len(padded), -1) if flatten else padded
 
     def _check_names(self, X: Any, reset: bool) -> None:
         """Learn or check the names of a list of frames; the columns of one frame are steps."""
@@ -147,6 +152,10 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
             _check_feature_names(self, form.named(X), reset=reset)
         elif reset and hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
+
+    def _settings(self) -> tuple[Any, ...]:
+        """Return the parameters but `length`."""
+        return self.fill, self.side, self.overlong, self.flatten
 
     def _check_parameters(self) -> None:
         if self.length is not None and (

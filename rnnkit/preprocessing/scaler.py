@@ -72,6 +72,7 @@ class SequenceScaler(FormTransformer):
     """
 
     _n_step_features: int
+    _fitted: tuple[Any, ...]  # `step_features` at `fit`
 
     def __init__(self, scaler: Any = None, *, step_features: int = 1) -> None:
         self.scaler = scaler
@@ -108,6 +109,7 @@ class SequenceScaler(FormTransformer):
             self.scaler_ = scaler.fit(steps.rows, targets)
             first = _as_rows(self.scaler_.transform(steps.rows[:1]), 1, scaler)
         self._n_step_outputs = int(first.shape[1])
+        self._fitted = (self.step_features,)
         return self
 
     def transform(self, X: Any, lengths: Any = None) -> Any:
@@ -137,7 +139,7 @@ class SequenceScaler(FormTransformer):
         n_steps = int(steps.offsets[-1])
         with steps.explained(self.scaler_):
             rows = _as_rows(self.scaler_.transform(steps.rows), n_steps, self.scaler_)
-        return _restored(Form.of(X, self.step_features), rows, steps.offsets)
+        return _restored(Form.of(X, self._step_features()), rows, steps.offsets)
 
     @available_if(_can_invert)
     def inverse_transform(self, X: Any, lengths: Any = None) -> Any:
@@ -200,10 +202,15 @@ class SequenceScaler(FormTransformer):
     def _scaler(self) -> Any:
         return StandardScaler() if self.scaler is None else self.scaler
 
+    def _step_features(self) -> Any:
+        """Return the parameter as `fit` had it, which files of old do not tell."""
+        return getattr(self, "_fitted", (self.step_features,))[-1]
+
     def _read(self, X: Any, lengths: Any, reset: bool) -> _Steps:
         """Return the steps of X; set or check its number of features."""
         numbers_only = not _takes_labels(self._scaler() if reset else self.scaler_)
-        steps = _read_steps(X, lengths, self.step_features, numbers_only)
+        step_features = self.step_features if reset else self._step_features()
+        steps = _read_steps(X, lengths, step_features, numbers_only)
         self._check_columns(X, steps.n_features, None if reset else self._n_step_features)
         if reset:
             self._n_step_features = steps.n_features

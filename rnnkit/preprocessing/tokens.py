@@ -103,6 +103,8 @@ class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstim
         self.n_chars = n_chars
         self.max_word_length = max_word_length
 
+    _fitted: tuple[Any, ...]  # what `_settings` returned at `fit`
+
     @watched
     def fit(self, X: Any, y: Any = None) -> TokenEncoder:
         """Learn the vocabularies.
@@ -126,17 +128,19 @@ class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstim
         """
         self._check_parameters()
         counts = Counter(token for sequence in _sequences(X) for token in sequence)
-        columns = self._columns()
+        settings = self._settings()
+        columns = _columns(settings)
         names = [_vocabulary_name(column) for column in columns]
         frequencies: dict[str, Counter[str]] = {name: Counter() for name in names}
         for token, n in counts.items():
-            for name, entry in zip(names, self._entries(token)):
+            for name, entry in zip(names, _entries(token, settings)):
                 frequencies[name][entry] += n
         frequencies.get("spelling", Counter()).pop(BEYOND_END, None)
         numbered = {name: self._numbered(frequency) for name, frequency in frequencies.items()}
         self.columns_ = columns
         self.vocabularies_ = [numbered[name] for name in names]
         self.vocabulary_sizes_ = [len(vocabulary) + 1 for vocabulary in self.vocabularies_]
+        self._fitted = settings
         return self
 
     def transform(self, X: Any) -> list[np.ndarray]:
@@ -162,12 +166,13 @@ class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstim
             If X is empty.
         """
         check_is_fitted(self, "vocabularies_")
+        settings = self._fitted_settings()
         sequences = _sequences(X)
         numbers: dict[str, int] = {}  # of each distinct token, whose columns are looked up once
         rows = [numbers.setdefault(token, len(numbers)) for seq in sequences for token in seq]
         ids = np.array(
             [
-                [v.get(e, UNKNOWN) for v, e in zip(self.vocabularies_, self._entries(token))]
+                [v.get(e, UNKNOWN) for v, e in zip(self.vocabularies_, _entries(token, settings))]
                 for token in numbers
             ],
             dtype=np.intp,
@@ -242,7 +247,8 @@ class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstim
         """
         check_is_fitted(self, "vocabularies_")
         if "word" not in self.columns_:
-            raise ValueError(f"features must contain 'word' to invert, got {self.features!r}")
+            features = self._fitted_settings()[0]
+            raise ValueError(f"features must contain 'word' to invert, got {features!r}")
         column = self.columns_.index("word")
         words = [unknown, *self.vocabularies_[column]]
         sequences = []
@@ -255,13 +261,17 @@ class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstim
         return sequences
 
     def _check_parameters(self) -> None:
-        if isinstance(self.features, str) or not isinstance(self.features, Iterable):
-            raise TypeError(f"features must be a sequence of names, got {self.features!r}")
+        for name, what in (("features", "names"), ("affix_lengths", "integers")):
+            value = getattr(self, name)
+            if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+                raise TypeError(f"{name} must be a sequence of {what}, got {value!r}")
         for feature in self.features:
             if feature not in FEATURES:
                 raise ValueError(f"features may hold {', '.join(FEATURES)}; got {feature!r}")
-        if not self.features or len(set(self.features)) < len(self.features):
+        if not len(self.features) or len(set(self.features)) < len(self.features):
             raise ValueError(f"features must be at least one and different, got {self.features!r}")
+        if not isinstance(self.lowercase, (bool, np.bool_)):
+            raise TypeError(f"lowercase must be True or False, got {self.lowercase!r}")
         names = ("min_frequency", "n_chars", "max_word_length")
         positive = [(name, getattr(self, name)) for name in names]
         positive += [("affix_lengths", length) for length in self.affix_lengths]
@@ -271,42 +281,16 @@ class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstim
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value!r}")
 
-    def _columns(self) -> list[str]:
-        """Name the columns, in the order of `_entries`."""
-        columns: list[str] = []
-        for feature in self.features:
-            if feature == "affixes":
-                columns += [
-                    f"{end}_{n}" for n in self.affix_lengths for end in ("prefix", "suffix")
-                ]
-            elif feature == "chars":
-                columns += [f"first_char_{i}" for i in range(self.n_chars)]
-                columns += [f"last_char_{i}" for i in range(self.n_chars)]
-            elif feature == "spelling":
-                columns += [f"char_{i}" for i in range(self.max_word_length)]
-            else:
-                columns.append(feature)
-        return columns
+    def _settings(self) -> tuple[Any, ...]:
+        """Return what decides the entries of a token."""
+        features, lengths = tuple(map(str, self.features)), tuple(map(int, self.affix_lengths))
+        lowercase = bool(self.lowercase)
+        return features, lowercase, lengths, int(self.n_chars), int(self.max_word_length)
 
-    def _entries(self, token: str) -> list[str]:
-        """Return what is encoded of a token, one entry per column."""
-        word = token.lower() if self.lowercase else token
-        entries: list[str] = []
-        for feature in self.features:
-            if feature == "word":
-                entries.append(word)
-            elif feature == "shape":
-                entries.append(_shape(token))
-            elif feature == "affixes":
-                for n in self.affix_lengths:
-                    entries += [word[:n], word[-n:]]
-            elif feature == "chars":
-                entries += [token[i : i + 1] for i in range(self.n_chars)]
-                backwards = token[::-1]
-                entries += [backwards[i : i + 1] for i in range(self.n_chars)]
-            else:
-                entries += _spelling(token, self.max_word_length)
-        return entries
+    def _fitted_settings(self) -> tuple[Any, ...]:
+        """Return the settings as `fit` had them, which files of old do not tell."""
+        fitted: tuple[Any, ...] | None = getattr(self, "_fitted", None)
+        return self._settings() if fitted is None else fitted
 
     def _numbered(self, frequency: Counter[str]) -> dict[str, int]:
         kept = [entry for entry, n in frequency.items() if n >= self.min_frequency]
@@ -346,6 +330,45 @@ def _sequences(X: Any) -> list[Sequence[str]]:
             if not isinstance(token, str):
                 raise TypeError(f"X: sequence {i} must hold words, got {token!r}")
     return sequences
+
+
+def _columns(settings: tuple[Any, ...]) -> list[str]:
+    """Name the columns, in the order of `_entries`."""
+    features, _, affix_lengths, n_chars, max_word_length = settings
+    columns: list[str] = []
+    for feature in features:
+        if feature == "affixes":
+            columns += [f"{end}_{n}" for n in affix_lengths for end in ("prefix", "suffix")]
+        elif feature == "chars":
+            columns += [f"first_char_{i}" for i in range(n_chars)]
+            columns += [f"last_char_{i}" for i in range(n_chars)]
+        elif feature == "spelling":
+            columns += [f"char_{i}" for i in range(max_word_length)]
+        else:
+            columns.append(feature)
+    return columns
+
+
+def _entries(token: str, settings: tuple[Any, ...]) -> list[str]:
+    """Return what is encoded of a token, one entry per column."""
+    features, lowercase, affix_lengths, n_chars, max_word_length = settings
+    word = token.lower() if lowercase else token
+    entries: list[str] = []
+    for feature in features:
+        if feature == "word":
+            entries.append(word)
+        elif feature == "shape":
+            entries.append(_shape(token))
+        elif feature == "affixes":
+            for n in affix_lengths:
+                entries += [word[:n], word[-n:]]
+        elif feature == "chars":
+            entries += [token[i : i + 1] for i in range(n_chars)]
+            backwards = token[::-1]
+            entries += [backwards[i : i + 1] for i in range(n_chars)]
+        else:
+            entries += _spelling(token, max_word_length)
+    return entries
 
 
 def _vocabulary_name(column: str) -> str:

@@ -9,11 +9,22 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from rnnkit import GRUClassifier
-from rnnkit.preprocessing import Difference, Fold, FourierTime, SequenceImputer, SequenceScaler
+import rnnkit
+from rnnkit import GRUClassifier, preprocessing
+from rnnkit.preprocessing import (
+    CalendarFeatures,
+    Difference,
+    Fold,
+    FourierTime,
+    Padder,
+    SequenceImputer,
+    SequenceScaler,
+    SequenceSummary,
+    TokenEncoder,
+)
 from rnnkit.sequences import Sequences
 
 TRANSFORMERS = {
@@ -126,6 +137,76 @@ def test_it_is_what_it_was_fitted_as(name, tmp_path):
             np.testing.assert_array_equal(got, x)
     with pytest.raises(ValueError, match=r"X has 3 features, but \w+ is expecting 2 features"):
         transformer.transform(ragged(n_features=3))
+
+
+ROWS = np.random.RandomState(0).randn(4, 6)
+WORDS = [["An", "ant", "5"], ["the", "Ant"]]
+DAYS = pd.Series(pd.date_range("2024", periods=9))
+# Each of `rnnkit.preprocessing` but SlidingWindows, which learns nothing and needs no fit.
+FITTED = {
+    "CalendarFeatures": (
+        CalendarFeatures(("hour", "year")),
+        pd.Series(pd.date_range("2024", periods=9)),
+    ),
+    "Difference": (Difference(2, start="keep"), ragged()),
+    "Fold": (Fold(2, remainder="drop"), ragged()),
+    "Fold of rows": (Fold(2, step_features=3), ROWS),
+    "FourierTime": (FourierTime((4, 6.5), keep_time=True, time=0), ragged()),
+    "Padder": (Padder(4, fill=-1.0, side="start", overlong="cut", flatten=True), ragged()),
+    "Padder of the longest": (Padder(), ragged()),
+    "SequenceImputer": (SequenceImputer(add_elapsed=True), ragged()),
+    "SequenceScaler": (SequenceScaler(), ragged()),
+    "SequenceScaler of rows": (SequenceScaler(step_features=3), ROWS),
+    "SequenceSummary": (SequenceSummary(["last", "max"], n_segments=2), ragged()),
+    "SequenceSummary of rows": (SequenceSummary(["mean"], step_features=2), ROWS),
+    "TokenEncoder": (
+        TokenEncoder(
+            ("word", "shape", "affixes", "chars", "spelling"), affix_lengths=[1, 2], n_chars=2
+        ),
+        WORDS,
+    ),
+    "TokenEncoder of lower case": (TokenEncoder(lowercase=True, min_frequency=2), WORDS),
+}
+
+
+def test_every_transformer_is_swept():
+    names = {name.split()[0] for name in FITTED}
+    assert names == set(preprocessing.__all__) - {"SlidingWindows"}
+
+
+def answers(transformer, X):
+    """What a fitted transformer returns, of every kind that it has."""
+    found = [*transformer.transform(X)]
+    if hasattr(transformer, "get_feature_names_out"):
+        found.append(transformer.get_feature_names_out())
+    if hasattr(transformer, "inverse_transform"):
+        found += [*transformer.inverse_transform(transformer.transform(X))]
+    if hasattr(transformer, "embedding_init"):
+        found.append(transformer.embedding_init({"Ant": [1.0], "ant": [2.0]}))
+    return [np.asarray(part).tolist() for part in found]
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_no_parameter_set_afterwards_changes_an_answer(name, tmp_path):
+    transformer, X = clone(FITTED[name][0]), FITTED[name][1]
+    expected = answers(transformer.fit(X), X)
+    rnnkit.save(transformer, tmp_path / "model")
+    for again in (transformer, pickle.loads(pickle.dumps(transformer))):
+        for parameter, value in again.get_params(deep=False).items():
+            for other in (object(), not value, 7, "end", [3, "word"]):
+                other = MinMaxScaler() if parameter == "scaler" else other
+                again.set_params(**{parameter: other})
+                np.testing.assert_equal(answers(again, X), expected)
+    np.testing.assert_equal(answers(rnnkit.load(tmp_path / "model"), X), expected)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_what_was_stored_before_parameters_were_remembered(name):
+    transformer, X = clone(FITTED[name][0]), FITTED[name][1]
+    expected = answers(transformer.fit(X), X)
+    if name.split()[0] in ("Padder", "SequenceScaler", "TokenEncoder"):
+        del transformer._fitted
+        np.testing.assert_equal(answers(transformer, X), expected)
 
 
 @pytest.mark.parametrize("name", TRANSFORMERS)

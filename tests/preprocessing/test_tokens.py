@@ -240,6 +240,24 @@ def test_wrong_parameters(options, error, message):
         TokenEncoder(**options).fit(SENTENCES)
 
 
+@pytest.mark.parametrize("name", ["features", "affix_lengths"])
+@pytest.mark.parametrize("make", [set, iter, lambda x: (i for i in x), dict.fromkeys])
+def test_what_has_no_order_of_its_own_is_no_sequence(name, make):
+    given = make(["affixes", "word"] if name == "features" else [1, 2])
+    with pytest.raises(TypeError, match=f"{name} must be a sequence of (names|integers), got"):
+        TokenEncoder(**{"features": ("affixes",), name: given}).fit(SENTENCES)
+
+
+def test_other_types_of_parameters():
+    with pytest.raises(TypeError, match="affix_lengths must be a sequence of integers, got 3"):
+        TokenEncoder(("affixes",), affix_lengths=3).fit(SENTENCES)
+    with pytest.raises(TypeError, match="lowercase must be True or False, got 'no'"):
+        TokenEncoder(lowercase="no").fit(SENTENCES)
+    arrays = TokenEncoder(np.array(["word", "affixes"]), affix_lengths=np.array([1, 2]))
+    lists = TokenEncoder(["word", "affixes"], affix_lengths=[1, 2])
+    assert arrays.fit(SENTENCES).vocabularies_ == lists.fit(SENTENCES).vocabularies_
+
+
 def test_ids_that_are_no_whole_numbers_are_not_cut():
     encoder = TokenEncoder().fit([["a", "b"]])
     assert encoder.inverse_transform([np.array([1.0, 2.0])]) == [["a", "b"]]

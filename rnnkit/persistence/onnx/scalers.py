@@ -57,7 +57,7 @@ class Scaled:
             return
         if isinstance(transformer, SequenceScaler):
             check_is_fitted(transformer, "scaler_")
-            self.steps(transformer.step_features)
+            self.steps(transformer._step_features())
             self._apply_to_columns(transformer.scaler_)
             return
         if not self._is_rows:
