@@ -172,7 +172,7 @@ def refuse_masked(X: Any, name: str) -> None:
         for i, item in enumerate(X):
             if isinstance(item, np.ma.MaskedArray):
                 refuse_masked(item, f"{name}[{i}]")
-    elif np.ma.is_masked(X):
+    elif isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):  # pandas' arrays have masks, too
         raise ValueError(f"{name} is a masked array with masked entries; fill or drop them first")
 
 

@@ -479,3 +479,16 @@ def test_any_array_is_read_or_refused_in_one_sentence(X):
     assert np.isfinite(sequences.values).all()
     assert sequences.values.dtype in (np.float32, np.float64)
     assert sequences.values.size == X.size
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "Float32", "Int64", "UInt8", "boolean"])
+def test_nullable_arrays_are_no_masked_arrays(dtype):
+    pandas = pytest.importorskip("pandas")
+    whole, gap = pandas.array([1, 0, 1], dtype), pandas.array([1, None], dtype)
+    X = Sequences.from_any([whole, whole])
+    assert [x.ravel().tolist() for x in X] == [[1, 0, 1]] * 2
+    for other in (pandas.array([1, None], dtype), pandas.Series(gap)):
+        X = Sequences.from_any([whole, other], allow_nan=True)
+        np.testing.assert_array_equal(X[1].ravel(), [1, np.nan])
+        with pytest.raises(ValueError, match=r"X contains (<NA>|NaN)"):
+            Sequences.from_any([whole, other])
