@@ -232,7 +232,7 @@ class Sequences(ChannelFirst):
         df: Any,
         group: str | Sequence[str],
         sort: str | Sequence[str] | None = None,
-        columns: Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
         target: str | Sequence[str] | None = None,
         *,
         target_per: str | None = None,
@@ -248,7 +248,7 @@ class Sequences(ChannelFirst):
             Sequences come in the order in which their group first appears.
         sort : str or list of str, default=None
             Column(s) that order the steps of a sequence; None keeps the order of the rows.
-        columns : list of str, default=None
+        columns : str or list of str, default=None
             The features; None: all columns but `group`, `sort` and `target`. Numbers, and labels
             (categories or text), which are kept as codes beside `categories`.
         target : str or list of str, default=None
@@ -274,7 +274,7 @@ class Sequences(ChannelFirst):
         MissingExtraError
             If narwhals is not installed.
         TypeError
-            If `df` is not a frame.
+            If `df` is not a frame, or a column is named by anything but a string.
         ValueError
             If a column does not exist, a group or sort key is missing, a feature is not a finite
             number, or a target for each sequence is missing or not one.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
 from rnnkit.sequences.categories import ColumnLabels, read_columns
-from rnnkit.sequences.columns import Places
+from rnnkit.sequences.columns import Places, column_names
 from rnnkit.sequences.forms import split_steps
 from rnnkit.sequences.numbers import check_finite, convert_values, is_missing
 from rnnkit.sequences.reading import refuse_empty
@@ -31,7 +31,7 @@ def read_frame(
     df: Any,
     group: str | Sequence[str],
     sort: str | Sequence[str] | None,
-    columns: Sequence[str] | None,
+    columns: str | Sequence[str] | None,
     target: str | Sequence[str] | None,
     target_per: str | None,
     allow_nan: bool,
@@ -41,8 +41,10 @@ def read_frame(
         raise ValueError(f'target_per must be None, "sequence" or "step", got {target_per!r}')
     if target is None and target_per is not None:
         raise ValueError(f"target_per={target_per!r} needs target, the column that holds it")
+    groups, sorts = _names(group, "group"), _names(sort, "sort")
+    targets = _names(target, "target")
+    columns = None if columns is None else _names(columns, "columns")
     frame = _eager_frame(df)
-    groups, sorts, targets = _names(group), _names(sort), _names(target)
     if columns is None:
         columns = [c for c in frame.columns if c not in (*groups, *sorts, *targets)]
     for column in (*groups, *sorts, *columns, *targets):
@@ -71,8 +73,18 @@ def read_frame(
     return LongFrame(values, offsets, ids, labels, y)
 
 
-def _names(given: str | Sequence[str] | None) -> list[str]:
-    return [] if given is None else [given] if isinstance(given, str) else list(given)
+def _names(given: str | Sequence[str] | None, name: str) -> list[str]:
+    """Return the names of columns that an argument gives: one, several or none."""
+    names = [] if given is None else [given] if isinstance(given, str) else given
+    if isinstance(names, (bytes, dict)) or not isinstance(names, Iterable):
+        raise TypeError(f"{name} must be the name of a column or a list of names, got {given!r}")
+    listed = list(names)
+    for column in listed:
+        if not isinstance(column, str):
+            raise TypeError(f"{name} must name columns by strings, got {column!r}")
+        if listed.count(column) > 1:
+            raise ValueError(f"{name} must name different columns, got {column!r} twice")
+    return listed
 
 
 def import_narwhals(purpose: str) -> Any:
@@ -86,6 +98,12 @@ def import_narwhals(purpose: str) -> Any:
 
 def _eager_frame(df: Any) -> Any:
     narwhals = import_narwhals("Sequences.from_frame")
+    names = column_names(df)
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(f"df must have columns named by strings, got the name {name!r}")
+        if names.count(name) > 1:
+            raise ValueError(f"df must have columns of different names, got {name!r} twice")
     try:
         return narwhals.from_native(df, eager_only=True)
     except TypeError as error:
@@ -104,7 +122,14 @@ def _ranks(frame: Any, column: str) -> np.ndarray:
     if categories is not None:
         rank = {label: i for i, label in enumerate(categories)}
         return np.array([rank[label] for label in series.to_list()], dtype=np.intp)
-    return np.unique(values, return_inverse=True)[1]
+    try:
+        return np.unique(values, return_inverse=True)[1]
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in values})
+        raise ValueError(
+            f"df column {column!r} must hold keys of one kind, which have an order, got "
+            f"{', '.join(kinds)}"
+        ) from None
 
 
 def _ordered_categories(native: Any) -> list[Any] | None:
@@ -133,8 +158,18 @@ def _rows_of(columns: list[np.ndarray]) -> np.ndarray:
     if len(columns) == 1:
         return columns[0]
     rows = np.empty(len(columns[0]), dtype=object)
-    rows[:] = list(zip(*(column.tolist() for column in columns)))
+    rows[:] = list(zip(*map(_entries, columns)))
     return rows
+
+
+def _entries(column: np.ndarray) -> list[Any]:
+    """Return the entries as Python has them; times stay NumPy's where Python cannot hold them."""
+    if column.dtype.kind not in "mM":
+        return list(column.tolist())
+    coarse = column.astype(f"{column.dtype.kind}8[us]")
+    entries = coarse.tolist()
+    known = np.array_equal(coarse, column) and not any(isinstance(e, int) for e in entries)
+    return list(entries if known else column)
 
 
 def _values_of(series: Any) -> np.ndarray:
@@ -168,8 +203,22 @@ def _targets(
         per = "sequence" if all(_is_constant(s, starts, sequence) for s in steps) else "step"
     if per == "sequence":
         chosen = [_one_of_each(s, name, sequence, ids) for s, name in zip(steps, names)]
-        return chosen[0] if is_one else np.column_stack(chosen)
-    return split_steps(steps[0] if is_one else np.column_stack(steps), offsets)
+        return chosen[0] if is_one else _side_by_side(chosen)
+    return split_steps(steps[0] if is_one else _side_by_side(steps), offsets)
+
+
+def _side_by_side(columns: list[np.ndarray]) -> np.ndarray:
+    """Return columns as an array (n, K), as objects where NumPy would make text of numbers."""
+    kinds = {"number" if c.dtype.kind in "biuf" else c.dtype.kind for c in columns}
+    if len(kinds) > 1:
+        columns = [_objects(column) for column in columns]
+    return np.column_stack(columns)
+
+
+def _objects(column: np.ndarray) -> np.ndarray:
+    objects = np.empty(len(column), dtype=object)
+    objects[:] = _entries(column)
+    return objects
 
 
 def _is_constant(steps: np.ndarray, starts: np.ndarray, sequence: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from rnnkit.exceptions import MissingExtraError
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 
 COLUMNS = {
     "ward": [1, 1, 2, 1, 2, 1],
@@ -120,6 +121,72 @@ def test_a_missing_key_is_refused_whatever_it_is(library, missing):
     for group, sort in [("g", "key"), ("key", None), (["g", "key"], None), ("g", ["g", "key"])]:
         with pytest.raises(ValueError, match="df column 'key' has missing values"):
             Sequences.from_frame(frame, group, sort, columns=["x"])
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "s"])
+def test_days_in_tuples_are_those_of_an_index(unit):
+    pandas = pytest.importorskip("pandas")
+    days = pandas.date_range("2024", periods=2, unit=unit)
+    frame = pandas.DataFrame({"g": ["a", "a", "b"], "day": days[[0, 1, 0]], "x": [1.0, 2.0, 3.0]})
+    frame["away"] = frame["day"] - days[0]
+    for groups in (["g", "day"], ["g", "away"]):
+        X = Sequences.from_frame(frame, groups, columns="x")
+        y = frame.groupby(groups)["x"].first()
+        assert X.ids.tolist() == y.index.tolist()
+        refuse_other_ids(X, y, "y")
+        with pytest.raises(ValueError, match="has the ids of X in another order"):
+            refuse_other_ids(X, y[::-1], "y")
+
+
+def test_a_nanosecond_tells_two_sequences_apart():
+    pandas = pytest.importorskip("pandas")
+    days = pandas.to_datetime([1, 2], unit="ns")
+    frame = pandas.DataFrame({"g": ["a", "a"], "day": days, "x": [1.0, 2.0]})
+    X = Sequences.from_frame(frame, ["g", "day"])
+    assert len(set(X.ids.tolist())) == 2
+    refuse_other_ids(X, frame.set_index(["g", "day"])["x"], "y")
+
+
+@pytest.mark.parametrize("per", ["sequence", "step"])
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_numbers_beside_text_stay_numbers(library, per):
+    module = pytest.importorskip(library)
+    steps = {"g": [1, 2], "word": ["u", "v"], "size": [1.5, 2.5], "x": [1.0, 2.0]}
+    frame = module.table(steps) if library == "pyarrow" else module.DataFrame(steps)
+    _, y = Sequences.from_frame(frame, "g", target=["word", "size"], target_per=per)
+    rows = y.tolist() if per == "sequence" else [row for steps in y for row in steps.tolist()]
+    assert rows == [["u", 1.5], ["v", 2.5]]
+
+
+def test_columns_named_by_one_string(frame):
+    X = Sequences.from_frame(frame, "patient", columns="pulse")
+    assert X.columns == ("pulse",)
+
+
+@pytest.mark.parametrize("name", ["group", "sort", "columns", "target"])
+def test_names_that_are_none(frame, name):
+    for wrong in (0, 1.5, [0], ["pulse", None], {"pulse": 1}, b"pulse"):
+        with pytest.raises(TypeError, match=f"{name} must "):
+            Sequences.from_frame(frame, **{"group": "patient", name: wrong})
+    with pytest.raises(ValueError, match=f"{name} must name different columns, got 'ward' twice"):
+        Sequences.from_frame(frame, **{"group": "patient", name: ["ward", "ward"]})
+
+
+def test_frames_of_other_names():
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match="df must have columns named by strings, got the name 0"):
+        Sequences.from_frame(pandas.DataFrame({0: [1], "x": [2.0]}), "x")
+    frame = pandas.DataFrame([[1, 2.0, 3.0]], columns=["g", "x", "x"])
+    with pytest.raises(ValueError, match="df must have columns of different names, got 'x' twice"):
+        Sequences.from_frame(frame, "g")
+
+
+def test_keys_of_two_kinds():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"g": [1, "a"], "h": [0, 0], "x": [2.0, 1.0]})
+    for group, sort in [("g", None), ("h", "g"), (["h", "g"], None)]:
+        with pytest.raises(ValueError, match="df column 'g' must hold keys of one kind"):
+            Sequences.from_frame(frame, group, sort, columns="x")
 
 
 def test_text_features_are_codes_with_their_categories(frame):
