@@ -83,6 +83,8 @@ def load_crfsuite(
     """
     if isinstance(feature_names, str):
         raise ValueError(f"feature_names must be a list of names, got the string {feature_names!r}")
+    if feature_names is not None and not isinstance(feature_names, (list, tuple, np.ndarray)):
+        raise TypeError(f"feature_names must be a list of names, got {feature_names!r}")
     if not isinstance(dense, (bool, np.bool_)):
         raise ValueError(f"dense must be True or False, got {dense!r}")
     places: dict[Any, int] = {}
@@ -129,6 +131,10 @@ def load_crfsuite(
                 places.setdefault(name, len(places))
             if name in places:
                 step[name] = step.get(name, 0.0) + amount
+                if np.isinf(step[name]):
+                    raise source.error(
+                        number, f"the sum of attribute {name[:40]!r} is too large for float64"
+                    )
             else:
                 n_left_out += 1
         steps.add(number, label, step)

@@ -20,7 +20,7 @@ DOCUMENT = "-DOCSTART-"
 ONTONOTES_BEGIN, ONTONOTES_END = "#begin document", "#end document"
 NEW_DOCUMENT = re.compile(r"#[ \t]*newdoc\b")
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-CONLLU_ID = re.compile(r"[0-9]+")
+CONLLU_ID = re.compile(r"[0-9]{1,18}")
 CONLLU_SPAN = re.compile(r"[0-9]+[-.][0-9]+")  # several words written as one; a word not written
 
 

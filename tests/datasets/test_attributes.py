@@ -179,3 +179,15 @@ def test_no_line_of_a_damaged_svmhmm_file_is_lost(text):
     if data is not None:
         steps = [line for line in lines_of(text) if line.partition("#")[0].strip(" \t")]
         assert len(data.X.values) == sum(map(len, data.y)) == len(steps)
+
+
+def test_sums_of_attributes_are_finite():
+    with pytest.raises(ValueError, match="line 2: the sum of attribute 'a' is too large for fl"):
+        crfsuite("B\ta:1e308\nB\ta:1e308\ta:1e308\n")
+    assert crfsuite("B\ta:1e308\ta:-1e308\ta:1e308\n").X[0].tolist() == [[1e308]]
+
+
+@pytest.mark.parametrize("names", [3, {"a"}, iter("ab"), {"a": 1}, b"ab", True])
+def test_names_of_attributes_that_are_no_list(names):
+    with pytest.raises((TypeError, ValueError), match="feature_names must "):
+        crfsuite("B\ta\n", feature_names=names)

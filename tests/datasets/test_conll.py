@@ -170,7 +170,13 @@ def test_conllu():
 
 @pytest.mark.parametrize(
     "old, new, line",
-    [("2\tnos", "3\tnos", 5), ("2\tnos", "x\tnos", 5), ("\tobj", "", 5), ("\n\n# newdoc", "", 7)],
+    [
+        ("2\tnos", "3\tnos", 5),
+        ("2\tnos", "2" * 5000 + "\tnos", 5),
+        ("2\tnos", "x\tnos", 5),
+        ("\tobj", "", 5),
+        ("\n\n# newdoc", "", 7),
+    ],
 )
 def test_conllu_lines_that_do_not_fit_are_refused(old, new, line):
     with pytest.raises(ValueError, match=f"line {line}: "):
