@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from rnnkit.documentation import Documented
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences.frames import import_narwhals
+from rnnkit.sequences.numbers import is_missing
 
 __all__ = ["CalendarFeatures"]
 
@@ -19,6 +22,8 @@ FIELDS: dict[str, Any] = {
     "second": 60, "minute": 60, "hour": 24, "weekday": 7, "day": None, "dayofyear": None,
     "month": 12, "quarter": 4, "year": None,
 }  # fmt: skip
+# A text of date and time, and the time zone at its end.
+ZONE = re.compile(r"^(.*[T ][0-9]{2}[0-9:.,]*) ?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2}){0,2})$")
 
 
 class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
@@ -73,7 +78,8 @@ class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseE
         Parameters
         ----------
         X : array-like of shape (n,) or (n, n_columns) of datetime64, series or frame
-            Dates and times, of NumPy, pandas or polars.
+            Dates and times, of NumPy, pandas or polars; or lists of those, of Python's or of text
+            as ISO 8601 has them.
         y : ignored
 
         Returns
@@ -86,8 +92,11 @@ class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseE
         TypeError, ValueError
             If a parameter is not accepted, or X holds no times or a missing one.
         """
-        fields = [self.fields] if isinstance(self.fields, str) else list(self.fields)
-        unknown = [field for field in fields if field not in FIELDS]
+        fields: Any = [self.fields] if isinstance(self.fields, str) else self.fields
+        if not isinstance(fields, (list, tuple, np.ndarray)):
+            raise TypeError(f"fields must be a tuple of names, got {self.fields!r}")
+        fields = list(fields)
+        unknown = [f for f in fields if not isinstance(f, str) or f not in FIELDS]
         if unknown or not fields or len(set(fields)) < len(fields):
             raise ValueError(
                 f"fields must be different ones of {tuple(FIELDS)}, got {self.fields!r}"
@@ -100,7 +109,7 @@ class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseE
             self.feature_names_in_ = names
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        self._fitted = tuple(fields), bool(self.cyclic)
+        self._fitted = tuple(map(str, fields)), bool(self.cyclic)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -121,14 +130,20 @@ class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseE
         NotFittedError
             If `fit` was not called.
         TypeError, ValueError
-            If X holds no times, a missing one, or another number of columns.
+            If X holds no times, a missing one, or other columns than in `fit`.
         """
         check_is_fitted(self, "n_features_in_")
-        times, _ = _read_times(X)
+        times, names = _read_times(X)
         if times.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {times.shape[1]} features, but CalendarFeatures is expecting "
                 f"{self.n_features_in_} features as input"
+            )
+        learnt = getattr(self, "feature_names_in_", None)
+        if names is not None and learnt is not None and names.tolist() != list(learnt):
+            raise ValueError(
+                f"X must have the columns of fit in their order, {list(learnt)}, got "
+                f"{names.tolist()}"
             )
         fields, cyclic = self._fitted
         columns = []
@@ -187,7 +202,15 @@ class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseE
 def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Return times (n, n_columns) as datetime64 and the columns' names."""
     names = None
+    if type(X).__name__.endswith("Index") and hasattr(X, "to_numpy"):  # of pandas
+        names = np.array([X.name], dtype=object) if X.name not in (None, "") else None
+        X = X.to_numpy()
     if not isinstance(X, (np.ndarray, list, tuple)):
+        if isinstance(X, (str, bytes, dict)) or not hasattr(X, "__len__"):
+            raise TypeError(
+                "X must be an array, a list, a series or a frame of dates and times, got "
+                f"{type(X).__name__}"
+            )
         nw = import_narwhals("CalendarFeatures of a frame or series")
         frame = nw.from_native(X, eager_only=True, allow_series=True)
         if isinstance(frame, nw.Series):
@@ -199,8 +222,9 @@ def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
         columns = []
         for name in frame.columns:
             column = frame[name]
-            if column.dtype == nw.Unknown and hasattr(column.to_native(), "dt"):  # offsets
-                native = column.to_native().dt.tz_localize(None)
+            accessor: Any = getattr(column.to_native(), "dt", None)
+            if column.dtype == nw.Unknown and hasattr(accessor, "tz_localize"):  # offsets
+                native = accessor.tz_localize(None)
                 column = nw.from_native(native, series_only=True)
             if not column.dtype.is_temporal() or isinstance(column.dtype, (nw.Duration, nw.Time)):
                 raise ValueError(
@@ -211,12 +235,12 @@ def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
             columns.append(column.to_numpy().astype("datetime64[us]"))
         times = np.column_stack(columns) if columns else np.empty((0, 0), "datetime64[us]")
     else:
-        times = np.asarray(X)
-        if times.dtype == object or times.dtype.kind in "US":
-            try:
-                times = times.astype("datetime64[us]")
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"X must hold dates or times: {error}") from error
+        try:
+            times = np.asarray(X)
+            if times.dtype.kind in "OUS":
+                times = _clocks(times)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"X must hold dates or times: {error}") from error
         times = times[:, None] if times.ndim == 1 else times
     if times.ndim != 2 or times.dtype.kind != "M":
         raise ValueError(
@@ -230,6 +254,24 @@ def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
         row, column = np.argwhere(missing)[0]
         raise ValueError(f"X: the time in row {row}, column {column}, is missing")
     return times.astype("datetime64[us]"), names
+
+
+def _clocks(entries: np.ndarray) -> np.ndarray:
+    """Return objects or texts as datetime64, each as its own clock shows it."""
+    if entries.dtype.kind == "S":
+        entries = entries.astype(str)
+    clocks = np.full(entries.shape, "NaT", "datetime64[us]")
+    missing = is_missing(entries)
+    for index in zip(*np.nonzero(~missing)):
+        entry = entries[index]
+        if isinstance(entry, str):
+            entry = ZONE.sub(r"\1", entry)
+        elif isinstance(entry, datetime.datetime):
+            entry = entry.replace(tzinfo=None)
+        elif not isinstance(entry, (datetime.date, np.datetime64)):
+            raise ValueError(f"got {entry!r}")
+        clocks[index] = entry
+    return clocks
 
 
 def _place(times: np.ndarray, field: str) -> tuple[np.ndarray, int, Any]:

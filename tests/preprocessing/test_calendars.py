@@ -1,6 +1,8 @@
 """CalendarFeatures against pandas, for every kind of table, and the refusals."""
 
 import pickle
+import warnings
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
@@ -67,6 +69,43 @@ def test_the_clock_of_a_time_zone_counts():
     assert CalendarFeatures(("hour",), cyclic=False).fit_transform(local) == [[8]]
 
 
+@pytest.mark.parametrize("hours", [-11, -3.5, 0, 5.75, 9])
+@pytest.mark.parametrize("form", ["datetimes", "timestamps", "objects", "text", "bytes", "index"])
+def test_the_clock_counts_in_every_form(form, hours):
+    zone = timezone(timedelta(hours=hours))
+    local = [datetime(2024, 2, 29, 23, 5, 7, 9, zone), datetime(2024, 1, 1, 0, 0, 0, 0, zone)]
+    X = {
+        "datetimes": local,
+        "timestamps": [[pd.Timestamp(time)] for time in local],
+        "objects": np.array(local, object),
+        "text": [time.isoformat() for time in local],
+        "bytes": np.array([time.isoformat().encode() for time in local]),
+        "index": pd.DatetimeIndex(local, name="when"),
+    }[form]
+    features = CalendarFeatures(("second", "minute", "hour", "day", "month", "year"), cyclic=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = features.fit_transform(X)
+    assert found.tolist() == [[7, 5, 23, 29, 2, 2024], [0, 0, 0, 1, 1, 2024]]
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [("2024-01-01T08:00Z", 8), ("2024-01-01 08:00:00.5 +09:00", 8), ("2024-01-01T08-0330", 8),
+     ("2024-01-01", 0), ("2024-11", 0), ("2024-01-01T08", 8)],
+)  # fmt: skip
+def test_texts_with_and_without_a_time_zone(text, hour):
+    assert CalendarFeatures(("hour",), cyclic=False).fit_transform([text]) == [[hour]]
+
+
+def test_swapped_columns_are_refused():
+    frame = pd.DataFrame({"a": TIMES, "b": TIMES[::-1].to_numpy()})
+    features = CalendarFeatures().fit(frame)
+    with pytest.raises(ValueError, match=r"columns of fit in their order, \['a', 'b'\], got \['b'"):
+        features.transform(frame[["b", "a"]])
+    np.testing.assert_array_equal(features.transform(frame.to_numpy()), features.transform(frame))
+
+
 def test_polars_too():
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame({"when": TIMES.to_numpy()})
@@ -96,6 +135,14 @@ def test_names_copies_and_columns():
     [
         (np.arange(3.0), "X must hold dates or times in one or two dimensions, got float64"),
         (["yesterday"], "X must hold dates or times: "),
+        (np.array([5, 6], object), "X must hold dates or times: got 5"),
+        ([[datetime(2024, 1, 1)], [True]], "X must hold dates or times: got True"),
+        ([timedelta(1)], "X must hold dates or times: got datetime.timedelta"),
+        ([[datetime(2024, 1, 1)], [pd.NaT]], "X: the time in row 1, column 0, is missing"),
+        ([datetime(2024, 1, 1), None], "X: the time in row 1, column 0, is missing"),
+        ([[datetime(2024, 1, 1)], []], "X must hold dates or times: "),
+        (pd.Series(pd.period_range("2024", periods=2), name="t"), "its column 't' holds others"),
+        (pd.period_range("2024", periods=2), "X must hold dates or times: got Period"),
         (pd.DataFrame({"t": [1.0, 2.0]}), "its column 't' holds others"),
         (pd.Series(pd.to_timedelta([1, 2], "h"), name="t"), "its column 't' holds others"),
         (pd.Series([pd.Timestamp("2020"), pd.NaT]), "X: the time in row 1, column 0, is missing"),
@@ -114,12 +161,21 @@ def test_what_is_no_time_is_named(X, message):
         ({"fields": ("hours",)}, ValueError, "fields must be different ones of .* got \\('hours'"),
         ({"fields": ()}, ValueError, "fields must be different ones of"),
         ({"fields": ("hour", "hour")}, ValueError, "fields must be different ones of"),
+        ({"fields": 3}, TypeError, "fields must be a tuple of names, got 3"),
+        ({"fields": {"hour"}}, TypeError, "fields must be a tuple of names, got {'hour'}"),
+        ({"fields": [["hour"]]}, ValueError, "fields must be different ones of"),
         ({"cyclic": 1}, TypeError, "cyclic must be True or False, got 1"),
     ],
 )
 def test_bad_parameters_are_named(parameters, error, message):
     with pytest.raises(error, match=message):
         CalendarFeatures(**parameters).fit(TIMES)
+
+
+@pytest.mark.parametrize("X", [3, None, "2024", {"t": [1]}, iter([1])])
+def test_what_is_no_table_is_named(X):
+    with pytest.raises(TypeError, match="X must be an array, a list, a series or a frame of dates"):
+        CalendarFeatures().fit(X)
 
 
 def test_an_unfitted_one_and_another_table_are_refused():
