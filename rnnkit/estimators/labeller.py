@@ -14,6 +14,7 @@ from rnnkit.estimators.codecs import Codec, LabelLists
 from rnnkit.estimators.devices import answers
 from rnnkit.estimators.label_learning import LabelLearning
 from rnnkit.estimators.labels import check_label_values, find_classes
+from rnnkit.estimators.parameters.checks import check_each_of
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import integer, parameter, parameters
 from rnnkit.estimators.parameters.network import (
@@ -105,6 +106,7 @@ class RecurrentSequenceLabeller(LabelLearning):
 
     def _decision(self, bound: BoundNetwork, plan: Plan, scores: Array) -> Array:
         """Decode with the beam width the estimator has now."""
+        check_each_of(self, ["beam_width"])
         output: Any = bound.output
         output = replace(output, beam_width=self.beam_width)
         return output.decision(scores, bound.context(plan))

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from estimators.options import FORMS, MODES, OPTIONS, F, small
 from estimators.problems import CELLS
+from sklearn.base import clone
 
 from rnnkit import RecurrentFeatures
 from rnnkit.estimators.parameters.field import entries_of
 
-# These two say how a fitted network is asked, and do so from the moment they are set.
-EFFECTIVE_AT_ONCE = {"device", "beam_width"}
+# These say how a fitted network is asked, and do so from the moment they are set.
+EFFECTIVE_AT_ONCE = {"device", "beam_width", "length_penalty", "max_target_length"}
 
 SOME_MODES = [
     "label", "labels", "tag", "tags", "crf", "ctc",
     "number, quantile", "vector, poisson", "number per step, huber", "vector per step, squared",
-    "own steps",
+    "own steps", "written labels", "written numbers",
 ]  # fmt: skip
 OTHER = {name: option.value for name, option in OPTIONS.items()}
 OTHER |= {"monitor": "score", "verbose": 1, "warm_start": True}
@@ -54,6 +55,8 @@ ASK = {
     "predict_proba": lambda e, X, y: e.predict_proba(X),
     "predict_log_proba": lambda e, X, y: e.predict_log_proba(X),
     "score": lambda e, X, y: e.score(X, y),
+    "score_samples": lambda e, X, y: e.score_samples(X, y),
+    "attention_weights": lambda e, X, y: e.attention_weights(X),
     "transform": lambda e, X, y: e.transform(X),
     "decision_function": lambda e, X, y: e.decision_function(X),
     "hidden_states": lambda e, X, y: e.hidden_states(X),
@@ -74,7 +77,7 @@ def answers(estimator, X, y):
         if hasattr(estimator, name):
             try:
                 found[name] = all_of(ask(estimator, X, y))
-            except ValueError as error:
+            except (AttributeError, ValueError) as error:
                 found[name] = str(error)
     return found
 
@@ -94,7 +97,9 @@ def test_a_changed_parameter_changes_no_answer(cell, mode):
         estimator.set_params(**{parameter: before})
 
 
-@pytest.mark.parametrize("mode", ["label", "tags", "ctc", "vector per step, squared"])
+@pytest.mark.parametrize(
+    "mode", ["label", "tags", "ctc", "vector per step, squared", "written labels"]
+)
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_default_set_after_a_fit_without_it_changes_no_answer(cell, mode):
     mode = MODES[mode]
@@ -108,6 +113,35 @@ def test_the_default_set_after_a_fit_without_it_changes_no_answer(cell, mode):
         expected = answers(estimator, X, mode.y)
         estimator.set_params(**{parameter: default})
         assert answers(estimator, X, mode.y) == expected, parameter
+
+
+REFUSED = {
+    "beam_width": (0, -2, 1.5, True, "x"),
+    "length_penalty": (-1.0, np.nan, "x", None),
+    "max_target_length": (0, -3, 2.7, True, "x"),
+}
+
+
+@pytest.mark.parametrize("mode", ["ctc", "written labels", "written numbers"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_what_has_an_effect_at_once_is_refused_as_by_fit(cell, mode):
+    mode = MODES[mode]
+    estimator, X = fitted(cell, mode)
+    asked = ["predict", "score"]
+    asked += [name for name in ("attention_weights",) if hasattr(estimator, name)]
+    expected = answers(estimator, X, mode.y)
+    for parameter in REFUSED.keys() & entries_of(type(estimator)).keys():
+        before = getattr(estimator, parameter)
+        for value in REFUSED[parameter]:
+            estimator.set_params(**{parameter: value})
+            with pytest.raises(ValueError, match=f"'{parameter}' parameter of .* Got") as by_fit:
+                clone(estimator).fit(X, mode.y)
+            for name in asked:
+                with pytest.raises(ValueError) as by_answer:
+                    ASK[name](estimator, X, mode.y)
+                assert str(by_answer.value) == str(by_fit.value), name
+        estimator.set_params(**{parameter: before})
+    assert answers(estimator, X, mode.y) == expected
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -44,10 +44,12 @@ from rnnkit.sequences import Form, Sequences
 from rnnkit.training import LBFGS, make_solver
 from rnnkit.training.schedules import SCHEDULES
 
-__all__ = ["EncoderDecoderLearning"]
+__all__ = ["OF_SEARCH", "EncoderDecoderLearning"]
 
+# How labels are searched for, as the parameters are when it is asked.
+OF_SEARCH = ("beam_width", "length_penalty", "max_target_length")
 # What numbers that are written have no use for.
-OF_LABELS = ("label_smoothing", "beam_width", "length_penalty", "max_target_length")
+OF_LABELS = ("label_smoothing", *OF_SEARCH)
 
 
 @parameters
@@ -226,9 +228,14 @@ class EncoderDecoderLearning(LabelLearning):
         *,
         strict: bool = True,
     ) -> Examples:
-        return super()._read_examples(
+        estimator = self
+        if reader is getattr(self, "_reader", None):  # after the fit that learnt it
+            estimator = copy(self)
+            estimator.targets = self._built_with["targets"]
+        examples: Examples = super(EncoderDecoderLearning, estimator)._read_examples(
             reader, codec, output, spelled(X), y, sample_weight, lengths, strict=strict
         )
+        return examples
 
     def _read_new(self, X: Any, lengths: Any) -> tuple[Sequences, Form]:
         return super()._read_new(spelled(X), lengths)

@@ -18,7 +18,8 @@ from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.devices import answers
 from rnnkit.estimators.encoder_decoder.codecs import WrittenLabelLists, WrittenNumberLists
-from rnnkit.estimators.encoder_decoder.learning import EncoderDecoderLearning
+from rnnkit.estimators.encoder_decoder.learning import OF_SEARCH, EncoderDecoderLearning
+from rnnkit.estimators.parameters.checks import check_each_of
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameters
 from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, RNNParameters
@@ -94,7 +95,8 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
         Raises
         ------
         ValueError, TypeError
-            If X is not as in `fit`, or `n_steps` is missing, or given for labels.
+            If X is not as in `fit`, or `n_steps` is missing, or given for labels; or if a
+            parameter of the search was set to what `fit` refuses.
         """
         check_is_fitted(self)
         sequences, _ = self._read_new(X, lengths)
@@ -214,6 +216,7 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
     def _written(
         self, network: Network, reader: Reader, codec: Codec, sequences: Sequences, n_steps: Any
     ) -> np.ndarray:
+        check_each_of(self, OF_SEARCH)
         if isinstance(codec, WrittenLabelLists):
             most = self.max_target_length
             n_steps = 2 * codec.longest + 10 if most is None else most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from numbers import Real
 from typing import Any
@@ -20,7 +21,12 @@ from rnnkit.network import Output
 from rnnkit.network.fixed_gates import check_fixed_gates
 from rnnkit.training import check_truncation
 
-__all__ = ["ACTIVATION_PARAMETERS", "check_parameters", "read_activation"]
+__all__ = [
+    "ACTIVATION_PARAMETERS",
+    "check_each_of",
+    "check_parameters",
+    "read_activation",
+]
 
 ACTIVATION_PARAMETERS = ("activation", "gate_activation", "output_activation")
 
@@ -63,8 +69,7 @@ def check_parameters(estimator: Any) -> None:
         return
     name = type(estimator).__name__
     parameters = {**getattr(estimator, "_fixed", {}), **estimator.get_params(deep=False)}
-    allowed = {name: entry.allowed for name, (_, entry) in entries_of(type(estimator)).items()}
-    validate_parameter_constraints(allowed, parameters, caller_name=name)
+    _check_each(estimator, parameters)
     for parameter in ACTIVATION_PARAMETERS:
         if parameters.get(parameter) is not None:
             read_activation(parameters[parameter], parameter)
@@ -130,6 +135,23 @@ def check_parameters(estimator: Any) -> None:
             f"The 'layer_norm' parameter of {name} must be False with reset='before'. "
             "Got True instead."
         )
+
+
+def check_each_of(estimator: Any, names: Iterable[str]) -> None:
+    """Check some parameters by themselves: those that an answer reads as they are now.
+
+    Raises
+    ------
+    InvalidParameterError
+        As `check_parameters` does.
+    """
+    if not get_config()["skip_parameter_validation"]:
+        _check_each(estimator, {name: getattr(estimator, name) for name in names})
+
+
+def _check_each(estimator: Any, parameters: dict[str, Any]) -> None:
+    allowed = {name: entry.allowed for name, (_, entry) in entries_of(type(estimator)).items()}
+    validate_parameter_constraints(allowed, parameters, caller_name=type(estimator).__name__)
 
 
 def _check_truncation(name: str, parameters: dict[str, Any], output: type[Output] | None) -> None:
