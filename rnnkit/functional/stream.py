@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array
 from rnnkit.cells import Activation
+from rnnkit.functional.arrays import finite_array, of_shape
 from rnnkit.functional.layers import host_backend
 from rnnkit.functional.options import read_options
 from rnnkit.functional.weights import read_layers, refuse_unnamed
@@ -43,7 +44,8 @@ class RecurrentStream:
     state : list of tuple (h, c)
         What each layer remembers, arrays of shape (n, H), n = 1 for one sequence, copied; c is
         None but for lstm, and (n, 4·H) with full gate recurrence. May be set to what was got
-        earlier.
+        earlier; ValueError, and nothing has changed, if that has other arrays, or numbers that
+        are not finite.
 
     Raises
     ------
@@ -138,7 +140,8 @@ class RecurrentStream:
     @state.setter
     def state(self, state: Sequence[State]) -> None:
         with self._owner:
-            for operation, of_layer in zip(self._operations, state, strict=True):
+            models = [operation.state for operation in self._operations]
+            for operation, of_layer in zip(self._operations, _checked(state, models)):
                 operation.state = of_layer
 
     def step(self, x: Array) -> Array:
@@ -172,3 +175,33 @@ class RecurrentStream:
             return x
         finally:
             self._take_back()
+
+
+def _checked(state: Any, models: list[State]) -> list[State]:
+    """Return states in the dtype of those that are there, if they are like them and finite."""
+    counts = list(map(_count, state)) if isinstance(state, (list, tuple)) else None
+    if counts != list(map(len, models)):
+        given = f"{len(state)} entries" if counts is not None else type(state).__name__
+        raise ValueError(
+            f"state must be a list of {len(models)} tuples (h, c), one for each layer, as it was "
+            f"got from a stream of the same layers, got {given}"
+        )
+    return [
+        tuple(
+            _like(array, model, f"{letter} of state[{layer}]")
+            for array, model, letter in zip(of_layer, like, "hc")
+        )
+        for layer, (of_layer, like) in enumerate(zip(state, models))
+    ]
+
+
+def _count(of_layer: Any) -> int:
+    return len(of_layer) if isinstance(of_layer, (list, tuple)) else -1
+
+
+def _like(array: Any, model: Array, name: str) -> Array:
+    if model is None:
+        if array is not None:
+            raise ValueError(f"{name} must be None, got {type(array).__name__}")
+        return None
+    return of_shape(finite_array(array, name, model.dtype), name, model.shape)

@@ -139,3 +139,50 @@ def test_bad_steps_and_weights_are_refused():
         RecurrentStream({})
     with pytest.raises(ValueError, match="which no layer uses"):
         RecurrentStream({**weights, "weight_ih_l0_reverse": weights["weight_ih_l0"]})
+
+
+def wrong_states(kept):
+    """States that do not fit those of two layers, and what is said of each."""
+    (h0, c0), (h1, c1) = kept
+    beyond = h1 + 0
+    beyond[-1, -1] = np.nan
+    yield None, "state must be a list of 2 tuples"
+    yield kept[0][0], "state must be a list of 2 tuples"
+    yield kept[:1], "state must be a list of 2 tuples .* got 1 entries"
+    yield [*kept, kept[0]], "state must be a list of 2 tuples .* got 3 entries"
+    yield [(h0, c0), h1], "state must be a list of 2 tuples"
+    yield [(h0, c0), (h1,)], "state must be a list of 2 tuples"
+    yield [(h0, c0), (None, c1)], r"h of state\[1\] must hold real numbers"
+    yield [(h0, c0), (h1.astype(str), c1)], r"h of state\[1\] must hold real numbers"
+    yield [(h0, c0), (h1[:, :-1], c1)], r"h of state\[1\] must have shape \(\d, 5\), got"
+    yield [(h0, c0), (h1[0], c1)], r"h of state\[1\] must have shape"
+    yield [(h0, c0), (beyond, c1)], r"h of state\[1\] contains NaN, infinity"
+    yield [(h0, c0), (beyond * np.inf, c1)], r"h of state\[1\] contains NaN, infinity"
+    if c1 is None:
+        yield [(h0, c0), (h1, h1)], r"c of state\[1\] must be None, got ndarray"
+    else:
+        yield [(h0, c0), (h1, None)], r"c of state\[1\] must hold real numbers"
+        yield [(h0, c0), (h1, c1[:, 1:])], r"c of state\[1\] must have shape"
+        yield [(h0, c0), (h1, beyond)], r"c of state\[1\] contains NaN, infinity"
+
+
+@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+@pytest.mark.parametrize("n", [None, 3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(cell, backend, n, dtype):
+    weights = weights_of(cell, 2, 5, 2, dtype)
+    options = {"n_layers": 2, "backend": backend, "n_sequences": n}
+    stream, other = (RecurrentStream(weights, cell, **options) for _ in range(2))
+    x = np.random.default_rng(2).standard_normal((2, n or 1, 2)).astype(dtype)
+    stream.step(x[0] if n else x[0, 0])
+    other.step(x[1] if n else x[1, 0])
+    before = stream.state
+    for wrong, sentence in wrong_states(other.state):
+        with pytest.raises(ValueError, match=sentence):
+            stream.state = wrong
+        for found, expected in zip(stream.state, before, strict=True):
+            np.testing.assert_array_equal(found[0], expected[0])
+            np.testing.assert_array_equal(found[1], expected[1])
+    stream.state = [tuple(a if a is None else a.astype("f8") for a in s) for s in other.state]
+    np.testing.assert_array_equal(stream.state[1][0], other.state[1][0])
