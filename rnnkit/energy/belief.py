@@ -199,7 +199,7 @@ class DeepBeliefNetwork(
         if self.early_stopping and self.solver == "lbfgs":
             raise ValueError("early_stopping must be False with solver='lbfgs', got True")
         with learning(self) as draft:
-            rows = draft._read_units(X, reset=True, binarize=self.binarize)
+            rows = draft._read_units(X, reset=True)
             labels, is_labelled = _read_labels(y, rows, type(self).__name__)
             random = check_random_state(self.random_state)
             weights: list[np.ndarray] = []
@@ -328,7 +328,7 @@ class DeepBeliefNetwork(
         """Return the network as it is at this moment, and the units of the last hidden layer."""
         check_is_fitted(self, "coefs_")
         now = at_this_moment(self)
-        units = now._read_units(X, reset=False, binarize=now.binarize)
+        units = now._read_units(X, reset=False)
         for weight, bias in zip(now.coefs_[:-1], now.intercepts_[:-1]):
             units = expit(units @ weight + bias)
         return now, units

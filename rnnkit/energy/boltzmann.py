@@ -346,4 +346,4 @@ class DeepBoltzmannMachine(
         check_is_fitted(self, "coefs_")
         self._validate_params()
         now = at_this_moment(self)
-        return now, now._read_units(X, reset=False, binarize=now.binarize)
+        return now, now._read_units(X, reset=False)

@@ -33,7 +33,6 @@ class DeepBoltzmannLearning(RowEstimator):
     gibbs_steps: int
     mean_field_steps: int
     alpha: float
-    binarize: float | None
     random_state: Any
 
     @watched
@@ -57,7 +56,7 @@ class DeepBoltzmannLearning(RowEstimator):
         """
         sizes, schedule = self._check()
         with learning(self) as draft:
-            rows = draft._read_units(X, reset=True, binarize=self.binarize)
+            rows = draft._read_units(X, reset=True)
             random = check_random_state(self.random_state)
             draft._begin(rows, sizes, random)
             if self.pretrain_iter:
@@ -95,12 +94,13 @@ class DeepBoltzmannLearning(RowEstimator):
         Raises
         ------
         TypeError, ValueError
-            If a parameter or X is not accepted, or fitted layers have other sizes.
+            If a parameter or X is not accepted, or fitted layers have other sizes or were fitted
+            with another `binarize`.
         """
         sizes, _ = self._check()
         with learning(self) as draft:
             is_first = not hasattr(self, "coefs_")
-            rows = draft._read_units(X, reset=is_first, binarize=self.binarize)
+            rows = draft._read_units(X, reset=is_first)
             if is_first:
                 random = check_random_state(self.random_state)
                 draft._begin(rows, sizes, random)
@@ -110,6 +110,12 @@ class DeepBoltzmannLearning(RowEstimator):
                     raise ValueError(
                         f"hidden_layer_sizes must stay {fitted} after the first partial_fit, got "
                         f"{self.hidden_layer_sizes!r}"
+                    )
+                binarize = getattr(self, "_binarize", self.binarize)
+                if self.binarize != binarize:
+                    raise ValueError(
+                        f"binarize must stay {binarize!r} after the first partial_fit, got "
+                        f"{self.binarize!r}"
                     )
                 rows = rows.astype(self.coefs_[0].dtype, copy=False)
                 draft.coefs_ = [weight.copy() for weight in self.coefs_]

@@ -23,6 +23,8 @@ __all__ = ["RowEstimator", "check_counts", "read_sizes"]
 class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
     """Base of an estimator whose X is one row of units for each sample."""
 
+    binarize: Any
+
     def _read_rows(self, X: Any, *, reset: bool) -> np.ndarray:
         """Return X as float32 or float64 (n, F); set or check its columns.
 
@@ -42,13 +44,17 @@ class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
         )
         return rows
 
-    def _read_units(self, X: Any, *, reset: bool, binarize: float | None) -> np.ndarray:
+    def _read_units(self, X: Any, *, reset: bool) -> np.ndarray:
         """Return X as the probabilities that visible units are on, (n, F).
 
         With a threshold `binarize` they are 0 or 1. Without one they are taken as they are, and
-        where a fit finds them outside [0, 1] it warns.
+        where a fit finds them outside [0, 1] it warns. The threshold is that of the first fit.
         """
         rows = self._read_rows(X, reset=reset)
+        if reset:
+            self._binarize = self.binarize
+        # Those that were fitted before it was kept read what they are constructed with.
+        binarize: float | None = getattr(self, "_binarize", self.binarize)
         if binarize is not None:
             return (rows > binarize).astype(rows.dtype)
         if reset and (rows.min() < 0 or rows.max() > 1):

@@ -340,7 +340,7 @@ class FittedEstimator(Documented, BaseEstimator):
         """
         check_is_fitted(self)
         sequences, form = self._read_new(X, lengths)
-        gates = CELLS[self._cell].gates
+        gates = CELLS[self._built_with.get("cell", self._cell)].gates
 
         def stacked(bound: BoundNetwork, plan: Plan, x: Inputs) -> np.ndarray:
             activations = bound.gate_activations(plan, x, layer)

@@ -76,6 +76,8 @@ HIDDEN: dict[str, dict[str, str]] = {
         "fitted_layer": "_fitted_layer",
         "fitted_pooling": "_fitted_pooling",
     },
+    "rnnkit.energy.DeepBeliefNetwork": {"binarized_at": "_binarize"},
+    "rnnkit.energy.DeepBoltzmannMachine": {"binarized_at": "_binarize"},
     "rnnkit.energy.HopfieldNetwork": {"fitted_with": "_fitted"},
     "rnnkit.preprocessing.CalendarFeatures": {"fitted_with": "_fitted"},
     "rnnkit.preprocessing.Difference": _STEPWISE,

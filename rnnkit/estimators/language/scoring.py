@@ -46,7 +46,7 @@ class LanguageScoring(LanguageLearning):
     ) -> tuple[Texts, np.ndarray, np.ndarray, np.ndarray | None]:
         """Return texts with the log-likelihoods and steps of each document, and their weights."""
         check_is_fitted(self)
-        texts = read_texts(X, self.tokens)
+        texts = read_texts(X, self._built_with["tokens"])
         weights = weights_of(sample_weight, len(texts))
         contexts = self._read_contexts(context, len(texts))
         laid = lay_out(texts, self._vocabulary)
@@ -230,7 +230,7 @@ class LanguageScoring(LanguageLearning):
                 f"what was asked of this {type(self).__name__} cannot be told the contexts that it "
                 "was fitted with; hidden_states takes them"
             )
-        texts = read_texts(X, self.tokens)
+        texts = read_texts(X, self._built_with["tokens"])
         read, offsets = self._read_all(texts)
         return Sequences(read.reshape(-1, 1), offsets), Form.of([])
 
@@ -242,7 +242,7 @@ class LanguageScoring(LanguageLearning):
 
     def _look(self, X: Any, context: Any, operation: Operation) -> Any:
         check_is_fitted(self)
-        texts = read_texts(X, self.tokens)
+        texts = read_texts(X, self._built_with["tokens"])
         read, offsets = self._read_all(texts)
         inputs = with_contexts(read, offsets, self._read_contexts(context, len(texts)))
         rows = apply(self.network_, self.device, inputs, offsets, operation, per_step=True)
