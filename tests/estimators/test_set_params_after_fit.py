@@ -8,7 +8,7 @@ from estimators.options import FORMS, MODES, OPTIONS, F, small
 from estimators.problems import CELLS
 from sklearn.base import clone
 
-from rnnkit import RecurrentFeatures
+from rnnkit import RecurrentFeatures, backends
 from rnnkit.estimators.parameters.field import entries_of
 
 # These say how a fitted network is asked, and do so from the moment they are set.
@@ -66,6 +66,7 @@ ASK = {
     "n_features_in_": lambda e, X, y: e.n_features_in_,
     "n_outputs_": lambda e, X, y: e.n_outputs_,
     "classes_": lambda e, X, y: e.classes_,
+    "attention_weights of y": lambda e, X, y: e.attention_weights(X, y),
     "weights_": lambda e, X, y: e.weights_,
 }
 
@@ -74,7 +75,7 @@ def answers(estimator, X, y):
     """What every method says: its answer, or why it refuses."""
     found = {}
     for name, ask in ASK.items():
-        if hasattr(estimator, name):
+        if hasattr(estimator, name.split()[0]):
             try:
                 found[name] = all_of(ask(estimator, X, y))
             except (AttributeError, ValueError) as error:
@@ -142,6 +143,29 @@ def test_what_has_an_effect_at_once_is_refused_as_by_fit(cell, mode):
                 assert str(by_answer.value) == str(by_fit.value), name
         estimator.set_params(**{parameter: before})
     assert answers(estimator, X, mode.y) == expected
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """A machine without a GPU, where nobody was warned yet."""
+    monkeypatch.setattr("rnnkit.backends.cuda.why_no_gpu", lambda number: "there is none")
+    backends._warn_of_fall_back.cache_clear()
+    yield
+    backends._warn_of_fall_back.cache_clear()
+
+
+@pytest.mark.parametrize("mode", SOME_MODES)
+def test_without_a_gpu_the_cpu_answers_for_it(mode, no_gpu):
+    mode = MODES[mode]
+    estimator, X = fitted("GRU", mode)
+    expected = answers(estimator, X, mode.y)
+    for name in ("cuda", "cuda:1", "auto"):
+        estimator.set_params(device=name)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert answers(estimator, X, mode.y) == expected, name
+        told = [str(warning.message) for warning in caught]
+        assert sum("the CPU computes instead" in line for line in told) == (name != "auto")
 
 
 @pytest.mark.parametrize("cell", CELLS)

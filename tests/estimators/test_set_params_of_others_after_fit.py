@@ -80,6 +80,8 @@ ASK = {
     "hidden_states": lambda m, X, y: m.hidden_states(X),
     "gate_activations": lambda m, X, y: m.gate_activations(X),
     "get_feature_names_out": lambda m, X, y: m.get_feature_names_out(),
+    "sample of steps": lambda m, X, y: m.sample(2, n_steps=3, random_state=0),
+    "realism": lambda m, X, y: m.realism(X),
     "n_outputs_": lambda m, X, y: m.n_outputs_,
 }
 
@@ -88,10 +90,10 @@ def answers(model, X, y=None):
     """What every method says: its answer, or why it refuses."""
     found = {}
     for name, ask in ASK.items():
-        if hasattr(model, name):
+        if hasattr(model, name.split()[0]):
             try:
                 found[name] = all_of(ask(model, X, y))
-            except (TypeError, ValueError) as error:
+            except (AttributeError, TypeError, ValueError) as error:
                 found[name] = str(error)
     return found
 
@@ -121,6 +123,19 @@ def test_a_changed_parameter_changes_no_answer(fitted, tmp_path):
                 copy.set_params(**{parameter: value})
                 n_tried += 1
     assert n_tried >= 3
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_without_a_gpu_the_cpu_answers_for_it(fitted, monkeypatch):
+    monkeypatch.setattr("rnnkit.backends.cuda.why_no_gpu", lambda number: "there is none")
+    model, data = fitted
+    if "device" not in model.get_params():
+        return
+    expected = answers(model, *data)
+    for name in ("cuda", "cuda:1", "auto"):
+        model.set_params(device=name)
+        assert answers(model, *data) == expected, name
+    model.set_params(device="cpu")
 
 
 @pytest.mark.parametrize("name", ["machine of 0 and 1", "belief of 0 and 1"])

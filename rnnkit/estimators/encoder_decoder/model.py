@@ -239,7 +239,7 @@ class RecurrentEncoderDecoder(EncoderDecoderLearning):
     ) -> np.ndarray:
         """Run what looks at sequences beside their targets; return an answer for each (N,)."""
         network = self.network_
-        backend = get_backend(self.device)
+        backend = get_backend(self.device, fall_back=True)
         inputs = self._reader.inputs(sequences)
         found = np.empty(len(sequences), dtype=object)
         refuse_long_sequences(network, sequences.offsets, backend)
