@@ -16,7 +16,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from rnnkit.energy.patterns import by_hebb, by_projection, levels_of, read_thresholds, signs_of
+from rnnkit.energy.patterns import (
+    by_hebb,
+    by_projection,
+    levels_of,
+    read_thresholds,
+    refuse_too_large,
+    signs_of,
+)
 from rnnkit.energy.rows import RowEstimator
 from rnnkit.estimators.telling import tell
 from rnnkit.estimators.transaction import at_this_moment, learning
@@ -64,7 +71,7 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
         W, symmetric; not with "softmax".
     levels_ : ndarray of shape (2,)
         What -1 and +1 are called in results: the two values of the X that was stored if it had no
-        others, such as 0 and 1; else -1 and +1. Not with "softmax".
+        others, such as 0 and 1, and `binarize` parts them; else -1 and +1. Not with "softmax".
     stable_ : ndarray of shape (N,), bool
         Which patterns stay where they are; with "softmax", which settle nearer to themselves than
         to any other.
@@ -175,10 +182,12 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
             for name in ("weights_", "levels_", "_fitted"):
                 vars(draft).pop(name, None)
             if self.rule == "softmax":
+                refuse_too_large(rows, float(self.beta))
                 draft.patterns_ = rows.copy()
             else:
                 draft.levels_ = levels_of(rows, self.binarize)
                 draft.patterns_ = signs_of(rows, self.binarize)
+                self._tell_of_one_sign(rows, draft.patterns_)
                 store = by_hebb if self.rule == "hebb" else by_projection
                 draft.weights_ = store(draft.patterns_)
             draft._fitted = self.rule, float(self.beta), float(self.binarize), thresholds
@@ -301,11 +310,26 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
         self._validate_params()
         return at_this_moment(self)
 
+    def _tell_of_one_sign(self, rows: np.ndarray, patterns: np.ndarray) -> None:
+        """Warn if different values have all become the same."""
+        low, high = rows.min(), rows.max()
+        if low < high and patterns.min() == patterns.max():
+            tell(
+                f"X of {type(self).__name__} has values from {low:.3g} to {high:.3g}, all of which "
+                f"are {patterns[0, 0]:+.0f} with binarize={self.binarize!r}: set binarize to a "
+                "number between them",
+                UserWarning,
+                subject="values on one side of binarize",
+            )
+
     def _begin(self, X: Any) -> np.ndarray:
         """Read states."""
         rows = self._read_rows(X, reset=False)
-        rule, _, binarize, _ = self._fitted
-        return rows if rule == "softmax" else signs_of(rows, binarize)
+        rule, beta, binarize, _ = self._fitted
+        if rule != "softmax":
+            return signs_of(rows, binarize)
+        refuse_too_large(rows, beta)
+        return rows
 
     def _energy(self, states: np.ndarray) -> np.ndarray:
         rule, beta, _, thresholds = self._fitted

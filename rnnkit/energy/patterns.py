@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import numpy as np
 from scipy.linalg import svd
 
-__all__ = ["by_hebb", "by_projection", "levels_of", "read_thresholds", "signs_of"]
+__all__ = [
+    "by_hebb",
+    "by_projection",
+    "levels_of",
+    "read_thresholds",
+    "refuse_too_large",
+    "signs_of",
+]
 
 
 def read_thresholds(thresholds: Any, rule: str, rows: np.ndarray) -> np.ndarray:
@@ -22,6 +30,18 @@ def read_thresholds(thresholds: Any, rule: str, rows: np.ndarray) -> np.ndarray:
     if rule == "softmax" and np.any(values != 0):
         raise ValueError(f"thresholds must be 0 with rule='softmax', got {thresholds!r:.100}")
     return np.broadcast_to(values, n_units).copy()
+
+
+def refuse_too_large(rows: np.ndarray, beta: float) -> None:
+    """Raise ValueError if products that rule="softmax" forms may be beyond the rows' dtype."""
+    finite = np.finfo(rows.dtype).max.item()
+    most = sqrt(finite / (4 * max(1.0, beta) * rows.shape[1]))
+    largest = float(np.abs(rows).max())
+    if largest > most:
+        raise ValueError(
+            f"X must lie within {most:.3g} of 0 with rule='softmax' and beta={beta:.3g}, which "
+            f"forms products in {rows.dtype}, got values up to {largest:.3g}: scale X before"
+        )
 
 
 def signs_of(rows: np.ndarray, binarize: float) -> np.ndarray:

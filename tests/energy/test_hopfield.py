@@ -1,6 +1,7 @@
 """Hopfield networks against energies and minima that are counted out, and their promises."""
 
 import itertools
+import math
 import pickle
 import warnings
 
@@ -274,3 +275,39 @@ def test_parameters_of_fit_hold_until_the_next():
     before = network.recall(random_patterns(3, 10))
     network.set_params(rule="hebb", beta=0.1)
     assert np.array_equal(network.recall(random_patterns(3, 10)), before)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("update", ["synchronous", "asynchronous"])
+@pytest.mark.parametrize("beta", [1e-3, 1.0, 1e6])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_modern_form_is_finite_or_refuses(dtype, update, beta):
+    X = np.array([[1, -1, 1], [-1, -1, 1]], dtype)
+    small = HopfieldNetwork("softmax", update=update, beta=beta).fit(X)
+    least_refused = math.sqrt(np.finfo(dtype).max.item() / (12 * max(1.0, beta)))
+    for power in range(0, 39 if dtype == "f4" else 309, 2 if dtype == "f4" else 14):
+        large = X * np.array(10.0**power, dtype)
+        if 10.0**power > least_refused:
+            for ask in (clone(small).fit, small.recall, small.predict, small.energy):
+                with pytest.raises(ValueError, match=r"X must lie within .* got values up to 1e"):
+                    ask(large)
+            continue
+        network = clone(small).fit(large)
+        for asked, fitted in ((large, network), (X, network), (large, small)):
+            states = fitted.recall(asked)
+            assert np.isfinite(states).all()
+            assert np.isfinite(fitted.energy(asked)).all()
+            assert np.isfinite(fitted.energy(states)).all()
+
+
+@pytest.mark.parametrize("rule", ["hebb", "pseudo-inverse"])
+@pytest.mark.parametrize(("levels", "sign"), [((1, 2), "+1"), ((-3, -1), "-1"), ((0.5, 3), "+1")])
+def test_values_on_one_side_of_binarize_are_told(rule, levels, sign):
+    X = np.array([[0, 1, 1], [1, 0, 0]]) * (levels[1] - levels[0]) + levels[0]
+    with pytest.warns(UserWarning, match=rf"all of which are \{sign} with binarize=0.0: set"):
+        HopfieldNetwork(rule).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        network = HopfieldNetwork(rule, binarize=float(np.mean(levels))).fit(X)
+        HopfieldNetwork(rule).fit(np.ones((1, 3)))
+    np.testing.assert_array_equal(network.levels_, levels)
