@@ -88,11 +88,16 @@ class RecurrentFeatures(
         Raises
         ------
         ValueError
-            If `pooling` is unknown, or as the estimator's `fit`.
+            If `pooling` is unknown, the estimator has no hidden states, or as its `fit`.
         """
         if self.pooling not in POOLINGS:
             raise ValueError(
                 f"pooling must be one of {', '.join(map(repr, POOLINGS))}, got {self.pooling!r}"
+            )
+        if not hasattr(self.estimator, "hidden_states"):
+            raise ValueError(
+                "estimator must be a recurrent one that has hidden_states, got "
+                f"{type(self.estimator).__name__}, which has none"
             )
         if lengths is not None:
             fit_params = {**fit_params, "lengths": lengths}

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from estimators.problems import CELLS, estimator, labels_of, ragged
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from tolerances import assert_close
 
-from rnnkit import RecurrentFeatures
+from rnnkit import GRUSeriesGenerator, RecurrentFeatures
 
 X = ragged(30)
 Y = labels_of(X)
@@ -54,3 +55,12 @@ def test_wrong_arguments_are_refused():
     features = RecurrentFeatures(estimator("GRU", "Classifier", max_iter=2), layer=3).fit(X, Y)
     with pytest.raises(ValueError, match="layer"):
         features.transform(X)
+
+
+@pytest.mark.parametrize("given", [GRUSeriesGenerator(4), LogisticRegression(), "GRU"])
+def test_what_has_no_hidden_states_is_refused_before_it_is_fitted(given):
+    name = type(given).__name__
+    features = RecurrentFeatures(given)
+    with pytest.raises(ValueError, match=f"has hidden_states, got {name}, which has none"):
+        features.fit(X, Y)
+    assert not hasattr(features, "estimator_")
