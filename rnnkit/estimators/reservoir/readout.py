@@ -267,7 +267,17 @@ class ClosedForm(RecurrentEstimator):
                     rows = batch.sequences
                 states = np.asarray(backend.download(states), np.float64)
                 counting = None if weights is None else weights[rows]
-                moments = moments.plus(states, targets[rows], counting)
+                with np.errstate(over="ignore", invalid="ignore"):  # refused below
+                    moments = moments.plus(states, targets[rows], counting)
+        if not np.isfinite(moments.sums).all():
+            chosen = [
+                f"{name}={getattr(self, name)!r}"
+                for name in ("spectral_radius", "input_scaling", "activation")
+            ]
+            raise ValueError(
+                "the reservoir's states, or their squares, grow beyond what floats hold with "
+                f"{', '.join(chosen)}: use smaller scales or an activation that is bounded"
+            )
         return moments
 
     def _weights_of_rows(

@@ -161,6 +161,20 @@ def test_a_wrong_alpha_is_named(alpha):
         small("EchoStateRegressor", alpha=alpha).fit(X, TARGETS["EchoStateRegressor"])
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("name", TARGETS)
+def test_states_that_grow_without_end_are_refused_by_name(name, dtype):
+    long = np.random.RandomState(0).randn(4, 300, 2).astype(dtype)
+    y = [0, 1, 0, 1] if "Classifier" in name else [0.5, 1.0, 2.0, 1.5]
+    if "Sequence" in name:
+        y = (long[:, :, 0] > 0).astype(int if "Tagger" in name else float)
+    model = small(name, activation="relu", spectral_radius=40.0)
+    with pytest.raises(ValueError, match=r"the reservoir's states.*spectral_radius=40\.0.*'relu'"):
+        model.fit(long, y)
+    assert not hasattr(model, "network_")
+    model.set_params(activation="tanh").fit(long, y)
+
+
 def test_a_changed_reservoir_cannot_go_on():
     y = TARGETS["EchoStateRegressor"]
     model = small("EchoStateRegressor").fit(X, y)
