@@ -222,6 +222,8 @@ def _n_contexts(context: Any, vocabulary: Vocabulary) -> int | None:
         return None
     is_vector = vocabulary.contexts.labels is None
     dimensions = np.ndim(context)
+    if is_vector and vocabulary.contexts.width == 1 and dimensions == 1 and len(context) > 1:
+        return len(context)  # of one number each
     return len(context) if dimensions > int(is_vector) else None
 
 

@@ -200,8 +200,12 @@ def is_token(token: Any, kind: str) -> bool:
 
 def _checked(given: Iterable[Any], kind: str) -> list[Any]:
     """Return tokens sorted, if they are of a kind and all different."""
-    tokens = list(given)
     asked = "ids, whole numbers from 0 on" if kind == "ids" else kind
+    if isinstance(given, str) and kind != "characters":
+        raise TypeError(f"vocabulary must be a list of {asked}, got the string {given!r:.80}")
+    tokens = list(given)
+    if not tokens:
+        raise ValueError(f"vocabulary must hold at least one token, got {given!r}")
     for token in tokens:
         if not is_token(token, kind):
             raise TypeError(f"vocabulary must hold {asked}, got {token!r:.80}")

@@ -142,7 +142,11 @@ def test_a_vocabulary_given():
         ([[1, 2]], ["a"], TypeError, "hold ids"),
         ([[1, 2]], [-1], TypeError, "hold ids"),
         ([["to"]], [1], TypeError, "hold words, got 1"),
-        ("ab", [], ValueError, "nothing to learn"),
+        ("ab", [], ValueError, r"vocabulary must hold at least one token, got \[\]"),
+        ("ab", "", ValueError, "vocabulary must hold at least one token, got ''"),
+        ([["to"]], [], ValueError, "vocabulary must hold at least one token"),
+        ([["to"]], "the", TypeError, "must be a list of words, got the string 'the'"),
+        ([[1, 2]], "12", TypeError, "must be a list of ids, .* got the string '12'"),
     ],
 )
 def test_a_vocabulary_of_something_else_is_refused(X, given, error, words):

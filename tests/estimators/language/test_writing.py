@@ -186,6 +186,22 @@ def test_bayes_tells_the_context():
     assert told == ["f", "f", "f", "m", "m", "m", "f"]
 
 
+def test_numbers_are_one_for_each_text_as_in_fit():
+    fitted = model(max_iter=20).fit(NAMES, context=np.arange(7.0))
+    for context in ([1.0, 2.0], (1.0, 2.0, 3.0), np.array([0.0, 6.0])):
+        texts = fitted.sample(5, context=context, temperature=0)
+        columns = [[number] for number in context]
+        assert texts == fitted.sample(5, context=columns, temperature=0)
+        assert texts == [fitted.sample(5, context=c, temperature=0) for c in context]
+        found = fitted.score_samples(texts, context=context)
+        np.testing.assert_array_equal(found, fitted.score_samples(texts, context=columns))
+    assert isinstance(fitted.sample(5, context=[1.0], temperature=0), str)
+    with pytest.raises(ValueError, match="one number of texts, got 2 by context, 3 by n_samples"):
+        fitted.sample(5, context=[1.0, 2.0], n_samples=3)
+    with pytest.raises(ValueError, match="stream=True writes one text"):
+        fitted.sample(5, context=[1.0, 2.0], stream=True)
+
+
 def test_vectors_begin_a_text():
     fitted, vectors = of_vectors(max_iter=60)
     assert (
