@@ -82,7 +82,9 @@ def _one_dimension(given: Any) -> np.ndarray:
     return np.array(given)
 
 
-def refuse_other_ids(sequences: Any, given: Any, name: str) -> None:
+def refuse_other_ids(
+    sequences: Any, given: Any, name: str, of: str = "X", listed: str = "X.ids"
+) -> None:
     """Raise if what belongs to sequences bears labels that are not their ids, one by one.
 
     Labels are the index of a pandas Series or frame, or the ids of `Sequences`. Unnamed whole
@@ -91,19 +93,21 @@ def refuse_other_ids(sequences: Any, given: Any, name: str) -> None:
 
     Parameters
     ----------
-    sequences : Sequences
+    sequences : Sequences or Ids
         Nothing is compared if they have no ids.
     given : array-like
         Targets or weights, one for each sequence.
     name : str
         The argument's name, for error texts.
+    of, listed : str
+        What has the ids, and where they are found, for error texts.
 
     Raises
     ------
     ValueError
         Saying how to put it in order.
     """
-    ids = sequences._ids
+    ids = sequences if isinstance(sequences, Ids) else sequences._ids
     if ids is None:
         return
     of_sequences = isinstance(given, FlatSequences)
@@ -121,13 +125,15 @@ def refuse_other_ids(sequences: Any, given: Any, name: str) -> None:
             return
     i = next(i for i, (a, b) in enumerate(zip(found, own)) if a != b)
     same = Counter(found) == Counter(own)
-    what = "has the ids of X in another order" if same else "contradicts X.ids"
-    remedy = f"give {name}.loc[X.ids], or {name}.to_numpy() if it is in the order of X already"
+    what = f"has the ids of {of} in another order" if same else f"contradicts {listed}"
+    remedy = (
+        f"give {name}.loc[{listed}], or {name}.to_numpy() if it is in the order of {of} already"
+    )
     if of_sequences:
-        remedy = f"index {name} so that its ids are those of X"
+        remedy = f"index {name} so that its ids are those of {of}"
     raise ValueError(
         f"The {'ids' if of_sequences else 'index'} of {name} {what}: sequence {i} has "
-        f"{found[i]!r} there, {own[i]!r} in X.ids; {remedy}"
+        f"{found[i]!r} there, {own[i]!r} in {listed}; {remedy}"
     )
 
 

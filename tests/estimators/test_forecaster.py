@@ -648,3 +648,68 @@ def test_splitters_and_horizons_of_sktime():
     assert found.equals(small().fit(y, fh=[1, 3]).predict()), sktime.__version__
     splitter = ExpandingWindowSplitter(fh=[1, 2], initial_window=80, step_length=4)
     assert small().backtest(y, splits=splitter)["cutoff"].tolist() == [79, 83, 87]
+
+
+NAMED = {
+    "text": ["a", "b", "c"],
+    "numbers": [7, 5, 6],
+    "counts": [1, 0, 2],
+    "dates": np.array(["2020-01-02", "2020-01-01", "2020-01-03"], "M8[D]"),
+    "pairs": [("a", 1), ("a", 2), ("b", 1)],
+}
+
+
+@pytest.mark.parametrize("ids", NAMED)
+def test_series_with_other_ids_are_refused(ids, tmp_path):
+    """A series is never continued by another, in whatever argument and call that comes."""
+    names = NAMED[ids]
+    whole = np.stack([SERIES, SERIES[::-1], SERIES**2])
+
+    def part(start, end, names=names):
+        return rnnkit.Sequences.from_list(list(whole[:, start:end, None]), ids=names)
+
+    def other(given):
+        return [given[[2, 0, 1]], rnnkit.Sequences(given.values, given.offsets, ["x", "y", "z"])]
+
+    weights = pd.Series([1.0, 2.0, 3.0], pd.Index(names, name="series", tupleize_cols=False))
+    static = pd.DataFrame({"s": [1.0, 2.0, 3.0]}, weights.index)
+    now, later, after = part(0, 80), part(80, 84), part(84, 88)
+    beside = {"X": now, "past_covariates": now, "sample_weight": weights}
+    every = {**beside, "static_covariates": static}
+    forecaster = small(horizon=4).fit(now, **every)
+    assert np.array_equal(forecaster.predict(X=later).ids, now.ids)
+    before = forecaster.predict(X=later).values
+
+    def calls():
+        for name in every:
+            if name in ("X", "past_covariates"):
+                wrong = other(now)
+            else:
+                wrong = [every[name].iloc[[1, 0, 2]]]
+            for given in wrong:
+                yield name, small(horizon=4).fit, {"y": now, **every, name: given}
+        later_beside = {"X": later, "past_covariates": later, "sample_weight": weights}
+        for name in ("y", *beside):
+            for given in [weights.iloc[::-1]] if name == "sample_weight" else other(later):
+                yield name, forecaster.update, {"y": later, **later_beside, name: given}
+        for name in ("y", "X"):
+            for given in other(later):
+                yield name, forecaster.score, {"y": later, "X": later, name: given}
+        for method in ("predict", "predict_interval", "predict_quantiles"):
+            for given in other(later):
+                yield "X", getattr(forecaster, method), {"X": given}
+
+    for name, method, arguments in calls():
+        text = f"The (ids|index) of {name} (has the ids of .* in another order|contradicts)"
+        with pytest.raises(ValueError, match=text):
+            method(**arguments)
+    assert np.array_equal(forecaster.predict(X=later).values, before)
+    for given in (later, part(80, 84, None)):  # without ids nothing contradicts
+        copy = pickle.loads(pickle.dumps(forecaster))
+        copy.update(given, given, past_covariates=given)
+        assert np.isfinite(copy.score(after, after))
+    if ids in ("text", "numbers", "counts"):  # which files hold
+        rnnkit.save(forecaster, tmp_path / "f.safetensors")
+        loaded = rnnkit.load(tmp_path / "f.safetensors")
+        with pytest.raises(ValueError, match="The ids of y has the ids of fit in another order"):
+            loaded.update(later[[2, 0, 1]], later, past_covariates=later)

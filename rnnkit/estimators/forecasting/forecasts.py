@@ -217,6 +217,7 @@ class Forecasts:
         if X is None or self._known is None:
             return None
         form = SeriesForm(**self._form)
+        form.refuse_other_ids(X, "X")
         labels = [
             None if index is None or index["kind"] == "position"
             else future_index(index, np.arange(1, n_steps + 1))
@@ -302,6 +303,7 @@ class Forecasts:
         """
         check_is_fitted(self, "estimators_")
         fitted = at_this_moment(self)
+        SeriesForm(**fitted._form).refuse_other_ids(y, "y")
         true, form = read_series(y)
         if form.kind != fitted._form["kind"] or len(true) != len(fitted._history):
             raise ValueError("y must come in the form that it had in fit, as many series of it")

@@ -13,6 +13,7 @@ import numpy as np
 from rnnkit.estimators.forecasting.index import describe_index, future_index, index_of
 from rnnkit.sequences import Sequences
 from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.ids import Ids, refuse_other_ids
 from rnnkit.sequences.numbers import cast, convert_values
 from rnnkit.sequences.reading import refuse_masked
 
@@ -98,6 +99,12 @@ class SeriesForm:
         if any((a is None) != (b is None) for a, b in zip(self.indices, new.indices)):
             raise ValueError("y must have an index if it had one in fit, and none otherwise")
         return replace(self, indices=new.indices)
+
+    def refuse_other_ids(self, given: Any, name: str) -> None:
+        """Raise ValueError if what belongs to these series bears other ids, or in another order."""
+        ids = Ids.of(self.ids, len(self.indices))
+        if ids is not None:
+            refuse_other_ids(ids, given, name, "fit", "the ids of fit")
 
 
 def read_series(

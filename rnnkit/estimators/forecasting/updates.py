@@ -1,0 +1,137 @@
+"""What came true after `fit`: it must go on where the series ended, and is kept with them."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from rnnkit.estimators.forecasting.forecasts import Forecasts
+from rnnkit.estimators.forecasting.index import refuse_gap
+from rnnkit.estimators.forecasting.reading import read_importance
+from rnnkit.estimators.forecasting.series import SeriesForm, read_covariates, read_series
+from rnnkit.estimators.transaction import learning
+
+__all__ = ["Updates"]
+
+
+class Updates(Forecasts):
+    """The side of a forecaster that goes on with its series."""
+
+    _check_parameters: Any
+    _learn: Any
+    _watched: Any
+
+    def update(
+        self,
+        y: Any,
+        X: Any = None,
+        *,
+        past_covariates: Any = None,
+        sample_weight: Any = None,
+        refit: bool = False,
+    ) -> Any:
+        """Take in what came true since; forecasts go on from there.
+
+        Parameters
+        ----------
+        y : as in `fit`
+            The steps after the last known one, of every series; with an index that goes on.
+        X : as in `fit`, default=None
+            Covariates at these steps, if `fit` had some.
+        past_covariates : as in `fit`, default=None
+            The same of those that are known up to the present.
+        sample_weight : as in `fit`, default=None
+            How much these steps count when everything is learnt anew, if `fit` had some; None: as
+            much as the last step of each series.
+        refit : bool, default=False
+            Whether everything is learnt anew from the whole series. Otherwise networks, season,
+            unit and intervals stay as they are.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        TypeError, ValueError
+            If an argument is not as described. The forecaster stays as it was.
+        """
+        check_is_fitted(self, "estimators_")
+        if refit:
+            self._check_parameters()
+        watching = self._watched(X, y) if refit else nullcontext(nullcontext)
+        with learning(self) as draft, watching as watched:
+            draft._update(y, X, past_covariates, sample_weight)
+            if refit:
+                draft._learn(
+                    draft._history,
+                    SeriesForm(**draft._form),
+                    draft._known,
+                    draft._past,
+                    draft._static,
+                    draft._importance,
+                    draft._fh,
+                    watched,
+                )
+        return self
+
+    def _update(self, y: Any, X: Any, past: Any, weights: Any) -> None:
+        form = SeriesForm(**self._form)
+        for name, given in {
+            "y": y, "X": X, "past_covariates": past, "sample_weight": weights,
+        }.items():  # fmt: skip
+            form.refuse_other_ids(given, name)
+        values, new = read_series(y, before=form)
+        later = form.later(new)
+        for i, (old, added) in enumerate(zip(self._history, values)):
+            if added.shape[1] != old.shape[1]:
+                raise ValueError(f"y must have {old.shape[1]} channels, got {added.shape[1]}")
+            if self.treatment_["log"] and (added <= 0).any():
+                raise ValueError("y must be positive: logarithms are forecast")
+            refuse_gap(form.indices[i], new.indices[i], len(added))
+        lengths = [len(v) for v in values]
+        self._known = _longer(self._known, X, "X", form, lengths)
+        self._past = _longer(self._past, past, "past_covariates", form, lengths)
+        self._importance = self._later_importance(weights, form, lengths)
+        self._history = [
+            np.concatenate([old, added]).astype(form.dtype)
+            for old, added in zip(self._history, values)
+        ]
+        self._form = asdict(later)
+
+    def _later_importance(
+        self, given: Any, form: SeriesForm, lengths: list[int]
+    ) -> list[np.ndarray] | None:
+        """Return how much the steps so far count, and later ones."""
+        had = self._importance
+        if had is None:
+            if given is not None:
+                raise ValueError("sample_weight must be None as in fit")
+            return None
+        if given is None:
+            added = [np.repeat(old[-1:], n) for old, n in zip(had, lengths)]
+        else:
+            added = read_importance(given, form, lengths)
+        return [np.concatenate([old, new]) for old, new in zip(had, added)]
+
+
+def _longer(
+    had: list[np.ndarray] | None, given: Any, name: str, form: SeriesForm, lengths: list[int]
+) -> list[np.ndarray] | None:
+    """Return covariates with those of later steps."""
+    if (given is None) != (had is None):
+        what = "none" if had is None else "some"
+        raise ValueError(f"{name} must be as in fit, which had {what}")
+    if had is None:
+        return None
+    added = read_covariates(given, name, form, lengths)
+    for old, new in zip(had, added):
+        if old.shape[1] != new.shape[1]:
+            raise ValueError(f"{name} must have {old.shape[1]} columns, got {new.shape[1]}")
+    return [np.concatenate([old, new]) for old, new in zip(had, added)]
