@@ -49,6 +49,7 @@ _STEPWISE = {"fitted_on_rows": "_fitted_on_rows", "fitted_with": "_fitted"}
 _FORECASTER = {
     name: f"_{name}"
     for name in (
+        "columns",
         "counts",
         "errors",
         "fh",

@@ -713,3 +713,59 @@ def test_series_with_other_ids_are_refused(ids, tmp_path):
         loaded = rnnkit.load(tmp_path / "f.safetensors")
         with pytest.raises(ValueError, match="The ids of y has the ids of fit in another order"):
             loaded.update(later[[2, 0, 1]], later, past_covariates=later)
+
+
+def wrong_names(frame):
+    """Yield frames, or lists of such, whose columns are swapped or renamed."""
+    if isinstance(frame, list):
+        yield from zip(*map(wrong_names, frame))
+    elif isinstance(frame, pl.DataFrame):
+        yield frame.select(frame.columns[::-1])
+        yield frame.rename({frame.columns[0]: "other"})
+    else:
+        yield frame[frame.columns[::-1]]
+        yield frame.rename(columns={frame.columns[0]: "other"})
+
+
+@pytest.mark.parametrize("form", ["pandas", "polars", "list"])
+def test_columns_with_other_names_are_refused(form, tmp_path):
+    values = np.stack([SERIES, SERIES[::-1]], axis=1)
+
+    def part(names, start, end):
+        rows = {name: values[start:end, k] for k, name in enumerate(names)}
+        if form == "polars":
+            return pl.DataFrame(rows)
+        frame = pd.DataFrame(rows, pd.RangeIndex(start, end))
+        return [frame, frame * 2] if form == "list" else frame
+
+    def given(start, end):
+        names = {"y": ("a", "b"), "X": ("c", "d"), "past_covariates": ("e", "f")}
+        return {name: part(columns, start, end) for name, columns in names.items()}
+
+    forecaster = small(horizon=4).fit(**given(0, 80))
+    now, after = given(80, 84), given(84, 88)
+    rnnkit.save(forecaster, tmp_path / "f.safetensors")
+    for fitted in (forecaster, rnnkit.load(tmp_path / "f.safetensors")):
+        before = fitted.predict(X=now["X"])
+        calls = {"update": tuple(now), "score": ("y", "X"), "predict": ("X",)}
+        calls |= {"predict_interval": ("X",), "predict_quantiles": ("X",)}
+        for method, names in calls.items():
+            arguments = {name: now[name] for name in names}
+            for name in names:
+                for wrong in wrong_names(now[name]):
+                    text = f"^{name}: The feature names should match those .* passed during fit"
+                    with pytest.raises(ValueError, match=text):
+                        getattr(fitted, method)(**{**arguments, name: wrong})
+        assert np.array_equal(np.asarray(fitted.predict(X=now["X"])), np.asarray(before))
+        with pytest.warns(UserWarning, match="X does not have valid feature names, but GRU"):
+            fitted.predict(X=[values[80:84], values[80:84]] if form == "list" else values[80:84])
+        fitted.update(**now)
+        assert np.isfinite(fitted.score(after["y"], after["X"]))
+    plain = small(horizon=4).fit(SERIES[:80], values[:80])
+    with pytest.warns(UserWarning, match="X has feature names, but GRUForecaster was fitted"):
+        plain.predict(X=pd.DataFrame(values[80:84], columns=["c", "d"]))
+    if form == "list":
+        for name, frames in given(0, 80).items():
+            mixed = [frames[0], next(wrong_names(frames[1]))]
+            with pytest.raises(ValueError, match="same columns in the same order: frame 1"):
+                small(horizon=4).fit(**{**given(0, 80), name: mixed})

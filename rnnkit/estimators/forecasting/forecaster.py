@@ -25,6 +25,7 @@ from rnnkit.estimators.forecasting.parameters import (
 )
 from rnnkit.estimators.forecasting.profile import Profile, Treatment, choose_treatment
 from rnnkit.estimators.forecasting.reading import (
+    names_of,
     read_importance,
     read_static,
     read_steps,
@@ -169,6 +170,9 @@ class RecurrentForecaster(
         beside = {
             "X": X, "past_covariates": past, "static_covariates": static, "sample_weight": weights,
         }  # fmt: skip
+        self._columns = {
+            name: names_of(given) for name, given in (("y", y), ("X", X), ("past_covariates", past))
+        }
         if isinstance(y, Sequences):
             for name, given in beside.items():
                 refuse_other_ids(y, given, name, "y", "y.ids")

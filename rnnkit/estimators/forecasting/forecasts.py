@@ -14,7 +14,12 @@ from rnnkit.estimators.forecasting.errors import quantiles_of
 from rnnkit.estimators.forecasting.index import future_index
 from rnnkit.estimators.forecasting.members import Member, answer, roll
 from rnnkit.estimators.forecasting.profile import Profile, Treatment
-from rnnkit.estimators.forecasting.reading import in_units, read_levels, read_steps
+from rnnkit.estimators.forecasting.reading import (
+    in_units,
+    read_levels,
+    read_steps,
+    refuse_other_names,
+)
 from rnnkit.estimators.forecasting.series import SeriesForm, read_covariates, read_series
 from rnnkit.estimators.forecasting.steps import Steps
 from rnnkit.estimators.transaction import at_this_moment
@@ -43,6 +48,7 @@ class Forecasts:
     _units: dict[str, np.ndarray | None]
     _importance: list[np.ndarray] | None = None
     _written: list[np.ndarray | None] | None = None
+    _columns: dict[str, list[str] | None] | None = None  # of a file of an earlier version
     _errors: np.ndarray
     _counts: np.ndarray | None = None
     _n_seen: float
@@ -218,6 +224,7 @@ class Forecasts:
             return None
         form = SeriesForm(**self._form)
         form.refuse_other_ids(X, "X")
+        self._require_names(X, "X")
         labels = [
             None if index is None or index["kind"] == "position"
             else future_index(index, np.arange(1, n_steps + 1))
@@ -230,6 +237,11 @@ class Forecasts:
                     f"X must have {old.shape[1]} columns as in fit, got {new.shape[1]}"
                 )
         return future
+
+    def _require_names(self, given: Any, name: str) -> None:
+        """Raise ValueError if columns have other names than in `fit`, where these are known."""
+        if self._columns is not None:
+            refuse_other_names(self._columns[name], given, name, type(self).__name__)
 
     def _members(self) -> list[Member]:
         written = self._written or [None] * len(self.estimators_)
@@ -304,6 +316,7 @@ class Forecasts:
         check_is_fitted(self, "estimators_")
         fitted = at_this_moment(self)
         SeriesForm(**fitted._form).refuse_other_ids(y, "y")
+        fitted._require_names(y, "y")
         true, form = read_series(y)
         if form.kind != fitted._form["kind"] or len(true) != len(fitted._history):
             raise ValueError("y must come in the form that it had in fit, as many series of it")

@@ -5,21 +5,25 @@ Letters: N series, P covariates.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
-from rnnkit.estimators.forecasting.series import SeriesForm
+from rnnkit.estimators.forecasting.series import SeriesForm, first_of
 from rnnkit.estimators.targets import read_weights
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 
 __all__ = [
     "in_units",
+    "names_of",
     "read_importance",
     "read_levels",
     "read_static",
     "read_steps",
+    "refuse_other_names",
     "units_of",
 ]
 
@@ -44,6 +48,60 @@ def read_levels(given: Any, name: str) -> np.ndarray:
     if levels.ndim != 1 or not len(levels) or not ((levels > 0) & (levels < 1)).all():
         raise ValueError(f"{name} must be a number in (0, 1) or a list of such, got {given!r}")
     return levels
+
+
+def names_of(given: Any) -> list[str] | None:
+    """Return the names of the columns of a frame, or of the frames of a list, as scikit-learn does.
+
+    Raises
+    ------
+    TypeError
+        If text and other names are mixed.
+    """
+    names = _get_feature_names(first_of(given))
+    return None if names is None else [str(name) for name in names]
+
+
+def refuse_other_names(learnt: list[str] | None, given: Any, name: str, estimator: str) -> None:
+    """Compare names of columns with those of `fit` as scikit-learn does.
+
+    Parameters
+    ----------
+    learnt : list of str or None
+        What `names_of` returned in `fit`.
+    given : as in `fit`
+    name, estimator : str
+        What the argument and the class of the estimator are called, for texts.
+
+    Raises
+    ------
+    ValueError
+        If there are others, or they come in another order.
+
+    Warns
+    -----
+    UserWarning
+        If only one of both has names.
+    """
+    found = names_of(given)
+    if learnt is None or found is None:
+        if found is not None:
+            warnings.warn(
+                f"{name} has feature names, but {estimator} was fitted without feature names",
+                stacklevel=3,
+            )
+        if learnt is not None:
+            warnings.warn(
+                f"{name} does not have valid feature names, but {estimator} was fitted with "
+                "feature names",
+                stacklevel=3,
+            )
+        return
+    fitted = type(estimator, (), {"feature_names_in_": np.array(learnt, dtype=object)})()
+    try:
+        _check_feature_names(fitted, first_of(given), reset=False)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def read_static(static: Any, form: SeriesForm, n: int) -> np.ndarray:

@@ -12,12 +12,12 @@ import numpy as np
 
 from rnnkit.estimators.forecasting.index import describe_index, future_index, index_of
 from rnnkit.sequences import Sequences
-from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.columns import column_names, shared_columns
 from rnnkit.sequences.ids import Ids, refuse_other_ids
 from rnnkit.sequences.numbers import cast, convert_values
 from rnnkit.sequences.reading import refuse_masked
 
-__all__ = ["SeriesForm", "indices_of", "read_covariates", "read_series"]
+__all__ = ["SeriesForm", "first_of", "indices_of", "read_covariates", "read_series"]
 
 
 @dataclass(frozen=True)
@@ -133,6 +133,7 @@ def read_series(
     kind, items = _separate(y)
     if not len(items):
         raise ValueError(f"{name} must hold at least one series, got none")
+    shared_columns(items)
     arrays = []
     for i, item in enumerate(items):
         called = name if kind == "one" else f"{name}[{i}]"
@@ -181,6 +182,12 @@ def _separate(y: Any) -> tuple[str, list[Any]]:
         if array.ndim == 0:
             raise TypeError(f"y must be a series or several, got {y!r}")
     return "one", [y]
+
+
+def first_of(y: Any) -> Any:
+    """Return what may have names of columns: one series, or the first of a list."""
+    several = isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object)
+    return y[0] if several and len(y) else y
 
 
 def indices_of(y: Any, kind: str) -> list[Any]:

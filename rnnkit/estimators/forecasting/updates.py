@@ -87,6 +87,7 @@ class Updates(Forecasts):
             "y": y, "X": X, "past_covariates": past, "sample_weight": weights,
         }.items():  # fmt: skip
             form.refuse_other_ids(given, name)
+        self._require_names(y, "y")
         values, new = read_series(y, before=form)
         later = form.later(new)
         for i, (old, added) in enumerate(zip(self._history, values)):
@@ -96,8 +97,8 @@ class Updates(Forecasts):
                 raise ValueError("y must be positive: logarithms are forecast")
             refuse_gap(form.indices[i], new.indices[i], len(added))
         lengths = [len(v) for v in values]
-        self._known = _longer(self._known, X, "X", form, lengths)
-        self._past = _longer(self._past, past, "past_covariates", form, lengths)
+        self._known = self._longer(self._known, X, "X", form, lengths)
+        self._past = self._longer(self._past, past, "past_covariates", form, lengths)
         self._importance = self._later_importance(weights, form, lengths)
         self._history = [
             np.concatenate([old, added]).astype(form.dtype)
@@ -120,18 +121,23 @@ class Updates(Forecasts):
             added = read_importance(given, form, lengths)
         return [np.concatenate([old, new]) for old, new in zip(had, added)]
 
-
-def _longer(
-    had: list[np.ndarray] | None, given: Any, name: str, form: SeriesForm, lengths: list[int]
-) -> list[np.ndarray] | None:
-    """Return covariates with those of later steps."""
-    if (given is None) != (had is None):
-        what = "none" if had is None else "some"
-        raise ValueError(f"{name} must be as in fit, which had {what}")
-    if had is None:
-        return None
-    added = read_covariates(given, name, form, lengths)
-    for old, new in zip(had, added):
-        if old.shape[1] != new.shape[1]:
-            raise ValueError(f"{name} must have {old.shape[1]} columns, got {new.shape[1]}")
-    return [np.concatenate([old, new]) for old, new in zip(had, added)]
+    def _longer(
+        self,
+        had: list[np.ndarray] | None,
+        given: Any,
+        name: str,
+        form: SeriesForm,
+        lengths: list[int],
+    ) -> list[np.ndarray] | None:
+        """Return covariates with those of later steps."""
+        if (given is None) != (had is None):
+            what = "none" if had is None else "some"
+            raise ValueError(f"{name} must be as in fit, which had {what}")
+        if had is None:
+            return None
+        self._require_names(given, name)
+        added = read_covariates(given, name, form, lengths)
+        for old, new in zip(had, added):
+            if old.shape[1] != new.shape[1]:
+                raise ValueError(f"{name} must have {old.shape[1]} columns, got {new.shape[1]}")
+        return [np.concatenate([old, new]) for old, new in zip(had, added)]
