@@ -769,3 +769,67 @@ def test_columns_with_other_names_are_refused(form, tmp_path):
             mixed = [frames[0], next(wrong_names(frames[1]))]
             with pytest.raises(ValueError, match="same columns in the same order: frame 1"):
                 small(horizon=4).fit(**{**given(0, 80), name: mixed})
+
+
+INDICES = {
+    "months": pd.period_range("2000-01", periods=90, freq="M"),
+    "days": pd.date_range("2000-01-01", periods=90, freq="D"),
+    "business days": pd.date_range("2000-01-03", periods=90, freq="B"),
+    "hours": pd.date_range("2000-03-25", periods=90, freq="h", tz="Europe/Berlin"),
+    "nanoseconds": pd.date_range("2000-01-01", periods=90, freq="D").as_unit("ns"),
+    "positions": pd.RangeIndex(90),
+    "even numbers": pd.Index(np.arange(10, 190, 2)),
+}
+
+
+def other_labels(data, start, end):
+    """Yield steps with the labels of others: before them, after them, and one of them doubled."""
+    right = data[start:end]
+    for first in (0, start - 1, start + 1):
+        yield right.set_axis(data.index[first : first + end - start])
+    if end - start > 1:
+        yield right.set_axis(data.index[[*range(start, end - 1), end - 2]])
+    yield right.set_axis(pd.Index([f"step {i}" for i in range(end - start)]))
+
+
+@pytest.mark.parametrize("form", ["series", "list"])
+@pytest.mark.parametrize("index", INDICES)
+def test_steps_with_other_labels_are_refused(index, form):
+    labels = INDICES[index]
+    y = pd.Series(SERIES, labels)
+    x = pd.DataFrame({"x": SERIES[::-1]}, labels)
+
+    def give(data):
+        return [data, data] if form == "list" else data
+
+    for n_steps in (1, 2, 4):
+        end = 80 + n_steps
+        forecaster = small(horizon=n_steps).fit(
+            give(y[:80]), give(x[:80]), past_covariates=give(x[:80])
+        )
+        right = {"y": y[80:end], "X": x[80:end], "past_covariates": x[80:end]}
+        calls = [("update", name) for name in right] + [("score", "y"), ("score", "X")]
+        calls += [("predict", "X"), ("predict_interval", "X"), ("predict_quantiles", "X")]
+        names = {"update": list(right), "score": ["y", "X"]}
+        texts = {
+            ("update", "y"): "go on where it ended",
+            ("score", "y"): "hold the steps that are forecast",
+        }
+        for method, name in calls:
+            arguments = {other: give(right[other]) for other in names.get(method, ["X"])}
+            before = np.asarray(forecaster.predict(X=give(x[80:end])))
+            text = texts.get((method, name), "have the index of the steps that it is about")
+            for wrong in other_labels(y if name == "y" else x, 80, end):
+                with pytest.raises(ValueError, match=f"must {text}: step [0-9] must be labelled"):
+                    getattr(forecaster, method)(**{**arguments, name: give(wrong)})
+            assert np.array_equal(np.asarray(forecaster.predict(X=give(x[80:end]))), before)
+        steps = sorted({1, n_steps})
+        chosen = y.iloc[[79 + step for step in steps]]
+        assert np.isfinite(forecaster.score(give(chosen), give(x[80:end]), fh=steps))
+        late = y.iloc[[80 + step for step in steps]]
+        with pytest.raises(ValueError, match="must hold the steps that are forecast"):
+            forecaster.score(give(late), give(x[80:end]), fh=steps)
+        forecaster.update(**{name: give(data) for name, data in right.items()})
+        found = forecaster.predict(X=give(x[end : end + n_steps]))
+        found = found[0] if form == "list" else found
+        assert (found.index == labels[end : end + n_steps]).all()

@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.forecasting.errors import quantiles_of
-from rnnkit.estimators.forecasting.index import future_index
 from rnnkit.estimators.forecasting.members import Member, answer, roll
 from rnnkit.estimators.forecasting.profile import Profile, Treatment
 from rnnkit.estimators.forecasting.reading import (
@@ -225,11 +224,7 @@ class Forecasts:
         form = SeriesForm(**self._form)
         form.refuse_other_ids(X, "X")
         self._require_names(X, "X")
-        labels = [
-            None if index is None or index["kind"] == "position"
-            else future_index(index, np.arange(1, n_steps + 1))
-            for index in form.indices
-        ]  # fmt: skip
+        labels = form.future(np.arange(1, n_steps + 1))
         future = read_covariates(X, "X", form, [n_steps] * len(self._history), labels)
         for new, old in zip(future, self._known):
             if new.shape[1] != old.shape[1]:
@@ -317,13 +312,14 @@ class Forecasts:
         fitted = at_this_moment(self)
         SeriesForm(**fitted._form).refuse_other_ids(y, "y")
         fitted._require_names(y, "y")
-        true, form = read_series(y)
+        true, form = read_series(y, described=False)
         if form.kind != fitted._form["kind"] or len(true) != len(fitted._history):
             raise ValueError("y must come in the form that it had in fit, as many series of it")
         given = read_steps(fh)
         steps = np.arange(1, len(true[0]) + 1) if given is None else given
         if any(len(values) != len(steps) for values in true):
             raise ValueError(f"y must have {len(steps)} steps of every series")
+        SeriesForm(**fitted._form).refuse_other_steps(y, steps)
         values = fitted._values(fitted._asked(steps), X)
         period = fitted.treatment_["period"]
         errors = [

@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["calendar_of", "describe_index", "future_index", "index_of", "refuse_gap"]
+__all__ = [
+    "calendar_of",
+    "describe_index",
+    "future_index",
+    "index_of",
+    "later_index",
+    "refuse_disorder",
+    "refuse_other_labels",
+]
 
 # The first letters of a frequency of pandas → the steps of its season.
 SEASONS = {
@@ -21,26 +29,27 @@ def index_of(data: Any) -> Any:
     return index if hasattr(index, "is_monotonic_increasing") else None
 
 
-def describe_index(
-    data: Any, name: str, like: dict[str, Any] | None = None
-) -> dict[str, Any] | None:
-    """Return what is needed to go on from an index, as plain values; None without one.
-
-    `like` is that of the steps before, whose frequency holds where dates are too few to tell.
-
-    Raises
-    ------
-    ValueError
-        If labels do not increase, or dates are not evenly spaced.
-    """
-    index = index_of(data)
-    if index is None:
-        return None
+def refuse_disorder(index: Any, name: str) -> None:
+    """Raise ValueError unless labels increase."""
     if not (index.is_monotonic_increasing and index.is_unique):
         raise ValueError(
             f"{name} must be in the order of its index, each label once; sort it with "
             f"{name}.sort_index()"
         )
+
+
+def describe_index(data: Any, name: str) -> dict[str, Any] | None:
+    """Return what is needed to go on from an index, as plain values; None without one.
+
+    Raises
+    ------
+    ValueError
+        If labels do not increase, or are not evenly spaced.
+    """
+    index = index_of(data)
+    if index is None:
+        return None
+    refuse_disorder(index, name)
     kind = type(index).__name__
     label = index.name if isinstance(index.name, str) else None
     if kind == "PeriodIndex":
@@ -50,8 +59,6 @@ def describe_index(
         return {"kind": "period", "last": str(index[-1]), "freq": index.freqstr, "name": label}
     if kind == "DatetimeIndex":
         freq = index.freqstr or (_inferred(index) if len(index) > 2 else None)
-        if freq is None and like is not None and _has_frequency(index, like.get("freq")):
-            freq = like["freq"]
         if freq is None:
             steps = np.diff(index.asi8)
             odd = int(np.argmax(steps != steps[0])) if len(steps) else 0
@@ -72,13 +79,6 @@ def _inferred(index: Any) -> Any:
     import pandas as pd
 
     return pd.infer_freq(index)
-
-
-def _has_frequency(index: Any, freq: Any) -> bool:
-    import pandas as pd
-
-    due = pd.date_range(index[0], periods=len(index), freq=freq) if freq else None
-    return due is not None and bool(due.equals(index))
 
 
 def _uneven(name: str, index: Any, place: int) -> str:
@@ -123,14 +123,31 @@ def future_index(described: dict[str, Any], steps: np.ndarray) -> Any:
     return index[steps - 1].rename(name)
 
 
-def refuse_gap(old: dict[str, Any] | None, new: dict[str, Any] | None, n_steps: int) -> None:
-    """Raise ValueError unless a new index of so many steps goes on where an old one ends."""
-    if old is None or new is None or old["kind"] == "position":
-        return
-    due = future_index(old, np.array([n_steps]))[0]
-    ends = future_index(new, np.array([1]))[0]
-    follows = future_index(old, np.array([n_steps + 1]))[0]
-    if old["kind"] != new["kind"] or ends != follows:
-        raise ValueError(
-            f"y must go on where it ended: its last label must be {due}, got {new['last']}"
-        )
+def refuse_other_labels(index: Any, due: Any, text: str) -> None:
+    """Raise ValueError, beginning with a text, unless an index has the labels that are due."""
+    same = np.asarray(index == due)
+    if not same.all():
+        step = int(np.argmin(same))
+        raise ValueError(f"{text}: step {step} must be labelled {due[step]}, got {index[step]}")
+
+
+def later_index(described: dict[str, Any] | None, index: Any) -> dict[str, Any] | None:
+    """Return what is said of an index when another goes on from it.
+
+    Raises
+    ------
+    ValueError
+        If that begins elsewhere, or leaves something out.
+    """
+    if described is None or described["kind"] == "position":
+        return described
+    due = future_index(described, np.arange(1, len(index) + 1))
+    refuse_other_labels(index, due, "y must go on where it ended")
+    return {**described, "last": _plain(due[-1], described["kind"])}
+
+
+def _plain(label: Any, kind: str) -> Any:
+    """Return a label as it is kept."""
+    if kind == "date":
+        return label.isoformat()
+    return str(label) if kind == "period" else int(label)

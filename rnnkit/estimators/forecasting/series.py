@@ -10,7 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.estimators.forecasting.index import describe_index, future_index, index_of
+from rnnkit.estimators.forecasting.index import (
+    describe_index,
+    future_index,
+    index_of,
+    later_index,
+    refuse_disorder,
+    refuse_other_labels,
+)
 from rnnkit.sequences import Sequences
 from rnnkit.sequences.columns import column_names, shared_columns
 from rnnkit.sequences.ids import Ids, refuse_other_ids
@@ -82,8 +89,8 @@ class SeriesForm:
             return pd.Series(values[:, 0], labels, name=names[0])
         return pd.DataFrame(values, labels, list(names))
 
-    def later(self, new: SeriesForm) -> SeriesForm:
-        """Return this form with the end of series that go on in another.
+    def later(self, y: Any, new: SeriesForm) -> SeriesForm:
+        """Return this form with the end of series that go on in y, which has another.
 
         Raises
         ------
@@ -96,9 +103,23 @@ class SeriesForm:
             len(new.indices),
         ):
             raise ValueError("y must come in the form that it had in fit, as many series of it")
-        if any((a is None) != (b is None) for a, b in zip(self.indices, new.indices)):
+        indices = indices_of(y, self.kind)
+        if any((a is None) != (b is None) for a, b in zip(self.indices, indices)):
             raise ValueError("y must have an index if it had one in fit, and none otherwise")
-        return replace(self, indices=new.indices)
+        return replace(self, indices=list(map(later_index, self.indices, indices)))
+
+    def future(self, steps: np.ndarray) -> list[Any]:
+        """Return the index of some steps after the end of each series; None where it has none."""
+        return [
+            None if index is None or index["kind"] == "position" else future_index(index, steps)
+            for index in self.indices
+        ]
+
+    def refuse_other_steps(self, y: Any, steps: np.ndarray) -> None:
+        """Raise ValueError if y has an index that is not that of some steps after the end."""
+        for index, due in zip(indices_of(y, self.kind), self.future(steps)):
+            if index is not None and due is not None:
+                refuse_other_labels(index, due, "y must hold the steps that are forecast")
 
     def refuse_other_ids(self, given: Any, name: str) -> None:
         """Raise ValueError if what belongs to these series bears other ids, or in another order."""
@@ -108,7 +129,7 @@ class SeriesForm:
 
 
 def read_series(
-    y: Any, name: str = "y", before: SeriesForm | None = None
+    y: Any, name: str = "y", *, described: bool = True
 ) -> tuple[list[np.ndarray], SeriesForm]:
     """Return series as arrays (T, K) of one dtype, and the form they came in.
 
@@ -117,8 +138,8 @@ def read_series(
     y : array (T,) or (T, K), series or frame; or a list, object or 3-D array or Sequences of such
     name : str
         For error texts.
-    before : SeriesForm, default=None
-        That of the series that these go on.
+    described : bool, default=True
+        Whether indices are looked at, which must then be evenly spaced.
 
     Raises
     ------
@@ -155,10 +176,9 @@ def read_series(
     if len({array.shape[1:] for array in arrays}) > 1:
         raise ValueError(f"{name} has series of different numbers of channels")
     dtype = "float32" if all(a.dtype == np.float32 for a in arrays) else "float64"
-    earlier = [None] * len(items) if before is None else before.indices
     indices = [
-        describe_index(item, name if kind == "one" else f"{name}[{i}]", like)
-        for i, (item, like) in enumerate(zip(items, earlier))
+        describe_index(item, name if kind == "one" else f"{name}[{i}]") if described else None
+        for i, item in enumerate(items)
     ]
     first = items[0]
     names = column_names(first) if arrays[0].ndim == 2 else (getattr(first, "name", None),)
@@ -219,7 +239,7 @@ def read_covariates(
     """
     if form.kind != "one" and not isinstance(X, (Sequences, list, tuple, np.ndarray)):
         raise TypeError(f"{name} must hold covariates for each of {len(lengths)} series")
-    arrays, own = read_series(X, name)
+    arrays, own = read_series(X, name, described=False)
     if (own.kind == "one") != (form.kind == "one") or len(arrays) != len(lengths):
         raise ValueError(
             f"{name} must hold covariates for each series of y: {len(lengths)}, got {len(arrays)}"
@@ -230,6 +250,9 @@ def read_covariates(
             raise ValueError(f"{called} must have {length} steps, got {len(array)}")
         expected = None if indices is None else indices[i]
         item = index_of(X if form.kind == "one" else X[i])
-        if expected is not None and item is not None and not item.equals(expected):
-            raise ValueError(f"{called} must have the index of the steps that it is about")
+        if item is not None and expected is None:
+            refuse_disorder(item, called)
+        elif item is not None:
+            text = f"{called} must have the index of the steps that it is about"
+            refuse_other_labels(item, expected, text)
     return [array.astype(np.float64) for array in arrays]

@@ -10,9 +10,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.forecasting.forecasts import Forecasts
-from rnnkit.estimators.forecasting.index import refuse_gap
 from rnnkit.estimators.forecasting.reading import read_importance
-from rnnkit.estimators.forecasting.series import SeriesForm, read_covariates, read_series
+from rnnkit.estimators.forecasting.series import (
+    SeriesForm,
+    indices_of,
+    read_covariates,
+    read_series,
+)
 from rnnkit.estimators.transaction import learning
 
 __all__ = ["Updates"]
@@ -88,17 +92,16 @@ class Updates(Forecasts):
         }.items():  # fmt: skip
             form.refuse_other_ids(given, name)
         self._require_names(y, "y")
-        values, new = read_series(y, before=form)
-        later = form.later(new)
-        for i, (old, added) in enumerate(zip(self._history, values)):
+        values, new = read_series(y, described=False)
+        later = form.later(y, new)
+        for old, added in zip(self._history, values):
             if added.shape[1] != old.shape[1]:
                 raise ValueError(f"y must have {old.shape[1]} channels, got {added.shape[1]}")
             if self.treatment_["log"] and (added <= 0).any():
                 raise ValueError("y must be positive: logarithms are forecast")
-            refuse_gap(form.indices[i], new.indices[i], len(added))
-        lengths = [len(v) for v in values]
-        self._known = self._longer(self._known, X, "X", form, lengths)
-        self._past = self._longer(self._past, past, "past_covariates", form, lengths)
+        lengths, indices = [len(v) for v in values], indices_of(y, form.kind)
+        self._known = self._longer(self._known, X, "X", form, lengths, indices)
+        self._past = self._longer(self._past, past, "past_covariates", form, lengths, indices)
         self._importance = self._later_importance(weights, form, lengths)
         self._history = [
             np.concatenate([old, added]).astype(form.dtype)
@@ -128,6 +131,7 @@ class Updates(Forecasts):
         name: str,
         form: SeriesForm,
         lengths: list[int],
+        indices: list[Any],
     ) -> list[np.ndarray] | None:
         """Return covariates with those of later steps."""
         if (given is None) != (had is None):
@@ -136,7 +140,7 @@ class Updates(Forecasts):
         if had is None:
             return None
         self._require_names(given, name)
-        added = read_covariates(given, name, form, lengths)
+        added = read_covariates(given, name, form, lengths, indices)
         for old, new in zip(had, added):
             if old.shape[1] != new.shape[1]:
                 raise ValueError(f"{name} must have {old.shape[1]} columns, got {new.shape[1]}")
