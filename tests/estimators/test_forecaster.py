@@ -833,3 +833,50 @@ def test_steps_with_other_labels_are_refused(index, form):
         found = forecaster.predict(X=give(x[end : end + n_steps]))
         found = found[0] if form == "list" else found
         assert (found.index == labels[end : end + n_steps]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_later_steps_that_no_network_can_read_are_refused(strategy, dtype):
+    """Too large for the dtype, or for what is left of it in the units of the series."""
+    y = (1e-3 * SERIES).astype(dtype)
+    names = {"direct": ("X", "past_covariates"), "recursive": ("X",)}.get(strategy, ())
+    settings = {"strategy": strategy, "horizon": 2, "stabilize": None}
+    largest = float(np.finfo(dtype).max)
+    for form in (lambda a: a, lambda a: [a, a]):
+        beside = {name: form(1e-3 * SERIES[:80]) for name in names}
+        forecaster = small(**settings).fit(form(y[:80]), **beside)
+        right = {"y": form(y[80:82]), **{name: form(1e-3 * SERIES[80:82]) for name in names}}
+        future = {"X": form(1e-3 * SERIES[80:82])} if "X" in names else {}
+        before = forecaster.predict(**future)
+        for name in right:
+            for value in [largest, -largest] + [1e39, -1e300] * (dtype is np.float32):
+                wrong = form(np.array([1e-3, value]))
+                with pytest.raises(ValueError, match=rf"{name}(\[0\])? .*too large for float"):
+                    forecaster.update(**{**right, name: wrong})
+        assert np.array_equal(forecaster.predict(**future), before)
+        forecaster.update(**right)
+        assert np.isfinite(forecaster.predict(**future)).all()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("exponent", [515, 1000, -515, -1000])
+def test_unit_does_not_matter_however_far_it_is_from_one(strategy, exponent):
+    unit = 2.0**exponent
+    x = np.random.RandomState(0).randn(64)
+    y = 100 + np.arange(60.0) + x[:60]
+    beside = {"direct": ("X", "past_covariates"), "recursive": ("X",)}.get(strategy, ())
+    for seasonality in ("auto", 4, None):
+        found = []
+        for factor in (1.0, unit):
+            forecaster = small(strategy=strategy, stabilize=None, seasonality=seasonality)
+            forecaster.fit(factor * y, fh=[1, 4], **dict.fromkeys(beside, factor * x[:60]))
+            X = factor * x[60:] if "X" in beside else None
+            found.append((forecaster.predict(X=X), forecaster.predict_interval(X=X)))
+        for plain, other in zip(*found):
+            assert np.array_equal(plain * unit, other)
+    auto = small(strategy=strategy, seasonality="auto").fit(unit * y, fh=[1, 2])
+    assert np.allclose(auto.predict() / unit, 160, atol=10)
+    if exponent > 0:
+        with pytest.raises(ValueError, match="y must hold numbers whose sums float64 can hold"):
+            small(stabilize=None, difference=None).fit(np.full(60, 1.7e308), fh=2)

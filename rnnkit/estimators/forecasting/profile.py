@@ -20,6 +20,7 @@ __all__ = [
     "coefficients",
     "continued",
     "differences",
+    "spread_of",
 ]
 
 PERIODS = (4, 5, 7, 12, 24, 48, 52)  # what "auto" tries where no index tells the calendar
@@ -27,6 +28,7 @@ SEASONAL = 0.3  # share of the variance around the trend that a season must expl
 CYCLES = 3  # seasons that a series must hold
 PROPORTIONAL = 0.5  # power of the level with which the spread grows: 0 additive, 1 proportional
 CONSTANT = 1e-10  # spread, as a share of the size, that is rounding
+MODERATE = 300  # binary exponent up to which sums of squares stay within float64
 STATIONARY = 0.463  # 5 % point of the KPSS statistic, Kwiatkowski et al. (1992), table 1
 
 
@@ -93,7 +95,7 @@ class Profile:
         n_lost = treatment.n_lost
         level = np.zeros(x.shape[1]) if n_lost else rest.mean(axis=0)
         changes = differences(rest - level, treatment.lags)
-        scale = changes.std(axis=0)
+        scale = spread_of(changes)
         least = CONSTANT * np.abs(x).max(axis=0, initial=0.0)
         unit = np.where(scale > least, scale, 1.0)
         profile = cls(treatment, season, level, unit, changes.mean(axis=0) / unit)
@@ -112,6 +114,22 @@ class Profile:
         """Return values (..., S, K) of the steps from `first` on, counted from the first of all."""
         x = rest * self.scale + self.level + _repeated(self.season, first, rest.shape[-2])
         return np.exp(x) if self.treatment.log else np.asarray(x)
+
+
+def _exponents(x: np.ndarray) -> np.ndarray:
+    """Return the power of two of each column (T, ...) that is to be divided by before squaring."""
+    exponents: np.ndarray = np.frexp(np.abs(x).max(axis=0, initial=0.0))[1]
+    return np.where(np.abs(exponents) > MODERATE, exponents, 0)
+
+
+def _moderate(x: np.ndarray) -> np.ndarray:
+    """Return columns in a unit in which their squares neither overflow nor vanish."""
+    return np.asarray(np.ldexp(x, -_exponents(x)))
+
+
+def spread_of(x: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each column (T, K), however large or small."""
+    return np.asarray(np.ldexp(_moderate(x).std(axis=0), _exponents(x)))
 
 
 def coefficients(lags: tuple[int, ...]) -> np.ndarray:
@@ -171,7 +189,16 @@ def choose_treatment(
         As the parameters of a forecaster.
     calendar : int
         The season of the index; 0: no index tells.
+
+    Raises
+    ------
+    ValueError
+        If numbers are so large that sums of them overflow.
     """
+    for x in series:
+        largest = np.abs(x).max()
+        if largest > np.finfo(np.float64).max / len(x) ** 2:
+            raise ValueError(f"y must hold numbers whose sums float64 can hold, got {largest}")
     columns = [x[:, k] for x in series for k in range(x.shape[1])]
     if difference not in (None, "auto"):
         given = (difference,) if np.ndim(difference) == 0 else tuple(difference)
@@ -250,7 +277,7 @@ def _rest(x: np.ndarray, period: int) -> np.ndarray:
 
 def _period(x: np.ndarray, tried: tuple[int, ...]) -> int:
     """Return the season that explains most around its trend, adjusted for its length; or 1."""
-    best, explained = 1, SEASONAL
+    best, explained, x = 1, SEASONAL, _moderate(x)
     for period in tried:
         if period < 2 or len(x) < CYCLES * period:
             continue
@@ -267,6 +294,7 @@ def _period(x: np.ndarray, tried: tuple[int, ...]) -> int:
 
 def _grows(x: np.ndarray, period: int) -> bool:
     """Whether the spread of blocks grows with their level (Guerrero 1993), which then varies."""
+    x = _moderate(x)
     length = max(period, len(x) // 12, 4)
     n = len(x) // length
     if n < 3:
@@ -286,7 +314,7 @@ def _grows(x: np.ndarray, period: int) -> bool:
 def _wanders(z: np.ndarray) -> bool:
     """Whether a series has no level that it comes back to: the KPSS test at 5 %."""
     n = len(z)
-    e = z - z.mean()
+    e = _moderate(z - z.mean())
     n_lags = min(int(4 * (n / 100) ** 0.25), n - 1)
     variance = (e * e).sum() / n
     for lag in range(1, n_lags + 1):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
+from rnnkit.estimators.forecasting.profile import spread_of
 from rnnkit.estimators.forecasting.series import SeriesForm, first_of
 from rnnkit.estimators.targets import read_weights
 from rnnkit.sequences import Form, Sequences
@@ -140,7 +141,7 @@ def units_of(arrays: list[np.ndarray] | None) -> np.ndarray | None:
     if arrays is None:
         return None
     together = np.concatenate(arrays)
-    spread = together.std(axis=0)
+    spread = spread_of(together)
     return np.stack([together.mean(axis=0), np.where(spread > 0, spread, 1.0)])
 
 

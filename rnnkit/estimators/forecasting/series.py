@@ -89,6 +89,10 @@ class SeriesForm:
             return pd.Series(values[:, 0], labels, name=names[0])
         return pd.DataFrame(values, labels, list(names))
 
+    def called(self, name: str, i: int) -> str:
+        """Return what series i of an argument is called in error texts."""
+        return name if self.kind == "one" else f"{name}[{i}]"
+
     def later(self, y: Any, new: SeriesForm) -> SeriesForm:
         """Return this form with the end of series that go on in y, which has another.
 
@@ -245,7 +249,7 @@ def read_covariates(
             f"{name} must hold covariates for each series of y: {len(lengths)}, got {len(arrays)}"
         )
     for i, (array, length) in enumerate(zip(arrays, lengths)):
-        called = name if form.kind == "one" else f"{name}[{i}]"
+        called = form.called(name, i)
         if len(array) != length:
             raise ValueError(f"{called} must have {length} steps, got {len(array)}")
         expected = None if indices is None else indices[i]

@@ -10,7 +10,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.estimators.forecasting.forecasts import Forecasts
-from rnnkit.estimators.forecasting.reading import read_importance
+from rnnkit.estimators.forecasting.profile import differences
+from rnnkit.estimators.forecasting.reading import in_units, read_importance
 from rnnkit.estimators.forecasting.series import (
     SeriesForm,
     indices_of,
@@ -18,6 +19,7 @@ from rnnkit.estimators.forecasting.series import (
     read_series,
 )
 from rnnkit.estimators.transaction import learning
+from rnnkit.sequences.numbers import cast
 
 __all__ = ["Updates"]
 
@@ -83,6 +85,8 @@ class Updates(Forecasts):
                     draft._fh,
                     watched,
                 )
+            else:
+                draft._require_readable()
         return self
 
     def _update(self, y: Any, X: Any, past: Any, weights: Any) -> None:
@@ -104,10 +108,30 @@ class Updates(Forecasts):
         self._past = self._longer(self._past, past, "past_covariates", form, lengths, indices)
         self._importance = self._later_importance(weights, form, lengths)
         self._history = [
-            np.concatenate([old, added]).astype(form.dtype)
-            for old, added in zip(self._history, values)
+            np.concatenate([old, cast(added, form.dtype, form.called("y", i))])
+            for i, (old, added) in enumerate(zip(self._history, values))
         ]
         self._form = asdict(later)
+
+    def _require_readable(self) -> None:
+        """Raise ValueError if a network cannot read a series in the units of `fit`."""
+        dtype = self._form["dtype"]
+        known = zip(self._fitted_profiles(), self._history)
+        with np.errstate(over="ignore", invalid="ignore"):
+            series = {"y": [differences(p.apply(v), p.treatment.lags) for p, v in known]}
+            for name, part, values in [
+                ("X", "known", self._known),
+                ("past_covariates", "past", self._past),
+            ]:
+                series[name] = [in_units(v, self._units[part]) for v in values or []]
+            for name, arrays in series.items():
+                for i, array in enumerate(arrays):
+                    if not np.isfinite(array.astype(dtype)).all():
+                        called = SeriesForm(**self._form).called(name, i)
+                        raise ValueError(
+                            f"{called} has steps that are too large for {dtype} in the units of "
+                            "fit; refit=True finds new ones"
+                        )
 
     def _later_importance(
         self, given: Any, form: SeriesForm, lengths: list[int]
