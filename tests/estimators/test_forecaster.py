@@ -880,3 +880,39 @@ def test_unit_does_not_matter_however_far_it_is_from_one(strategy, exponent):
     if exponent > 0:
         with pytest.raises(ValueError, match="y must hold numbers whose sums float64 can hold"):
             small(stabilize=None, difference=None).fit(np.full(60, 1.7e308), fh=2)
+
+
+def test_seasons_that_a_series_cannot_hold_are_refused_by_name():
+    y = SERIES[:60]
+    for season in (31, 59, 60, 61, 70, 1000):
+        text = f"series 0 of y has 60 steps; two seasons of {season} need at least {2 * season}"
+        with pytest.raises(ValueError, match=text):
+            small(seasonality=season, horizon=2).fit(y)
+        with pytest.raises(ValueError, match=text.replace("0 of", "1 of")):
+            small(seasonality=season, horizon=2).fit([np.tile(y, 40), y])
+        with pytest.raises(ValueError, match=r"series 0 of y has 60 steps; .* need at least"):
+            small(difference=season + 20, horizon=2).fit(y)
+    for n in (1, 2, 3, 5):
+        with pytest.raises(ValueError, match=f"series 0 of y has {n} steps; .* need at least"):
+            small(seasonality="auto", horizon=2).fit(y[:n])
+
+
+def test_backtest_refuses_before_it_trains(monkeypatch):
+    monkeypatch.setattr(rnnkit.GRUForecaster, "fit", None)
+    pairs = [
+        [(5, 6)],
+        [([0, 1], 6)],
+        [5],
+        [([0], [1], [2])],
+        [([0.5], [1])],
+        [("ab", "cd")],
+        [None],
+    ]
+    for splits in ["x", b"x", True, None, *pairs]:
+        with pytest.raises(
+            TypeError, match=r"^splits must be a number, a splitter or pairs of pos"
+        ):
+            small(horizon=2).backtest(SERIES, splits=splits)
+    for coverage in ([0.8, 0.9], [0.8], 0, 1, "x", None, np.nan):
+        with pytest.raises(ValueError, match=r"^coverage must be "):
+            small(horizon=2).backtest(SERIES, coverage=coverage)

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import TimeSeriesSplit
 
-from rnnkit.estimators.forecasting.reading import read_steps
+from rnnkit.estimators.forecasting.reading import read_levels, read_steps
 from rnnkit.estimators.forecasting.series import read_series
 from rnnkit.metrics import (
     interval_coverage,
@@ -75,6 +75,8 @@ class Backtests:
         TypeError, ValueError
             If an argument is not as described. The forecaster itself is never changed.
         """
+        if len(read_levels(coverage, "coverage")) != 1 or np.ndim(coverage):
+            raise ValueError(f"coverage must be one number in (0, 1), got {coverage!r}")
         values, form = read_series(y)
         if form.kind != "one":
             raise ValueError(f"backtest takes one series, got {len(values)}")
@@ -157,12 +159,12 @@ def _pairs(
         return [(train, train[-1] + steps) for train, _ in whole]
     if steps is not None:
         raise ValueError("fh must be None beside a splitter, which says what is tested")
-    given = splits.split(y) if hasattr(splits, "split") else splits
-    if not isinstance(given, Iterable):
-        raise TypeError(
-            f"splits must be a number, a splitter or pairs of positions, got {splits!r}"
-        )
-    pairs = [(np.asarray(train, np.intp), np.asarray(test, np.intp)) for train, test in given]
+    is_text = isinstance(splits, (str, bytes))  # which has a split of its own
+    given = splits.split(y) if hasattr(splits, "split") and not is_text else splits
+    wrong = f"splits must be a number, a splitter or pairs of positions, got {splits!r}"
+    if is_text or not isinstance(given, Iterable):
+        raise TypeError(wrong)
+    pairs = [_positions(pair, wrong) for pair in given]
     for train, test in pairs:
         good = len(train) and len(test) and (np.diff(train) == 1).all() and train[0] >= 0
         if not good or test.min() <= train[-1] or test.max() >= n:
@@ -173,6 +175,17 @@ def _pairs(
     if not pairs:
         raise ValueError("splits must give at least one pair of positions, got none")
     return pairs
+
+
+def _positions(pair: Any, wrong: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return what is learnt and what is tested as arrays of integers; `wrong` is the error text."""
+    try:
+        train, test = (np.asarray(side) for side in pair)
+    except (TypeError, ValueError):
+        raise TypeError(wrong) from None
+    if any(side.ndim != 1 or (side.size and side.dtype.kind not in "iu") for side in (train, test)):
+        raise TypeError(wrong)
+    return train.astype(np.intp), test.astype(np.intp)
 
 
 def _rows(data: Any, start: int, end: int) -> Any:

@@ -193,9 +193,16 @@ def choose_treatment(
     Raises
     ------
     ValueError
-        If numbers are so large that sums of them overflow.
+        If numbers are so large that sums of them overflow, or a series is shorter than two seasons
+        that were asked for.
     """
-    for x in series:
+    least = 1 if seasonality in (None, "auto") else 2 * int(seasonality)
+    for i, x in enumerate(series):
+        if len(x) < least:
+            raise ValueError(
+                f"series {i} of y has {len(x)} steps; two seasons of {seasonality} need at least "
+                f"{least}"
+            )
         largest = np.abs(x).max()
         if largest > np.finfo(np.float64).max / len(x) ** 2:
             raise ValueError(f"y must hold numbers whose sums float64 can hold, got {largest}")
