@@ -779,6 +779,11 @@ INDICES = {
     "nanoseconds": pd.date_range("2000-01-01", periods=90, freq="D").as_unit("ns"),
     "positions": pd.RangeIndex(90),
     "even numbers": pd.Index(np.arange(10, 190, 2)),
+    "durations": pd.timedelta_range("3s", periods=90, freq="15min", name="after"),
+    "seconds": pd.TimedeltaIndex(np.arange(-30, 150, 2).astype("m8[s]")),
+    "floats": pd.Index(np.arange(-4, 5, 0.1)[:90], name="time"),
+    "large floats": pd.Index(1e9 + 0.1 * np.arange(90)),
+    "single floats": pd.Index(np.linspace(0, 8.9, 90).astype(np.float32)),
 }
 
 
@@ -804,7 +809,7 @@ def test_steps_with_other_labels_are_refused(index, form):
 
     for n_steps in (1, 2, 4):
         end = 80 + n_steps
-        forecaster = small(horizon=n_steps).fit(
+        forecaster = small(horizon=n_steps, n_estimators=1, max_iter=1).fit(
             give(y[:80]), give(x[:80]), past_covariates=give(x[:80])
         )
         right = {"y": y[80:end], "X": x[80:end], "past_covariates": x[80:end]}
@@ -832,7 +837,12 @@ def test_steps_with_other_labels_are_refused(index, form):
         forecaster.update(**{name: give(data) for name, data in right.items()})
         found = forecaster.predict(X=give(x[end : end + n_steps]))
         found = found[0] if form == "list" else found
-        assert (found.index == labels[end : end + n_steps]).all()
+        due = labels[end : end + n_steps]
+        assert found.index.name == labels.name
+        if labels.dtype.kind == "f":
+            assert np.allclose(found.index, due, rtol=1e-6 if labels.dtype == np.float32 else 1e-14)
+        else:
+            assert (found.index == due).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -916,3 +926,33 @@ def test_backtest_refuses_before_it_trains(monkeypatch):
     for coverage in ([0.8, 0.9], [0.8], 0, 1, "x", None, np.nan):
         with pytest.raises(ValueError, match=r"^coverage must be "):
             small(horizon=2).backtest(SERIES, coverage=coverage)
+
+
+def test_an_index_that_does_not_tell_how_it_goes_on_is_refused(tmp_path):
+    uneven = np.r_[0:50, 51:91]
+    for index, text in {
+        "numbers": (uneven, "y must have an evenly spaced index; after 49 comes 51"),
+        "floats": (uneven / 4, "y must have an evenly spaced index; after 12.25 comes 12.75"),
+        "squares": (T**1.5, "y must have an evenly spaced index; after"),
+        "endless": (np.append(T[:-1], np.inf), "y must have an evenly spaced index; after 88"),
+        "durations": (
+            pd.to_timedelta(uneven, "h"), "evenly spaced index; after 2 days 01:00:00 comes 2 days"
+        ),
+        "text": ([f"{i:03}" for i in T], "got one of dtype (str|object); y.reset_index"),
+        "pairs": (pd.MultiIndex.from_product([range(9), range(10)]), "got one of dtype object"),
+        "categories": (pd.CategoricalIndex(T), "got one of dtype category"),
+        "intervals": (pd.IntervalIndex.from_breaks(range(91)), "got one of dtype interval"),
+    }.values():  # fmt: skip
+        y = pd.Series(SERIES, index)
+        with pytest.raises(ValueError, match=text):
+            small(horizon=2).fit(y)
+        with pytest.raises(
+            ValueError, match=text.replace("y must", r"y\[1\] must").split("; y")[0]
+        ):
+            small(horizon=2).fit([SERIES, y])
+    for name in ("durations", "floats"):
+        forecaster = small(horizon=2).fit(pd.Series(SERIES[:80], INDICES[name][:80]))
+        rnnkit.save(forecaster, tmp_path / "f.safetensors")
+        found = rnnkit.load(tmp_path / "f.safetensors").predict().index
+        assert found.equals(forecaster.predict().index)
+        assert found.dtype == INDICES[name].dtype

@@ -124,7 +124,8 @@ class RecurrentForecaster(
         ----------
         y : array (T,) or (T, K), series or frame; or a list, 3-D array or Sequences of such
             One series, of one channel or of K that are forecast together; or N series of which
-            one model is learnt. A pandas index must be in order and evenly spaced.
+            one model is learnt. A pandas index must be in order and evenly spaced: of dates,
+            periods, time differences or numbers.
         X : as y, with P columns, default=None
             Covariates at the steps of y that are known in advance: `predict` takes those of the
             steps that it forecasts.

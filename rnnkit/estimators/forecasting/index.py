@@ -44,7 +44,7 @@ def describe_index(data: Any, name: str) -> dict[str, Any] | None:
     Raises
     ------
     ValueError
-        If labels do not increase, or are not evenly spaced.
+        If labels do not increase, are not evenly spaced, or neither times nor numbers.
     """
     index = index_of(data)
     if index is None:
@@ -66,13 +66,51 @@ def describe_index(data: Any, name: str) -> dict[str, Any] | None:
         zone = None if index.tz is None else str(index.tz)
         last = index[-1].isoformat()
         return {"kind": "date", "last": last, "freq": freq, "zone": zone, "name": label}
-    if index.dtype.kind in "iu":
-        steps = np.diff(index.to_numpy())
-        if len(steps) and not (steps == steps[0]).all():
-            raise ValueError(_uneven(name, index, int(np.argmax(steps != steps[0]))))
-        step = int(steps[0]) if len(steps) else 1
-        return {"kind": "integer", "last": int(index[-1]), "step": step, "name": label}
-    return {"kind": "position", "name": None}
+    values = index.to_numpy()
+    if index.dtype.kind == "f":
+        step = _float_step(values, index, name)
+        return {"kind": "float", "last": float(values[-1]), "step": step, "name": label}
+    if index.dtype.kind not in "iu" and kind != "TimedeltaIndex":
+        raise ValueError(
+            f"{name} must have an index of dates, periods, time differences or numbers, got one "
+            f"of dtype {index.dtype}; {name}.reset_index(drop=True) counts the steps"
+        )
+    described = {"kind": "integer", "name": label}
+    if kind == "TimedeltaIndex":
+        described = {"kind": "duration", "unit": np.datetime_data(values.dtype)[0], "name": label}
+        values = values.astype(np.int64)
+    steps = np.diff(values)
+    if len(steps) and not (steps == steps[0]).all():
+        raise ValueError(_uneven(name, index, int(np.argmax(steps != steps[0]))))
+    step = int(steps[0]) if len(steps) else 1
+    return {**described, "last": int(values[-1]), "step": step}
+
+
+def _float_step(values: np.ndarray, index: Any, name: str) -> float:
+    """Return how far apart floats are.
+
+    Raises
+    ------
+    ValueError
+        If that differs by more than rounding.
+    """
+    n = len(values)
+    if n == 1:
+        return 1.0
+    exact = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        step = float((exact[-1] - exact[0]) / (n - 1))
+        line = exact[0] + step * np.arange(n)
+        even = np.abs(exact - line) <= _rounding(values, step)
+    if not even.all():
+        steps = np.diff(exact)
+        raise ValueError(_uneven(name, index, int(np.argmax(np.abs(steps - np.median(steps))))))
+    return step
+
+
+def _rounding(values: np.ndarray, step: float) -> float:
+    """Return how far floats may be from where they are due."""
+    return float(1e-6 * step + 4 * np.finfo(values.dtype).eps * np.abs(values).max())
 
 
 def _inferred(index: Any) -> Any:
@@ -115,7 +153,10 @@ def future_index(described: dict[str, Any], steps: np.ndarray) -> Any:
         if described["zone"] is not None:
             start = start.tz_convert(described["zone"])
         index = pd.date_range(start, periods=n + 1, freq=described["freq"])[1:]
-    elif kind == "integer":
+    elif kind == "duration":
+        numbers = described["last"] + described["step"] * np.arange(1, n + 1)
+        index = pd.TimedeltaIndex(numbers.astype(f"m8[{described['unit']}]"))
+    elif kind in ("integer", "float"):
         step = described["step"]
         index = pd.Index(described["last"] + step * np.arange(1, n + 1))
     else:
@@ -123,9 +164,16 @@ def future_index(described: dict[str, Any], steps: np.ndarray) -> Any:
     return index[steps - 1].rename(name)
 
 
-def refuse_other_labels(index: Any, due: Any, text: str) -> None:
-    """Raise ValueError, beginning with a text, unless an index has the labels that are due."""
-    same = np.asarray(index == due)
+def refuse_other_labels(index: Any, due: Any, text: str, described: dict[str, Any] | None) -> None:
+    """Raise ValueError, beginning with a text, unless an index has the labels that are due.
+
+    `described` is what is known of the index that these belong to.
+    """
+    if described is not None and described["kind"] == "float" and index.dtype.kind in "fiu":
+        values = index.to_numpy().astype(index.dtype if index.dtype.kind == "f" else np.float64)
+        same = np.abs(values - due.to_numpy()) <= _rounding(values, described["step"])
+    else:
+        same = np.asarray(index == due)
     if not same.all():
         step = int(np.argmin(same))
         raise ValueError(f"{text}: step {step} must be labelled {due[step]}, got {index[step]}")
@@ -142,12 +190,14 @@ def later_index(described: dict[str, Any] | None, index: Any) -> dict[str, Any] 
     if described is None or described["kind"] == "position":
         return described
     due = future_index(described, np.arange(1, len(index) + 1))
-    refuse_other_labels(index, due, "y must go on where it ended")
-    return {**described, "last": _plain(due[-1], described["kind"])}
-
-
-def _plain(label: Any, kind: str) -> Any:
-    """Return a label as it is kept."""
+    refuse_other_labels(index, due, "y must go on where it ended", described)
+    kind = described["kind"]
     if kind == "date":
-        return label.isoformat()
-    return str(label) if kind == "period" else int(label)
+        last = due[-1].isoformat()
+    elif kind == "period":
+        last = str(due[-1])
+    elif kind == "float":
+        last = float(index[-1])
+    else:
+        last = described["last"] + described["step"] * len(index)
+    return {**described, "last": last}

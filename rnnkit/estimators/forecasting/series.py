@@ -121,9 +121,10 @@ class SeriesForm:
 
     def refuse_other_steps(self, y: Any, steps: np.ndarray) -> None:
         """Raise ValueError if y has an index that is not that of some steps after the end."""
-        for index, due in zip(indices_of(y, self.kind), self.future(steps)):
+        text = "y must hold the steps that are forecast"
+        for index, due, own in zip(indices_of(y, self.kind), self.future(steps), self.indices):
             if index is not None and due is not None:
-                refuse_other_labels(index, due, "y must hold the steps that are forecast")
+                refuse_other_labels(index, due, text, own)
 
     def refuse_other_ids(self, given: Any, name: str) -> None:
         """Raise ValueError if what belongs to these series bears other ids, or in another order."""
@@ -258,5 +259,5 @@ def read_covariates(
             refuse_disorder(item, called)
         elif item is not None:
             text = f"{called} must have the index of the steps that it is about"
-            refuse_other_labels(item, expected, text)
+            refuse_other_labels(item, expected, text, form.indices[i])
     return [array.astype(np.float64) for array in arrays]
