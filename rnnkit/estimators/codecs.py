@@ -177,7 +177,8 @@ class LabelLists(_OfClasses):
         distances = np.array([edit_distance(t, d) for t, d in zip(targets, decisions)])
         n_labels = np.array([len(t) for t in targets])
         weights = np.ones(len(targets)) if weights is None else weights
-        return float(1 - (weights @ distances) / max(weights @ n_labels, 1))
+        n_true = weights @ n_labels or weights.max()  # without a true label as if there were one
+        return float(1 - (weights @ distances) / n_true)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """y and sample weights in every estimator: text, dates, nullable columns, extreme weights."""
 
 import datetime
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from estimators.problems import CELLS, estimator, ragged
+from persistence.trained import MODELS, trained
 from tolerances import assert_close
 
+import rnnkit
 from rnnkit.estimators.targets import moderate
 from rnnkit.metrics import edit_distance, label_error_rate, token_accuracy
 
@@ -88,6 +91,36 @@ def test_extreme_class_weights_train(task, weight):
     model = small("GRU", task, class_weight={0: weight, 1: weight}).fit(X, y)
     ones = small("GRU", task, class_weight={0: 1.0, 1: 1.0}).fit(X, y)
     assert_close(model.loss_curve_, ones.loss_curve_, "f4", len(X))
+
+
+def scored(model, data, weights):
+    """The score of a golden model, those of texts with the contexts they began with."""
+    if isinstance(data.y, (list, np.ndarray)) and hasattr(model, "perplexity"):
+        return model.score(data.X, sample_weight=weights, context=data.y)
+    return model.score(data.X, data.y, sample_weight=weights, **data.call)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_only_ratios_of_weights_count_in_every_score(name):
+    model, data = trained(name)
+    if not hasattr(model, "score"):
+        return
+    one_text = isinstance(data.X, str)
+    weights = np.ones(1) if one_text else np.arange(1.0, len(data.X) + 1) % 5
+    expected = scored(model, data, weights)
+    for scale in (1e-200, 1e-6, 0.01, 1e200):
+        np.testing.assert_allclose(scored(model, data, scale * weights), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 0.01, 1.0, 100.0])
+def test_lists_without_a_true_label_have_a_score_of_no_scale(scale):
+    labels = rnnkit.GRUSequenceLabeller(3, max_iter=60, learning_rate_init=0.05, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        labels.fit(X, [["a"]] * len(X))
+    weights = np.full(len(X), scale)
+    empty = [[]] * len(X)
+    np.testing.assert_allclose(labels.score(X, empty, weights), labels.score(X, empty))
 
 
 def test_usual_weights_keep_their_bits():
