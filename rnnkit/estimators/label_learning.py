@@ -119,7 +119,13 @@ class LabelPrediction(LabelLearning):
             return output
         if isinstance(class_weight, dict):
             class_weight = weights_by_class(class_weight, np.arange(2))
-        return output.weighed(class_weight, examples.targets, examples.labelled)
+        output = output.weighed(class_weight, examples.targets, examples.labelled)
+        if isinstance(class_weight, str):
+            return output  # whose mean is 1
+        try:
+            return output.with_mean_weight_one(examples.targets, examples.weights_of_targets)
+        except ValueError:
+            raise _no_weight(self.class_weight) from None
 
     def _class_weights(self, output: Output, codec: Codec, examples: Examples) -> np.ndarray | None:
         if isinstance(output, Bernoulli):  # which has them inside
@@ -128,8 +134,18 @@ class LabelPrediction(LabelLearning):
         if isinstance(class_weight, dict) and isinstance(codec, Labels):
             class_weight = weights_by_class(class_weight, codec.classes)
         targets, labelled = examples.targets, examples.labelled
-        if labelled is None or class_weight is None:
+        if class_weight is None or (isinstance(class_weight, str) and labelled is None):
             return output.class_weights(targets, class_weight)
         weights = np.zeros(len(targets))
-        weights[labelled] = output.class_weights(targets[labelled], class_weight)
+        known = slice(None) if labelled is None else labelled
+        weights[known] = output.class_weights(targets[known], class_weight)
+        own = examples.weights_of_targets
+        if not np.any(weights if own is None else (weights > 0) & (own > 0)):
+            raise _no_weight(self.class_weight)
         return weights
+
+
+def _no_weight(class_weight: Any) -> ValueError:
+    return ValueError(
+        f"class_weight must leave a target with a weight above 0, got {class_weight!r}"
+    )

@@ -259,6 +259,24 @@ class Bernoulli(ElementwiseOutput):
             pairs = np.tile(np.asarray(class_weight, np.float64), (self.n_outputs, 1))
         return replace(self, answer_weights=tuple(map(tuple, pairs.tolist())))
 
+    def with_mean_weight_one(self, targets: np.ndarray, weights: np.ndarray | None) -> Bernoulli:
+        """Return the output with `answer_weights` whose mean over encoded targets (n, K) is 1.
+
+        Raises
+        ------
+        ValueError
+            If none of them has a weight above 0.
+        """
+        pairs = np.array(self.answer_weights)
+        pairs /= pairs.max() or 1.0  # sums of which are finite
+        answers = np.where(targets > 0, pairs[:, 1], pairs[:, 0])
+        if weights is not None and weights.ndim == 1:
+            weights = np.repeat(weights[:, None], self.n_outputs, axis=1)
+        mean = np.average(answers, weights=weights)
+        if not mean > 0:
+            raise ValueError("no target has a weight above 0")
+        return replace(self, answer_weights=tuple(map(tuple, (pairs / mean).tolist())))
+
     def with_smoothing(self, label_smoothing: float) -> Bernoulli:
         """Return the output with another `label_smoothing`."""
         return replace(self, label_smoothing=label_smoothing)

@@ -100,6 +100,13 @@ class LeastSquaresAnswers(Bernoulli):
             slopes *= weights
         return losses, slopes
 
+    def with_mean_weight_one(
+        self, targets: np.ndarray, weights: np.ndarray | None
+    ) -> LeastSquaresAnswers:
+        """Return the output as it is: a weight of 2 is as good as the answer twice."""
+        super().with_mean_weight_one(targets, weights)  # refuses what weighs nothing
+        return self
+
     def weights_of_answers(self, targets: np.ndarray) -> np.ndarray | None:
         """Return the weight (n, K) of each answer; None means ones."""
         if self.answer_weights is None:

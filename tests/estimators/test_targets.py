@@ -93,6 +93,51 @@ def test_extreme_class_weights_train(task, weight):
     assert_close(model.loss_curve_, ones.loss_curve_, "f4", len(X))
 
 
+SEVERAL = {
+    "Classifier": np.arange(len(X))[:, None] % [2, 3] > 0,
+    "SequenceTagger": [np.stack([x[:, 0] > 0, x[:, 1] > 1], axis=1) for x in X],
+}
+
+
+def as_numbers(y):
+    return y.astype(int) if isinstance(y, np.ndarray) else [part.astype(int) for part in y]
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 0.3, 7.0, 2.0**40, 1e300])
+@pytest.mark.parametrize("several", [False, True], ids=["one label", "several labels"])
+@pytest.mark.parametrize("task", SEVERAL)
+def test_only_ratios_of_class_weights_count(task, several, scale):
+    y = as_numbers(SEVERAL[task]) if several else targets_of(task)
+    options = dict(early_stopping=True)
+    model = small("GRU", task, class_weight={0: scale, 1: 3 * scale}, **options).fit(X, y)
+    ones = small("GRU", task, class_weight={0: 1.0, 1: 3.0}, **options).fit(X, y)
+    assert_close(model.loss_curve_, ones.loss_curve_, "f4", len(X))
+    assert_close(model.validation_loss_curve_, ones.validation_loss_curve_, "f4", len(X))
+
+
+def test_class_weights_of_one_change_no_bit_of_several_labels():
+    y = as_numbers(SEVERAL["Classifier"])
+    for weight in (1.0, 0.25, 2.0**30):
+        model = small("GRU", "Classifier", class_weight={0: weight, 1: weight}).fit(X, y)
+        assert model.loss_curve_ == small("GRU", "Classifier").fit(X, y).loss_curve_
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one label", "several labels"])
+@pytest.mark.parametrize("task", SEVERAL)
+@pytest.mark.parametrize("cell", [*CELLS, "EchoState"])
+def test_class_weights_that_leave_nothing_are_refused_by_name(cell, task, several):
+    y = as_numbers(SEVERAL[task]) if several else targets_of(task)
+    cls = getattr(rnnkit, cell + task)
+    model = cls(3, class_weight={0: 0.0, 1: 0.0})
+    for call in (model.fit, lambda X, y: model.partial_fit(X, y, classes=[0, 1])):
+        with pytest.raises(ValueError, match="class_weight must leave a target with a weight"):
+            call(X, y)
+    model.set_params(class_weight={0: 0.0})
+    nothing = 0 * y if isinstance(y, np.ndarray) else [0 * part for part in y]
+    with pytest.raises(ValueError, match="class_weight must leave a target with a weight"):
+        model.partial_fit(X, nothing, classes=[0, 1])
+
+
 def scored(model, data, weights):
     """The score of a golden model, those of texts with the contexts they began with."""
     if isinstance(data.y, (list, np.ndarray)) and hasattr(model, "perplexity"):
