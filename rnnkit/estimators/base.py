@@ -20,7 +20,7 @@ from sklearn.utils.metaestimators import available_if
 
 from rnnkit.backends import get_backend
 from rnnkit.estimators.applying import ROWS_AT_ONCE
-from rnnkit.estimators.building import build, initialize
+from rnnkit.estimators.building import build, initialize, names_of_other_weights
 from rnnkit.estimators.codecs import Codec
 from rnnkit.estimators.curves import TrainedEstimator
 from rnnkit.estimators.devices import takes_device_arrays
@@ -370,12 +370,19 @@ class RecurrentEstimator(
     ) -> Network:
         """Build the network and draw its weights, or copy those of the last fit."""
         start = output.start(examples.targets, examples.weights_of_targets)
-        network = build(self, reader, output, examples.sequences, start)
+        try:
+            network = build(self, reader, output, examples.sequences, start)
+        except ValueError:
+            if not first:
+                self._refuse_other_weights(reader, codec)
+            raise
         if first:
             initialize(network, self, reader, rng)
         else:
             if network.parameters.shapes != self.network_.parameters.shapes:
-                self._refuse_change(self._built_with.keys() - values_for(self, "training"))
+                self._refuse_other_weights(reader, codec)
+            if self.precision == "bf16" and reader.dtype != "float32":
+                self._refuse_change(["precision"])
             network.parameters.flat[:] = self.network_.parameters.flat
         self._built_with = self.get_params(deep=False)
         return network
@@ -397,6 +404,10 @@ class RecurrentEstimator(
             return Validation(score, mean_loss())
 
         return validate
+
+    def _refuse_other_weights(self, reader: Reader, codec: Codec) -> None:
+        """Raise ValueError if parameters ask for other weights than are there, naming them."""
+        self._refuse_change(names_of_other_weights(self, reader, codec, self._built_with))
 
     def _refuse_change(self, names: Iterable[str]) -> None:
         """Raise ValueError if a parameter is not what the network was built with."""

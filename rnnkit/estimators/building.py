@@ -11,9 +11,10 @@ import numpy as np
 from rnnkit.backends.memory import host_memory
 from rnnkit.estimators.embeddings import brought_tables, place_tables, table_widths
 from rnnkit.estimators.parameters.checks import ACTIVATION_PARAMETERS, read_activation
-from rnnkit.estimators.parameters.field import values_for
+from rnnkit.estimators.parameters.field import equal, values_for
 from rnnkit.estimators.reader import Reader, one_for_each
 from rnnkit.estimators.static import places_of_columns
+from rnnkit.estimators.transaction import at_this_moment
 from rnnkit.network import (
     Adversarial,
     Autoencoder,
@@ -34,7 +35,14 @@ from rnnkit.network.tokens import unknown_rates
 from rnnkit.network.writer import Writer
 from rnnkit.sequences import Sequences
 
-__all__ = ["build", "facts_of", "initialize", "rebuild", "size_of_network"]
+__all__ = [
+    "build",
+    "facts_of",
+    "initialize",
+    "names_of_other_weights",
+    "rebuild",
+    "size_of_network",
+]
 
 
 def build(
@@ -169,6 +177,27 @@ def facts_of(network: Network) -> dict[str, Any]:
         "start": head.bias,
         "unknown_rates": tables[0].unknown_rates if tables else None,
     }
+
+
+def names_of_other_weights(
+    estimator: Any, reader: Reader, codec: Any, built_with: Mapping[str, Any]
+) -> list[str]:
+    """Return the changed parameters each of which alone asks for other weights than are there."""
+    network = estimator.network_
+    facts, shapes = facts_of(network), network.parameters.shapes
+
+    def asks_for_others(name: str) -> bool:
+        other = at_this_moment(estimator)
+        vars(other).update(built_with)
+        setattr(other, name, getattr(estimator, name))
+        try:
+            own = rebuild(other, reader, other._make_output(codec), facts).parameters.shapes
+        except ValueError:
+            return True
+        return bool(own != shapes)
+
+    changed = [name for name in built_with if not equal(getattr(estimator, name), built_with[name])]
+    return list(filter(asks_for_others, changed)) or changed
 
 
 def _token_layers(

@@ -94,12 +94,25 @@ class NumberPrediction(RecurrentEstimator):
         return LOSSES[loss](codec.width, *options.get(loss, ()))
 
     def _fit_output(self, output: Output, examples: Examples, last: Output | None) -> Output:
+        if last is not None:
+            self._refuse_other_scores(output, last)
         if not isinstance(output, StandardizedOutput):
             return output
         if isinstance(last, StandardizedOutput):  # weights that were trained in its unit go on
             return replace(output, center=last.center, scale=last.scale)
         standardized: Output = output.standardized(examples.targets, examples.weights_of_targets)
         return standardized
+
+    def _refuse_other_scores(self, output: Output, last: Output) -> None:
+        """Raise ValueError if the weights of the last fit make scores of another meaning."""
+        if isinstance(output, PoissonLoss) != isinstance(last, PoissonLoss):
+            self._refuse_change(["loss"])
+        if (
+            isinstance(output, Quantiles)
+            and isinstance(last, Quantiles)
+            and output.columns() != last.columns()
+        ):
+            self._refuse_change(["quantile"])
 
     def _settle(self, network: Network, reader: Reader, examples: Examples) -> None:
         """Put the bias of the head where the loss of the training data is smallest.
