@@ -201,23 +201,23 @@ class DeepBeliefNetwork(
         with learning(self) as draft:
             rows = draft._read_units(X, reset=True)
             labels, is_labelled = _read_labels(y, rows, type(self).__name__)
-            random = check_random_state(self.random_state)
+            random = check_random_state(draft.random_state)
             weights: list[np.ndarray] = []
             biases: list[np.ndarray] = []
             draft.visible_intercepts_ = []
-            if self.pretrain_iter:
+            if draft.pretrain_iter:
                 weights, biases, draft.visible_intercepts_ = pretrain_directed(
                     rows,
                     sizes,
-                    learning_rate=self.pretrain_learning_rate,
-                    batch_size=self.pretrain_batch_size,
-                    n_iter=self.pretrain_iter,
+                    learning_rate=draft.pretrain_learning_rate,
+                    batch_size=draft.pretrain_batch_size,
+                    n_iter=draft.pretrain_iter,
                     random=random,
                 )
             network = draft._tuned(rows[is_labelled], labels, sizes, weights, biases, random)
             draft.classes_ = network.classes_
             draft.coefs_, draft.intercepts_ = list(network.coefs_), list(network.intercepts_)
-            curve = network.loss_curve_ if self.solver != "lbfgs" else [network.loss_]
+            curve = network.loss_curve_ if draft.solver != "lbfgs" else [network.loss_]
             draft.loss_curve_ = [float(loss) for loss in curve]
             draft.n_iter_, draft.n_labelled_ = int(network.n_iter_), len(labels)
         return self

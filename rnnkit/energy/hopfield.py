@@ -178,21 +178,21 @@ class HopfieldNetwork(OneToOneFeatureMixin, TransformerMixin, RowEstimator):
         self._validate_params()
         with learning(self) as draft:
             rows = draft._read_rows(X, reset=True)
-            thresholds = read_thresholds(self.thresholds, self.rule, rows)
+            thresholds = read_thresholds(draft.thresholds, draft.rule, rows)
             for name in ("weights_", "levels_", "_fitted"):
                 vars(draft).pop(name, None)
-            if self.rule == "softmax":
-                refuse_too_large(rows, float(self.beta))
+            if draft.rule == "softmax":
+                refuse_too_large(rows, float(draft.beta))
                 draft.patterns_ = rows.copy()
             else:
-                draft.levels_ = levels_of(rows, self.binarize)
-                draft.patterns_ = signs_of(rows, self.binarize)
+                draft.levels_ = levels_of(rows, draft.binarize)
+                draft.patterns_ = signs_of(rows, draft.binarize)
                 self._tell_of_one_sign(rows, draft.patterns_)
-                store = by_hebb if self.rule == "hebb" else by_projection
+                store = by_hebb if draft.rule == "hebb" else by_projection
                 draft.weights_ = store(draft.patterns_)
-            draft._fitted = self.rule, float(self.beta), float(self.binarize), thresholds
+            draft._fitted = draft.rule, float(draft.beta), float(draft.binarize), thresholds
             states, n_iter, converged, _ = draft._settle(draft.patterns_)
-            if self.rule == "softmax":
+            if draft.rule == "softmax":
                 draft.stable_ = draft._nearest(states) == np.arange(len(rows))
             else:
                 draft.stable_ = np.all(states == draft.patterns_, axis=1)

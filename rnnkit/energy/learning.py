@@ -57,21 +57,21 @@ class DeepBoltzmannLearning(RowEstimator):
         sizes, schedule = self._check()
         with learning(self) as draft:
             rows = draft._read_units(X, reset=True)
-            random = check_random_state(self.random_state)
+            random = check_random_state(draft.random_state)
             draft._begin(rows, sizes, random)
-            if self.pretrain_iter:
+            if draft.pretrain_iter:
                 draft.coefs_, draft.intercepts_ = pretrain_undirected(
                     rows,
                     sizes,
-                    learning_rate=self.pretrain_learning_rate,
-                    batch_size=self.batch_size,
-                    n_iter=self.pretrain_iter,
+                    learning_rate=draft.pretrain_learning_rate,
+                    batch_size=draft.batch_size,
+                    n_iter=draft.pretrain_iter,
                     random=random,
                 )
-            n_batches = -(-len(rows) // self.batch_size)
-            for epoch in range(self.max_iter):
+            n_batches = -(-len(rows) // draft.batch_size)
+            for epoch in range(draft.max_iter):
                 steps = range(epoch * n_batches, (epoch + 1) * n_batches)
-                n_steps, first = self.max_iter * n_batches, float(self.learning_rate_init)
+                n_steps, first = draft.max_iter * n_batches, float(draft.learning_rate_init)
                 draft._pass(rows, [schedule.rate(step, n_steps, first) for step in steps], random)
                 schedule.epoch_end((epoch + 1) * len(rows))
             draft.random_state_ = deepcopy(random)
@@ -102,7 +102,7 @@ class DeepBoltzmannLearning(RowEstimator):
             is_first = not hasattr(self, "coefs_")
             rows = draft._read_units(X, reset=is_first)
             if is_first:
-                random = check_random_state(self.random_state)
+                random = check_random_state(draft.random_state)
                 draft._begin(rows, sizes, random)
             else:
                 fitted = [len(bias) for bias in self.intercepts_[1:]]
@@ -124,8 +124,8 @@ class DeepBoltzmannLearning(RowEstimator):
                 random = self.random_state_
                 draft.reconstruction_errors_ = list(self.reconstruction_errors_)
             random = deepcopy(random)
-            n_batches = -(-len(rows) // self.batch_size)
-            draft._pass(rows, [self.learning_rate_init] * n_batches, random)
+            n_batches = -(-len(rows) // draft.batch_size)
+            draft._pass(rows, [draft.learning_rate_init] * n_batches, random)
             draft.random_state_ = random
         return self
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.estimators.parameters.field import with_plain_numbers
 from rnnkit.network.quantizing import is_quantized
 
 __all__ = ["at_this_moment", "has_turn", "learning", "turn_of"]
@@ -70,10 +71,13 @@ def has_turn(estimator: Any) -> bool:
 
 
 def at_this_moment(estimator: Any) -> Any:
-    """Return a shallow copy, which stays as it is when the estimator learns something else."""
+    """Return a shallow copy, which stays as it is when the estimator learns something else.
+
+    Its parameters are plain numbers where they are NumPy's.
+    """
     copy = object.__new__(type(estimator))
     vars(copy).update(vars(estimator))
-    return copy
+    return with_plain_numbers(copy)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -30,7 +31,10 @@ __all__ = [
     "parameter",
     "parameters",
     "values_for",
+    "with_plain_numbers",
 ]
+
+_DATA = {"embedding_init", "vocabulary"}  # which are arrays and lists of any size
 
 parameters = dataclasses.dataclass(kw_only=True, eq=False, repr=False)
 
@@ -116,6 +120,37 @@ def fixed(**values: Any) -> Callable[[type[Any]], type[Any]]:
         return cls
 
     return take
+
+
+@cache
+def _names_of(cls: Any) -> tuple[str, ...]:
+    return tuple(name for name in cls._get_param_names() if name not in _DATA)
+
+
+def with_plain_numbers(copy: Any) -> Any:
+    """Make NumPy scalars among the parameters of a copy of an estimator Python's numbers.
+
+    A parameter says a number, not what dtype to compute in; the estimator itself keeps what it
+    was given.
+    """
+    cls: Any = type(copy)
+    values = vars(copy)
+    for name in _names_of(cls):
+        value = values.get(name)
+        if isinstance(value, (np.generic, tuple, list, dict)):
+            values[name] = _plain(value)
+    return copy
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return float(value) if isinstance(value, np.floating) else value.item()
+    if isinstance(value, dict):
+        is_plain = not any(isinstance(entry, np.generic) for entry in value.values())
+        return value if is_plain else {key: _plain(entry) for key, entry in value.items()}
+    if type(value) in (tuple, list) and any(isinstance(entry, np.generic) for entry in value):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def equal(a: Any, b: Any) -> bool:
