@@ -14,7 +14,12 @@ from rnnkit.estimators.base import recurrent_estimator
 from rnnkit.estimators.codecs import Codec, Indicators, Labels
 from rnnkit.estimators.devices import answers
 from rnnkit.estimators.label_learning import LabelPrediction
-from rnnkit.estimators.labels import find_classes, refuse_dates, without_objects
+from rnnkit.estimators.labels import (
+    find_classes,
+    refuse_dates,
+    refuse_missing,
+    without_objects,
+)
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import parameters
 from rnnkit.estimators.parameters.network import (
@@ -23,7 +28,7 @@ from rnnkit.estimators.parameters.network import (
     PoolingParameters,
     RNNParameters,
 )
-from rnnkit.estimators.targets import refuse_strings, values_of
+from rnnkit.estimators.targets import refuse_mixed_types, refuse_strings, values_of
 from rnnkit.network import Output
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import refuse_complex
@@ -112,7 +117,10 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
         refuse_masked(y, "y")
         refuse_strings(y, "y")
         refuse_complex(y, "y")
-        y = values_of(y) if getattr(y, "ndim", 2) == 1 else y
+        y = values_of(y) if _is_flat(y) else y
+        if isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1:
+            refuse_missing(y)
+            refuse_mixed_types([y], "y")
         labels: np.ndarray = check_array(
             y, ensure_2d=False, dtype=None, ensure_min_samples=0, input_name="y", estimator=self
         )
@@ -132,6 +140,13 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _is_flat(y: Any) -> bool:
+    """Whether y is one label for each, in an array, a column or a list."""
+    if isinstance(y, (list, tuple)):
+        return all(label is None or np.isscalar(label) for label in y)
+    return bool(getattr(y, "ndim", 2) == 1)
 
 
 @recurrent_estimator

@@ -13,7 +13,7 @@ from rnnkit.estimators.codecs import Codec, Indicators, Labels
 from rnnkit.estimators.devices import takes_device_arrays
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.fitting import trains_in_minibatches
-from rnnkit.estimators.labels import weights_by_class
+from rnnkit.estimators.labels import check_classes, weights_by_class
 from rnnkit.estimators.parameters.field import RATE, parameter, parameters
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
@@ -69,6 +69,8 @@ class LabelLearning(RecurrentEstimator):
 
     def _check_classes(self, y: Any, classes: Any, *, first: bool) -> None:
         """Check the classes that a call of `partial_fit` was given."""
+        if classes is not None:
+            check_classes(classes)
         if first:
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from sklearn.utils import assert_all_finite
 
-from rnnkit.sequences.numbers import DATES, refuse_complex
+from rnnkit.estimators.targets import refuse_mixed_types
+from rnnkit.sequences.numbers import DATES, is_missing, label_array, refuse_complex
 
 __all__ = [
+    "check_classes",
     "check_label_values",
     "encode_labels",
     "find_classes",
     "refuse_dates",
+    "refuse_missing",
     "weights_by_class",
     "without_objects",
 ]
@@ -34,8 +37,8 @@ def find_classes(
     ValueError
         If there are fewer than `at_least`, or a given class comes twice.
     """
-    if isinstance(given, (str, bytes)):
-        raise ValueError(f"classes must be a list of labels, got the string {given!r}")
+    if given is not None:
+        check_classes(given)
     classes = np.unique(labels if given is None else np.asarray(given))
     if given is not None and len(classes) != len(given):
         raise ValueError(f"classes must name every class once, got {given!r}")
@@ -48,8 +51,21 @@ def find_classes(
     return classes
 
 
+def check_classes(given: Any) -> None:
+    """Raise ValueError unless given classes are a list of labels of one kind, none missing."""
+    if isinstance(given, (str, bytes)):
+        raise ValueError(f"classes must be a list of labels, got the string {given!r}")
+    labels = label_array(given)
+    if labels.ndim != 1:
+        raise ValueError(f"classes must be a list of labels, got {given!r}")
+    if is_missing(labels).any():
+        raise ValueError(f"classes must be a list of labels without NaN or None, got {given!r}")
+    refuse_mixed_types([labels], "classes")
+
+
 def check_label_values(labels: np.ndarray) -> None:
     """Raise ValueError if flat labels are no labels: missing, no whole numbers, or dates."""
+    refuse_missing(labels)
     labels = without_objects(labels)
     refuse_dates(labels)
     if labels.dtype.kind == "f":
@@ -60,6 +76,12 @@ def check_label_values(labels: np.ndarray) -> None:
                 f"such as {labels[labels != np.round(labels)][0]}"
             )
     refuse_complex(labels, "y")
+
+
+def refuse_missing(labels: np.ndarray) -> None:
+    """Raise ValueError if objects among labels stand for no value."""
+    if labels.dtype == object and is_missing(labels).any():
+        raise ValueError("Input y contains NaN.")
 
 
 def refuse_dates(labels: np.ndarray) -> None:

@@ -61,7 +61,7 @@ def flatten_steps(
     check_consistent_length(sequences.offsets[1:], y)
     lengths = sequences.lengths
     items = zip(_items_of(y, name, noun), lengths.tolist())
-    pieces = [_steps_of(item, length) for item, length in items]
+    pieces = [_steps_of(item, length, name) for item, length in items]
     for i, (piece, length) in enumerate(zip(pieces, lengths)):
         padded = form.is_dense and len(piece) == form.n_steps
         if len(piece) != length and not padded:
@@ -70,7 +70,14 @@ def flatten_steps(
     refuse_mixed_types(pieces, name, ignore_label)
     if len({piece.dtype.kind in "US" for piece in pieces}) > 1:  # NaN must not become text
         pieces = [piece.astype(object) for piece in pieces]
-    return np.concatenate(_in_columns(pieces))
+    pieces = _in_columns(pieces)
+    shapes = sorted({piece.shape[1:] for piece in pieces})
+    if len(shapes) > 1 or any(0 in shape for shape in shapes):
+        raise ValueError(
+            f"{name} must hold one value for every step, or as many of them for each, at least "
+            f"one; got steps of the shapes {', '.join(map(str, shapes))}"
+        )
+    return np.concatenate(pieces)
 
 
 def _items_of(y: Any, name: str, noun: str) -> Any:
@@ -85,14 +92,14 @@ def _items_of(y: Any, name: str, noun: str) -> Any:
     return array
 
 
-def _steps_of(item: Any, length: int) -> np.ndarray:
+def _steps_of(item: Any, length: int, name: str) -> np.ndarray:
     """Return the values of a sequence; None or NaN in their place is that many times None."""
     if item is None or (isinstance(item, float) and item != item):
         return np.full(length, None)
     steps = values_of(item, allow_missing=True)
     if steps.ndim == 0:
         raise ValueError(
-            f"y must hold one value per step for every sequence; got the single value {item!r}"
+            f"{name} must hold one value per step for every sequence; got the single value {item!r}"
         )
     return steps
 
@@ -242,4 +249,4 @@ def _is_nested(sample_weight: Any) -> bool:
     if hasattr(sample_weight, "ndim"):
         array = np.asarray(sample_weight)
         return array.ndim >= 2 or (array.dtype == object and any(map(np.ndim, array)))
-    return len(sample_weight) > 0 and not np.isscalar(sample_weight[0])
+    return not all(map(np.isscalar, sample_weight))

@@ -258,3 +258,65 @@ def test_dates_as_targets_are_refused(cell, task, dates):
         for series in (pd.Series(y), pd.array(y)):
             with pytest.raises(ValueError, match="dates or times"):
                 small(cell, task).fit(X, series)
+
+
+@pytest.mark.parametrize("wrong", [{0, 1}, 2, [[0, 1]], [0, 1, np.nan], [0, None], ["a", 1]])
+@pytest.mark.parametrize("task", ["Classifier", "SequenceTagger", "SequenceLabeller"])
+@pytest.mark.parametrize("cell", [*CELLS, "EchoState"])
+def test_classes_that_are_no_list_of_labels_are_refused_by_name(cell, task, wrong):
+    cls = getattr(rnnkit, cell + task, None)
+    if cls is None:
+        return
+    several = as_numbers(SEVERAL[task]) if task in SEVERAL else [[0]] * len(X)
+    for y in (targets_of(task), several):
+        with pytest.raises(ValueError, match=r"classes (must be a list of labels|mixes text)"):
+            cls(3).partial_fit(X, y, classes=wrong)
+
+
+MIXED = {
+    "objects": np.array(["a", 1] * 12, object),
+    "list": ["a", 1] * 12,
+    "Series": pd.Series(["a", 1] * 12, dtype=object),
+}
+MISSING = {
+    "None": np.array(["a", None] * 12, object),
+    "list": ["a", None] * 12,
+    "NA": pd.Series(["a", pd.NA] * 12, dtype="string"),
+    "NaN": np.array(["a", np.nan] * 12, object),
+}
+
+
+@pytest.mark.parametrize("cell", [*CELLS, "EchoState"])
+def test_labels_mixed_or_missing_are_refused_by_name(cell):
+    for y in MIXED.values():
+        with pytest.raises(ValueError, match="y mixes text and numbers"):
+            getattr(rnnkit, cell + "Classifier")(3).fit(X, y)
+    for y in MISSING.values():
+        with pytest.raises(ValueError, match="Input y contains NaN"):
+            getattr(rnnkit, cell + "Classifier")(3).fit(X, y)
+    if cell in CELLS:
+        with pytest.raises(ValueError, match="Input y contains NaN"):
+            small(cell, "SequenceLabeller").fit(X, [["a", None]] * len(X))
+        with pytest.raises(ValueError, match="y mixes text and numbers"):
+            small(cell, "SequenceLabeller").fit(X, [["a", 1]] * len(X))
+
+
+@pytest.mark.parametrize("task", PER_STEP)
+@pytest.mark.parametrize("cell", [*CELLS, "EchoState"])
+def test_steps_of_several_widths_or_none_are_refused_by_name(cell, task):
+    model = getattr(rnnkit, cell + task)(3)
+    wide = [np.ones((len(x), 2 + i % 2)) for i, x in enumerate(X)]
+    flat = [np.ones((len(x), 2) if i % 2 else len(x)) for i, x in enumerate(X)]
+    none = [np.ones((len(x), 0)) for x in X]
+    for y in (wide, flat, none):
+        with pytest.raises(ValueError, match="y must hold one value for every step, or as many"):
+            model.fit(X, y)
+
+
+@pytest.mark.parametrize("task", PER_STEP)
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_of_steps_and_sequences_at_once_are_refused_by_name(cell, task):
+    of_steps = [np.ones(len(x)).tolist() for x in X]
+    for weights in ([*of_steps[:1], *[1.0] * 23], [1.0, *of_steps[1:]]):
+        with pytest.raises(ValueError, match=r"^sample_weight must hold one value per step"):
+            small(cell, task).fit(X, targets_of(task), sample_weight=weights)
