@@ -16,6 +16,7 @@ from rnnkit.network import Inputs
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places
 from rnnkit.sequences.numbers import cast, convert_values
+from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["Reader", "one_for_each"]
 
@@ -222,10 +223,18 @@ class Reader:
     def step(self, x: Any, n_sequences: int | None = None) -> np.ndarray:
         """Return one step of features (1, 1, F), numbers beside labels as they are.
 
-        Of n sequences, given as rows, (n, 1, F); ValueError if there are not as many.
+        Of n sequences, given as rows, (n, 1, F); ValueError if there are not as many, or x is
+        masked, several rows or has its columns in another order.
         """
+        refuse_masked(x, "x")
+        self._check_order(x)
         features = np.array(x, dtype=object if self.labels else None)
         if n_sequences is None:
+            if features.ndim > 1 and features.size != features.shape[-1]:
+                raise ValueError(
+                    f"x must be one step of shape ({self.n_step_features},), got an array of "
+                    f"shape {features.shape}"
+                )
             return features.reshape(1, 1, -1)
         if features.ndim not in (1, 2) or len(features) != n_sequences:
             raise ValueError(
@@ -233,6 +242,15 @@ class Reader:
                 f"{features.shape}"
             )
         return features.reshape(n_sequences, 1, -1)
+
+    def _check_order(self, x: Any) -> None:
+        """Raise ValueError if a step with names of its columns has others than those of `fit`."""
+        names = self.column_names
+        if not hasattr(x, "iloc") or names is None or len(names) != self.n_step_features:
+            return
+        given = list(x.index if x.ndim == 1 else x.columns)
+        if all(isinstance(name, str) for name in given) and given != list(names):
+            raise ValueError(f"x has the columns {given!r}, expected {list(names)!r} as in fit")
 
     def _check_names(self, estimator: Any, X: Any) -> None:
         """Compare names of columns with those of `fit` as scikit-learn does."""

@@ -175,7 +175,7 @@ class Stream:
         if not self._try_to_take(False):
             self._owner.refuse()
         try:
-            if self._names:
+            if self._names and type(x) is np.ndarray:  # a masked one is none
                 place = self._decide(x)
                 if place >= 0:
                     self._started = True
@@ -233,7 +233,7 @@ class Stream:
                 self._scores = self._backend.xp.asarray(state["scores"])
 
     def _step(self, x: Any) -> Any:
-        if self._numbers is not None and self._numbers.step(x):
+        if self._numbers is not None and type(x) is np.ndarray and self._numbers.step(x):
             scores = self._own_scores
         elif self._n_ids and self._is_id(x):
             scores = self._bound.feed(int(x))

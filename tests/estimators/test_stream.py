@@ -4,8 +4,11 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from estimators.problems import CELLS, estimator, labels_of, numbers_of, ragged, tags_of
+
+import rnnkit
 
 X = ragged(30)
 TARGETS = {
@@ -315,3 +318,37 @@ def test_sequences_that_are_not_there_do_not_begin_anew():
     ):  # fmt: skip
         with pytest.raises(error, match="sequences must"):
             many.reset(wrong)
+
+
+def steps_refused_by_predict(names):
+    x = np.arange(4.0)
+    yield np.ma.array(x, mask=[0, 1, 0, 0]), "masked"
+    yield x.reshape(2, 2), "x must be one step of shape"
+    yield pd.Series(x, index=names[::-1]), "x has the columns"
+    yield pd.DataFrame([x], columns=names[::-1]), "x has the columns"
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("task", ["Classifier", "Regressor", "SequenceTagger", "SequenceRegressor"])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_step_refuses_what_predict_refuses(cell, task, dtype):
+    names = ["a", "b", "c", "d"]
+    rng = np.random.RandomState(0)
+    X = [pd.DataFrame(rng.randn(5, 4).astype(dtype), columns=names) for _ in range(12)]
+    y = np.arange(12) % 2 if "Sequence" not in task else np.arange(60).reshape(12, 5) % 2
+    model = getattr(rnnkit, cell + task)(3, max_iter=2, random_state=0).fit(X, y)
+    for x, told in steps_refused_by_predict(names):
+        x = x.astype(dtype)
+        with pytest.raises(ValueError, match=told):
+            model.stream().step(x)
+        if told == "masked":
+            with pytest.raises(ValueError, match=told):
+                model.stream(2).step(np.ma.stack([x, x]))
+    plain = np.arange(4.0).astype(dtype)
+    expected = model.stream().step(plain)
+    for x in (
+        pd.Series(plain, names), pd.Series(plain), pd.DataFrame([plain], columns=names),
+        np.ma.array(plain), plain[None], plain.tolist(),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(model.stream().step(x), expected)
