@@ -234,7 +234,8 @@ class RecurrentEstimator(
         """Train for one more epoch on the given data.
 
         The solver goes on from where the last call of `partial_fit` left it, as long as no
-        parameter changed; `fit` starts anew.
+        parameter changed; `fit` starts anew. The first call's y sets the center and the scale
+        that a regressor standardizes all later ones by, so it should spread as they do.
 
         Parameters
         ----------

@@ -75,7 +75,7 @@ class NumberPrediction(RecurrentEstimator):
         1.0,
         [POSITIVE],
         "float",
-        'Where loss="huber" turns from square to straight.',
+        'Where loss="huber" turns from square to straight, in the unit of y.',
     )
     quantile: float | Sequence[float] = parameter(
         0.5,
