@@ -887,6 +887,9 @@ def test_unit_does_not_matter_however_far_it_is_from_one(strategy, exponent):
             assert np.array_equal(plain * unit, other)
     auto = small(strategy=strategy, seasonality="auto").fit(unit * y, fh=[1, 2])
     assert np.allclose(auto.predict() / unit, 160, atol=10)
+    for line in (100 + np.arange(60.0), np.full(60, 7.0)):  # of which no spread is left
+        found = small(strategy=strategy, seasonality="auto").fit(unit * line, fh=[1, 2]).predict()
+        assert np.allclose(found / unit, 2 * line[-1] - line[[-2, -3]])
     if exponent > 0:
         with pytest.raises(ValueError, match="y must hold numbers whose sums float64 can hold"):
             small(stabilize=None, difference=None).fit(np.full(60, 1.7e308), fh=2)

@@ -97,7 +97,7 @@ class Profile:
         changes = differences(rest - level, treatment.lags)
         scale = spread_of(changes)
         least = CONSTANT * np.abs(x).max(axis=0, initial=0.0)
-        unit = np.where(scale > least, scale, 1.0)
+        unit = np.where(scale > least, scale, np.ldexp(1.0, _exponents(x)))
         profile = cls(treatment, season, level, unit, changes.mean(axis=0) / unit)
         if not n_steps:
             return profile
