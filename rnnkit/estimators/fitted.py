@@ -92,7 +92,7 @@ class FittedEstimator(Documented, BaseEstimator):
 
     @property
     def feature_names_in_(self) -> np.ndarray:
-        """Column names, if X was a data frame."""
+        """Column names, if X was a frame, a list of frames, or `Sequences` of one."""
         self._need_fit()
         if self._reader.feature_names is None:
             raise AttributeError("X had no column names in fit")

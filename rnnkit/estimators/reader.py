@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 from rnnkit.estimators.categories import Columns
 from rnnkit.estimators.embeddings import for_each_column, is_by_word, looks_up_ids, n_ids_of
 from rnnkit.estimators.static import find_static_columns, refuse_changes
 from rnnkit.network import Inputs
+from rnnkit.preprocessing.naming import check_feature_names, feature_names_of
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places
 from rnnkit.sequences.numbers import cast, convert_values
@@ -44,7 +44,7 @@ class Reader:
         Whether a two-dimensional X may later have another number of columns all the same: what
         answers per step takes them as more or fewer steps.
     feature_names : tuple of str or None
-        Column names of a data frame, or of the frames of a list.
+        Column names of a data frame, of the frames of a list, or of `Sequences`.
     padded_steps : int or None
         Steps that all sequences of a dense X filled up to, if `lengths` said which are real.
     dtype : {"float32", "float64"}
@@ -125,7 +125,7 @@ class Reader:
             column_names = sequences.columns or ()
             if dtype is not None:
                 token_columns = tuple(range(sequences.n_features))
-        names = _get_feature_names(form.named(X))
+        names = feature_names_of(X, form)
         n_columns = form.n_steps if form.kind == "rows" else 1
         padded = lengths is not None and bool(np.any(sequences.lengths < form.n_steps))
         unfinished = cls(
@@ -197,10 +197,10 @@ class Reader:
         if form.kind == "rows" and self.n_columns is not None:
             n_columns = form.n_steps * found
             if n_columns == self.n_columns or not self.any_columns:
-                self._check_names(estimator, X)
+                self._check_names(estimator, X, form)
                 found, expected = n_columns, self.n_columns
         elif form.kind != "rows" and self.n_columns is None:
-            self._check_names(estimator, form.named(X))
+            self._check_names(estimator, X, form)
         if found != expected:
             raise ValueError(
                 f"{name} has {found} features, but {type(estimator).__name__} is expecting "
@@ -252,12 +252,12 @@ class Reader:
         if all(isinstance(name, str) for name in given) and given != list(names):
             raise ValueError(f"x has the columns {given!r}, expected {list(names)!r} as in fit")
 
-    def _check_names(self, estimator: Any, X: Any) -> None:
+    def _check_names(self, estimator: Any, X: Any, form: Form) -> None:
         """Compare names of columns with those of `fit` as scikit-learn does."""
         fitted = type(type(estimator).__name__, (), {})()
         if self.feature_names is not None:
             fitted.feature_names_in_ = np.array(self.feature_names, dtype=object)
-        _check_feature_names(fitted, X, reset=False)
+        check_feature_names(fitted, X, form, reset=False)
 
     def _remedy(self, X: Any, form: Form, name: str) -> str:
         """Say what to do with one sequence (T, F) that was given as if its steps were sequences."""
@@ -311,7 +311,11 @@ class Reader:
     def from_dict(cls, plain: Mapping[str, Any]) -> Reader:
         """Return the reader that `to_dict` told of; what it did not know has its default."""
         known = plain.keys() & {field.name for field in fields(cls)}
-        return cls(**{name: _as_tuple(plain[name]) for name in known})
+        reader = cls(**{name: _as_tuple(plain[name]) for name in known})
+        names = reader.column_names or ()
+        if reader.feature_names is None and names and all(isinstance(n, str) for n in names):
+            return replace(reader, feature_names=names)  # an older file, of `Sequences` with names
+        return reader
 
 
 def _listed(value: Any) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
+from rnnkit.preprocessing.naming import check_feature_names
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
@@ -43,7 +44,7 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Features F of a step.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features, where X is a list of frames.
+        Names of the features, where X is a list of frames, or `Sequences` of a frame.
 
     Examples
     --------
@@ -149,7 +150,7 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Learn or check the names of a list of frames; the columns of one frame are steps."""
         form = Form.of(X)
         if form.kind != "rows":
-            _check_feature_names(self, form.named(X), reset=reset)
+            check_feature_names(self, X, form, reset=reset)
         elif reset and hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 

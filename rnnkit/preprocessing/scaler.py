@@ -60,7 +60,7 @@ class SequenceScaler(FormTransformer):
     n_features_in_ : int
         Columns of a 2-D X, F for the other forms.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        The columns' names, where X is a frame or a list of frames.
+        The columns' names, where X is a frame, a list of frames, or `Sequences` of one.
 
     Examples
     --------

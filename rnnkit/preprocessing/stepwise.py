@@ -9,13 +9,13 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import (
-    _check_feature_names,
     _check_feature_names_in,
     check_is_fitted,
     validate_data,
 )
 
 from rnnkit.documentation import Documented
+from rnnkit.preprocessing.naming import check_feature_names
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 
@@ -68,7 +68,7 @@ class FormTransformer(Documented, CallbackSupportMixin, TransformerMixin, BaseEs
         if on_rows and (reset or self._fitted_on_rows):
             validate_data(self, X, reset=reset, skip_check_array=True)
         elif not on_rows and (reset or not self._fitted_on_rows):
-            _check_feature_names(self, form.named(X), reset=reset)
+            check_feature_names(self, X, form, reset=reset)
         if reset:
             self._fitted_on_rows = on_rows
             if not on_rows:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import _check_feature_names
 
 from rnnkit.documentation import Documented
+from rnnkit.preprocessing.naming import check_feature_names
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
 from rnnkit.sequences import Form, Sequences
 
@@ -36,7 +36,8 @@ class SlidingWindows(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
     Attributes
     ----------
     feature_names_in_ : ndarray of shape (F,)
-        Names of the features, where the X of `fit` was a frame or a list of frames.
+        Names of the features, where the X of `fit` was a frame, a list of frames, or
+        `Sequences` of one.
 
     Examples
     --------
@@ -76,7 +77,7 @@ class SlidingWindows(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
             If a parameter is not a positive integer.
         """
         self._check_parameters()
-        _check_feature_names(self, Form.of(X).named(X), reset=True)
+        check_feature_names(self, X, Form.of(X), reset=True)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -174,7 +175,7 @@ class SlidingWindows(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
         """Return the series of X, whose columns have the names that `fit` learnt, if any."""
         series = _series(X, "X")
         if hasattr(self, "feature_names_in_"):
-            _check_feature_names(self, Form.of(X).named(X), reset=False)
+            check_feature_names(self, X, Form.of(X), reset=False)
         return series
 
     def __sklearn_is_fitted__(self) -> bool:

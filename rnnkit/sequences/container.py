@@ -303,7 +303,7 @@ class Sequences(ChannelFirst):
 
     @property
     def columns(self) -> tuple[Any, ...] | None:
-        """Names of the F columns if they came from a long frame, else None."""
+        """Names of the F columns if of a long frame, else None; compared as those of frames are."""
         return None if self._columns is None else self._columns.names
 
     @property

@@ -7,10 +7,25 @@ import pandas as pd
 import pytest
 from estimators.problems import CELLS, estimator, ragged
 from estimators.test_targets import TASKS, targets_of
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
 
 import rnnkit
-from rnnkit import RecurrentFeatures
-from rnnkit.preprocessing import Padder, SequenceScaler, SequenceSummary, SlidingWindows
+from rnnkit import RecurrentFeatures, Sequences
+from rnnkit.estimators.reader import Reader
+from rnnkit.inspection import permutation_importance
+from rnnkit.preprocessing import (
+    Difference,
+    Fold,
+    FourierTime,
+    Padder,
+    SequenceImputer,
+    SequenceScaler,
+    SequenceSummary,
+    SlidingWindows,
+)
 from rnnkit.training import SGD, Adam, Cosine
 
 X = ragged(24)
@@ -24,6 +39,14 @@ def objects(frames):
     array = np.empty(len(frames), object)
     array[:] = frames
     return array
+
+
+def sequences(frames):
+    long = pd.concat([frame.assign(id=i) for i, frame in enumerate(frames)])
+    return Sequences.from_frame(long, "id")
+
+
+FORMS = [list, tuple, objects, sequences]
 
 
 def small(cell, task, **options):
@@ -40,8 +63,14 @@ FITTED = {
     for cell, task in EVERY
 }
 FITTED["RecurrentFeatures"] = lambda X, y: RecurrentFeatures(small("GRU", "Classifier")).fit(X, y)
-FITTED["SequenceScaler"] = lambda X, y: SequenceScaler().fit(X)
-FITTED["SequenceSummary"] = lambda X, y: SequenceSummary().fit(X)
+FITTED["GRUAutoencoder"] = lambda X, y: small("GRU", "Autoencoder").fit(X)
+FITTED["GRUEncoderDecoder"] = lambda X, y: small("GRU", "EncoderDecoder").fit(
+    X, [["a", "b"] for _ in range(len(X))]
+)
+FITTED["GRUSeriesGenerator"] = lambda X, y: small("GRU", "SeriesGenerator").fit(X)
+FITTED["EchoStateClassifier"] = lambda X, y: rnnkit.EchoStateClassifier(3, random_state=0).fit(X, y)
+for kind in (Difference, Fold, FourierTime, SequenceImputer, SequenceScaler, SequenceSummary):
+    FITTED[kind.__name__] = lambda X, y, kind=kind: kind().fit(X)
 FITTED["Padder"] = lambda X, y: Padder(length=20).fit(X)
 FITTED["SlidingWindows"] = lambda X, y: SlidingWindows(2).fit(X)
 
@@ -51,9 +80,9 @@ def y_for(name):
     return targets_of(max(tasks, key=len, default="Classifier"))
 
 
-@pytest.mark.parametrize("form", [list, tuple, objects])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", FITTED)
-def test_swapped_columns_in_a_list_of_frames_are_refused(name, form):
+def test_swapped_columns_are_refused(name, form):
     y = y_for(name)
     model = FITTED[name](form(NAMED), y)
     with warnings.catch_warnings():
@@ -73,19 +102,69 @@ def test_swapped_columns_in_a_list_of_frames_are_refused(name, form):
         assert getattr(model, "n_features_in_", 2) == 2  # windows need no fit
     for renamed in (method for method in methods_of(model)):
         with pytest.raises(ValueError, match="unseen at fit time:\n- speed"):
-            renamed([x.rename(columns={"pulse": "speed"}) for x in NAMED])
+            renamed(form([x.rename(columns={"pulse": "speed"}) for x in NAMED]))
 
 
+@pytest.mark.parametrize(("first", "second"), [(list, sequences), (sequences, list)])
 @pytest.mark.parametrize("name", FITTED)
-def test_arrays_after_frames_are_told_as_scikit_learn_does(name):
-    model = FITTED[name](NAMED, y_for(name))
-    with pytest.warns(UserWarning, match="X does not have valid feature names"):
-        methods_of(model)[0](X)
+def test_names_are_compared_between_forms(name, first, second):
+    model = FITTED[name](first(NAMED), y_for(name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for method in methods_of(model):
+            method(second(NAMED))
+            method(first(NAMED)[:3])
+            with pytest.raises(ValueError, match="must be in the same order"):
+                method(second(SWAPPED))
+
+
+@pytest.mark.parametrize("form", [list, sequences])
+@pytest.mark.parametrize("name", [name for name in FITTED if name != "GRUSeriesGenerator"])
+def test_arrays_after_frames_are_told_as_scikit_learn_does(name, form):
+    model = FITTED[name](form(NAMED), y_for(name))
+    for nameless in (X, Sequences.from_list(X)):
+        with pytest.warns(UserWarning, match="X does not have valid feature names"):
+            methods_of(model)[0](nameless)
     if name == "SlidingWindows":  # which need no fit
         return
-    model = FITTED[name](X, y_for(name))
-    with pytest.warns(UserWarning, match="was fitted without feature names"):
-        methods_of(model)[0](NAMED)
+    for nameless in (X, Sequences.from_list(X)):
+        model = FITTED[name](nameless, y_for(name))
+        assert not hasattr(model, "feature_names_in_")
+        with pytest.warns(UserWarning, match="was fitted without feature names"):
+            methods_of(model)[0](form(NAMED))
+
+
+@pytest.mark.parametrize(
+    "step", [SequenceScaler(), SequenceImputer(), FourierTime(), Difference(), Fold()]
+)
+@pytest.mark.parametrize(("first", "second"), [(a, b) for a in FORMS for b in FORMS])
+def test_names_are_compared_at_the_door_of_a_pipeline(step, first, second):
+    y = targets_of("Classifier")
+    model = make_pipeline(clone(step), small("GRU", "Classifier"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(first(NAMED), y).predict(second(NAMED))
+    with pytest.raises(ValueError, match="must be in the same order"):
+        model.predict(second(SWAPPED))
+
+
+def test_an_early_stop_and_a_search_of_named_sequences_are_quiet():
+    named, y = sequences(NAMED), targets_of("Classifier")
+    model = small("GRU", "Classifier", early_stopping=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(named, y)
+        cross_val_score(model, named, y, cv=2, error_score="raise")
+        permutation_importance(model, named, y, n_repeats=1)
+
+
+def test_names_in_a_file_of_before_they_were_compared():
+    model = small("GRU", "Classifier").fit(sequences(NAMED), targets_of("Classifier"))
+    plain = model._reader.to_dict()
+    assert plain["feature_names"] == ["pulse", "pressure"]
+    assert Reader.from_dict({**plain, "feature_names": None}) == model._reader
 
 
 @pytest.mark.parametrize("name", FITTED)
@@ -103,9 +182,12 @@ def test_numbered_columns_are_no_names():
     np.testing.assert_array_equal(model.predict(others), model.predict(X))
 
 
-@pytest.mark.parametrize("form", ["rows", "frames"])
+@pytest.mark.parametrize("form", ["rows", list, sequences])
 def test_validation_data_are_compared_with_this_fit(form):
-    data, other = (WIDE, WIDE[list("bacdef")]) if form == "rows" else (NAMED, SWAPPED)
+    if form == "rows":
+        data, other = WIDE, WIDE[list("bacdef")]
+    else:
+        data, other = form(NAMED), form(SWAPPED)
     y = targets_of("Classifier")
     model = small("GRU", "Classifier")
     with warnings.catch_warnings():

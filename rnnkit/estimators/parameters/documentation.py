@@ -28,7 +28,10 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
         "int",
         "Columns of a two-dimensional X, otherwise features I per step.",
     ),
-    "feature_names_in_": ("ndarray of str", "Column names, if X was a data frame."),
+    "feature_names_in_": (
+        "ndarray of str",
+        "Column names, if X was a frame, a list of frames, or `Sequences` of one.",
+    ),
     "n_outputs_": ("int", "Outputs K."),
     "n_iter_": ("int", "Epochs of the last call of `fit`."),
     "n_threads_": (
