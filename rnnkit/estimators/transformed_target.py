@@ -25,6 +25,7 @@ from rnnkit.documentation import Documented
 from rnnkit.estimators.targets import read_weights, refuse_strings, values_of
 from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import cast
 from rnnkit.sequences.reading import check_lengths, refuse_masked
 
@@ -143,11 +144,12 @@ class TransformedTargetSequenceRegressor(
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
+        refuse_other_ids(X, y, "y")
         steps = _Steps.of(y, lengths, "y")
         transformer = self._fit_transformer(steps.values[steps.known])
         routed = self._routed("fit", lengths, fit_params)
-        for name, value in routed.items():
-            routed[name] = _transformed_validation(transformer, name, value)
+        for name in routed:
+            routed[name] = _transformed_validation(transformer, name, routed)
         targets = steps.mapped(transformer.transform).separate()
         inner = clone(self.regressor)
         with handing_on(self, inner, X, y):
@@ -212,6 +214,8 @@ class TransformedTargetSequenceRegressor(
         ValueError, TypeError
             If an argument is not as in `fit`.
         """
+        refuse_other_ids(X, y, "y")
+        refuse_other_ids(X, sample_weight, "sample_weight")
         predicted = _Steps.of(self.predict(X, lengths), lengths, "predictions")
         true = _Steps.of(y, lengths, "y")
         if not np.array_equal(true.offsets, predicted.offsets):
@@ -327,16 +331,19 @@ class TransformedTargetSequenceRegressor(
         return tags
 
 
-def _transformed_validation(transformer: Any, name: str, value: Any) -> Any:
+def _transformed_validation(transformer: Any, name: str, given: dict[str, Any]) -> Any:
     """Return an argument of `fit`, transformed if it holds targets that decide when to stop."""
-    argument = name.rpartition("__")[2]
+    value, argument = given[name], name.rpartition("__")[2]
     if value is None or argument not in ("y_val", "validation_data"):
         return value
     if argument == "y_val":
+        refuse_other_ids(given.get(f"{name.removesuffix(argument)}X_val"), value, "y")
         return _Steps.of(value, None, name).mapped(transformer.transform).separate()
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         return value  # which the regressor refuses
-    return value[0], _Steps.of(value[1], None, name).mapped(transformer.transform).separate()
+    X, y = value
+    refuse_other_ids(X, y, "y")
+    return X, _Steps.of(y, None, name).mapped(transformer.transform).separate()
 
 
 @dataclass(frozen=True)

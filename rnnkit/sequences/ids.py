@@ -93,7 +93,7 @@ def refuse_other_ids(
 
     Parameters
     ----------
-    sequences : Sequences or Ids
+    sequences : Sequences, Ids or any other X
         Nothing is compared if they have no ids.
     given : array-like
         Targets or weights, one for each sequence.
@@ -107,7 +107,9 @@ def refuse_other_ids(
     ValueError
         Saying how to put it in order.
     """
-    ids = sequences if isinstance(sequences, Ids) else sequences._ids
+    ids = sequences if isinstance(sequences, Ids) else None
+    if isinstance(sequences, FlatSequences):
+        ids = sequences._ids
     if ids is None:
         return
     of_sequences = isinstance(given, FlatSequences)

@@ -7,6 +7,7 @@ from estimators.problems import CELLS, estimator, ragged
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
+from rnnkit import TransformedTargetSequenceRegressor
 from rnnkit.preprocessing import SequenceScaler
 from rnnkit.sequences import Sequences
 
@@ -60,6 +61,40 @@ def test_every_method_refuses_another_order(cell, task):
         np.testing.assert_array_equal(a, b)
     model.fit(X, shuffled.loc[X.ids], sample_weight=weights.loc[X.ids])
     assert model.score(X, shuffled.loc[X.ids]) == model.score(ARRAYS, y.to_numpy())
+
+
+@pytest.mark.parametrize("step", [None, "pipeline", "search"])
+@pytest.mark.parametrize("form", ["index", "ids"])
+def test_a_regressor_of_transformed_targets_refuses_another_order(form, step):
+    y, weights = series_of("SequenceRegressor"), pd.Series(1.0, index=IDS)
+    other, others = y.sort_index(), weights.sort_index()
+    if form == "ids":
+        y, other = [Sequences.from_list(list(s), ids=list(s.index)) for s in (y, other)]
+    inner, called = small("GRU", "SequenceRegressor"), ""
+    if step == "pipeline":
+        inner, called = make_pipeline(SequenceScaler(), inner), "grusequenceregressor__"
+    if step == "search":
+        inner = GridSearchCV(inner, {"hidden_size": [2]}, cv=2)
+    model = TransformedTargetSequenceRegressor(inner, func=np.sinh, inverse_func=np.arcsinh)
+    model.fit(X, y, **{f"{called}validation_data": (X, y)})
+    before = vars(model).copy()
+    calls = {
+        "fit": lambda: model.fit(X, other),
+        "validation": lambda: model.fit(X, y, **{f"{called}validation_data": (X, other)}),
+        "pair": lambda: model.fit(X, y, **{f"{called}X_val": X, f"{called}y_val": other}),
+        "score": lambda: model.score(X, other),
+        "weighted score": lambda: model.score(X, y, sample_weight=others),
+    }
+    if step != "search":  # which splits weights before it looks at them
+        calls["weights"] = lambda: model.fit(X, y, **{f"{called}sample_weight": others})
+    for name, call in calls.items():
+        argument = "sample_weight" if "weight" in name else "y"
+        with pytest.raises(ValueError, match=f" of {argument} has the ids of X in another order"):
+            call()
+        assert vars(model) == before
+    plain = TransformedTargetSequenceRegressor(inner, func=np.sinh, inverse_func=np.arcsinh)
+    plain.fit(ARRAYS, list(series_of("SequenceRegressor")))
+    assert model.score(X, y, sample_weight=weights) == plain.score(ARRAYS, list(y))
 
 
 def test_ids_reach_the_estimator_through_a_pipeline():
