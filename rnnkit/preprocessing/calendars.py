@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
-from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences.frames import import_narwhals
 from rnnkit.sequences.numbers import is_missing
 
@@ -72,6 +72,7 @@ class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseE
         self.cyclic = cyclic
 
     @watched
+    @whole
     def fit(self, X: Any, y: Any = None) -> CalendarFeatures:
         """Check the parameters and learn the number of columns.
 

@@ -98,7 +98,7 @@ class SequenceImputer(StepTransformer):
             warnings.warn(
                 f"X has no value of the features {never} of a step: they are filled with 0",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return settings
 

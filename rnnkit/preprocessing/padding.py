@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
 from rnnkit.preprocessing.naming import check_feature_names
-from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 
@@ -73,6 +73,7 @@ class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     _fitted: tuple[Any, ...]  # fill, side, overlong and flatten at `fit`
 
     @watched
+    @whole
     def fit(self, X: Any, y: Any = None) -> Padder:
         """Find the length to pad to.
 

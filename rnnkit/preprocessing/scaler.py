@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from rnnkit.preprocessing.stepwise import FormTransformer
-from rnnkit.preprocessing.watching import watched
+from rnnkit.preprocessing.watching import watched, whole
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places, column_names
 from rnnkit.sequences.forms import split_steps
@@ -79,6 +79,7 @@ class SequenceScaler(FormTransformer):
         self.step_features = step_features
 
     @watched
+    @whole
     def fit(self, X: Any, y: Any = None, lengths: Any = None) -> SequenceScaler:
         """Fit the transformer on all real steps.
 

@@ -16,7 +16,7 @@ from sklearn.utils.validation import (
 
 from rnnkit.documentation import Documented
 from rnnkit.preprocessing.naming import check_feature_names
-from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences import Form, Sequences
 
 __all__ = ["FormTransformer", "StepReader", "StepTransformer"]
@@ -108,6 +108,7 @@ class StepReader(FormTransformer):
     # What users call.
 
     @watched
+    @whole
     def fit(self, X: Any, y: Any = None, lengths: Any = None) -> Self:
         """Check the parameters, and learn what there is to learn of the steps.
 

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
-from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences.columns import column_names
 from rnnkit.sequences.numbers import convert_values
 from rnnkit.sequences.reading import refuse_masked
@@ -106,6 +106,7 @@ class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstim
     _fitted: tuple[Any, ...]  # what `_settings` returned at `fit`
 
     @watched
+    @whole
     def fit(self, X: Any, y: Any = None) -> TokenEncoder:
         """Learn the vocabularies.
 

@@ -1,6 +1,7 @@
-"""Callbacks of scikit-learn on transformers, which have no epochs: told that a fit begins and ends.
+"""The fit of a transformer: whole or as if it had not been, and told to callbacks of scikit-learn.
 
-A pipeline hands its callbacks, such as a progress bar, on to all its steps.
+Transformers have no epochs: callbacks are told that a fit begins and ends. A pipeline hands its
+callbacks, such as a progress bar, on to all its steps.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ except ImportError:  # an experimental part of scikit-learn; without it there is
 
     with_callbacks = lambda method: method
 
-__all__ = ["CallbackSupportMixin", "watched"]
+__all__ = ["CallbackSupportMixin", "watched", "whole"]
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -42,3 +43,31 @@ def watched(fit: Method) -> Method:
             _tear_down(self)
 
     return watched_fit  # type: ignore[return-value]
+
+
+def whole(fit: Method) -> Method:
+    """Return the `fit` of a transformer that changes all it has to change, or raises.
+
+    It learns with a shallow copy, which nobody else has; what that learnt becomes the
+    transformer's at the end.
+    """
+
+    @wraps(fit)
+    def whole_fit(self: Any, X: Any, y: Any = None, *args: Any, **options: Any) -> Any:
+        draft = object.__new__(type(self))
+        before = dict(vars(self))
+        vars(draft).update(before)
+        fit(draft, X, y, *args, **options)
+        learnt, nothing = vars(draft), object()
+        vars(self).update(
+            {
+                name: value
+                for name, value in learnt.items()
+                if before.get(name, nothing) is not value
+            }
+        )
+        for name in before.keys() - learnt.keys():
+            vars(self).pop(name, None)
+        return self
+
+    return whole_fit  # type: ignore[return-value]

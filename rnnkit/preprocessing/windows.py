@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from rnnkit.documentation import Documented
 from rnnkit.preprocessing.naming import check_feature_names
-from rnnkit.preprocessing.watching import CallbackSupportMixin, watched
+from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences import Form, Sequences
 
 __all__ = ["SlidingWindows"]
@@ -58,6 +58,7 @@ class SlidingWindows(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
         self.step = step
 
     @watched
+    @whole
     def fit(self, X: Any, y: Any = None) -> SlidingWindows:
         """Check the parameters; there is nothing to learn but the names of a frame's columns.
 
