@@ -48,6 +48,7 @@ __all__ = [
     "NumberPrediction",
     "RNNRegressor",
     "RecurrentRegressor",
+    "score_of_quantiles",
 ]
 
 
@@ -147,15 +148,7 @@ class NumberPrediction(RecurrentEstimator):
             return super()._score_examples(network, reader, codec, examples)
         values = self._decide(network, reader, examples.sequences)
         targets, weights = examples.targets, examples.weights_of_targets
-        if len(targets) < 2 or not np.isfinite(values).all():
-            return float("nan")
-        scores = [
-            d2_pinball_score(targets[:, k], values[:, k, column], sample_weight=w, alpha=quantile)
-            for k, w in enumerate(weights_of_columns(weights, targets.shape[1]))
-            for column, quantile in enumerate(output.quantiles)
-            if w is None or np.count_nonzero(w) > 1
-        ]
-        return float(np.mean(scores)) if scores else float("nan")
+        return score_of_quantiles(targets, values, weights, output.quantiles)
 
     @property
     def n_outputs_(self) -> int:
@@ -178,6 +171,21 @@ class NumberPrediction(RecurrentEstimator):
             estimator=self,
         )
         return numbers
+
+
+def score_of_quantiles(
+    targets: np.ndarray, values: np.ndarray, weights: np.ndarray | None, quantiles: Sequence[float]
+) -> float:
+    """Return the mean D² of the quantiles (n, K, Q) of targets (n, K)."""
+    if len(targets) < 2 or not np.isfinite(values).all():
+        return float("nan")
+    scores = [
+        d2_pinball_score(targets[:, k], values[:, k, column], sample_weight=w, alpha=quantile)
+        for k, w in enumerate(weights_of_columns(weights, targets.shape[1]))
+        for column, quantile in enumerate(quantiles)
+        if w is None or np.count_nonzero(w) > 1
+    ]
+    return float(np.mean(scores)) if scores else float("nan")
 
 
 @parameters

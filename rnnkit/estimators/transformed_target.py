@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.metrics import r2_score
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import (
@@ -22,12 +20,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
-from rnnkit.estimators.targets import read_weights, refuse_strings, values_of
+from rnnkit.estimators.codecs import Numbers
+from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.regressor import score_of_quantiles
+from rnnkit.estimators.step_numbers import StepAnswers, StepTargets
+from rnnkit.estimators.targets import read_weights
+from rnnkit.estimators.unlabelled import fill, labelled_entries, refuse_unlabelled
 from rnnkit.estimators.watching import CallbackSupport, handing_on
-from rnnkit.sequences import Form, Sequences
+from rnnkit.network import Quantiles
+from rnnkit.sequences import Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import cast
-from rnnkit.sequences.reading import check_lengths, refuse_masked
 
 __all__ = ["TransformedTargetSequenceRegressor"]
 
@@ -78,6 +81,9 @@ class TransformedTargetSequenceRegressor(
 
     Steps whose target is missing in all outputs do not reach the transformer and stay missing.
 
+    Of several quantiles each is transformed back by itself. That is a quantile of y where the
+    transformer keeps the order of the numbers of each output, as a logarithm does.
+
     Examples
     --------
     >>> import numpy as np
@@ -118,7 +124,7 @@ class TransformedTargetSequenceRegressor(
             As the regressor takes it.
         y : array-like of shape (N, T) or (N, T, K), list of arrays or Sequences
             A number, or K numbers, for every step.
-        lengths : array-like of shape (N,), default=None
+        lengths : array-like of shape (N,) or "nan", default=None
             Steps of every sequence of a dense X; what y holds beyond does not count.
         **fit_params : dict
             Handed on to the regressor's `fit`, such as `sample_weight`. The targets in
@@ -145,11 +151,11 @@ class TransformedTargetSequenceRegressor(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
         refuse_other_ids(X, y, "y")
-        steps = _Steps.of(y, lengths, "y")
+        steps = StepTargets.of(y, "y", X, lengths)
         transformer = self._fit_transformer(steps.values[steps.known])
         routed = self._routed("fit", lengths, fit_params)
         for name in routed:
-            routed[name] = _transformed_validation(transformer, name, routed)
+            routed[name] = _transformed_validation(transformer, name, routed, lengths)
         targets = steps.mapped(transformer.transform).separate()
         inner = clone(self.regressor)
         with handing_on(self, inner, X, y):
@@ -169,7 +175,7 @@ class TransformedTargetSequenceRegressor(
         ----------
         X : array-like, data frame, list of arrays or Sequences
             As in `fit`.
-        lengths : array-like of shape (N,), default=None
+        lengths : array-like of shape (N,) or "nan", default=None
             As in `fit`.
         **predict_params : dict
             Handed on to the regressor's `predict`.
@@ -177,7 +183,8 @@ class TransformedTargetSequenceRegressor(
         Returns
         -------
         ndarray of shape (N, T) or (N, T, K), list, object array or Sequences
-            In the form in which the regressor answers; zero beyond a sequence's length.
+            In the form in which the regressor answers; zero beyond a sequence's length. Several
+            quantiles are one more axis, the last.
 
         Raises
         ------
@@ -188,12 +195,17 @@ class TransformedTargetSequenceRegressor(
         """
         check_is_fitted(self, "regressor_")
         routed = self._routed("predict", lengths, predict_params)
+        return self._answers(X, lengths, routed).restored()
+
+    def _answers(self, X: Any, lengths: Any, routed: dict[str, Any]) -> StepAnswers:
+        """Return the predictions of all steps, in the unit of y."""
         predictions = self.regressor_.predict(X, **routed)
-        steps = _Steps.of(predictions, lengths, "predictions")
-        return steps.mapped(self.transformer_.inverse_transform).restored()
+        are_quantiles = len(_quantiles_of(self.regressor_)) > 0
+        answers = StepAnswers.of(predictions, X, lengths, are_quantiles)
+        return answers.mapped(self.transformer_.inverse_transform)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None, lengths: Any = None) -> float:
-        """Return R² of the predictions over all real steps, in the unit of y.
+        """Return R² of the predictions over all real steps, or D² of quantiles, in the unit of y.
 
         Parameters
         ----------
@@ -201,13 +213,14 @@ class TransformedTargetSequenceRegressor(
             As in `fit`.
         sample_weight : array-like of shape (N,), or like y, default=None
             Weights of sequences or of steps.
-        lengths : array-like of shape (N,), default=None
+        lengths : array-like of shape (N,) or "nan", default=None
             As in `fit`.
 
         Returns
         -------
         float
-            NaN where a prediction is not finite or there are fewer than two targets.
+            As of the regressor; NaN where a prediction is not finite or there are fewer than two
+            targets.
 
         Raises
         ------
@@ -216,19 +229,27 @@ class TransformedTargetSequenceRegressor(
         """
         refuse_other_ids(X, y, "y")
         refuse_other_ids(X, sample_weight, "sample_weight")
-        predicted = _Steps.of(self.predict(X, lengths), lengths, "predictions")
-        true = _Steps.of(y, lengths, "y")
+        check_is_fitted(self, "regressor_")
+        predicted = self._answers(X, lengths, self._routed("predict", lengths, {}))
+        true = StepTargets.of(y, "y", X, lengths, np.diff(predicted.offsets))
         if not np.array_equal(true.offsets, predicted.offsets):
             raise ValueError("y must have a target for every step of X, its steps differ in number")
-        places = Sequences(np.empty((len(true.values), 0)), true.offsets)
+        targets, answers = true.values, predicted.values
+        if targets.shape[1] != answers.shape[1]:
+            raise ValueError(
+                f"y has {targets.shape[1]} outputs, expected {answers.shape[1]} as in fit"
+            )
+        places = Sequences(np.empty((len(targets), 0)), true.offsets)
         weights = read_weights(sample_weight, places, true.form, per_step=True)
-        known = true.known
-        truth, answers = true.values[known], predicted.values[known]
-        if len(truth) < 2 or not np.isfinite(answers).all():
-            return float("nan")
-        if weights is not None:
-            weights = weights[known]
-        return float(r2_score(truth, answers, sample_weight=weights))
+        labelled = labelled_entries(targets)
+        if labelled is not None:
+            targets = fill(targets, labelled)
+        weights = Examples(places, targets, weights, True, True, labelled).weights_of_targets
+        refuse_unlabelled(weights, every_column=False)
+        quantiles = _quantiles_of(self.regressor_)
+        if quantiles:
+            return score_of_quantiles(targets, answers, weights, quantiles)
+        return Numbers(targets.shape[1], True).score(targets, answers[:, :, 0], weights)
 
     @available_if(_forecasts)
     def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:
@@ -243,7 +264,7 @@ class TransformedTargetSequenceRegressor(
             As in `fit`; no sequence is empty.
         n_steps : int
             Steps to predict beyond the end of X.
-        lengths : array-like of shape (N,), default=None
+        lengths : array-like of shape (N,) or "nan", default=None
             As in `fit`.
 
         Returns
@@ -331,116 +352,28 @@ class TransformedTargetSequenceRegressor(
         return tags
 
 
-def _transformed_validation(transformer: Any, name: str, given: dict[str, Any]) -> Any:
+def _transformed_validation(
+    transformer: Any, name: str, given: dict[str, Any], lengths: Any
+) -> Any:
     """Return an argument of `fit`, transformed if it holds targets that decide when to stop."""
     value, argument = given[name], name.rpartition("__")[2]
     if value is None or argument not in ("y_val", "validation_data"):
         return value
     if argument == "y_val":
-        refuse_other_ids(given.get(f"{name.removesuffix(argument)}X_val"), value, "y")
-        return _Steps.of(value, None, name).mapped(transformer.transform).separate()
-    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        X, y = given.get(f"{name.removesuffix(argument)}X_val"), value
+    elif isinstance(value, (tuple, list)) and len(value) == 2:
+        X, y = value
+    else:
         return value  # which the regressor refuses
-    X, y = value
     refuse_other_ids(X, y, "y")
-    return X, _Steps.of(y, None, name).mapped(transformer.transform).separate()
+    rule = lengths if isinstance(lengths, str) and X is not None else None  # for any data
+    targets = StepTargets.of(y, name, X, rule).mapped(transformer.transform).separate()
+    return targets if argument == "y_val" else (X, targets)
 
 
-@dataclass(frozen=True)
-class _Steps:
-    """Numbers of all real steps, and the form in which they came.
-
-    Parameters
-    ----------
-    values : ndarray of shape (ΣT, K), float32 or float64
-    offsets : ndarray of shape (N + 1,), intp
-    is_vector : bool
-        Whether a step was given as K numbers, not as one.
-    form : Form
-    """
-
-    values: np.ndarray
-    offsets: np.ndarray
-    is_vector: bool
-    form: Form
-
-    @classmethod
-    def of(cls, y: Any, lengths: Any, name: str) -> _Steps:
-        """Read numbers per step; those beyond `lengths` of a dense y are no steps.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If there are none, or they are no numbers per step.
-        """
-        if isinstance(y, Sequences):
-            values = _numbers(y.values, name)
-            return cls(values, y.offsets, values.shape[1] > 1, Form.of(y))
-        refuse_masked(y, name)
-        refuse_strings(y, name, "targets")
-        if hasattr(y, "__array__"):
-            y = np.asarray(y)
-        form = Form.of(y)
-        pieces = [_numbers(values_of(piece), f"{name}[{i}]") for i, piece in enumerate(y)]
-        dimensions = {piece.ndim for piece in pieces}
-        if not pieces or len(dimensions) > 1 or not dimensions <= {1, 2}:
-            raise ValueError(
-                f"{name} must hold one target per step: an array (N, T) or (N, T, K) or a list of "
-                "arrays (T_i,) or (T_i, K)"
-            )
-        if len({piece.shape[1:] for piece in pieces}) > 1:
-            raise ValueError(f"{name} has sequences of different numbers of outputs")
-        if form.is_dense and lengths is not None:
-            counts = check_lengths(lengths, len(pieces), form.n_steps)
-            pieces = [piece[:count] for piece, count in zip(pieces, counts)]
-        offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])])
-        values = np.concatenate(pieces)
-        rows = values if values.ndim == 2 else values[:, None]
-        return cls(rows, offsets, values.ndim == 2, form)
-
-    @property
-    def known(self) -> np.ndarray:
-        """Which steps have a target, (ΣT,)."""
-        known: np.ndarray = ~np.isnan(self.values).all(axis=1)
-        return known
-
-    def mapped(self, function: Callable[[np.ndarray], Any]) -> _Steps:
-        """Return what a function of rows makes of the known steps; the others stay missing."""
-        known = self.known
-        result = np.asarray(function(self.values[known])) if known.any() else self.values[known]
-        if result.ndim == 1:
-            result = result[:, None]
-        if len(result) != np.count_nonzero(known):
-            raise ValueError(
-                f"the transformer must return a row for every step, got {len(result)} for "
-                f"{np.count_nonzero(known)}"
-            )
-        result = cast(result, self.values.dtype, "the transformed target")
-        if known.all():
-            values = result
-        else:
-            values = np.full((len(known), result.shape[1]), np.nan, self.values.dtype)
-            values[known] = result
-        is_vector = self.is_vector or values.shape[1] > 1
-        return _Steps(values, self.offsets, is_vector, self.form)
-
-    def separate(self) -> np.ndarray:
-        """Return an object array of an array for each sequence."""
-        return np.asarray(Form("objects").restore(self._entries(), self.offsets))
-
-    def restored(self) -> Any:
-        """Return the values in the form in which others came."""
-        return self.form.restore(self._entries(), self.offsets)
-
-    def _entries(self) -> np.ndarray:
-        return self.values if self.is_vector else self.values[:, 0]
-
-
-def _numbers(values: np.ndarray, name: str) -> np.ndarray:
-    """Return numbers as float32 where they are it, otherwise as float64; None is missing."""
-    if values.dtype.kind not in "biufO":
-        raise TypeError(f"{name} must hold numbers, got dtype {values.dtype}")
-    try:
-        return values if values.dtype == np.float32 else values.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must hold numbers: {error}") from error
+def _quantiles_of(fitted: Any) -> tuple[float, ...]:
+    """Return the quantiles that a regressor, or the one at the end of what is fitted, predicts."""
+    while hasattr(fitted, "best_estimator_") or hasattr(fitted, "steps"):
+        fitted = getattr(fitted, "best_estimator_", None) or fitted.steps[-1][1]
+    output = getattr(getattr(fitted, "network_", None), "output", None)
+    return tuple(output.quantiles) if isinstance(output, Quantiles) else ()

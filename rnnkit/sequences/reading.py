@@ -34,6 +34,7 @@ __all__ = [
     "refuse_empty",
     "refuse_masked",
     "rows_of_array",
+    "steps_before_missing",
 ]
 
 
@@ -205,7 +206,7 @@ def rows_of_array(
     if lengths is None:
         return array.reshape(n * n_steps, n_features), np.full(n, n_steps, dtype=np.intp)
     if isinstance(lengths, str):
-        steps = _steps_before_missing(array, lengths)
+        steps = steps_before_missing(array, lengths)
     else:
         steps = check_lengths(lengths, n, n_steps)
     if steps.min() == n_steps:
@@ -223,7 +224,7 @@ def _fold(rows: np.ndarray, step_features: int, name: str) -> np.ndarray:
     return rows.reshape(n, n_columns // step_features, step_features)
 
 
-def _steps_before_missing(array: np.ndarray, lengths: str) -> np.ndarray:
+def steps_before_missing(array: np.ndarray, lengths: str) -> np.ndarray:
     """Return the steps (n,) of sequences (n, T, F) up to the last one that holds a value."""
     if lengths != "nan":
         raise ValueError(f'lengths must be an integer for each sequence or "nan", got {lengths!r}')

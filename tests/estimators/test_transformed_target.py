@@ -1,8 +1,10 @@
 """A transformed y: what the regressor learns, and answers in the unit of y in every form."""
 
 import pickle
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from estimators.problems import CELLS
@@ -216,3 +218,116 @@ def test_it_works_beside_scikit_learns_own_for_one_target_per_sequence():
     np.testing.assert_array_equal(own.fit(X, y).predict(X), np.exp(plain.predict(X)))
     with pytest.raises(ValueError):
         TransformedTargetRegressor(inner(), **LOG).fit(X, Y)
+
+
+def flaw(y, place):
+    """Return a copy with one unknown target."""
+    y = np.array(y, dtype=np.float64)
+    y[place] = np.nan
+    return y
+
+
+DENSE = np.random.RandomState(1).randn(12, 6, 2)
+TWO = np.stack([DENSE.sum(axis=2), DENSE[:, :, 0] ** 2], axis=2)
+ENDED = DENSE.copy()
+ENDED[::2, 4:] = np.nan
+BEYOND = TWO.copy()
+BEYOND[::2, 4:] = 1e6
+LOST = [None if i == 3 else float("nan") if i == 5 else list(y) for i, y in enumerate(TWO[:, :, 0])]
+PAIRS = [[y, np.full(6, np.nan)][i == 3] if i != 5 else None for i, y in enumerate(TWO)]
+NULLABLE = [pd.array([1, None, 3, 2, 5, 8], "Int64") for _ in DENSE]
+AS_INNER = {
+    "plain": (DENSE, TWO[:, :, 0], {}),
+    "one of two unknown": (DENSE, flaw(TWO, (3, 2, 1)), {}),
+    "steps unknown": (DENSE, flaw(TWO, (3, slice(2, 4))), {}),
+    "nan ends": (ENDED, BEYOND[:, :, 0], {"lengths": "nan"}),
+    "nan ends, two": (ENDED, BEYOND, {"lengths": "nan"}),
+    "sequences unknown": (DENSE, LOST, {}),
+    "sequences of two unknown": (DENSE, PAIRS, {}),
+    "sequences unknown of a list": (list(DENSE), LOST, {}),
+    "sequences unknown of Sequences": (Sequences.from_list(list(DENSE)), LOST, {}),
+    "nullable": (DENSE, NULLABLE, {}),
+    "one of one": (list(DENSE), [y[:, :1] for y in TWO], {}),
+    "two of Sequences": (Sequences.from_list(list(DENSE)), list(TWO), {}),
+}
+
+
+@pytest.mark.parametrize("wrapped", [None, "pipeline", "search"])
+@pytest.mark.parametrize("quantile", [None, [0.1, 0.9], [0.5]])
+@pytest.mark.parametrize("name", AS_INNER)
+def test_it_takes_and_answers_what_its_regressor_does(name, quantile, wrapped):
+    x, y, options = AS_INNER[name]
+    if (wrapped and options) or (wrapped == "search" and isinstance(y, list)):
+        pytest.skip("what is around the regressor hands on no such thing")
+    several = {} if quantile is None else {"loss": "quantile", "quantile": quantile}
+    regressor = plain = inner(**several)
+    if wrapped == "pipeline":
+        regressor = make_pipeline("passthrough", regressor)
+    if wrapped == "search":
+        regressor = GridSearchCV(regressor, {"hidden_size": [4]}, cv=2)
+    model = TransformedTargetSequenceRegressor(regressor).fit(x, y, **options)
+    plain.fit(x, y, **options)
+    predictions, expected = model.predict(x, **options), plain.predict(x, **options)
+    assert type(predictions) is type(expected)
+    for a, b in zip(predictions, expected, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+    assert_close(model.score(x, y, **options), plain.score(x, y, **options), np.float64)
+    weights = np.arange(1.0, 13)
+    score = model.score(x, y, sample_weight=weights, **options)
+    assert_close(score, plain.score(x, y, sample_weight=weights, **options), np.float64)
+    bent = TransformedTargetSequenceRegressor(regressor, func=np.arcsinh, inverse_func=np.sinh)
+    found = bent.fit(x, y, **options).predict(x, **options)
+    assert np.isfinite(flat(found)).all()
+    assert flat(found).shape == flat(expected).shape
+    assert np.isfinite(bent.score(x, y, **options))
+
+
+@pytest.mark.parametrize("kind", ["EchoState", "Evolino"])
+def test_other_regressors_of_steps_answer_alike(kind):
+    settings = {"generations": 2} if kind == "Evolino" else {}
+    regressor = getattr(rnnkit, f"{kind}SequenceRegressor")(4, random_state=0, **settings)
+    y = flaw(TWO, (3, slice(2, 4)))
+    model = TransformedTargetSequenceRegressor(regressor).fit(DENSE, y)
+    plain = regressor.fit(DENSE, y)
+    np.testing.assert_array_equal(model.predict(DENSE), plain.predict(DENSE))
+    assert_close(model.score(DENSE, y), plain.score(DENSE, y), np.float64)
+
+
+def test_quantiles_are_transformed_back_one_by_one():
+    several = inner(loss="quantile", quantile=[0.1, 0.9])
+    y = np.exp(TWO)
+    model = TransformedTargetSequenceRegressor(several, transformer=StandardScaler())
+    fitted = StandardScaler().fit(y.reshape(-1, 2))
+    plain = several.fit(DENSE, fitted.transform(y.reshape(-1, 2)).reshape(y.shape))
+    answers = plain.predict(DENSE)
+    back = [fitted.inverse_transform(answers[..., q].reshape(-1, 2)) for q in (0, 1)]
+    found = model.fit(DENSE, y).predict(DENSE)
+    np.testing.assert_array_equal(found, np.stack(back, axis=2).reshape(answers.shape))
+
+
+@pytest.mark.parametrize("given", ["validation_data", "X_val, y_val"])
+def test_what_ends_by_nan_validates_alike(given):
+    pair = (ENDED, np.abs(BEYOND[:, :, 0]) + 1)
+    pair[1][::2, 4:] = -1e6  # which has no logarithm
+    call = {"validation_data": pair}
+    if given != "validation_data":
+        call = {"X_val": pair[0], "y_val": pair[1]}
+    model = TransformedTargetSequenceRegressor(inner(), **LOG)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        model.fit(*pair, lengths="nan", **call)
+    ends = [list(np.log(y[: 4 if i % 2 == 0 else 6])) for i, y in enumerate(pair[1])]
+    plain = inner().fit(ENDED, ends, lengths="nan", validation_data=(ENDED, ends))
+    assert model.regressor_.validation_loss_curve_ == plain.validation_loss_curve_
+
+
+def test_a_score_of_other_outputs_and_of_none_is_refused():
+    model = TransformedTargetSequenceRegressor(inner()).fit(DENSE, TWO)
+    with pytest.raises(ValueError, match="y has 1 outputs, expected 2 as in fit"):
+        model.score(DENSE, TWO[:, :, 0])
+    with pytest.raises(ValueError, match="y must have a labelled step"):
+        model.score(DENSE, np.full(TWO.shape, np.nan))
+    with pytest.raises(ValueError, match="y holds no target: all are missing"):
+        model.fit(DENSE, [None] * 12)
+    with pytest.raises(ValueError, match='lengths must be an integer for each sequence or "nan"'):
+        model.fit(DENSE, TWO, lengths="end")
