@@ -771,6 +771,24 @@ def test_columns_with_other_names_are_refused(form, tmp_path):
                 small(horizon=4).fit(**{**given(0, 80), name: mixed})
 
 
+def test_columns_of_sequences_with_other_names_are_refused():
+    def part(names, start, end):
+        steps = np.arange(start, end)
+        series = [pd.DataFrame({"id": i, "t": steps, names[0]: SERIES[start:end] + i,
+                                names[1]: SERIES[::-1][start:end]}) for i in range(2)]  # fmt: skip
+        return rnnkit.Sequences.from_frame(pd.concat(series), "id", "t")
+
+    forecaster = small(horizon=4).fit(part("ab", 0, 80), part("cd", 0, 80))
+    now = {"y": part("ab", 80, 84), "X": part("cd", 80, 84)}
+    for name, others in {"y": ("ba", "ax"), "X": ("dc", "xd")}.items():
+        for names in others:
+            given = {**now, name: part(names, 80, 84)}
+            for method in ("update", "score"):
+                with pytest.raises(ValueError, match=f"^{name}: The feature names should match"):
+                    getattr(forecaster, method)(**given)
+    assert np.isfinite(forecaster.update(**now).score(part("ab", 84, 88), part("cd", 84, 88)))
+
+
 INDICES = {
     "months": pd.period_range("2000-01", periods=90, freq="M"),
     "days": pd.date_range("2000-01-01", periods=90, freq="D"),

@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_feature_names, _get_feature_names
 from rnnkit.estimators.forecasting.profile import spread_of
 from rnnkit.estimators.forecasting.series import SeriesForm, first_of
 from rnnkit.estimators.targets import read_weights
+from rnnkit.preprocessing.naming import check_feature_names, feature_names_of
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import convert_values
 
@@ -52,14 +53,17 @@ def read_levels(given: Any, name: str) -> np.ndarray:
 
 
 def names_of(given: Any) -> list[str] | None:
-    """Return the names of the columns of a frame, or of the frames of a list, as scikit-learn does.
+    """Return the names of columns of a frame, the frames of a list or `Sequences`; None without.
 
     Raises
     ------
     TypeError
         If text and other names are mixed.
     """
-    names = _get_feature_names(first_of(given))
+    if isinstance(given, Sequences):
+        names = feature_names_of(given, Form.of(given))
+    else:
+        names = _get_feature_names(first_of(given))
     return None if names is None else [str(name) for name in names]
 
 
@@ -100,7 +104,10 @@ def refuse_other_names(learnt: list[str] | None, given: Any, name: str, estimato
         return
     fitted = type(estimator, (), {"feature_names_in_": np.array(learnt, dtype=object)})()
     try:
-        _check_feature_names(fitted, first_of(given), reset=False)
+        if isinstance(given, Sequences):
+            check_feature_names(fitted, given, Form.of(given), reset=False)
+        else:
+            _check_feature_names(fitted, first_of(given), reset=False)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 
