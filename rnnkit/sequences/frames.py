@@ -47,6 +47,12 @@ def read_frame(
     frame = _eager_frame(df)
     if columns is None:
         columns = [c for c in frame.columns if c not in (*groups, *sorts, *targets)]
+        for column in columns:
+            if not isinstance(column, str):
+                raise ValueError(
+                    f"df must have columns named by strings, got the name {column!r}; rename "
+                    "it, or leave it out with columns="
+                )
     for column in (*groups, *sorts, *columns, *targets):
         if column not in frame.columns:
             raise ValueError(f"df has no column {column!r}; it has {list(frame.columns)}")
@@ -100,8 +106,6 @@ def _eager_frame(df: Any) -> Any:
     narwhals = import_narwhals("Sequences.from_frame")
     names = column_names(df)
     for name in names:
-        if not isinstance(name, str):
-            raise ValueError(f"df must have columns named by strings, got the name {name!r}")
         if names.count(name) > 1:
             raise ValueError(f"df must have columns of different names, got {name!r} twice")
     try:

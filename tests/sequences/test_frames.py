@@ -176,6 +176,8 @@ def test_frames_of_other_names():
     pandas = pytest.importorskip("pandas")
     with pytest.raises(ValueError, match="df must have columns named by strings, got the name 0"):
         Sequences.from_frame(pandas.DataFrame({0: [1], "x": [2.0]}), "x")
+    unused = pandas.DataFrame({0: [1], "g": [3], "x": [2.0]})
+    assert Sequences.from_frame(unused, "g", columns="x").columns == ("x",)
     frame = pandas.DataFrame([[1, 2.0, 3.0]], columns=["g", "x", "x"])
     with pytest.raises(ValueError, match="df must have columns of different names, got 'x' twice"):
         Sequences.from_frame(frame, "g")
