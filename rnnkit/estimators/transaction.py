@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.drafts import shallow_copy, take_over
 from rnnkit.estimators.parameters.field import with_plain_numbers
 from rnnkit.network.quantizing import is_quantized
 
@@ -75,9 +76,7 @@ def at_this_moment(estimator: Any) -> Any:
 
     Its parameters are plain numbers where they are NumPy's.
     """
-    copy = object.__new__(type(estimator))
-    vars(copy).update(vars(estimator))
-    return with_plain_numbers(copy)
+    return with_plain_numbers(shallow_copy(estimator))
 
 
 @contextmanager
@@ -113,10 +112,4 @@ def learning(estimator: Any) -> Iterator[Any]:
             if is_stateful:
                 generator.set_state(drawn)
             raise
-        learnt = vars(draft)
-        nothing = object()
-        vars(estimator).update(
-            {name: v for name, v in learnt.items() if before.get(name, nothing) is not v}
-        )
-        for name in before.keys() - learnt.keys():
-            vars(estimator).pop(name, None)
+        take_over(estimator, draft, before)

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from rnnkit.drafts import shallow_copy, take_over
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # an experimental part of scikit-learn; without it there is nobody to tell
@@ -54,20 +56,10 @@ def whole(fit: Method) -> Method:
 
     @wraps(fit)
     def whole_fit(self: Any, X: Any, y: Any = None, *args: Any, **options: Any) -> Any:
-        draft = object.__new__(type(self))
-        before = dict(vars(self))
-        vars(draft).update(before)
+        draft = shallow_copy(self)
+        before = dict(vars(draft))
         fit(draft, X, y, *args, **options)
-        learnt, nothing = vars(draft), object()
-        vars(self).update(
-            {
-                name: value
-                for name, value in learnt.items()
-                if before.get(name, nothing) is not value
-            }
-        )
-        for name in before.keys() - learnt.keys():
-            vars(self).pop(name, None)
+        take_over(self, draft, before)
         return self
 
     return whole_fit  # type: ignore[return-value]

@@ -28,6 +28,7 @@ LAYERS = {
     "asking": 1,
     "cells": 1,
     "convolutions": 1,
+    "drafts": 1,
     "exceptions": 1,
     "ownership": 1,
     "documentation": 1,
