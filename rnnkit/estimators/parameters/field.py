@@ -34,6 +34,7 @@ __all__ = [
     "with_plain_numbers",
 ]
 
+_PLAIN = {bool, int, float, str, type(None)}  # what most parameters are
 _DATA = {"embedding_init", "vocabulary"}  # which are arrays and lists of any size
 
 parameters = dataclasses.dataclass(kw_only=True, eq=False, repr=False)
@@ -137,7 +138,7 @@ def with_plain_numbers(copy: Any) -> Any:
     values = vars(copy)
     for name in _names_of(cls):
         value = values.get(name)
-        if isinstance(value, (np.generic, tuple, list, dict)):
+        if type(value) not in _PLAIN:
             values[name] = _plain(value)
     return copy
 
