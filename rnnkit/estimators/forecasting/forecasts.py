@@ -310,16 +310,17 @@ class Forecasts:
         """
         check_is_fitted(self, "estimators_")
         fitted = at_this_moment(self)
-        SeriesForm(**fitted._form).refuse_other_ids(y, "y")
+        own = SeriesForm(**fitted._form)
+        own.refuse_other_ids(y, "y")
         fitted._require_names(y, "y")
         true, form = read_series(y, described=False)
-        if form.kind != fitted._form["kind"] or len(true) != len(fitted._history):
+        if form.kind != own.kind or len(true) != len(fitted._history):
             raise ValueError("y must come in the form that it had in fit, as many series of it")
         given = read_steps(fh)
         steps = np.arange(1, len(true[0]) + 1) if given is None else given
         if any(len(values) != len(steps) for values in true):
             raise ValueError(f"y must have {len(steps)} steps of every series")
-        SeriesForm(**fitted._form).refuse_other_steps(y, steps)
+        own.refuse_other_steps(y, steps)
         values = fitted._values(fitted._asked(steps), X)
         period = fitted.treatment_["period"]
         errors = [

@@ -9,10 +9,9 @@ import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 from rnnkit.estimators.forecasting.profile import spread_of
-from rnnkit.estimators.forecasting.series import SeriesForm, first_of
+from rnnkit.estimators.forecasting.series import SeriesForm
 from rnnkit.estimators.targets import read_weights
 from rnnkit.preprocessing.naming import check_feature_names, feature_names_of
 from rnnkit.sequences import Form, Sequences
@@ -60,10 +59,7 @@ def names_of(given: Any) -> list[str] | None:
     TypeError
         If text and other names are mixed.
     """
-    if isinstance(given, Sequences):
-        names = feature_names_of(given, Form.of(given))
-    else:
-        names = _get_feature_names(first_of(given))
+    names = feature_names_of(given, Form.of(given))
     return None if names is None else [str(name) for name in names]
 
 
@@ -104,10 +100,7 @@ def refuse_other_names(learnt: list[str] | None, given: Any, name: str, estimato
         return
     fitted = type(estimator, (), {"feature_names_in_": np.array(learnt, dtype=object)})()
     try:
-        if isinstance(given, Sequences):
-            check_feature_names(fitted, given, Form.of(given), reset=False)
-        else:
-            _check_feature_names(fitted, first_of(given), reset=False)
+        check_feature_names(fitted, given, Form.of(given), reset=False)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
 

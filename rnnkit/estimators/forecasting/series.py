@@ -24,7 +24,7 @@ from rnnkit.sequences.ids import Ids, refuse_other_ids
 from rnnkit.sequences.numbers import cast, convert_values
 from rnnkit.sequences.reading import refuse_masked
 
-__all__ = ["SeriesForm", "first_of", "indices_of", "read_covariates", "read_series"]
+__all__ = ["SeriesForm", "indices_of", "read_covariates", "read_series"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class SeriesForm:
 
     def called(self, name: str, i: int) -> str:
         """Return what series i of an argument is called in error texts."""
-        return name if self.kind == "one" else f"{name}[{i}]"
+        return _called(name, self.kind, i)
 
     def later(self, y: Any, new: SeriesForm) -> SeriesForm:
         """Return this form with the end of series that go on in y, which has another.
@@ -162,7 +162,7 @@ def read_series(
     shared_columns(items)
     arrays = []
     for i, item in enumerate(items):
-        called = name if kind == "one" else f"{name}[{i}]"
+        called = _called(name, kind, i)
         array = np.asarray(item.to_numpy() if hasattr(item, "to_numpy") else item)
         if array.ndim not in (1, 2) or not array.size:
             raise ValueError(
@@ -182,7 +182,7 @@ def read_series(
         raise ValueError(f"{name} has series of different numbers of channels")
     dtype = "float32" if all(a.dtype == np.float32 for a in arrays) else "float64"
     indices = [
-        describe_index(item, name if kind == "one" else f"{name}[{i}]") if described else None
+        describe_index(item, _called(name, kind, i)) if described else None
         for i, item in enumerate(items)
     ]
     first = items[0]
@@ -209,10 +209,8 @@ def _separate(y: Any) -> tuple[str, list[Any]]:
     return "one", [y]
 
 
-def first_of(y: Any) -> Any:
-    """Return what may have names of columns: one series, or the first of a list."""
-    several = isinstance(y, (list, tuple)) or (isinstance(y, np.ndarray) and y.dtype == object)
-    return y[0] if several and len(y) else y
+def _called(name: str, kind: str, i: int) -> str:
+    return name if kind == "one" else f"{name}[{i}]"
 
 
 def indices_of(y: Any, kind: str) -> list[Any]:
