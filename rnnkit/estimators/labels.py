@@ -30,15 +30,13 @@ UNSEEN = -1  # the index of a label that is not among the classes
 def find_classes(
     labels: np.ndarray, estimator: Any, given: Any = None, at_least: int = 2
 ) -> np.ndarray:
-    """Return the sorted classes of flat labels, or the classes given.
+    """Return the sorted classes of flat labels, or the classes given, which `check_classes` knows.
 
     Raises
     ------
     ValueError
         If there are fewer than `at_least`, or a given class comes twice.
     """
-    if given is not None:
-        check_classes(given)
     classes = np.unique(labels if given is None else np.asarray(given))
     if given is not None and len(classes) != len(given):
         raise ValueError(f"classes must name every class once, got {given!r}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.estimators.targets import refuse_strings, values_of
+from rnnkit.estimators.targets import refuse_strings, stands_for_all, values_of
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast, is_missing
 from rnnkit.sequences.reading import check_lengths, refuse_masked, steps_before_missing
@@ -72,7 +72,7 @@ class StepTargets:
         if hasattr(y, "__array__"):
             y = np.asarray(y)
         form = Form.of(y)
-        absent = np.array([_stands_for_all(piece) for piece in y], dtype=bool)
+        absent = np.array([stands_for_all(piece) for piece in y], dtype=bool)
         pieces = [
             np.zeros(0, np.float32)
             if absent[i]
@@ -165,10 +165,6 @@ class StepAnswers:
         """Return the values in the form in which the regressor answers."""
         values = self.values if self.are_quantiles else self.values[:, :, 0]
         return self.form.restore(values if self.is_vector else values[:, 0], self.offsets)
-
-
-def _stands_for_all(piece: Any) -> bool:
-    return piece is None or (isinstance(piece, float) and piece != piece)
 
 
 def _equally_wide(pieces: list[np.ndarray]) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from rnnkit.sequences import Form, Sequences
-from rnnkit.sequences.numbers import is_missing, label_array
+from rnnkit.sequences.numbers import is_missing, label_array, text_and_other
 from rnnkit.sequences.reading import refuse_masked
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "read_weights",
     "refuse_mixed_types",
     "refuse_strings",
+    "stands_for_all",
     "values_of",
 ]
 
@@ -92,9 +93,14 @@ def _items_of(y: Any, name: str, noun: str) -> Any:
     return array
 
 
+def stands_for_all(item: Any) -> bool:
+    """Whether None or NaN stands in the place of all targets of a sequence."""
+    return item is None or (isinstance(item, float) and item != item)
+
+
 def _steps_of(item: Any, length: int, name: str) -> np.ndarray:
     """Return the values of a sequence; None or NaN in their place is that many times None."""
-    if item is None or (isinstance(item, float) and item != item):
+    if stands_for_all(item):
         return np.full(length, None)
     steps = values_of(item, allow_missing=True)
     if steps.ndim == 0:
@@ -167,22 +173,8 @@ def refuse_mixed_types(pieces: list[np.ndarray], name: str, ignore_label: Any = 
 
     NaN, None and the label to be ignored are neither.
     """
-    texts = {is_text for piece in pieces if len(piece) for is_text in _texts(piece, ignore_label)}
-    if len(texts) > 1:
+    if len(text_and_other(pieces, ignore_label)) > 1:
         raise ValueError(f"{name} mixes text and numbers")
-
-
-def _texts(piece: np.ndarray, ignore_label: Any) -> set[bool]:
-    """Return whether values are text: one answer, both, or none where nothing is known."""
-    kind = piece.dtype.kind
-    if kind == "O":
-        known = piece[~is_missing(piece)].tolist()
-        return {isinstance(value, (str, bytes)) for value in known if value != ignore_label}
-    for entries in (piece[:1], piece):  # mostly the first tells
-        known = entries if kind != "f" else entries[~np.isnan(entries)]
-        if known.size and (ignore_label is None or np.any(known != ignore_label)):
-            return {kind in "US"}
-    return set()
 
 
 def read_weights(

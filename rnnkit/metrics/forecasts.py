@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.metrics.numbers import as_float64
+from rnnkit.metrics.reading import as_float64
 from rnnkit.sequences.reading import refuse_masked
 
 __all__ = ["mean_absolute_scaled_error", "symmetric_percentage_error"]

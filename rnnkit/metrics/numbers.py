@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.metrics.reading import check_weights
+from rnnkit.metrics.reading import as_float64, check_weights
 from rnnkit.sequences.columns import column_names
-from rnnkit.sequences.numbers import refuse_complex
 from rnnkit.sequences.reading import check_lengths, refuse_masked
 
-__all__ = ["as_float64", "values_with_targets"]
+__all__ = ["values_with_targets"]
 
 
 def values_with_targets(
@@ -114,14 +113,6 @@ def _pieces(y: Any, name: str) -> list[np.ndarray]:
     if not pieces:
         raise ValueError(f"{name} must hold at least one sequence, got none")
     return pieces
-
-
-def as_float64(values: np.ndarray, name: str) -> np.ndarray:
-    """Return values as float64; TypeError or ValueError if they are no real numbers."""
-    refuse_complex(values, name)
-    if values.dtype.kind not in "biufO":
-        raise TypeError(f"got dtype {values.dtype}")
-    return values.astype(np.float64)
 
 
 def _is_dense(y: Any) -> bool:

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from rnnkit.sequences.columns import column_names
-from rnnkit.sequences.numbers import is_missing, label_array, refuse_complex
+from rnnkit.sequences.numbers import is_missing, label_array, refuse_complex, text_and_other
 from rnnkit.sequences.reading import check_lengths, refuse_masked
 
 __all__ = [
     "aligned",
+    "as_float64",
     "check_same_number",
     "check_weights",
     "label_sequences",
@@ -87,16 +88,12 @@ def refuse_string(labels: Any, name: str) -> None:
 
 def refuse_mixed(sequences: list[np.ndarray], name: str) -> None:
     """Raise ValueError if some labels are text and others are not; NumPy makes text of all."""
-    found: dict[bool, Any] = {}
-    for labels in sequences:
-        present = labels[~is_missing(labels)]
-        for label in present.tolist() if present.dtype.kind == "O" else present[:1].tolist():
-            found.setdefault(isinstance(label, (str, bytes)), label)
-        if len(found) == 2:
-            raise ValueError(
-                f"{name} must hold labels of one kind, text or numbers, got "
-                f"{found[True]!r} and {found[False]!r}"
-            )
+    found = text_and_other(sequences)
+    if len(found) == 2:
+        raise ValueError(
+            f"{name} must hold labels of one kind, text or numbers, got "
+            f"{found[True]!r} and {found[False]!r}"
+        )
 
 
 def check_same_number(true: list[np.ndarray], pred: list[np.ndarray]) -> None:
@@ -126,6 +123,14 @@ def aligned(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], l
         if len(t) != len(p):
             raise ValueError(f"sequence {i} has {len(t)} labels in y_true but {len(p)} in y_pred")
     return true, pred
+
+
+def as_float64(values: np.ndarray, name: str) -> np.ndarray:
+    """Return values as float64; TypeError or ValueError if they are no real numbers."""
+    refuse_complex(values, name)
+    if values.dtype.kind not in "biufO":
+        raise TypeError(f"got dtype {values.dtype}")
+    return values.astype(np.float64)
 
 
 def check_weights(weights: np.ndarray | None) -> np.ndarray | None:
@@ -167,9 +172,7 @@ def step_weights(sample_weight: Any, true: list[np.ndarray]) -> np.ndarray | Non
 
 def _weights_of_numbers(sample_weight: Any) -> np.ndarray:
     refuse_masked(sample_weight, "sample_weight")
-    given = np.asarray(sample_weight)
-    refuse_complex(given, "sample_weight")
     try:
-        return given.astype(np.float64)
+        return as_float64(np.asarray(sample_weight), "sample_weight")
     except (TypeError, ValueError) as error:
         raise ValueError(f"sample_weight must hold numbers: {error}") from None

@@ -21,6 +21,7 @@ __all__ = [
     "is_missing",
     "label_array",
     "refuse_complex",
+    "text_and_other",
 ]
 
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
@@ -211,6 +212,32 @@ def label_array(labels: Any) -> np.ndarray:
         array = np.empty(len(labels), dtype=object)
         array[:] = labels
     return array
+
+
+def text_and_other(pieces: Iterable[np.ndarray], ignored: Any = None) -> dict[bool, Any]:
+    """Return a label that is text, under True, and one that is not, as far as there are such.
+
+    NaN, None and the one to be ignored are neither.
+    """
+    found: dict[bool, Any] = {}
+    for piece in pieces:
+        for label in _telling(piece, ignored):
+            found.setdefault(isinstance(label, (str, bytes)), label)
+    return found
+
+
+def _telling(piece: np.ndarray, ignored: Any) -> list[Any]:
+    """Return the labels of an array that may differ in kind: one where the dtype has one kind."""
+    kind = piece.dtype.kind
+    if kind == "O":
+        known = piece[~is_missing(piece)].tolist()
+        return [label for label in known if ignored is None or label != ignored]
+    for entries in (piece[:1], piece):  # mostly the first tells
+        known = entries if kind != "f" else entries[~np.isnan(entries)]
+        told = np.broadcast_to(ignored is None or known != ignored, known.shape)
+        if told.any():
+            return list(known[told][:1].tolist())
+    return []
 
 
 def _is_nothing(value: Any) -> bool:

@@ -49,6 +49,9 @@ def test_lengths(name):
             score(y, y, lengths=lengths)
 
 
+DAYS = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
+
+
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
 def test_weights(name):
     score, y = WITH_WEIGHTS[name]
@@ -57,7 +60,7 @@ def test_weights(name):
             score(y, y, sample_weight=weights)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for weights in (3, [1 + 1j, 2.0], np.array([1j, 2]), ["a", "b"], [{}, 1]):
+        for weights in (3, [1 + 1j, 2.0], np.array([1j, 2]), ["a", "b"], ["1", "2"], DAYS, [{}, 1]):
             with pytest.raises((TypeError, ValueError), match="sample_weight"):
                 score(y, y, sample_weight=weights)
 
