@@ -111,7 +111,7 @@ class DeepBoltzmannLearning(RowEstimator):
                         f"hidden_layer_sizes must stay {fitted} after the first partial_fit, got "
                         f"{self.hidden_layer_sizes!r}"
                     )
-                binarize = getattr(self, "_binarize", self.binarize)
+                binarize = self._fitted_threshold()
                 if self.binarize != binarize:
                     raise ValueError(
                         f"binarize must stay {binarize!r} after the first partial_fit, got "

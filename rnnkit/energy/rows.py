@@ -44,6 +44,11 @@ class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
         )
         return rows
 
+    def _fitted_threshold(self) -> float | None:
+        """Return `binarize` as the first fit had it; files of old tell what is constructed."""
+        threshold: float | None = getattr(self, "_binarize", self.binarize)
+        return threshold
+
     def _read_units(self, X: Any, *, reset: bool) -> np.ndarray:
         """Return X as the probabilities that visible units are on, (n, F).
 
@@ -53,8 +58,7 @@ class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
         rows = self._read_rows(X, reset=reset)
         if reset:
             self._binarize = self.binarize
-        # Those that were fitted before it was kept read what they are constructed with.
-        binarize: float | None = getattr(self, "_binarize", self.binarize)
+        binarize = self._fitted_threshold()
         if binarize is not None:
             return (rows > binarize).astype(rows.dtype)
         if reset and (rows.min() < 0 or rows.max() > 1):
