@@ -194,20 +194,22 @@ class _Statistics:
     def __init__(self, steps: Sequences) -> None:
         self.values = steps.values.astype(np.float64)
         self.lengths, self.starts = steps.lengths, steps.offsets[:-1]
+        self.known = ~np.isnan(self.values)
         largest = self._reduced(np.fmax, np.abs(self.values))
         self.unit = np.where(largest > 0, largest, 1.0)  # 1 where all is 0, or NaN
+        self.scaled = self.values / self._each(self.unit)
 
     def mean(self, j: int = 0, n: int = 1) -> np.ndarray:
         """Return the mean of segment j of n."""
         part = j, n
-        mean = self._mean(self.values / self._each(self.unit), *part) * self.unit
+        mean = self._mean(self.scaled, *part) * self.unit
         # Of equal numbers it is that number, whatever sums are rounded to.
         clipped: np.ndarray = np.clip(mean, self.min(*part), self.max(*part))
         return clipped
 
     def std(self) -> np.ndarray:
         # Each divided by itself: a difference of two finite numbers may be infinite.
-        away = self.values / self._each(self.unit) - self._each(self.mean() / self.unit)
+        away = self.scaled - self._each(self.mean() / self.unit)
         deviation: np.ndarray = np.sqrt(self._mean(away**2)) * self.unit
         return deviation
 
@@ -227,9 +229,8 @@ class _Statistics:
 
     def _mean(self, values: np.ndarray, j: int = 0, n: int = 1) -> np.ndarray:
         """Return the mean of what is not NaN in segment j of n; NaN where that is nothing."""
-        known = ~np.isnan(values)
-        count = self._reduced(np.add, known.astype(np.float64), j, n)
-        total = self._reduced(np.add, np.where(known, values, 0.0), j, n)
+        count = self._reduced(np.add, self.known.astype(np.float64), j, n)
+        total = self._reduced(np.add, np.where(self.known, values, 0.0), j, n)
         mean: np.ndarray = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
         return mean
 
