@@ -115,6 +115,18 @@ def test_only_ratios_of_class_weights_count(task, several, scale):
     assert_close(model.validation_loss_curve_, ones.validation_loss_curve_, "f4", len(X))
 
 
+@pytest.mark.parametrize("task", SEVERAL)
+def test_loss_under_class_weights_is_the_weighted_mean_of_several_labels(task):
+    y = as_numbers(SEVERAL[task])
+    still = dict(solver="sgd", learning_rate_init=1e-12)
+    model = small("GRU", task, class_weight={0: 1.0, 1: 99.0}, **still).fit(X, y)
+    both = y, model.predict_proba(X)
+    flat, shares = (np.concatenate([np.atleast_2d(part) for part in values]) for values in both)
+    losses = -np.log(np.where(flat > 0, shares, 1 - shares))
+    expected = flat.shape[1] * np.average(losses, weights=np.where(flat > 0, 99.0, 1.0))
+    assert_close(model.loss_curve_, [expected] * 3, "f4", len(X))
+
+
 def test_class_weights_of_one_change_no_bit_of_several_labels():
     y = as_numbers(SEVERAL["Classifier"])
     for weight in (1.0, 0.25, 2.0**30):
