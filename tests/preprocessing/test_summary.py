@@ -94,6 +94,10 @@ def test_equal_steps_do_not_deviate_and_large_numbers_do_not_overflow():
     np.testing.assert_array_equal(found[:, 1], 0)
     for column in (0, *range(2, 10)):
         np.testing.assert_array_equal(found[:, column], values)
+    for n in range(1, 40):  # beside a larger one that all are divided by
+        x = np.concatenate([np.full(n, 0.1), np.full(n, 0.7)])
+        segments = SequenceSummary((), n_segments=2, count_steps=False).fit_transform([x])
+        np.testing.assert_array_equal(segments, [[0.1, 0.7]])
     wide = np.array([1.5e308, -1.5e308, 1.5e308, -1.5e308])
     np.testing.assert_allclose(SequenceSummary().fit_transform([wide])[0, :2], [0, 1.5e308])
     for factor in (1, 0.5):  # the mean of the first is so far from them that no number says how far
