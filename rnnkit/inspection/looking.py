@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.backends import is_device_name
 from rnnkit.estimators.devices import downloaded
 from rnnkit.estimators.fitted import FittedEstimator
 from rnnkit.estimators.transaction import at_this_moment
+from rnnkit.estimators.within import fitted_within
 from rnnkit.network import Adversarial
 from rnnkit.sequences import Form, Sequences
 
@@ -52,22 +51,13 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
     NotFittedError
         If it is not fitted.
     """
-    outermost, transformers = estimator, []
-    while not isinstance(estimator, FittedEstimator):
-        if isinstance(estimator, Pipeline):
-            check_is_fitted(estimator)
-            if len(estimator.steps) > 1:
-                transformers.append(estimator[:-1])
-            estimator = estimator.steps[-1][1]
-        elif isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-        else:
-            estimator = _inside(estimator)
-            if estimator is None:
-                raise TypeError(
-                    "estimator must be a recurrent estimator of rnnkit, or a Pipeline or search "
-                    f"that ends in one, got {outermost!r}"
-                )
+    outermost = estimator
+    estimator, transformers = fitted_within(outermost)
+    if not isinstance(estimator, FittedEstimator):
+        raise TypeError(
+            "estimator must be a recurrent estimator of rnnkit, or a Pipeline or search "
+            f"that ends in one, got {outermost!r}"
+        )
     check_is_fitted(estimator, "network_")
     if X is not None:
         if isinstance(estimator.network_, Adversarial):
@@ -80,22 +70,6 @@ def fitted_network(estimator: Any, X: Any = None) -> tuple[Any, Any]:
         for steps in transformers:
             X = steps.transform(X)
     return at_this_moment(estimator), X
-
-
-def _inside(estimator: Any) -> Any:
-    """Return the fitted estimator in a meta-estimator; None if it has none.
-
-    Raises
-    ------
-    NotFittedError
-        If it holds one that is to be fitted yet.
-    """
-    for name in ("best_estimator_", "estimator_", "regressor_"):
-        if hasattr(estimator, name):
-            return getattr(estimator, name)
-    if hasattr(estimator, "estimator") or hasattr(estimator, "regressor"):
-        check_is_fitted(estimator)
-    return None
 
 
 @dataclass(frozen=True)

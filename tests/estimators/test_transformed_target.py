@@ -10,6 +10,7 @@ import sklearn
 from estimators.problems import CELLS
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -252,7 +253,7 @@ AS_INNER = {
 }
 
 
-@pytest.mark.parametrize("wrapped", [None, "pipeline", "search"])
+@pytest.mark.parametrize("wrapped", [None, "pipeline", "search", "frozen"])
 @pytest.mark.parametrize("quantile", [None, [0.1, 0.9], [0.5]])
 @pytest.mark.parametrize("name", AS_INNER)
 def test_it_takes_and_answers_what_its_regressor_does(name, quantile, wrapped):
@@ -265,6 +266,8 @@ def test_it_takes_and_answers_what_its_regressor_does(name, quantile, wrapped):
         regressor = make_pipeline("passthrough", regressor)
     if wrapped == "search":
         regressor = GridSearchCV(regressor, {"hidden_size": [4]}, cv=2)
+    if wrapped == "frozen":
+        regressor = FrozenEstimator(clone(plain).fit(x, y))
     model = TransformedTargetSequenceRegressor(regressor).fit(x, y, **options)
     plain.fit(x, y, **options)
     predictions, expected = model.predict(x, **options), plain.predict(x, **options)
