@@ -15,6 +15,7 @@ from sklearn.base import clone
 import rnnkit
 from rnnkit.energy import DeepBeliefNetwork, DeepBoltzmannMachine, HopfieldNetwork
 from rnnkit.estimators.parameters.field import entries_of
+from rnnkit.training import SCHEDULES, SOLVERS
 
 MODELS = models()
 TYPES = [
@@ -84,6 +85,30 @@ def test_a_numpy_scalar_is_the_number_that_it_is(name, types, tmp_path):
     assert clone(model).get_params(deep=False).keys() >= given.keys()
     assert tuple(bits) == bits_of(usual, data, fit)[1:]
     rnnkit.save(model, tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("types", TYPES[1::2])  # epsilon is 0 in float16
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("solver", name) for name in SOLVERS] + [("learning_rate", name) for name in SCHEDULES],
+)
+def test_so_it_is_within_a_solver_and_a_schedule(part, name, types, tmp_path):
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(20, 5, 2), np.arange(20) % 2
+    cls = {**SOLVERS, **SCHEDULES}[name]
+    given = {key: converted(value, types) for key, value in cls().get_params().items()}
+    odd, usual = cls(**given), cls(**{key: plain(value) for key, value in given.items()})
+    found = []
+    for one in (odd, usual):
+        estimator = rnnkit.GRUClassifier(3, max_iter=5, random_state=0, **{part: one})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = estimator.fit(X, y)
+        assert getattr(model, part) is one
+        assert one.get_params() == (given if one is odd else usual.get_params())
+        rnnkit.save(model, tmp_path / "model.safetensors")
+        found.append(model.network_.parameters.flat.tobytes())
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("number", [np.uint8, np.int64])

@@ -12,6 +12,8 @@ import numpy as np
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from rnnkit.backends import is_device_name
+from rnnkit.drafts import shallow_copy
+from rnnkit.training.options import Options
 
 __all__ = [
     "ANY_NUMBER",
@@ -151,6 +153,9 @@ def _plain(value: Any) -> Any:
         return value if is_plain else {key: _plain(entry) for key, entry in value.items()}
     if type(value) in (tuple, list) and any(isinstance(entry, np.generic) for entry in value):
         return type(value)(map(_plain, value))
+    if isinstance(value, Options) and any(isinstance(v, np.generic) for v in vars(value).values()):
+        value = shallow_copy(value)
+        vars(value).update({name: _plain(entry) for name, entry in vars(value).items()})
     return value
 
 
