@@ -1,14 +1,15 @@
 """What an estimator scores as it is constructed by default, beside linear models and PyTorch.
 
-    python benchmarks/bench_defaults.py [set ...] [--seeds 3] [--torch] [--with NAME=VALUE ...]
+    python benchmarks/bench_defaults.py [set ...] [--seeds 3] [--scaled] [--torch]
+        [--with NAME=VALUE ...]
 
-No set is scaled, folded or tuned; `LSTMClassifier()` or `LSTMRegressor()` gets the training part
-and is scored on the test part (accuracy or R²). Beside it stand the majority or mean, the better of
-two linear models (mean, deviation, least, largest and last value of every channel; means of five
-segments; both standardized and chosen on the training part by cross-validation), and with --torch a
-plain PyTorch loop of the same size, minibatches, learning rate and number of updates. --with gives
-other parameters than the default, to see what a default is worth. The data folder is taken from
-RNNKIT_DATA.
+No set is folded or tuned; `LSTMClassifier()` or `LSTMRegressor()` gets the training part and is
+scored on the test part (accuracy or R²), its numbers as they are, or with --scaled behind
+`SequenceScaler()`. Beside it stand the majority or mean, the better of two linear models (mean,
+deviation, least, largest and last value of every channel; means of five segments; both standardized
+and chosen on the training part by cross-validation), and with --torch a plain PyTorch loop of the
+same size, minibatches, learning rate and number of updates. --with gives other parameters than the
+default, to see what a default is worth. The data folder is taken from RNNKIT_DATA.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rnnkit import LSTMClassifier, LSTMRegressor
-from rnnkit.preprocessing import TokenEncoder
+from rnnkit.preprocessing import SequenceScaler, TokenEncoder
 
 SEGMENTS = 5
 
@@ -186,7 +187,7 @@ def make(y, X, seed, parameters):
     return (LSTMRegressor if is_regression(y) else LSTMClassifier)(**options)
 
 
-def measure(name, n_seeds, parameters, with_torch):
+def measure(name, n_seeds, parameters, with_torch, is_scaled):
     """Print and return the scores of one set."""
     X, y, X_test, y_test = SETS[name]()
     dummy = DummyRegressor() if is_regression(y) else DummyClassifier()
@@ -195,8 +196,9 @@ def measure(name, n_seeds, parameters, with_torch):
     linear = linear_score(X, y, X_test, y_test)
     scores, rivals, epochs, started = [], [], [], time.perf_counter()
     for seed in range(n_seeds):
-        model = make(y, X, seed, parameters).fit(X, y)
-        scores.append(model.score(X_test, y_test))
+        model = make(y, X, seed, parameters)
+        whole = make_pipeline(SequenceScaler() if is_scaled and X[0].ndim == 2 else None, model)
+        scores.append(whole.fit(X, y).score(X_test, y_test))
         epochs.append(model.n_iter_)
     seconds = (time.perf_counter() - started) / n_seeds
     if with_torch:
@@ -242,6 +244,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="set", help=", ".join(SETS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--scaled", action="store_true")
     parser.add_argument("--torch", action="store_true")
     parser.add_argument("--with", dest="parameters", nargs="*", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
@@ -253,8 +256,8 @@ def main():
     results = Results("defaults")
     rows = []
     for name in options.names or SETS:
-        rows.append(measure(name, options.seeds, parameters, options.torch))
-        results.write(kind="row", parameters=parameters, **rows[-1])
+        rows.append(measure(name, options.seeds, parameters, options.torch, options.scaled))
+        results.write(kind="row", parameters=parameters, scaled=options.scaled, **rows[-1])
     print(f"{'mean':22} {np.mean([row['default'] for row in rows]):.3f}")
 
 
