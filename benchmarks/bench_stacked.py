@@ -1,10 +1,11 @@
 """A network and a linear model, stacked: as good as the better of both, whichever that is?
 
-    python benchmarks/bench_stacked.py [set ...] [--seeds 3]
+    python benchmarks/bench_stacked.py [set ...] [--seeds 3] [--scaled] [--with NAME=VALUE ...]
 
-`LSTMClassifier()` or `LSTMRegressor()` as constructed by default; a linear model of
-`SequenceSummary()`; and scikit-learn's stack of the two, which weighs them by what they predict of
-sequences left out, in five folds. Accuracy or R² on other sequences, mean and standard deviation
+`LSTMClassifier()` or `LSTMRegressor()` as constructed by default, with --scaled behind
+`SequenceScaler()`, by --with with other parameters; a linear model of `SequenceSummary()`; and
+scikit-learn's stack of the two, which weighs them by what they predict of sequences left out, in
+five folds. Accuracy or R² on other sequences, mean and standard deviation
 over seeds, seconds of a fit. The sets are those of `bench_defaults.py` but the long ones and the
 names, and those of `bench_few.py`.
 """
@@ -14,7 +15,7 @@ import time
 import warnings
 
 import numpy as np
-from bench_defaults import SETS, is_regression
+from bench_defaults import SETS, is_regression, parameters_of
 from bench_few import all_sets
 from harness import Results
 from sklearn.base import clone
@@ -25,34 +26,36 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rnnkit import LSTMClassifier, LSTMRegressor
-from rnnkit.preprocessing import SequenceSummary
+from rnnkit.preprocessing import SequenceScaler, SequenceSummary
 
 LEFT_OUT = ("names", "ACSF1", "PLAID")
 COLUMNS = ("network", "linear", "stacked")
 
 
-def models(y, seed):
+def models(y, seed, parameters, is_scaled):
     """Return the three models by their column."""
+    options = {**parameters, "random_state": seed}
     if is_regression(y):
-        network, last = LSTMRegressor(random_state=seed), RidgeCV(np.logspace(-3, 3, 13))
+        network, last = LSTMRegressor(**options), RidgeCV(np.logspace(-3, 3, 13))
         stack, final, folds = StackingRegressor, LinearRegression(positive=True), KFold
     else:
-        network, last = LSTMClassifier(random_state=seed), LogisticRegression()
+        network, last = LSTMClassifier(**options), LogisticRegression()
         stack, final, folds = StackingClassifier, LogisticRegression(), StratifiedKFold
+    network = make_pipeline(SequenceScaler() if is_scaled else None, network)
     linear = make_pipeline(SequenceSummary(), StandardScaler(), last)
     cv = folds(5, shuffle=True, random_state=seed)
     both = stack([("network", network), ("linear", linear)], final, cv=cv)
     return dict(zip(COLUMNS, (network, linear, both), strict=True))
 
 
-def measure(name, load, n_seeds, results):
+def measure(name, load, results, n_seeds, parameters, is_scaled):
     """Print the scores of one set; return whether the stack is below neither by the spread."""
     X, y, X_test, y_test = load()
     X, X_test = list(X), list(X_test)
     scores = {column: [] for column in COLUMNS}
     seconds = dict.fromkeys(COLUMNS, 0.0)
     for seed in range(n_seeds):
-        for column, model in models(y, seed).items():
+        for column, model in models(y, seed, parameters, is_scaled).items():
             started = time.perf_counter()
             fitted = clone(model).fit(X, y)
             seconds[column] += (time.perf_counter() - started) / n_seeds
@@ -64,7 +67,14 @@ def measure(name, load, n_seeds, results):
     shown = "".join(f"{means[column]:9.3f} ± {spreads[column]:.3f}" for column in COLUMNS)
     times = "".join(f"{seconds[column]:7.1f}" for column in COLUMNS)
     print(f"{name:26}{shown}{times}{'  BELOW' if below else ''}", flush=True)
-    results.write(kind="stacked", set=name, scores=scores, seconds=seconds)
+    results.write(
+        kind="stacked",
+        set=name,
+        parameters=parameters,
+        scaled=is_scaled,
+        scores=scores,
+        seconds=seconds,
+    )
     return not below
 
 
@@ -75,6 +85,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", metavar="set", help=", ".join(sets))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--scaled", action="store_true")
+    parser.add_argument("--with", dest="parameters", nargs="*", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     unknown = set(options.names) - set(sets)
     if unknown:
@@ -83,7 +95,8 @@ def main():
     results = Results("stacked")
     print(f"{'':26}" + "".join(f"{column:>17}" for column in COLUMNS) + "   seconds of a fit")
     names = options.names or list(sets)
-    held = [measure(name, sets[name], options.seeds, results) for name in names]
+    how = options.seeds, parameters_of(options.parameters), options.scaled
+    held = [measure(name, sets[name], results, *how) for name in names]
     print(f"below neither by more than the spread: {sum(held)} of {len(held)}")
 
 
