@@ -152,11 +152,16 @@ class StandardizedOutput(ElementwiseOutput):
         return None
 
     @property
-    def loss_unit(self) -> float:
-        """The power of the scale that the loss has, its mean over the outputs."""
+    def loss_units(self) -> np.ndarray:
+        """The power of the scale that the loss of each output has, (K,)."""
         if self.scale is None:
-            return 1.0
-        return float(np.mean(np.array(self.scale) ** self._power))
+            return np.ones(self.n_outputs)
+        return np.asarray(np.array(self.scale) ** self._power)
+
+    @property
+    def loss_unit(self) -> float:
+        """The mean of `loss_units` over the outputs."""
+        return float(np.mean(self.loss_units))
 
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the raw scores of the constant that has the smallest loss."""

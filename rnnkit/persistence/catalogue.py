@@ -69,7 +69,7 @@ _FORECASTER = {
 # The file's name → the attribute, by the class's name.
 HIDDEN: dict[str, dict[str, str]] = {
     **{
-        f"rnnkit.EchoState{task}": {"moments": "_moments"}
+        f"rnnkit.EchoState{task}": {"moments": "_moments", "moments_rows": "_moments_rows"}
         for task in ("Classifier", "Regressor", "SequenceRegressor", "SequenceTagger")
     },
     **{f"rnnkit.{cell}Forecaster": _FORECASTER for cell in ("GRU", "LSTM", "RNN")},

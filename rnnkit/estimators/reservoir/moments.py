@@ -30,14 +30,14 @@ class Readout(NamedTuple):
     bias : ndarray of shape (K,), float64
     alpha : float
         The penalty it was solved with.
-    loss : float
-        Weighted mean over the rows of half the squared error, summed over the outputs.
+    losses : ndarray of shape (K,), float64
+        Weighted mean over the rows of half the squared error of each output.
     """
 
     weight: np.ndarray
     bias: np.ndarray
     alpha: float
-    loss: float
+    losses: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,16 +54,19 @@ class Moments:
         same weights and K if each has its own.
     n_outputs : int
         K.
+    n_rows : ndarray of shape (C,)
+        How many rows have a weight above 0.
     """
 
     sums: np.ndarray
     n_outputs: int
+    n_rows: np.ndarray
 
     @classmethod
     def nothing(cls, n_states: int, n_outputs: int) -> Moments:
         """Return the sums over no row."""
         width = n_states + n_outputs + 1
-        return cls(np.zeros((1, width, width)), n_outputs)
+        return cls(np.zeros((1, width, width)), n_outputs, np.zeros(1))
 
     @property
     def n_states(self) -> int:
@@ -96,29 +99,41 @@ class Moments:
             rows *= np.sqrt(weights)[:, None]
             weights = None
         if weights is None and len(self.sums) == 1:
-            return Moments(self.sums + rows.T @ rows, k)
-        own = self._by_output().sums.copy()
+            return Moments(self.sums + rows.T @ rows, k, self.n_rows + n)
+        before = self._by_output()
+        own = before.sums.copy()
+        counts = np.full(k, n) if weights is None else np.count_nonzero(weights, axis=0)
         for output in range(k):
             of_output = rows[:, self._columns(output)]
             if weights is not None:
                 of_output = of_output * np.sqrt(weights[:, output])[:, None]
             own[output] += of_output.T @ of_output
-        return Moments(own, k)
+        return Moments(own, k, before.n_rows + counts)
 
-    def readout(self, alpha: float | Sequence[float] | None, grid: np.ndarray = GRID) -> Readout:
+    def readout(
+        self,
+        alpha: float | Sequence[float] | None,
+        grid: np.ndarray = GRID,
+        *,
+        units: np.ndarray | None = None,
+    ) -> Readout:
         """Solve for the readout with the smallest squared error and penalty.
 
         Parameters
         ----------
         alpha : float, sequence of float or None
             The penalty, of several the one with the smallest error by generalized cross-validation
-            (Golub, Heath & Wahba 1979), which counts a row by its weight: the mean squared error
-            divided by ``(1 - f / n)²`` with f the trace of the map from targets to fits. None: of
-            those of the grid. 0 is the pseudo-inverse.
+            (Golub, Heath & Wahba 1979): the mean squared error divided by ``(1 - f / n)²`` with f
+            the trace of the map from targets to fits. n counts a row by its weight, but not less
+            than 1 on average: weights that sum to 1 say nothing of how many rows there are. None:
+            of those of the grid. 0 is the pseudo-inverse.
         grid : ndarray, default=GRID
             Penalties in units of the mean variance of the states summed over rows.
+        units : ndarray of shape (K,), default=None
+            What the squared errors of each output are divided by before they are added up to
+            choose a penalty; None: nothing.
         """
-        h, groups = self.n_states, [_Group.of(sums, self.n_states) for sums in self.sums]
+        h, groups = self.n_states, self._groups(units)
         if alpha is None:
             spread = float(np.mean([group.values.mean() for group in groups]))
             tried = [float(a) for a in grid * spread] if spread > 0 else [1.0]
@@ -133,13 +148,22 @@ class Moments:
         means = [group.means for group in groups]
         bias = np.concatenate([m[h:] for m in means])
         bias -= np.concatenate([group.weight(chosen) @ group.means[:h] for group in groups])
-        loss = sum(0.5 * group.error(chosen) / group.n for group in groups)
-        return Readout(weight, bias, chosen, float(loss))
+        losses = np.concatenate([0.5 * group.errors(chosen) / group.n for group in groups])
+        return Readout(weight, bias, chosen, losses)
 
     def crossed_error(self, alpha: float) -> float:
         """Return the error by generalized cross-validation, summed over the outputs."""
-        groups = [_Group.of(sums, self.n_states) for sums in self.sums]
-        return float(sum(group.crossed_error(alpha) for group in groups))
+        return float(sum(group.crossed_error(alpha) for group in self._groups(None)))
+
+    @property
+    def spreads(self) -> np.ndarray:
+        """The variance (K,) of the targets of each output; 1 where they do not vary."""
+        h, variances = self.n_states, []
+        for sums in self.sums:
+            means = sums[h:-1, -1] / sums[-1, -1]
+            variances.append(np.diagonal(sums)[h:-1] / sums[-1, -1] - means**2)
+        found = np.concatenate(variances)
+        return np.where(found > 0, found, 1.0)
 
     def error(self, readout: Readout) -> float:
         """Return the mean squared error of a readout of other rows, summed over the outputs."""
@@ -155,6 +179,11 @@ class Moments:
         """The sum of the weights of each output, or of all, (C,)."""
         return np.asarray(self.sums[:, -1, -1])
 
+    def _groups(self, units: np.ndarray | None) -> list[_Group]:
+        parts = np.split(np.ones(self.n_outputs) if units is None else units, len(self.sums))
+        groups = zip(self.sums, self.n_rows.tolist(), parts)
+        return [_Group.of(sums, self.n_states, n_rows, unit) for sums, n_rows, unit in groups]
+
     def _columns(self, output: int) -> np.ndarray:
         h = self.n_states
         return np.append(np.arange(h), [h + output, h + self.n_outputs])
@@ -164,7 +193,7 @@ class Moments:
         if len(self.sums) == self.n_outputs:
             return self
         parts = [self.sums[0][np.ix_(c, c)] for c in map(self._columns, range(self.n_outputs))]
-        return Moments(np.stack(parts), self.n_outputs)
+        return Moments(np.stack(parts), self.n_outputs, np.repeat(self.n_rows, self.n_outputs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,25 +204,31 @@ class _Group:
     ----------
     n : float
         The sum of the weights.
+    n_rows : float
+        The rows with a weight above 0.
+    units : ndarray of shape (K,)
+        As in `Moments.readout`.
     means : ndarray of shape (H + K,)
         Of states and targets.
     values, axes : ndarray of shape (H,), (H, H)
         Eigenvalues and eigenvectors of the centred states' products.
     products : ndarray of shape (H, K)
         The centred states' products with the targets, in these axes.
-    squares : float
+    squares : ndarray of shape (K,)
         The sum of the squares of the centred targets.
     """
 
     n: float
+    n_rows: float
+    units: np.ndarray
     means: np.ndarray
     values: np.ndarray
     axes: np.ndarray
     products: np.ndarray
-    squares: float
+    squares: np.ndarray
 
     @classmethod
-    def of(cls, sums: np.ndarray, n_states: int) -> _Group:
+    def of(cls, sums: np.ndarray, n_states: int, n_rows: float, units: np.ndarray) -> _Group:
         n = float(sums[-1, -1])
         means = sums[:-1, -1] / n
         centred = sums[:-1, :-1] - n * np.outer(means, means)
@@ -202,23 +237,25 @@ class _Group:
         values = np.where(values > limit, values, 0.0)
         products = axes.T @ centred[:n_states, n_states:]
         products[values == 0.0] = 0.0  # rounding alone
-        return cls(n, means, values, axes, products, float(np.trace(centred[n_states:, n_states:])))
+        squares = np.diagonal(centred)[n_states:]
+        return cls(n, n_rows, units, means, values, axes, products, squares)
 
     def weight(self, alpha: float) -> np.ndarray:
         """Return the weights (K, H) for a penalty."""
         return np.asarray((self.axes @ (self._inverse(alpha)[:, None] * self.products)).T)
 
-    def error(self, alpha: float) -> float:
-        """Return the sum of the squared errors."""
+    def errors(self, alpha: float) -> np.ndarray:
+        """Return the sum of the squared errors of each output, (K,)."""
         inverse = self._inverse(alpha)
         explained = inverse * (2.0 - self.values * inverse)
-        error = self.squares - float(explained @ (self.products**2).sum(axis=1))
-        return max(error, np.finfo(np.float64).eps * self.squares)
+        errors = self.squares - explained @ self.products**2
+        return np.maximum(errors, np.finfo(np.float64).eps * self.squares)
 
     def crossed_error(self, alpha: float) -> float:
         """Return the error by generalized cross-validation; infinite where rows do not suffice."""
-        free = 1.0 - (1.0 + float(self.values @ self._inverse(alpha))) / self.n
-        return self.error(alpha) / free**2 if free > 0 else float("inf")
+        free = 1.0 - (1.0 + float(self.values @ self._inverse(alpha))) / max(self.n, self.n_rows)
+        error = float((self.errors(alpha) / self.units).sum())
+        return error / free**2 if free > 0 else float("inf")
 
     def _inverse(self, alpha: float) -> np.ndarray:
         damped = self.values + alpha

@@ -34,6 +34,7 @@ from rnnkit.estimators.reservoir.moments import GRID, GRID_OF_STEPS, Moments, Re
 from rnnkit.estimators.transaction import learning
 from rnnkit.network import Network, Output
 from rnnkit.network.least_squares import LeastSquaresAnswers, LeastSquaresClasses
+from rnnkit.network.losses import StandardizedOutput
 from rnnkit.training import FitResult
 from rnnkit.training.ordered_sums import ordered_sums
 
@@ -132,7 +133,8 @@ class ClosedForm(RecurrentEstimator):
             NaN or None says that it is not known, and counts for nothing.
         sample_weight : array-like of shape (N,), default=None
             Weight of every sequence in the squared error; per step too where targets are per
-            step. A weight of 2 is as good as the sequence twice.
+            step. A weight of 2 is as good as the sequence twice; weights whose mean is below 1 do
+            not make "gcv" believe that there are fewer sequences.
         lengths : array-like of shape (N,) or "nan", default=None
             Steps of every sequence of a dense X; what lies beyond is never looked at. "nan": up
             to the last step that is not all NaN.
@@ -205,9 +207,12 @@ class ClosedForm(RecurrentEstimator):
                 network, before = self.network_.copy(), self._moments_of_fit()
             moments = self._moments_of(network, reader, examples, weights, backend, before)
             alpha = None if isinstance(self.alpha, str) else self.alpha
-            readout = moments.readout(alpha, GRID_OF_STEPS if self._per_step else GRID)
+            # What a first part took for the unit of y must not choose for the parts after it.
+            units = moments.spreads if isinstance(output, StandardizedOutput) else None
+            grid = GRID_OF_STEPS if self._per_step else GRID
+            readout = moments.readout(alpha, grid, units=units)
         self._keep(reader, codec, network, readout, examples, backend, anew=first)
-        self._moments = moments.sums
+        self._moments, self._moments_rows = moments.sums, moments.n_rows
 
     def _keep(
         self,
@@ -223,7 +228,7 @@ class ClosedForm(RecurrentEstimator):
     ) -> None:
         """Put the readout into the network and keep what was learnt."""
         with_readout(network, readout)
-        loss = readout.loss * self._loss_unit(network.output)
+        loss = float(readout.losses @ self._loss_units(network.output))
         result = FitResult(
             n_epochs=n_epochs,
             reason="closed form",
@@ -306,14 +311,17 @@ class ClosedForm(RecurrentEstimator):
             return output.codes(targets)
         return np.asarray(output.to_scores(targets), np.float64)
 
-    def _loss_unit(self, output: Output) -> float:
-        """Return what a sum over the outputs is multiplied with to be the loss of the output."""
-        if isinstance(output, (LeastSquaresAnswers, LeastSquaresClasses)):
-            return 1.0
-        return output.loss_unit / output.width
+    def _loss_units(self, output: Output) -> np.ndarray:
+        """Return what the losses (K,) of the outputs are multiplied with and added up."""
+        if isinstance(output, StandardizedOutput):
+            return output.loss_units / output.width
+        return np.ones(output.width)
 
     def _moments_of_fit(self) -> Moments:
-        return Moments(self._moments, self.network_.output.width)
+        sums, n_rows = self._moments, getattr(self, "_moments_rows", None)
+        if n_rows is None:  # of an older version, which counted weights alone
+            n_rows = sums[:, -1, -1]
+        return Moments(sums, self.network_.output.width, n_rows)
 
     def _check_alpha(self) -> None:
         if isinstance(self.alpha, str):

@@ -117,6 +117,50 @@ def test_parts_give_what_the_whole_gives(name):
             np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("shape", ["vectors", "steps", "gaps"])
+def test_parts_in_other_units_choose_and_tell_what_the_whole_does(shape, seed):
+    rng = np.random.RandomState(seed)
+    data = [rng.randn(6, 2) for _ in range(30)]
+    targets = np.array([np.sin(3 * x) * x[:, ::-1] + 0.3 * rng.randn(6, 2) for x in data])
+    targets[12:, :, 0] *= 40
+    if shape == "gaps":
+        targets[rng.rand(*targets.shape) < 0.2] = np.nan
+    name = "EchoStateRegressor" if shape == "vectors" else "EchoStateSequenceRegressor"
+    y = targets[:, -1] if shape == "vectors" else targets
+    whole = small(name).fit(data, y)
+    parts = small(name).partial_fit(data[:12], y[:12]).partial_fit(data[12:], y[12:])
+    assert parts.alpha_ == pytest.approx(whole.alpha_, rel=1e-6)
+    assert parts.loss_ == pytest.approx(whole.loss_, rel=1e-6)
+    errors = (np.array(list(whole.predict(data))) - y) ** 2
+    means = np.nanmean(errors.reshape(-1, 2), axis=0)
+    assert whole.loss_ == pytest.approx(means.mean() / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1 / len(X), 2.0**-30, 2.0**-90])
+@pytest.mark.parametrize("name", [*NAMES, "EvolinoRegressor", "EvolinoSequenceRegressor"])
+def test_weights_smaller_than_counts_choose_as_none_do(name, unit):
+    y, model = TARGETS[name.replace("Evolino", "EchoState")], small(name)
+    if name.startswith("Evolino"):
+        model.set_params(hidden_size=4, generations=2, population=8)
+    whole = clone(model).fit(X, y)
+    weighed = clone(model).fit(X, y, sample_weight=np.full(len(X), unit))
+    answer = "predict" if "Regressor" in name else "decision_function"
+    for got, expected in zip(*(np.array(getattr(m, answer)(X), object) for m in (weighed, whole))):
+        np.testing.assert_allclose(np.float64(got), np.float64(expected), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sums_of_an_older_file_go_on(name):
+    y = TARGETS[name]
+    model = small(name).fit(X, y)
+    older = clone(model).fit(X, y)
+    del older._moments_rows
+    for m in (model, older):
+        m.partial_fit(X, y)
+    assert older.alpha_ == model.alpha_
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_copies_files_and_forms_answer_alike(name, tmp_path):
     y, model = TARGETS[name], small(name, leak=0.5)

@@ -113,7 +113,7 @@ def test_a_regressor_is_judged_by_cross_validation():
 def test_errors_from_sums_are_those_of_rows():
     rng = np.random.RandomState(0)
     states, targets, weights = rng.randn(30, 3), rng.randn(30, 2), rng.uniform(0, 2, (30, 2))
-    readout = Readout(rng.randn(2, 3), rng.randn(2), 0.0, 0.0)
+    readout = Readout(rng.randn(2, 3), rng.randn(2), 0.0, np.zeros(2))
     missed = (states @ readout.weight.T + readout.bias - targets) ** 2
     for w in (weights, weights[:, 0]):
         expected = sum(np.average(missed[:, k], weights=w if w.ndim == 1 else w[:, k])
