@@ -106,7 +106,8 @@ class LabelPrediction(LabelLearning):
         [StrOptions({"balanced"}), dict, None],
         'dict, "balanced" or None',
         'Weights of the classes in the loss; "balanced" makes them inversely proportional to '
-        "their frequency. The classes of several yes-or-no labels are 0 and 1.",
+        "their frequency, in which each target counts by its sample weight. The classes of several "
+        "yes-or-no labels are 0 and 1.",
     )
 
     def _scored_by_row(self, codec: Codec) -> Output:
@@ -121,11 +122,12 @@ class LabelPrediction(LabelLearning):
             return output
         if isinstance(class_weight, dict):
             class_weight = weights_by_class(class_weight, np.arange(2))
-        output = output.weighed(class_weight, examples.targets, examples.labelled)
+        weights = examples.weights_of_targets
+        output = output.weighed(class_weight, examples.targets, weights)
         if isinstance(class_weight, str):
             return output  # whose mean is 1
         try:
-            return output.with_mean_weight_one(examples.targets, examples.weights_of_targets)
+            return output.with_mean_weight_one(examples.targets, weights)
         except ValueError:
             raise _no_weight(self.class_weight) from None
 
@@ -135,14 +137,15 @@ class LabelPrediction(LabelLearning):
         class_weight = self.class_weight
         if isinstance(class_weight, dict) and isinstance(codec, Labels):
             class_weight = weights_by_class(class_weight, codec.classes)
-        targets, labelled = examples.targets, examples.labelled
-        if class_weight is None or (isinstance(class_weight, str) and labelled is None):
-            return output.class_weights(targets, class_weight)
-        weights = np.zeros(len(targets))
-        known = slice(None) if labelled is None else labelled
-        weights[known] = output.class_weights(targets[known], class_weight)
+        if class_weight is None:
+            return output.class_weights(examples.targets, None)
         own = examples.weights_of_targets
-        if not np.any(weights if own is None else (weights > 0) & (own > 0)):
+        counting = np.ones(len(examples.targets), bool) if own is None else own > 0
+        weights = np.zeros(len(examples.targets))
+        weights[counting] = output.class_weights(
+            examples.targets[counting], class_weight, None if own is None else own[counting]
+        )
+        if not weights.any():
             raise _no_weight(self.class_weight)
         return weights
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend, Scalar
-from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext
+from rnnkit.network.outputs import ElementwiseOutput, Output, OutputContext, as_counts
 
 __all__ = [
     "Bernoulli",
@@ -106,11 +106,13 @@ class SoftmaxCrossEntropy(Output):
         present = shares[shares > 0]
         return float(-(present * np.log(present)).sum())
 
-    def class_weights(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
+    def class_weights(
+        self, targets: np.ndarray, class_weight: Any, weights: np.ndarray | None = None
+    ) -> np.ndarray | None:
         """Return the weight of each target's class.
 
         "balanced" weighs a class by ``n / (classes among the targets × targets of the class)``,
-        as scikit-learn does.
+        as scikit-learn does, with the sums of weights where there are any.
         """
         if class_weight is None:
             return None
@@ -122,7 +124,7 @@ class SoftmaxCrossEntropy(Output):
                     f"got shape {by_class.shape}"
                 )
         elif class_weight == "balanced":
-            counts = np.bincount(targets, minlength=self.n_classes).astype(np.float64)
+            counts = np.bincount(targets, weights, self.n_classes).astype(np.float64)
             present = counts > 0
             by_class = np.ones(self.n_classes)
             by_class[present] = counts.sum() / (np.count_nonzero(present) * counts[present])
@@ -154,7 +156,7 @@ class NextToken(SoftmaxCrossEntropy):
 
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the logarithm of each token's share; one half is added to every count."""
-        counts = np.bincount(targets, weights=weights, minlength=self.n_classes) + 0.5
+        counts = np.bincount(targets, as_counts(weights), self.n_classes) + 0.5
         shares: np.ndarray = np.log(counts / counts.sum())
         return shares
 
@@ -226,6 +228,7 @@ class Bernoulli(ElementwiseOutput):
 
         One half is added to both counts, so that a label that is never or always there has odds.
         """
+        weights = as_counts(weights)
         total: Any = float(len(targets)) if weights is None else weights.sum(axis=0)
         yes = np.average(targets, axis=0, weights=weights) * total
         odds = (yes + 0.5) / (total - yes + 0.5)
@@ -235,7 +238,7 @@ class Bernoulli(ElementwiseOutput):
         return np.asarray(np.log(odds))
 
     def weighed(
-        self, class_weight: Any, targets: np.ndarray, labelled: np.ndarray | None = None
+        self, class_weight: Any, targets: np.ndarray, weights: np.ndarray | None = None
     ) -> Bernoulli:
         """Return the output with `answer_weights`.
 
@@ -246,15 +249,16 @@ class Bernoulli(ElementwiseOutput):
             ``n / (2 × targets that give it)``. An array: the weights of no and yes.
         targets : ndarray of shape (n, K)
             Encoded targets of the training data.
-        labelled : ndarray of shape (n, K), bool, default=None
-            Which of them are known; None: all.
+        weights : ndarray of shape (n,) or (n, K), default=None
+            By which each target counts where answers are balanced; None means ones.
         """
         if isinstance(class_weight, str):
-            known = np.ones(targets.shape, bool) if labelled is None else labelled
-            answers = [known & (targets == 0), known & (targets != 0)]
-            counts = np.stack([answer.sum(axis=0) for answer in answers], axis=1)
+            counted = np.ones(1) if weights is None else weights
+            counted = counted[:, None] if counted.ndim == 1 else counted
+            sums = [(counted * (targets == 0)).sum(axis=0), (counted * (targets != 0)).sum(axis=0)]
+            counts = np.stack(sums, axis=1)
             total = counts.sum(axis=1, keepdims=True)
-            pairs = np.where(counts > 0, total / (2.0 * np.maximum(counts, 1)), 1.0)
+            pairs = np.where(counts > 0, total / (2.0 * np.where(counts > 0, counts, 1.0)), 1.0)
         else:
             pairs = np.tile(np.asarray(class_weight, np.float64), (self.n_outputs, 1))
         return replace(self, answer_weights=tuple(map(tuple, pairs.tolist())))

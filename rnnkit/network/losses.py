@@ -49,8 +49,9 @@ def weighted_quantile(
     -------
     ndarray of shape (K,), float64
         The number that has the share q of the weight at or below it: the smallest one, or the
-        middle between it and the next larger value where that has the very share too. Each
-        minimizes the pinball loss; without weights and with q = 1/2 it is `numpy.median`.
+        middle between it and the next larger value where that has the very share too, up to the
+        rounding of the sum. Each minimizes the pinball loss; without weights and with q = 1/2 it
+        is `numpy.median`.
     """
     n = len(values)
     weights = np.ones(n) if weights is None else np.asarray(weights, np.float64)
@@ -58,10 +59,10 @@ def weighted_quantile(
     for column, numbers in enumerate(values.T):
         order = np.argsort(numbers, kind="stable")
         below = np.cumsum((weights if weights.ndim == 1 else weights[:, column])[order])
-        share = quantile * below[-1]
-        first, last = (
-            min(int(np.searchsorted(below, share, side)), n - 1) for side in ("left", "right")
-        )
+        total = below[-1]
+        share, rounding = quantile * total, n * np.finfo(np.float64).eps * total
+        first = int(np.searchsorted(below, max(share - rounding, np.nextafter(0.0, 1.0)), "left"))
+        last = int(np.searchsorted(below, min(share + rounding, np.nextafter(total, 0.0)), "right"))
         quantiles[column] = 0.5 * numbers[order[first]] + 0.5 * numbers[order[last]]
     return quantiles
 

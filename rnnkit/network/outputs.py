@@ -13,7 +13,19 @@ from rnnkit.backends.host import HostBackend
 from rnnkit.backends.interface import Array, Backend, PackedPlan, Scalar
 from rnnkit.backends.labels import UNKNOWN
 
-__all__ = ["UNKNOWN", "ElementwiseOutput", "Output", "OutputContext"]
+__all__ = ["UNKNOWN", "ElementwiseOutput", "Output", "OutputContext", "as_counts"]
+
+
+def as_counts(weights: np.ndarray | None) -> np.ndarray | None:
+    """Return weights (n,) or (n, K) in a unit in which they tell of how many targets there are.
+
+    A weight of 2 is as good as the target twice. Where weights above 0 have a mean below 1, they
+    count nothing, and get the mean 1.
+    """
+    if weights is None:
+        return None
+    mean = weights.sum(axis=0) / np.maximum(np.count_nonzero(weights, axis=0), 1)
+    return np.asarray(weights / np.where((mean > 0) & (mean < 1), mean, 1.0))
 
 
 @dataclass(slots=True)
@@ -169,7 +181,9 @@ class Output(ABC):
         """
         return None
 
-    def class_weights(self, targets: np.ndarray, class_weight: Any) -> np.ndarray | None:
+    def class_weights(
+        self, targets: np.ndarray, class_weight: Any, weights: np.ndarray | None = None
+    ) -> np.ndarray | None:
         """Return the weight of each target that follows from the weights of its class.
 
         Parameters
@@ -179,6 +193,8 @@ class Output(ABC):
         class_weight : None, "balanced" or ndarray of shape (K,)
             None: no weights. "balanced": every class of the targets counts alike.
             An array: the weight of each class, by its index.
+        weights : ndarray of shape (n,), default=None
+            By which each target counts where classes are balanced; None means ones.
 
         Returns
         -------

@@ -12,6 +12,7 @@ import numpy as np
 
 from rnnkit.network.labels import SoftmaxCrossEntropy, check_class_indices
 from rnnkit.network.losses import SquaredError
+from rnnkit.network.outputs import as_counts
 
 __all__ = ["WrittenLabels", "WrittenNumbers"]
 
@@ -52,7 +53,7 @@ class WrittenLabels(SoftmaxCrossEntropy):
 
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the logarithm of each label's and the end's share; one half is added to each."""
-        shares = self._counts(targets, weights) + 0.5
+        shares = self._counts(targets, as_counts(weights)) + 0.5
         shares /= shares.sum()
         return np.asarray(np.log(shares))
 

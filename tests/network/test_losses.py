@@ -146,6 +146,22 @@ def test_without_weights_the_median_is_numpys():
         np.testing.assert_array_equal(weighted_quantile(values[:n], 0.5), np.median(values[:n], 0))
 
 
+@pytest.mark.parametrize("quantile", [0.05, 0.35, 0.5, 0.55, 0.7, 0.9])
+@pytest.mark.parametrize("unit", [1.0, 0.1, 1 / 3, 1e-30, 7e20])
+def test_ties_do_not_hang_on_the_unit_of_weights(quantile, unit):
+    numbers = np.arange(20.0)[:, None]
+    place = round(quantile * 20)
+    found = weighted_quantile(numbers, quantile, np.full(20, unit))
+    assert found == weighted_quantile(numbers, quantile) == place - 0.5
+    assert weighted_quantile(-numbers, 1 - quantile) == -found
+
+
+def test_quantiles_are_of_what_has_a_weight():
+    numbers, weights = np.arange(6.0)[:, None], np.array([0, 0, 1, 1, 0, 0])
+    for quantile, expected in ((1e-300, 2), (0.5, 2.5), (1 - 2**-53, 3)):
+        assert weighted_quantile(numbers, quantile, weights) == expected
+
+
 @pytest.mark.parametrize("quantile", [0.1, 0.8, 0.9, 0.99])
 def test_the_start_of_a_quantile_covers_its_share(quantile):
     rng = np.random.RandomState(1)

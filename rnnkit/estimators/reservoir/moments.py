@@ -248,7 +248,7 @@ class _Group:
         """Return the sum of the squared errors of each output, (K,)."""
         inverse = self._inverse(alpha)
         explained = inverse * (2.0 - self.values * inverse)
-        errors = self.squares - explained @ self.products**2
+        errors = self.squares - [explained @ column for column in (self.products**2).T]
         return np.maximum(errors, np.finfo(np.float64).eps * self.squares)
 
     def crossed_error(self, alpha: float) -> float:
