@@ -28,7 +28,7 @@ from rnnkit.estimators.parameters.network import (
     PoolingParameters,
     RNNParameters,
 )
-from rnnkit.estimators.targets import refuse_mixed_types, refuse_strings, values_of
+from rnnkit.estimators.targets import refuse_mixed_types, require_list, values_of
 from rnnkit.network import Output
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import refuse_complex
@@ -115,7 +115,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
         self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
     ) -> np.ndarray:
         refuse_masked(y, "y")
-        refuse_strings(y, "y")
+        require_list(y, "y")
         refuse_complex(y, "y")
         y = values_of(y) if _is_flat(y) else y
         if isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 1:
@@ -145,7 +145,7 @@ class RecurrentClassifier(ClassifierMixin, PoolingParameters, LabelPrediction):
 def _is_flat(y: Any) -> bool:
     """Whether y is one label for each, in an array, a column or a list."""
     if isinstance(y, (list, tuple)):
-        return all(label is None or np.isscalar(label) for label in y)
+        return all(np.isscalar(label) or np.ndim(label) == 0 for label in y)
     return bool(getattr(y, "ndim", 2) == 1)
 
 

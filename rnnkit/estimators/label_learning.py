@@ -17,6 +17,7 @@ from rnnkit.estimators.labels import check_classes, weights_by_class
 from rnnkit.estimators.parameters.field import RATE, parameter, parameters
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Bernoulli, Output, SoftmaxCrossEntropy
+from rnnkit.sequences.numbers import label_array
 
 __all__ = ["LabelLearning", "LabelPrediction"]
 
@@ -76,7 +77,7 @@ class LabelLearning(RecurrentEstimator):
                 raise ValueError("classes must be passed on the first call to partial_fit.")
         elif classes is not None:
             known = getattr(self, "classes_", None)  # of labels
-            if known is None or not np.array_equal(known, np.unique(np.asarray(classes))):
+            if known is None or not np.array_equal(known, np.unique(label_array(classes))):
                 raise ValueError(
                     f"classes={classes!r} is not the same as on last call to partial_fit, "
                     f"was: {known!r}"

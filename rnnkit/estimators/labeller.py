@@ -22,7 +22,7 @@ from rnnkit.estimators.parameters.network import (
     LSTMParameters,
     RNNParameters,
 )
-from rnnkit.estimators.targets import refuse_mixed_types, refuse_strings, values_of
+from rnnkit.estimators.targets import refuse_mixed_types, require_list, values_of
 from rnnkit.network import CTC, BoundNetwork, Output
 from rnnkit.sequences import Form, Plan, Sequences
 
@@ -114,7 +114,7 @@ class RecurrentSequenceLabeller(LabelLearning):
     def _read_targets(
         self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
     ) -> list[np.ndarray]:
-        refuse_strings(y, "y", "labels")
+        require_list(y, "y", "labels")
         check_consistent_length(sequences.offsets[1:], y)
         pieces = [values_of(labels) for labels in y]
         for i, piece in enumerate(pieces):

@@ -37,7 +37,7 @@ def find_classes(
     ValueError
         If there are fewer than `at_least`, or a given class comes twice.
     """
-    classes = np.unique(labels if given is None else np.asarray(given))
+    classes = np.unique(labels if given is None else label_array(given))
     if given is not None and len(classes) != len(given):
         raise ValueError(f"classes must name every class once, got {given!r}")
     if len(classes) < at_least:

@@ -26,7 +26,7 @@ from rnnkit.estimators.parameters.network import (
     RNNParameters,
 )
 from rnnkit.estimators.reader import Reader
-from rnnkit.estimators.targets import refuse_strings
+from rnnkit.estimators.targets import require_list
 from rnnkit.network import (
     AbsoluteError,
     HuberLoss,
@@ -218,7 +218,7 @@ True
     def _read_targets(
         self, y: Any, sequences: Sequences, form: Form, ignore_label: Any
     ) -> np.ndarray:
-        refuse_strings(y, "y")
+        require_list(y, "y")
         y = as_array(y, "y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

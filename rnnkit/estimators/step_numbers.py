@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.estimators.targets import refuse_strings, stands_for_all, values_of
+from rnnkit.estimators.targets import require_list, stands_for_all, values_of
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.numbers import cast, is_missing
 from rnnkit.sequences.reading import check_lengths, refuse_masked, steps_before_missing
@@ -68,7 +68,7 @@ class StepTargets:
             absent = np.zeros(len(y), dtype=bool)
             return cls(values, y.offsets, values.shape[1] > 1, Form.of(y), absent)
         refuse_masked(y, name)
-        refuse_strings(y, name, "targets")
+        require_list(y, name, "targets")
         if hasattr(y, "__array__"):
             y = np.asarray(y)
         form = Form.of(y)

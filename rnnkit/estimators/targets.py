@@ -5,21 +5,22 @@ Letters: N sequences, T steps, ΣT steps of all sequences, K outputs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length
 
 from rnnkit.sequences import Form, Sequences
-from rnnkit.sequences.numbers import is_missing, label_array, text_and_other
-from rnnkit.sequences.reading import refuse_masked
+from rnnkit.sequences.numbers import convert_values, is_missing, label_array, text_and_other
+from rnnkit.sequences.reading import as_array, refuse_masked
 
 __all__ = [
     "flatten_steps",
     "moderate",
     "read_weights",
     "refuse_mixed_types",
-    "refuse_strings",
+    "require_list",
     "stands_for_all",
     "values_of",
 ]
@@ -59,10 +60,10 @@ def flatten_steps(
     if isinstance(y, Sequences):
         y = y.to_list()
         y = [steps[:, 0] for steps in y] if y[0].shape[1] == 1 else y
-    check_consistent_length(sequences.offsets[1:], y)
+    items = _items_of(y, name, noun)
+    check_consistent_length(sequences.offsets[1:], items)
     lengths = sequences.lengths
-    items = zip(_items_of(y, name, noun), lengths.tolist())
-    pieces = [_steps_of(item, length, name) for item, length in items]
+    pieces = [_steps_of(item, length, name) for item, length in zip(items, lengths.tolist())]
     for i, (piece, length) in enumerate(zip(pieces, lengths)):
         padded = form.is_dense and len(piece) == form.n_steps
         if len(piece) != length and not padded:
@@ -83,7 +84,7 @@ def flatten_steps(
 
 def _items_of(y: Any, name: str, noun: str) -> Any:
     refuse_masked(y, name)
-    refuse_strings(y, name, noun)
+    require_list(y, name, noun)
     array = np.asarray(y) if hasattr(y, "__array__") else y
     if isinstance(array, np.ndarray) and array.ndim < 2 and array.dtype != object:
         raise ValueError(
@@ -122,8 +123,8 @@ def _in_columns(pieces: list[np.ndarray]) -> list[np.ndarray]:
     ]
 
 
-def refuse_strings(y: Any, name: str, noun: str | None = None) -> None:
-    """Raise ValueError if y is a string, or one of its entries is where they hold several values.
+def require_list(y: Any, name: str, noun: str | None = None) -> None:
+    """Raise unless y lists an entry for each sequence; what has no order, or comes once, does not.
 
     Text would otherwise be taken for one value, or be read character by character.
 
@@ -134,7 +135,19 @@ def refuse_strings(y: Any, name: str, noun: str | None = None) -> None:
         The argument's name, for error texts.
     noun : str or None, default=None
         What an entry of y holds several of; None if an entry is one value.
+
+    Raises
+    ------
+    TypeError
+        If y is a mapping, a set, an iterator or a single object.
+    ValueError
+        If y is a string, or one of its entries is where they hold several values.
     """
+    is_list = hasattr(y, "__array__") or hasattr(y, "__getitem__")
+    is_single = getattr(y, "ndim", 1) == 0
+    if isinstance(y, Mapping) or is_single or not is_list:
+        what = "an array without dimensions" if is_single else type(y).__name__
+        raise TypeError(f"{name} must be an array, a series or a list, got {what}")
     what, text = "an entry", y
     if not isinstance(y, (str, bytes)):
         shape = getattr(y, "shape", None)
@@ -197,27 +210,31 @@ def read_weights(
 
     Raises
     ------
-    ValueError
-        If shapes do not fit, a weight is negative or not finite, or all are zero.
+    TypeError, ValueError
+        If weights are no real numbers, shapes do not fit, a weight is negative or not finite, or
+        all are zero.
     """
     if sample_weight is None:
         return None
-    refuse_masked(sample_weight, "sample_weight")
-    refuse_strings(sample_weight, "sample_weight", "weights")
-    if hasattr(sample_weight, "__array__"):
-        sample_weight = np.asarray(sample_weight)
-    if np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0:
+    if not isinstance(sample_weight, (str, bytes)) and (
+        np.isscalar(sample_weight) or getattr(sample_weight, "ndim", 1) == 0
+    ):
         raise ValueError(
             f"sample_weight must have shape ({len(sequences)},), got the scalar {sample_weight!r}"
         )
+    require_list(sample_weight, "sample_weight", "weights")
+    if hasattr(sample_weight, "__array__"):
+        sample_weight = as_array(sample_weight, "sample_weight")
+    refuse_masked(sample_weight, "sample_weight")
     nested = _is_nested(sample_weight)
     if nested and not per_step:
         raise ValueError("sample_weight must hold one weight per sequence, got several")
     if nested:
         sample_weight = flatten_steps(sample_weight, sequences, form, "sample_weight", "weights")
     n = int(sequences.offsets[-1]) if nested else len(sequences)
+    numbers = convert_values(np.asarray(sample_weight), "sample_weight", np.float64)
     weights: np.ndarray = _check_sample_weight(
-        sample_weight, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
+        numbers, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
     )
     weights = moderate(weights)
     return np.repeat(weights, sequences.lengths) if per_step and not nested else weights
@@ -241,4 +258,4 @@ def _is_nested(sample_weight: Any) -> bool:
     if hasattr(sample_weight, "ndim"):
         array = np.asarray(sample_weight)
         return array.ndim >= 2 or (array.dtype == object and any(map(np.ndim, array)))
-    return not all(map(np.isscalar, sample_weight))
+    return not all(np.isscalar(weight) or np.ndim(weight) == 0 for weight in sample_weight)

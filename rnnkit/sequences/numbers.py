@@ -203,9 +203,12 @@ def is_missing(values: np.ndarray) -> np.ndarray:
 def label_array(labels: Any) -> np.ndarray:
     """Return labels as an array, a list of text and others as the objects they are.
 
-    NumPy would make text of all, so that NaN became the label "nan".
+    NumPy would make text of all, so that NaN became the label "nan". Its strings of any length
+    are objects, too: scikit-learn knows no such dtype, and a file no such classes.
     """
     array = np.asarray(labels)
+    if array.dtype.kind == "T":
+        return array.astype(object)
     if array.dtype.kind not in "US" or array.ndim != 1 or not isinstance(labels, (list, tuple)):
         return array
     if not all(isinstance(label, (str, bytes)) for label in labels):

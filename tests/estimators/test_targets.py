@@ -332,3 +332,94 @@ def test_weights_of_steps_and_sequences_at_once_are_refused_by_name(cell, task):
     for weights in ([*of_steps[:1], *[1.0] * 23], [1.0, *of_steps[1:]]):
         with pytest.raises(ValueError, match=r"^sample_weight must hold one value per step"):
             small(cell, task).fit(X, targets_of(task), sample_weight=weights)
+
+
+NO_NUMBERS = {
+    "dates": pd.date_range("2020", periods=24),
+    "seconds": np.arange(24).astype("m8[s]"),
+    "zoned": pd.Series(pd.date_range("2020", periods=24, tz="UTC")),
+    "text": pd.Series(["1"] * 24, dtype="string"),
+    "categories": pd.Series(["1", "2"] * 12, dtype="category"),
+    "complex": np.ones(24) * 1j,
+    "objects": np.array([object()] * 24),
+}
+NO_LISTS = {
+    "set": set(range(24)),
+    "dict": dict.fromkeys(range(24), 1.0),
+    "values": dict.fromkeys(range(24), 1.0).values(),
+    "iterator": iter(range(24)),
+    "no dimension": np.array(None),
+}
+# Every estimator of labels and numbers, with the trained cells that share their code once.
+KINDS = [
+    *(
+        (cell, task)
+        for cell in ("GRU", "EchoState")
+        for task in TASKS
+        if hasattr(rnnkit, cell + task)
+    ),
+    ("Evolino", "Regressor"),
+    ("Evolino", "SequenceRegressor"),
+]
+
+
+def calls_with_y(cell, task):
+    """Return what takes y and weights: `fit`, `score` and where there is one `partial_fit`."""
+    options = {"generations": 1, "population": 8} if cell == "Evolino" else {"random_state": 0}
+    model = getattr(rnnkit, cell + task)(3, **options)
+    if cell == "GRU":
+        model.set_params(max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, targets_of(task))
+    names = [name for name in ("fit", "partial_fit", "score") if hasattr(model, name)]
+    return [getattr(model, name) for name in names]
+
+
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+@pytest.mark.parametrize(("cell", "task"), KINDS)
+def test_weights_that_are_no_numbers_are_refused_by_name(cell, task, kind):
+    for call in calls_with_y(cell, task):
+        with pytest.raises((ValueError, TypeError), match=r"sample_weight (must hold|has dtype)"):
+            call(X, targets_of(task), sample_weight=NO_NUMBERS[kind])
+
+
+@pytest.mark.parametrize("kind", NO_LISTS)
+@pytest.mark.parametrize(("cell", "task"), KINDS)
+def test_what_lists_nothing_in_order_is_refused_by_name(cell, task, kind):
+    for call in calls_with_y(cell, task):
+        with pytest.raises(TypeError, match="^y must be an array"):
+            call(X, NO_LISTS[kind])
+        with pytest.raises((TypeError, ValueError), match=r"^sample_weight must"):
+            call(X, targets_of(task), sample_weight=NO_LISTS[kind])
+
+
+@pytest.mark.parametrize("dtype", ["U1", object, np.dtypes.StringDType()])
+@pytest.mark.parametrize(("cell", "task"), [kind for kind in KINDS if "Regressor" not in kind[1]])
+def test_text_of_any_dtype_is_labels(cell, task, dtype, tmp_path):
+    texts = np.array(["b", "a"] * 12).astype(dtype)
+    y = texts if task == "Classifier" else [texts[: len(x)] for x in X]
+    if task == "SequenceLabeller":
+        y = [labels[:2] for labels in y]
+    model = type(calls_with_y(cell, task)[0].__self__)(3, random_state=0).fit(X, y)
+    assert model.classes_.tolist() == ["a", "b"]
+    rnnkit.save(model, tmp_path / "model")
+    again = rnnkit.load(tmp_path / "model")
+    assert again.score(X, y) == model.score(X, y)
+    other = type(model)(3).partial_fit(X, y, classes=np.array(["a", "b"]).astype(dtype))
+    assert other.classes_.tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT])
+def test_a_missing_label_in_a_list_is_told_as_such(missing):
+    for cell in ("GRU", "EchoState"):
+        with pytest.raises(ValueError, match=r"Input y contains NaN"):
+            getattr(rnnkit, cell + "Classifier")(3).fit(X, [missing, "a"] * 12)
+
+
+def test_labels_for_a_regressor_are_not_to_be_named_in_categorical_features():
+    for y in (pd.Series(["1", "2"] * 12, dtype="category"), pd.Series(["1"] * 24, dtype="string")):
+        with pytest.raises(
+            ValueError, match=r"^y must hold real numbers.*\); encode it as numbers"
+        ):
+            rnnkit.GRURegressor(3).fit(X, y)
