@@ -20,11 +20,13 @@ from rnnkit.estimators.labels import encode_labels
 from rnnkit.estimators.unlabelled import labelled_entries
 from rnnkit.metrics import edit_distance
 from rnnkit.sequences import split_steps
+from rnnkit.sequences.numbers import exponents_of
 
-__all__ = ["Codec", "Indicators", "LabelLists", "Labels", "Numbers", "codec_from_dict"]
+__all__ = ["Codec", "Indicators", "LabelLists", "Labels", "Numbers", "codec_from_dict", "squarable"]
 
 
 AT_ONCE = 2**16  # numbers of some outputs that are scored at once
+SMALLEST_SQUARES, LARGEST_SQUARES = 2.0**-600, 2.0**600  # sums that are added up as they are
 
 _KINDS: dict[str, type[Codec]] = {}  # by the name that a file knows
 
@@ -305,6 +307,7 @@ class Numbers(Codec):
         """
         if len(targets) < 2 or not np.isfinite(decisions).all():
             return float("nan")
+        targets, decisions = squarable(targets, decisions)
         if weights is None:
             return float(r2_score(targets, decisions))
         n_weighed = np.count_nonzero(weights, axis=0)
@@ -320,6 +323,16 @@ class Numbers(Codec):
     @classmethod
     def _restore(cls, plain: Mapping[str, Any]) -> Codec:
         return cls(plain["n_outputs"], plain["is_vector"])
+
+
+def squarable(targets: np.ndarray, decisions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers (n, K) in a unit, a power of two, in which their squares are floats."""
+    with np.errstate(over="ignore", under="ignore"):
+        squares = np.einsum("nk,nk->k", targets, targets)
+    if np.all((squares > SMALLEST_SQUARES) & (squares < LARGEST_SQUARES)):
+        return targets, decisions
+    exponents = exponents_of(targets, decisions)
+    return np.ldexp(targets, -exponents), np.ldexp(decisions, -exponents)
 
 
 def _weighted_r2(

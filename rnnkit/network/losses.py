@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
 from rnnkit.network.outputs import ElementwiseOutput, OutputContext
+from rnnkit.sequences.numbers import exponents_of
 
 __all__ = [
     "AbsoluteError",
@@ -157,7 +158,8 @@ class StandardizedOutput(ElementwiseOutput):
         """The power of the scale that the loss of each output has, (K,)."""
         if self.scale is None:
             return np.ones(self.n_outputs)
-        return np.asarray(np.array(self.scale) ** self._power)
+        with np.errstate(over="ignore", under="ignore"):  # infinite or 0 is what a float holds
+            return np.asarray(np.array(self.scale) ** self._power)
 
     @property
     def loss_unit(self) -> float:
@@ -185,11 +187,20 @@ def _arrays_of(
 _TAILS = ((0.25, 1.3490), (0.1, 2.5631), (0.02, 4.1075))
 
 
+def _mean(targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return the mean of each column, (K,), however large the numbers are."""
+    exponents = exponents_of(targets)
+    mean = np.average(np.ldexp(targets, -exponents), axis=0, weights=weights)
+    return np.asarray(np.ldexp(mean, exponents))
+
+
 def _deviation(targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """Return the standard deviation of each column, (K,); 0 where it is of rounding alone."""
+    exponents = exponents_of(targets)
+    targets = np.ldexp(targets, -exponents)
     mean = np.average(targets, axis=0, weights=weights)
     deviation = np.sqrt(np.average((targets - mean) ** 2, axis=0, weights=weights))
-    return np.where(np.ptp(targets, axis=0) > 0, deviation, 0.0)
+    return np.where(np.ptp(targets, axis=0) > 0, np.ldexp(deviation, exponents), 0.0)
 
 
 @dataclass(frozen=True)
@@ -217,7 +228,7 @@ class SquaredError(StandardizedOutput):
         return errors, slopes
 
     def _best_constant(self, targets: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-        return np.asarray(np.average(targets, axis=0, weights=weights))
+        return _mean(targets, weights)
 
     def _spread(
         self, targets: np.ndarray, weights: np.ndarray | None
@@ -387,5 +398,5 @@ class PoissonLoss(ElementwiseOutput):
 
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         """Return the logarithm of the mean of the targets."""
-        mean = np.average(targets, axis=0, weights=weights)
+        mean = _mean(targets, weights)
         return np.asarray(np.log(np.maximum(mean, np.finfo(np.float64).tiny)))

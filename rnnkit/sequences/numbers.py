@@ -17,6 +17,7 @@ __all__ = [
     "cast",
     "check_finite",
     "convert_values",
+    "exponents_of",
     "is_float32",
     "is_missing",
     "label_array",
@@ -24,6 +25,7 @@ __all__ = [
     "text_and_other",
 ]
 
+SQUARABLE = 300  # binary exponent up to which sums of squares stay within float64
 LARGEST_EXACT_INTEGER = 2**53  # up to here float64 holds every integer
 MISSING = ("NAType", "NaTType")  # the types of pandas.NA and pandas.NaT
 ENCODE_TEXT = (
@@ -176,6 +178,16 @@ def _tokens(array: np.ndarray, name: str) -> np.ndarray:
 def is_float32(dtype: np.dtype) -> bool:
     """Whether a dtype is float32, of either byte order."""
     return dtype.kind == "f" and dtype.itemsize == 4
+
+
+def exponents_of(*arrays: np.ndarray) -> np.ndarray:
+    """Return the power of two by which each column of arrays (n, ...) is divided before squaring.
+
+    0 where sums of its squares stay within float64 as it is.
+    """
+    largest = [np.abs(array).max(axis=0, initial=0.0) for array in arrays]
+    exponents: np.ndarray = np.frexp(np.max(largest, axis=0))[1]
+    return np.where(np.abs(exponents) > SQUARABLE, exponents, 0)
 
 
 def is_missing(values: np.ndarray) -> np.ndarray:

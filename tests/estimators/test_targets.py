@@ -388,7 +388,7 @@ def test_weights_that_are_no_numbers_are_refused_by_name(cell, task, kind):
 @pytest.mark.parametrize(("cell", "task"), KINDS)
 def test_what_lists_nothing_in_order_is_refused_by_name(cell, task, kind):
     for call in calls_with_y(cell, task):
-        with pytest.raises(TypeError, match="^y must be an array"):
+        with pytest.raises(TypeError, match=r"^y must be an array"):
             call(X, NO_LISTS[kind])
         with pytest.raises((TypeError, ValueError), match=r"^sample_weight must"):
             call(X, targets_of(task), sample_weight=NO_LISTS[kind])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from estimators.problems import estimator, numbers_of, ragged
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from tolerances import assert_close
 
@@ -42,6 +43,45 @@ def test_the_unit_of_y_changes_nothing(task, loss, a, b):
     np.testing.assert_allclose(
         np.array(other.loss_curve_) / a**power, plain.loss_curve_, rtol=1e-9 * (1 + abs(b) / a)
     )
+
+
+FAR = {
+    **{(cell, task): {} for cell in ("GRU", "EchoState", "Evolino") for task in TASKS},
+    ("GRU", "EncoderDecoder"): {},
+    **{("GRU", task, loss): {"loss": loss} for task in TASKS for loss in ("absolute", "quantile")},
+    ("GRU", "Regressor", "quantiles"): {"loss": "quantile", "quantile": [0.2, 0.8]},
+    ("GRU", "Regressor", "early"): {"early_stopping": True},
+}
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+@pytest.mark.parametrize("unit", [2.0**-700, 2.0**-530, 2.0**530, 2.0**1000])
+@pytest.mark.parametrize("kind", FAR, ids=" ".join)
+def test_units_whose_squares_are_no_floats_change_nothing(kind, unit, several):
+    """Written sequences have as many steps each, so that `predict` knows how many."""
+    cell, task, *_ = kind
+    y = TASKS["Regressor" if task == "Regressor" else "SequenceRegressor"]
+    if several:
+        y = (
+            [np.stack([part, part[..., ::-1]], -1) for part in y]
+            if isinstance(y, list)
+            else (np.stack([y, y[::-1]], -1))
+        )
+    if task == "EncoderDecoder":
+        y = [part[:3] for part in y]
+    if cell == "GRU":
+        model = estimator(cell, task, max_iter=3, **FAR[kind])
+    else:
+        model = getattr(rnnkit, cell + task)(4, random_state=0)
+    if cell == "Evolino":
+        model.set_params(generations=2, population=8)
+    other = clone(model).fit(X, moved(y, unit, 0.0))
+    model.fit(X, y)
+    found, expected = (
+        np.concatenate([np.atleast_1d(part) for part in m.predict(X)]) for m in (other, model)
+    )
+    np.testing.assert_allclose(found / unit, expected, rtol=1e-9, atol=1e-9)
+    assert other.score(X, moved(y, unit, 0.0)) == pytest.approx(model.score(X, y), rel=1e-9)
 
 
 def test_every_output_has_its_own_scale():

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.metrics import r2_score
 
-from rnnkit.estimators.codecs import Codec, LabelLists
+from rnnkit.estimators.codecs import Codec, LabelLists, squarable
 from rnnkit.estimators.encoder_decoder.reading import WrittenTargets
 
 __all__ = ["WrittenLabelLists", "WrittenNumberLists"]
@@ -139,7 +139,7 @@ class WrittenNumberLists(Codec):
             return float("nan")
         if weights is not None:
             weights = np.repeat(weights, [len(target) for target in targets])
-        return float(r2_score(steps, found, sample_weight=weights))
+        return float(r2_score(*squarable(steps, found), sample_weight=weights))
 
     def _plain(self) -> dict[str, Any]:
         return {

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.estimators.forecasting.smoothing import fit_smoothing
+from rnnkit.sequences.numbers import exponents_of
 
 __all__ = [
     "Profile",
@@ -28,7 +29,6 @@ SEASONAL = 0.3  # share of the variance around the trend that a season must expl
 CYCLES = 3  # seasons that a series must hold
 PROPORTIONAL = 0.5  # power of the level with which the spread grows: 0 additive, 1 proportional
 CONSTANT = 1e-10  # spread, as a share of the size, that is rounding
-MODERATE = 300  # binary exponent up to which sums of squares stay within float64
 STATIONARY = 0.463  # 5 % point of the KPSS statistic, Kwiatkowski et al. (1992), table 1
 
 
@@ -97,7 +97,7 @@ class Profile:
         changes = differences(rest - level, treatment.lags)
         scale = spread_of(changes)
         least = CONSTANT * np.abs(x).max(axis=0, initial=0.0)
-        unit = np.where(scale > least, scale, np.ldexp(1.0, _exponents(x)))
+        unit = np.where(scale > least, scale, np.ldexp(1.0, exponents_of(x)))
         profile = cls(treatment, season, level, unit, changes.mean(axis=0) / unit)
         if not n_steps:
             return profile
@@ -116,20 +116,14 @@ class Profile:
         return np.exp(x) if self.treatment.log else np.asarray(x)
 
 
-def _exponents(x: np.ndarray) -> np.ndarray:
-    """Return the power of two of each column (T, ...) that is to be divided by before squaring."""
-    exponents: np.ndarray = np.frexp(np.abs(x).max(axis=0, initial=0.0))[1]
-    return np.where(np.abs(exponents) > MODERATE, exponents, 0)
-
-
 def _moderate(x: np.ndarray) -> np.ndarray:
     """Return columns in a unit in which their squares neither overflow nor vanish."""
-    return np.asarray(np.ldexp(x, -_exponents(x)))
+    return np.asarray(np.ldexp(x, -exponents_of(x)))
 
 
 def spread_of(x: np.ndarray) -> np.ndarray:
     """Return the standard deviation of each column (T, K), however large or small."""
-    return np.asarray(np.ldexp(_moderate(x).std(axis=0), _exponents(x)))
+    return np.asarray(np.ldexp(_moderate(x).std(axis=0), exponents_of(x)))
 
 
 def coefficients(lags: tuple[int, ...]) -> np.ndarray:
