@@ -87,8 +87,9 @@ class RecurrentFeatures(
 
         Raises
         ------
-        ValueError
-            If `pooling` is unknown, the estimator has no hidden states, or as its `fit`.
+        TypeError, ValueError
+            If `pooling` is unknown, the estimator has no hidden states or no such layer, or as
+            its `fit`. The features stay as they were.
         """
         if self.pooling not in POOLINGS:
             raise ValueError(
@@ -105,6 +106,7 @@ class RecurrentFeatures(
             inner = clone(self.estimator)
             with handing_on(self, inner, X, y):
                 draft.estimator_ = inner.fit(X, y, **fit_params)
+            draft.estimator_.network_.place_of_recurrent(self.layer)
             draft._fitted_layer, draft._fitted_pooling = self.layer, self.pooling
         return self
 

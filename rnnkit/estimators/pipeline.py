@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -106,6 +107,37 @@ class SequencePipeline(Documented, Pipeline):
             transformed, n_steps, lengths, through
         )
         return forecast
+
+    @_last_has("score")
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None, **params: Any) -> float:
+        """Transform X and score the predictions of the last step.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As of `sklearn.pipeline.Pipeline`.
+        **params : dict
+            Handed on to the last step, as `predict` does, such as `lengths`; with metadata
+            routing enabled, to the steps that asked for them.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError, TypeError
+            As `score` of the last step.
+        """
+        if not params or get_config()["enable_metadata_routing"]:
+            return float(super().score(X, y, sample_weight, **params))
+        check_is_fitted(self)
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
+        transformed = self[:-1].transform(X) if len(self) > 1 else X
+        return float(self._final_estimator.score(transformed, y, **params))
 
     @_last_has("stream")
     def stream(self) -> PipelineStream:

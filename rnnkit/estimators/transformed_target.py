@@ -146,10 +146,7 @@ class TransformedTargetSequenceRegressor(
         UserWarning
             If the inverse does not lead back to y.
         """
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
+        self._refuse_no_targets(y)
         refuse_other_ids(X, y, "y")
         steps = StepTargets.of(y, "y", X, lengths)
         transformer = self._fit_transformer(steps.values[steps.known])
@@ -227,9 +224,10 @@ class TransformedTargetSequenceRegressor(
         ValueError, TypeError
             If an argument is not as in `fit`.
         """
+        check_is_fitted(self, "regressor_")
+        self._refuse_no_targets(y)
         refuse_other_ids(X, y, "y")
         refuse_other_ids(X, sample_weight, "sample_weight")
-        check_is_fitted(self, "regressor_")
         predicted = self._answers(X, lengths, self._routed("predict", lengths, {}))
         true = StepTargets.of(y, "y", X, lengths, np.diff(predicted.offsets))
         if not np.array_equal(true.offsets, predicted.offsets):
@@ -240,7 +238,7 @@ class TransformedTargetSequenceRegressor(
                 f"y has {targets.shape[1]} outputs, expected {answers.shape[1]} as in fit"
             )
         places = Sequences(np.empty((len(targets), 0)), true.offsets)
-        weights = read_weights(sample_weight, places, true.form, per_step=True)
+        weights = read_weights(sample_weight, places, predicted.form, per_step=True)
         labelled = labelled_entries(targets)
         if labelled is not None:
             targets = fill(targets, labelled)
@@ -250,6 +248,12 @@ class TransformedTargetSequenceRegressor(
         if quantiles:
             return score_of_quantiles(targets, answers, weights, quantiles)
         return Numbers(targets.shape[1], True).score(targets, answers[:, :, 0], weights)
+
+    def _refuse_no_targets(self, y: Any) -> None:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
 
     @available_if(_forecasts)
     def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:

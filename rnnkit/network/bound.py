@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from rnnkit.network.lookup import large_tables
 from rnnkit.network.outputs import OutputContext
 from rnnkit.network.parameters import named_views
 from rnnkit.network.pooling import Pooling
-from rnnkit.network.recurrent import Recurrent
 from rnnkit.sequences import Plan, pack
 
 if TYPE_CHECKING:
@@ -282,14 +280,6 @@ class BoundNetwork:
 
     def _run_recurrent(self, plan: Plan, inputs: Inputs, layer: int, training: bool) -> Any:
         """Run the chain up to a recurrent layer and return that layer's operation."""
-        if isinstance(layer, bool) or not isinstance(layer, Integral):
-            raise TypeError(f"layer must be an integer, got {layer!r}")
-        places = [i for i, part in enumerate(self.network.layers) if isinstance(part, Recurrent)]
-        if not places:
-            raise ValueError("the network has no recurrent layer, and so no states")
-        if not -len(places) <= layer < len(places):
-            raise ValueError(
-                f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"
-            )
+        place = self.network.place_of_recurrent(layer)
         x = self._enter(inputs.on(self.backend))
-        return self._chain.forward_to(places[layer], plan, x, training=training)
+        return self._chain.forward_to(place, plan, x, training=training)

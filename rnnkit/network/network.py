@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from math import prod
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -103,6 +104,25 @@ class Network:
     def recurrent_layers(self) -> tuple[Recurrent, ...]:
         """The recurrent layers of the chain, first to last."""
         return tuple(layer for layer in self.layers if isinstance(layer, Recurrent))
+
+    def place_of_recurrent(self, layer: int) -> int:
+        """Return where in the chain a recurrent layer stands, counted from 0; -1 is the last.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no integer, or there is no such layer.
+        """
+        if isinstance(layer, bool) or not isinstance(layer, Integral):
+            raise TypeError(f"layer must be an integer, got {layer!r}")
+        places = [i for i, part in enumerate(self.layers) if isinstance(part, Recurrent)]
+        if not places:
+            raise ValueError("the network has no recurrent layer, and so no states")
+        if not -len(places) <= layer < len(places):
+            raise ValueError(
+                f"layer must lie between {-len(places)} and {len(places) - 1}, got {layer!r}"
+            )
+        return places[layer]
 
     @property
     def is_causal(self) -> bool:

@@ -52,9 +52,28 @@ def test_set_output():
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="pooling must be one of 'last'"):
         RecurrentFeatures(estimator("GRU", "Classifier"), pooling="min").fit(X, Y)
-    features = RecurrentFeatures(estimator("GRU", "Classifier", max_iter=2), layer=3).fit(X, Y)
-    with pytest.raises(ValueError, match="layer"):
-        features.transform(X)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"layer": 3},
+        {"layer": -2},
+        {"layer": "last"},
+        {"layer": True},
+        {"estimator__hidden_size": ()},
+        {"pooling": "min"},
+    ],
+    ids=str,
+)
+def test_features_stay_as_they_were_where_there_is_no_such_layer(given):
+    features = RecurrentFeatures(estimator("GRU", "Classifier", max_iter=2)).fit(X, Y)
+    before = features.transform(X)
+    features.set_params(**given)
+    for call in (features.fit, features.fit_transform):
+        with pytest.raises((ValueError, TypeError), match=r"layer|pooling"):
+            call(X, Y)
+    np.testing.assert_array_equal(features.transform(X), before)
 
 
 @pytest.mark.parametrize("given", [GRUSeriesGenerator(4), LogisticRegression(), "GRU"])

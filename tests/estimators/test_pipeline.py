@@ -92,6 +92,18 @@ def test_lengths_and_outer_transformations():
     assert np.allclose(outer.forecast(X[:1], 3)[0], by_hand(outer, X[0], 3))
 
 
+def test_a_score_is_given_what_predict_is():
+    lengths, last = [30, 49, 20, 10], regressor()
+    rest = {"lengths": lengths, "sample_weight": [1, 2, 3, 0]}
+    for model in (SequencePipeline([("r", last)]), pipeline(last)):
+        model.fit(X, Y)
+        cut = [x[:n] for x, n in zip(X, lengths)], [y[:n] for y, n in zip(Y, lengths)]
+        assert model.score(X, Y, **rest) == pytest.approx(model.score(*cut, [1, 2, 3, 0]))
+        assert model.score(X, Y, lengths=lengths) == pytest.approx(model.score(*cut))
+        with pytest.raises(TypeError, match="unknown"):
+            model.score(X, Y, unknown=1)
+
+
 def test_saved(tmp_path):
     fitted = pipeline().fit(X, Y)
     rnnkit.save(fitted, tmp_path / "p.safetensors")

@@ -110,6 +110,22 @@ def test_weights_of_steps_and_sequences():
         assert_close(model.score(X, Y, sample_weight=weights), expected, np.float64)
 
 
+@pytest.mark.parametrize("y", [Y, Y_PADDED, Sequences.from_list(Y)], ids=["list", "dense", "own"])
+def test_weights_beside_a_dense_X_are_as_dense_as_it(y):
+    weights = np.linspace(0.5, 2, PADDED[:, :, 0].size).reshape(PADDED.shape[:2])
+    model = TransformedTargetSequenceRegressor(inner(), **LOG)
+    model.fit(PADDED, y, lengths=LENGTHS, sample_weight=weights)
+    per_step = [w[:n] for w, n in zip(weights, LENGTHS)]
+    expected = model.score(X, Y, sample_weight=per_step)
+    assert model.score(PADDED, y, weights, lengths=LENGTHS) == expected
+
+
+def test_a_score_needs_targets():
+    model = TransformedTargetSequenceRegressor(inner(), **LOG).fit(X, Y)
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        model.score(X, None)
+
+
 @pytest.mark.parametrize("given", ["validation_data", "X_val, y_val", "a pipeline's step"])
 def test_targets_that_decide_when_to_stop_are_transformed(given):
     x, y = X[:5], Y[:5]
