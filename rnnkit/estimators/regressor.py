@@ -197,10 +197,11 @@ class RecurrentRegressor(RegressorMixin, PoolingParameters, NumberPrediction):
             "the prediction is an affine function of the pooled states that starts from the "
             "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
             "is standardized, so that fitting a y + b gives a times the prediction plus b; "
-            "losses are told in the unit of y. After an absolute or quantile loss the bias of the "
-            "head is set to its best value, for several quantiles to that which has the share of "
-            "each below it; these lie as positive gaps around the one nearest to the median. The "
-            "squared loss is half the squared error, averaged over the outputs."
+            "losses are told in the unit of y, those of several outputs as the mean of their "
+            "standardized losses in the mean of their units. After an absolute or quantile loss "
+            "the bias of the head is set to its best value, for several quantiles to that which "
+            "has the share of each below it; these lie as positive gaps around the one nearest to "
+            "the median. The squared loss is half the squared error, averaged over the outputs."
         ),
         example="""
 >>> import numpy as np

@@ -52,11 +52,12 @@ class RecurrentSequenceRegressor(NumberPrediction):
             "the prediction of a step is an affine function of its state that starts from the "
             "best constant for the loss: mean, median or quantile of y. Inside, each output of y "
             "is standardized, so that fitting a y + b gives a times the prediction plus b; "
-            "losses are told in the unit of y, as means over real steps. After an absolute or "
-            "quantile loss the bias of the head is set to its best value, for several quantiles to "
-            "that which has the share of each below it; these lie as positive gaps around the one "
-            "nearest to the median. A target that is NaN or None is not known: it counts for "
-            "nothing in losses and scores."
+            "losses are told in the unit of y, as means over real steps, those of several outputs "
+            "as the mean of their standardized losses in the mean of their units. After an "
+            "absolute or quantile loss the bias of the head is set to its best value, for several "
+            "quantiles to that which has the share of each below it; these lie as positive gaps "
+            "around the one nearest to the median. A target that is NaN or None is not known: it "
+            "counts for nothing in losses and scores."
         ),
         example="""
 >>> import numpy as np
