@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from rnnkit.backends.interface import Array, Backend
-from rnnkit.network.outputs import ElementwiseOutput, OutputContext
+from rnnkit.network.outputs import ElementwiseOutput, OutputContext, as_counts
 from rnnkit.sequences.numbers import exponents_of
 
 __all__ = [
@@ -397,6 +397,12 @@ class PoissonLoss(ElementwiseOutput):
             raise ValueError(f"{self.spoken_name} needs y of at least 0, got {targets.min():.6g}")
 
     def start(self, targets: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """Return the logarithm of the mean of the targets."""
+        """Return the logarithm of the mean of the targets.
+
+        Where all are 0 it is that of half a count among them: from a mean of 0 no training leads
+        back, should others come later.
+        """
+        counts = as_counts(weights)
+        total = float(len(targets)) if counts is None else counts.sum(axis=0)
         mean = _mean(targets, weights)
-        return np.asarray(np.log(np.maximum(mean, np.finfo(np.float64).tiny)))
+        return np.asarray(np.log(np.where(mean > 0, mean, 0.5 / total)))

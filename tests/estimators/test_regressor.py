@@ -120,3 +120,18 @@ def test_sample_weight_equals_repetition():
     weighted = estimator("LSTM", "Regressor", **settings).fit(X, Y, sample_weight=weights)
     plain = estimator("LSTM", "Regressor", **settings).fit([X[i] for i in repeated], Y[repeated])
     assert_close(weighted.predict(X), plain.predict(X), np.float64, 5 * len(repeated))
+
+
+@pytest.mark.parametrize("several", [False, True], ids=["one", "several"])
+@pytest.mark.parametrize("task", ["Regressor", "SequenceRegressor"])
+def test_counts_are_learnt_after_a_first_part_without_any(task, several):
+    rng = np.random.RandomState(0)
+    shape = (40,) if task == "Regressor" else (40, 5)
+    y = rng.poisson(3.0, (*shape, 2) if several else shape)
+    X, zeros = rng.randn(40, 5, 1), np.zeros_like(y)
+    model = estimator("GRU", task, loss="poisson", learning_rate="constant")
+    model.partial_fit(X, zeros, sample_weight=np.full(40, 1 / 40))
+    assert model.predict(X).max() < 0.1
+    for _ in range(150):
+        model.partial_fit(X, y)
+    assert 2.5 < model.predict(X).mean() < 3.5

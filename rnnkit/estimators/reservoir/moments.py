@@ -249,7 +249,7 @@ class _Group:
         inverse = self._inverse(alpha)
         explained = inverse * (2.0 - self.values * inverse)
         errors = self.squares - [explained @ column for column in (self.products**2).T]
-        return np.maximum(errors, np.finfo(np.float64).eps * self.squares)
+        return np.asarray(np.maximum(errors, np.finfo(np.float64).eps * self.squares))
 
     def crossed_error(self, alpha: float) -> float:
         """Return the error by generalized cross-validation; infinite where rows do not suffice."""
