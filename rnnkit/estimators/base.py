@@ -418,9 +418,10 @@ class RecurrentEstimator(
             if not equal(getattr(self, name), self._built_with[name])
         ]
         if changed:
+            how = " with warm_start=False" if "warm_start" in self.get_params(deep=False) else ""
             raise ValueError(
                 f"{type(self).__name__} cannot go on training: {', '.join(changed)} when its "
-                "weights were made; fit anew with warm_start=False"
+                f"weights were made; fit anew{how}"
             )
 
     def _training_data(
