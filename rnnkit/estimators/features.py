@@ -51,6 +51,8 @@ class RecurrentFeatures(
         The fitted estimator.
     n_features_in_ : int
         Its number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Its names of them, where X had any.
 
     Examples
     --------
@@ -166,6 +168,13 @@ class RecurrentFeatures(
         """The estimator's number of features."""
         check_is_fitted(self, "estimator_")
         return int(self.estimator_.n_features_in_)
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """The estimator's names of its features; AttributeError where X had none."""
+        check_is_fitted(self, "estimator_")
+        names: np.ndarray = self.estimator_.feature_names_in_
+        return names
 
     @property
     def _n_features_out(self) -> int:

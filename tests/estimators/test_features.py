@@ -83,3 +83,11 @@ def test_what_has_no_hidden_states_is_refused_before_it_is_fitted(given):
     with pytest.raises(ValueError, match=f"has hidden_states, got {name}, which has none"):
         features.fit(X, Y)
     assert not hasattr(features, "estimator_")
+
+
+def test_names_of_features_are_those_of_the_estimator():
+    frames = [pd.DataFrame(x, columns=["u", "v"]) for x in X]
+    features = RecurrentFeatures(estimator("GRU", "Classifier", max_iter=2))
+    assert not hasattr(features, "feature_names_in_")
+    assert features.fit(frames, Y).feature_names_in_.tolist() == ["u", "v"]
+    assert not hasattr(features.fit(X, Y), "feature_names_in_")
