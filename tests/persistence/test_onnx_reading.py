@@ -127,6 +127,25 @@ class Written:
             return self.add("Gemm", x, self.drawn(k, self.width), self.drawn(k), transB=1)
         return self.add("Add", self.add("MatMul", x, self.drawn(self.width, k)), self.drawn(k))
 
+    def head_in(self, x, units, center):
+        """A head whose outputs have units and a center of their own."""
+        weight = self.rng.randn(self.width, len(units)) / 2 * units
+        weight, bias = weight.astype("f4"), np.full(len(units), center, "f4")
+        return self.add("Add", self.add("MatMul", x, self.constant(weight)), self.constant(bias))
+
+    def pooled(self, kind, time_first=False):
+        return {
+            "last": self.last,
+            "last of all": lambda: self.add(
+                "Gather", self.states, self.constant(np.int64(-1)), axis=0
+            ),
+            "mean": lambda: self.add("ReduceMean", self.states, axes=[0], keepdims=0),
+            "max": lambda: self.add("ReduceMax", self.states, axes=[0], keepdims=0),
+            "steps": lambda: (
+                self.states if time_first else self.add("Transpose", self.states, perm=[1, 0, 2])
+            ),
+        }[kind]()  # fmt: skip
+
     def model(self, value, rank=2):
         graph = onnx.helper.make_graph(
             self.nodes, "g", self.inputs,
@@ -153,18 +172,7 @@ def test_classifier_of_others(cell, layers, both):
 @pytest.mark.parametrize("time_first", [False, True])
 def test_what_stands_after_the_layers_is_found(time_first, tail, pooling):
     graph = Written("GRU", time_first=time_first)
-    pooled = {
-        "last": graph.last,
-        "last of all": lambda: graph.add(
-            "Gather", graph.states, graph.constant(np.int64(-1)), axis=0
-        ),
-        "mean": lambda: graph.add("ReduceMean", graph.states, axes=[0], keepdims=0),
-        "max": lambda: graph.add("ReduceMax", graph.states, axes=[0], keepdims=0),
-        "steps": lambda: (
-            graph.states if time_first else graph.add("Transpose", graph.states, perm=[1, 0, 2])
-        ),
-    }[pooling]()  # fmt: skip
-    scores = graph.head(pooled)
+    scores = graph.head(graph.pooled(pooling, time_first))
     result = graph.add(tail, scores, **({"axis": -1} if "oft" in tail else {})) if tail else scores
     model = graph.model(result, 3 if pooling == "steps" else 2)
     ours = rnnkit.from_onnx(model)
@@ -181,6 +189,39 @@ def test_what_stands_after_the_layers_is_found(time_first, tail, pooling):
         assert_near(np.log(found) if tail == "LogSoftmax" else found, expected)
     else:
         assert_near(ours.predict(X), expected)
+
+
+@pytest.mark.parametrize("center", [0, 1000])
+@pytest.mark.parametrize("units", [(1, 1), (1e-5, 1e-5), (1e-12, 1), (1e4, 1e-2), (1e12, 1e9)])
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "steps"])
+def test_the_unit_of_the_outputs_does_not_decide_what_is_found(pooling, units, center):
+    """Where outputs were small, or near their mean, whatever was tried first agreed."""
+    graph = Written("GRU")
+    center = center * max(units)
+    scores = graph.head_in(graph.pooled(pooling), np.array(units), center)
+    model = graph.model(scores, 3 if pooling == "steps" else 2)
+    ours = rnnkit.from_onnx(model)
+    assert getattr(ours, "pooling", "steps") == pooling
+    found, expected = ours.predict(X), run(model, {"x": X})[scores]
+    for k in range(len(units)):
+        allowed = 1e-5 * np.ptp(expected[..., k]) + 2e-7 * center
+        assert np.abs(found[..., k] - expected[..., k]).max() <= allowed
+
+
+@pytest.mark.parametrize("pooling", ["last", "steps"])
+@pytest.mark.parametrize("both", [False, True])
+@pytest.mark.parametrize("cell", GATES)
+def test_lengths_beside_steps_that_come_first(cell, both, pooling):
+    graph = Written(cell, both, time_first=True, lengths=True)
+    scores = graph.head(graph.pooled(pooling, time_first=True))
+    model = graph.model(scores, 3 if pooling == "steps" else 2)
+    ours = rnnkit.from_onnx(model)
+    expected = run(model, {"x": X.swapaxes(0, 1), "lengths": LENGTHS})[scores]
+    found = ours.predict(X, lengths=LENGTHS)
+    if pooling == "steps":
+        real = np.arange(T) < LENGTHS[:, None]
+        found, expected = found[real], expected.swapaxes(0, 1)[real]
+    assert_near(found, expected)
 
 
 @pytest.mark.parametrize("attributes", [
@@ -239,6 +280,10 @@ def broken(what):
         value = graph.add("Tanh", value)
     elif what == "cubed":
         value = graph.add("Mul", value, graph.add("Mul", value, value))
+    elif what == "cubed a little":  # a thousandth of how much the answers vary
+        value = graph.head_in(graph.last(), np.full(K, 1e-5), 0)
+        cube = graph.add("Mul", value, graph.add("Mul", value, value))
+        value = graph.add("Add", value, graph.add("Mul", cube, graph.constant(np.float32(1e7))))
     elif what == "two inputs":
         graph.inputs.append(graph.info("h0", 1, [1, "N", H]))
     elif what == "activation":
@@ -257,6 +302,7 @@ def broken(what):
     ("no head", "no linear head"),
     ("tanh", "a node Tanh"),
     ("cubed", "no estimator answers as the graph does"),
+    ("cubed a little", "no estimator answers as the graph does"),
     ("two inputs", "must take sequences, and their lengths at most"),
     ("activation", "activation Elu"),
     ("reverse", "direction='reverse'"),

@@ -2,14 +2,16 @@
 
 What stands between the recurrent layers and the outputs is not taken apart: the graph is computed
 for a few random sequences, and so is each network that an estimator could be. That one is taken
-whose answers agree.
+whose answers agree best, if they agree at all.
 
 Letters: N sequences, T steps, I inputs, H hidden units, D directions, K outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +40,8 @@ _FOLDED = {
 }  # fmt: skip
 N, T = 3, 5
 NO_TABLE: list[Any] = [None]
-CLOSE = 1e-4
+POOLINGS = ("last", "mean", "max", None)
+CLOSE, ROUNDING = 1e-4, 1e-5
 
 
 class _Head(NamedTuple):
@@ -52,6 +55,13 @@ class _Answer(NamedTuple):
     task: str
     multilabel: bool = False
     parameters: Mapping[str, Any] = {}
+
+
+class _Agreement(NamedTuple):
+    """The estimator that differs least from the graph, as the arguments of `_estimator`."""
+
+    error: float = 1.0
+    parts: tuple[Any, ...] | None = None
 
 
 def read_foreign(onnx: Any, model: Any, classes: Any) -> Any:
@@ -72,18 +82,25 @@ def read_foreign(onnx: Any, model: Any, classes: Any) -> Any:
     heads = _heads(model, constants, layers[-1].width)
     tables = _tables(model, constants, layers[0].n_inputs)
     x_name, lengths_name = _inputs(model, constants)
+    best, unread = _Agreement(), []
     for time_first in (False, True):
         probe = _probe(model, layers, tables, x_name, lengths_name, time_first)
-        results = _run(onnx, model, nodes, layers, probe.feeds)
-        for head in heads:
-            for table in [*tables] or NO_TABLE:
-                for pooling in ("last", "mean", "max", None):
-                    scores = _scores(layers, head, table, pooling, probe)
-                    answer = None if scores is None else _agreeing(
-                        scores, results, time_first, probe.lengths, classes
-                    )  # fmt: skip
-                    if answer is not None:
-                        return _estimator(layers, head, table, pooling, answer, classes)
+        try:
+            results = _run(onnx, model, nodes, layers, probe.feeds)
+        except ValueError as error:  # as one whose steps come first does where sequences do
+            unread.append(error)
+            continue
+        for head, table, pooling in product(heads, [*tables] or NO_TABLE, POOLINGS):
+            scores = _scores(layers, head, table, pooling, probe)
+            answers = _answers(scores, classes)
+            for answer, expected, found in _pairs(answers, results, time_first, probe.lengths):
+                error = _difference(found, expected)
+                if error < best.error:
+                    best = _Agreement(error, (layers, head, table, pooling, answer, classes))
+    if best.parts is not None:
+        return _estimator(*best.parts)
+    if len(unread) == 2:
+        raise unread[0]
     raise ValueError(
         "no estimator answers as the graph does: beside the recurrent layers and one linear head "
         "it may take the last states, or mean or maximum over all steps, or answer for every "
@@ -266,7 +283,7 @@ def _run(
 
 def _scores(
     layers: list[GivenLayer], head: _Head, table: Any, pooling: str | None, probe: _Probe
-) -> np.ndarray | None:
+) -> np.ndarray:
     """Return the raw scores (N, K) or (N, T, K) of an estimator."""
     task = "SequenceRegressor" if pooling is None else "Regressor"
     estimator = _estimator(layers, head, table, pooling, _Answer(task), None)
@@ -289,38 +306,52 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return np.asarray(e / e.sum(axis=-1, keepdims=True))
 
 
-def _agreeing(
-    scores: np.ndarray,
-    results: list[np.ndarray],
-    time_first: bool,
-    lengths: np.ndarray,
-    classes: Any,
-) -> _Answer | None:
-    """Return how the scores become one of the results; None: they do not."""
+def _answers(scores: np.ndarray, classes: Any) -> list[tuple[_Answer, np.ndarray]]:
+    """Return what an estimator with such scores may answer, and its numbers."""
     per_step = scores.ndim == 3
     k = scores.shape[-1]
     label = _Answer("SequenceTagger" if per_step else "Classifier")
     number = _Answer("SequenceRegressor" if per_step else "Regressor")
-    with np.errstate(over="ignore"):
-        answers = [
-            (_softmax(scores) if k > 1 else None, label),
-            (np.log(_softmax(scores)) if k > 1 else None, label),
-            (1 / (1 + np.exp(-scores)), label._replace(multilabel=k > 1)),
-            (scores, number if classes is None else label),
-            (np.exp(scores), number._replace(parameters={"loss": "poisson"})),
+    with np.errstate(over="ignore", divide="ignore"):
+        several = [(label, _softmax(scores)), (label, np.log(_softmax(scores)))] if k > 1 else []
+        return [
+            *several,
+            (label._replace(multilabel=k > 1), 1 / (1 + np.exp(-scores))),
+            (number if classes is None else label, scores),
+            (number._replace(parameters={"loss": "poisson"}), np.exp(scores)),
         ]
-    real = np.arange(scores.shape[1]) < lengths[:, None] if per_step else None
-    for expected, answer in answers:
-        for result in results:
-            if expected is None or result.dtype.kind != "f" or result.size != expected.size:
-                continue
-            for turned in (result, result.swapaxes(0, 1)) if per_step and time_first else (result,):
-                found = turned.reshape(expected.shape)
-                pairs = (found, expected) if real is None else (found[real], expected[real])
-                scale = max(1.0, float(np.abs(pairs[1]).max()))
-                if np.abs(pairs[0] - pairs[1]).max() <= CLOSE * scale:
-                    return answer
-    return None
+
+
+def _pairs(
+    answers: list[tuple[_Answer, np.ndarray]],
+    results: list[np.ndarray],
+    time_first: bool,
+    lengths: np.ndarray,
+) -> Iterator[tuple[_Answer, np.ndarray, np.ndarray]]:
+    """Yield each answer with its numbers and those of a result, as rows (., K) of real steps."""
+    for (answer, expected), result in product(answers, results):
+        if result.dtype.kind != "f" or result.size != expected.size:
+            continue
+        if expected.ndim == 2:
+            yield answer, expected, result.reshape(expected.shape)
+            continue
+        real = np.arange(expected.shape[1]) < lengths[:, None]
+        for turned in (result, result.swapaxes(0, 1)) if time_first else (result,):
+            yield answer, expected[real], turned.reshape(expected.shape)[real]
+
+
+def _difference(found: np.ndarray, expected: np.ndarray) -> float:
+    """Return how far rows (., K) differ, as a share of what they may by rounding.
+
+    Each output has a unit of its own, which may be small beside 1 or small beside its mean: what
+    it may differ by is a share of how much it varies, and a few roundings of itself.
+    """
+    if not np.isfinite(expected).all() or not np.isfinite(found).all():
+        return math.inf
+    allowed = CLOSE * np.ptp(expected, axis=0) + ROUNDING * np.abs(expected).max(axis=0)
+    differs = np.abs(found - expected).max(axis=0)
+    return float(np.divide(differs, allowed, np.where(differs > 0, np.inf, 0.0), where=allowed > 0)
+                 .max())  # fmt: skip
 
 
 def _as_parameter(value: Any) -> Any:
