@@ -89,8 +89,8 @@ def _require_sorted(labels: Any) -> None:
     """Raise FormatError unless numbers increase, so that a search ends inside them."""
     if not isinstance(labels, np.ndarray) or labels.ndim != 1:
         raise FormatError("the categories of an encoder are no vector")
-    if labels.dtype.kind in "biuf":
-        numbers = labels[~np.isnan(labels)] if labels.dtype.kind == "f" else labels
+    if labels.dtype.kind in "biufmM":
+        numbers = labels[~np.isnan(labels)] if labels.dtype.kind in "fmM" else labels
         is_last = len(numbers) == len(labels) or np.isnan(labels[len(numbers) :]).all()
         if not is_last or not np.all(numbers[:-1] < numbers[1:]):
             raise FormatError("the categories of an encoder are not sorted")

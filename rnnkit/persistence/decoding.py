@@ -11,6 +11,7 @@ import numpy as np
 
 from rnnkit.exceptions import FormatError, MissingExtraError
 from rnnkit.persistence.container import Container
+from rnnkit.persistence.dates import DATES, date_of
 from rnnkit.persistence.kinds import DTYPE, SCALARS, TYPES, is_short, text_memory
 from rnnkit.persistence.random_states import restore_random_state
 
@@ -96,6 +97,9 @@ class Decoder:
     def _bytes(self, content: Any) -> bytes:
         return _text(content).encode("latin-1")
 
+    def _date(self, content: Any) -> Any:
+        return date_of(content)
+
     def _scalar(self, content: Any) -> Any:
         if not isinstance(content, list) or len(content) != 2:
             raise FormatError("a number has no dtype and value")
@@ -170,7 +174,12 @@ class Decoder:
             array = self.container.read(content.get("data"))
             if content.get("order") == "F":
                 array = array.T
-            if "dtype" in content:
+            name = content.get("dtype")
+            if isinstance(name, str) and DATES.fullmatch(name):
+                if array.dtype != np.int64:
+                    raise FormatError(f"an array of {array.dtype} says that it has {name}")
+                array = array.view(f"{name[1:]}").astype(name)
+            elif "dtype" in content:
                 dtype = self._dtype(content["dtype"])
                 if dtype.newbyteorder("=") != array.dtype:
                     raise FormatError(f"an array of {array.dtype} says that it has {dtype}")
@@ -230,6 +239,7 @@ def _text(content: Any) -> str:
 DECODERS: dict[str, Callable[[Decoder, Any], Any]] = {
     "array": Decoder._array,
     "bytes": Decoder._bytes,
+    "date": Decoder._date,
     "dict": Decoder._dict,
     "dtype": Decoder._dtype,
     "float": Decoder._float,

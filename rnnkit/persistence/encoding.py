@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.persistence.container import NAMES
+from rnnkit.persistence.dates import DATES, plain_date
 from rnnkit.persistence.kinds import DTYPE, SCALARS, TYPES, is_short
 from rnnkit.persistence.random_states import state_of
 from rnnkit.sequences.columns import column_names
@@ -84,6 +85,8 @@ class Encoder:
             return {kind.__name__: [self.encode(part, place) for part in parts]}
         if kind is bytes:
             return {"bytes": value.decode("latin-1")}
+        if (moment := plain_date(value)) is not None:
+            return {"date": moment}
         if isinstance(value, np.generic):
             return self._scalar(value, place)
         if isinstance(value, np.dtype) and DTYPE.fullmatch(value.str):
@@ -180,14 +183,15 @@ class Encoder:
         if type(array) not in (np.ndarray, np.memmap):
             raise TypeError(f"cannot save {place}: a file holds no {type(array).__name__}")
         dtype = array.dtype
-        if dtype.newbyteorder("<") in NAMES:
+        are_dates = DATES.fullmatch(dtype.str) is not None
+        if are_dates or dtype.newbyteorder("<") in NAMES:
             by_column = array.flags.f_contiguous and not array.flags.c_contiguous
-            stored = array.T if by_column else array
-            entry = {"data": self.add_array(stored, place)}
+            numbers = array.view(f"{dtype.str[0]}i8") if are_dates else array
+            entry = {"data": self.add_array(numbers.T if by_column else numbers, place)}
             return {
                 **entry,
                 **({"order": "F"} if by_column else {}),
-                **({} if dtype.isnative else {"dtype": dtype.str}),
+                **({"dtype": dtype.str} if are_dates or not dtype.isnative else {}),
             }
         if not DTYPE.fullmatch(dtype.str):
             raise TypeError(f"cannot save {place}: a file holds no array of dtype {dtype}")

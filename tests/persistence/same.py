@@ -34,6 +34,8 @@ def differences(a, b, place="it", without=TRAINING):
         return inside(a.get_state(legacy=False), b.get_state(legacy=False), place)
     if isinstance(a, np.random.Generator):
         return inside(a.bit_generator.state, b.bit_generator.state, place)
+    if isinstance(a, (np.datetime64, np.timedelta64)):
+        return inside(np.asarray(a), np.asarray(b), place)
     if isinstance(a, (float, np.floating)):
         return [] if a == b or (math.isnan(a) and math.isnan(b)) else [f"{place}: {a!r} and {b!r}"]
     if hasattr(a, "__dict__") and not isinstance(a, type):

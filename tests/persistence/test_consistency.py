@@ -17,6 +17,7 @@ ENCODERS = {
     "infrequent": OneHotEncoder(max_categories=3, sparse_output=False),
     "infrequent, dropped": OneHotEncoder(min_frequency=10, drop="first", sparse_output=False),
     "with NaN": OneHotEncoder(sparse_output=False),
+    "with dates": OneHotEncoder(sparse_output=False),
     "bins": KBinsDiscretizer(4, encode="onehot-dense"),
 }
 
@@ -25,6 +26,8 @@ def written(name):
     rows = ROWS.copy()
     if name == "with NaN":
         rows[::4, 1] = np.nan
+    if name == "with dates":
+        rows = rows.astype("M8[D]")
     return b"".join(map(bytes, contents(ENCODERS[name].fit(rows)))), rows
 
 
@@ -90,5 +93,12 @@ def test_mappings_and_categories_that_lead_nowhere(place, value):
             load_bytes(b"".join(map(bytes, contents(encoder))))
         setattr(encoder, part, before)
     encoder.categories_[place] = encoder.categories_[place][::-1].copy()
+    with pytest.raises(FormatError, match="not sorted"):
+        load_bytes(b"".join(map(bytes, contents(encoder))))
+
+
+def test_dates_that_are_not_sorted():
+    encoder = OneHotEncoder().fit(ROWS.astype("M8[D]"))
+    encoder.categories_[1] = encoder.categories_[1][::-1].copy()
     with pytest.raises(FormatError, match="not sorted"):
         load_bytes(b"".join(map(bytes, contents(encoder))))

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -423,3 +424,26 @@ def test_what_contains_itself_is_named(tmp_path):
     itself["again"] = itself
     with pytest.raises(TypeError, match="contains itself"):
         rnnkit.save(network(gate_bias=itself), tmp_path / "model")
+
+
+IDS = {
+    "days": np.arange(3).astype("M8[D]"),
+    "spans": np.arange(3).astype("m8[us]"),
+    "Python's dates": [date(2020, 1, i) for i in (1, 2, 3)],
+    "tuples": [("a", datetime(2020, 1, 1, i)) for i in range(3)],
+    "tuples of NumPy's": [("a", np.datetime64(i, "s"), timedelta(i)) for i in range(3)],
+}
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_ids_of_series_that_are_dates(ids, tmp_path):
+    series = rnnkit.Sequences.from_list([np.sin(np.arange(30.0) + i) for i in range(3)], IDS[ids])
+    forecaster = rnnkit.GRUForecaster(3, max_iter=1, learning_rate="linear", random_state=0)
+    forecaster.fit(series, fh=[1, 2])
+    rnnkit.save(forecaster, tmp_path / "model")
+    loaded = rnnkit.load(tmp_path / "model")
+    assert differences(forecaster, loaded) == []
+    assert loaded.predict().ids.tolist() == series.ids.tolist()
+    loaded.update(series)
+    with pytest.raises(ValueError, match="ids"):
+        loaded.update(series[::-1])

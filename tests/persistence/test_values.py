@@ -2,6 +2,7 @@
 
 import json
 import string
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pytest
@@ -29,6 +30,9 @@ def through(value):
     return found
 
 
+DATES = st.one_of(
+    arrays.datetime64_dtypes(endianness="?"), arrays.timedelta64_dtypes(endianness="?")
+)
 NUMBERS = st.one_of(
     arrays.boolean_dtypes(),
     arrays.integer_dtypes(endianness="?"),
@@ -37,6 +41,7 @@ NUMBERS = st.one_of(
 TEXTS = st.one_of(arrays.unicode_string_dtypes(max_len=4), arrays.byte_string_dtypes(max_len=4))
 ATOMS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(),
+    st.dates(), st.datetimes(), st.timedeltas(), DATES.flatmap(arrays.from_dtype),
     NUMBERS.flatmap(lambda d: arrays.from_dtype(d)).map(lambda v: v),
 )  # fmt: skip
 SCALARS = st.one_of(
@@ -45,7 +50,7 @@ SCALARS = st.one_of(
     st.text(alphabet=string.printable).map(np.str_),
 )  # fmt: skip
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=3)
-ARRAYS = st.one_of(NUMBERS, TEXTS).flatmap(lambda dtype: arrays.arrays(dtype, SHAPES))
+ARRAYS = st.one_of(NUMBERS, DATES, TEXTS).flatmap(lambda dtype: arrays.arrays(dtype, SHAPES))
 KEYS = st.one_of(st.text(), st.integers(), st.booleans(), st.tuples(st.text(), st.integers()))
 VALUES = st.recursive(
     st.one_of(ATOMS, SCALARS, ARRAYS),
@@ -82,6 +87,14 @@ LONG = {
     "vectors by word": {f"word {i}": np.arange(4.0) + i for i in range(50)},
     "vectors": [np.arange(4, dtype=np.float32) * i for i in range(50)],
     "vectors that differ": [np.arange(4.0 + i) for i in range(50)],
+    "dates": [date(2020, 2, 29), datetime(2020, 1, 1, 3, 4, 5, 6), timedelta(-3, 5, 7)],
+    "dates of NumPy": [np.datetime64("2020-01-01"), np.datetime64("NaT"), np.timedelta64(-3, "us")],
+    "arrays of dates": [
+        np.array(["2020-01-01", "NaT"], f"{order}M8[{unit}]")
+        for order in "<>"
+        for unit in ("Y", "W", "D", "ns", "as")
+    ],
+    "dates by column": np.asfortranarray(np.arange(6).reshape(2, 3).astype("m8[s]"))[::-1],
     "by column": np.asfortranarray(np.arange(12.0).reshape(3, 4)),
     "read-only": np.broadcast_to(np.arange(3.0), (2, 3)),
     "backwards": np.arange(6)[::-2],
@@ -111,9 +124,10 @@ def test_what_was_one_array_is_one_again():
 @pytest.mark.parametrize(
     "value",
     [1j, np.complex64(1), np.array([1j]), np.longdouble(1), np.array([1], np.longdouble), len,
-     object(), Ellipsis, iter([]), np.array(["2020-01-01"], "M8[D]"), np.ma.masked_array([1]),
+     object(), Ellipsis, iter([]), np.array([3], "M8[25s]"), np.ma.masked_array([1]),
      np.zeros(1, [("a", int)]), type("Own", (), {}), json, {"a": [object()]}, bytearray(b"a"),
-     np.datetime64("2020"), np.matrix([[1]]), range(10**18), range(0, -(10**30), -1)],
+     np.timedelta64(3, "25s"), datetime(2020, 1, 1, tzinfo=UTC), time(1), np.matrix([[1]]),
+     range(10**18), range(0, -(10**30), -1)],
     ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_plain_value_is_refused(value):
@@ -129,6 +143,26 @@ def test_a_range_that_nobody_could_go_through_is_refused():
     for parts in ([0, 10**18, 1], [0, 2**20 + 1, 1], [10**30, 0, -1]):
         with pytest.raises(FormatError, match="is longer than any that a file may hold"):
             decoder.decode({"range": parts})
+
+
+@pytest.mark.parametrize("told", [
+    None, 3, [], ["date"], ["date", 3], ["date", "2020-13-01"], ["date", "2020-01-01T00:00"],
+    ["datetime", "2020-01-01T00:00:00+01:00"], ["datetime", "20200101"], ["time", "01:00"],
+    ["timedelta", [1, 2]], ["timedelta", [10**30, 0, 0]], ["timedelta", [0, 0, 10**7]],
+    ["timedelta", [0.5, 0, 0]], ["<M8[D]", 2**63], ["<M8[D]", 1.0], ["<M8[D]", True],
+    ["<M8[25s]", 1], ["<i8", 1], [["date"], "2020-01-01"],
+], ids=repr)  # fmt: skip
+def test_dates_that_are_none_are_refused(told):
+    decoder = Decoder(Container(Bytes(b"".join(map(bytes, layout({}, {}))))), None)
+    with pytest.raises(FormatError, match="no date is"):
+        decoder.decode({"date": told})
+
+
+def test_dates_are_made_of_integers_alone():
+    content = b"".join(map(bytes, layout({"a": np.ones(3)}, {})))
+    decoder = Decoder(Container(Bytes(content)), None)
+    with pytest.raises(FormatError, match="says that it has"):
+        decoder.decode({"array": {"data": "a", "dtype": "<M8[D]"}})
 
 
 def test_subclasses_are_no_plain_values():
