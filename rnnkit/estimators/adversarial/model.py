@@ -26,6 +26,7 @@ from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, 
 from rnnkit.estimators.transaction import at_this_moment
 from rnnkit.network import Adversarial
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 
 __all__ = [
     "GRUSeriesGenerator",
@@ -197,6 +198,7 @@ class RecurrentSeriesGenerator(AdversarialLearning):
         """
         check_is_fitted(self)
         sequences, _ = self._read_new(X, lengths)
+        refuse_other_ids(sequences, y, "y")
         codec = self._codec
         assert isinstance(codec, MadeSteps)
         n = len(sequences)

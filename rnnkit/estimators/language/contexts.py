@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_array
 
+from rnnkit.sequences.columns import column_names
 from rnnkit.sequences.numbers import is_missing, refuse_complex
 from rnnkit.sequences.reading import refuse_masked
 
@@ -31,10 +32,13 @@ class Contexts:
         The labels, sorted; None: contexts are vectors.
     width : int
         S, the numbers of a context: those of a vector, or one for each label, of which one is 1.
+    names : tuple of str, default=None
+        What the numbers of a vector are called, where contexts came as a frame.
     """
 
     labels: tuple[Any, ...] | None
     width: int
+    names: tuple[str, ...] | None = None
 
     @classmethod
     def learn(cls, context: Any, n: int, called: str = "context") -> Contexts:
@@ -52,7 +56,7 @@ class Contexts:
         if not _are_labels(values):
             vectors = _vectors(values, called)
             is_one = values.ndim == 1 and n == 1
-            return cls(None, vectors.size if is_one else vectors.shape[1])
+            return cls(None, vectors.size if is_one else vectors.shape[1], _names(context))
         labels = _present(np.atleast_1d(values), called)
         try:
             found = sorted(set(labels))
@@ -75,6 +79,12 @@ class Contexts:
         """
         values = _array(context, called)
         if self.labels is None:
+            names = _names(context)
+            if None not in (names, self.names) and names != self.names:
+                raise ValueError(
+                    f"{called} must have the columns of fit in their order, "
+                    f"{list(self.names or ())!r:.200}, got {list(names or ())!r:.200}"
+                )
             vectors = _vectors(values, called)
             if vectors.shape[1] != self.width and values.ndim == 1 and n == 1:
                 vectors = vectors.T  # one vector, of one document
@@ -102,15 +112,29 @@ class Contexts:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as numbers, strings and lists, as JSON has them."""
-        return {"labels": None if self.labels is None else list(self.labels), "width": self.width}
+        plain = {"labels": None if self.labels is None else list(self.labels), "width": self.width}
+        return plain if self.names is None else {**plain, "names": list(self.names)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Contexts:
         """Return the contexts that `to_dict` told of."""
-        labels, width = plain["labels"], plain["width"]
+        labels, width, names = plain["labels"], plain["width"], plain.get("names")
         if type(width) is not int or width < 1 or (labels is not None and len(labels) != width):
             raise ValueError("its contexts do not fit together")
-        return cls(None if labels is None else tuple(labels), width)
+        if names is not None and not (
+            len(names) == width and all(isinstance(name, str) for name in names)
+        ):
+            raise ValueError("its contexts have names that do not fit them")
+        return cls(
+            None if labels is None else tuple(labels), width, None if names is None else (*names,)
+        )
+
+
+def _names(context: Any) -> tuple[str, ...] | None:
+    """Return what the columns of a frame are called; None of anything else."""
+    names = column_names(context) if len(getattr(context, "shape", ())) == 2 else ()
+    texts = bool(names) and all(isinstance(name, str) for name in names)
+    return tuple(map(str, names)) if texts else None
 
 
 def _array(context: Any, called: str) -> np.ndarray:

@@ -316,8 +316,8 @@ class LanguageLearning(RecurrentEstimator):
         splits: bool = False,
     ) -> TextExamples:
         """Return texts as examples; with `splits` the tail of one text is apart."""
-        contexts = contexts_of(vocabulary, context, len(texts), reader)
-        weights = weights_of(sample_weight, len(texts))
+        contexts = contexts_of(vocabulary, context, len(texts), reader, texts.names)
+        weights = weights_of(sample_weight, texts)
         tail = self.validation_fraction if splits else 0.0
         laid, n_last = cut(lay_out(texts, vocabulary), self.stretch_steps, tail)
         if len(laid.next) == 0:

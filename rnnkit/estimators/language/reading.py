@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.estimators.language.texts import Texts
 from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.targets import read_weights
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.ids import Ids, refuse_other_ids
 from rnnkit.sequences.numbers import cast
 
 __all__ = ["contexts_of", "reader_of", "weights_of"]
@@ -36,18 +38,28 @@ def reader_of(vocabulary: Vocabulary) -> Reader:
     )
 
 
-def contexts_of(vocabulary: Vocabulary, context: Any, n: int, reader: Reader) -> np.ndarray | None:
-    """Return the contexts (N, S) of documents, if the model has contexts."""
+def contexts_of(
+    vocabulary: Vocabulary, context: Any, n: int, reader: Reader, names: Ids | None = None
+) -> np.ndarray | None:
+    """Return the contexts (N, S) of documents, if the model has contexts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not like those of `fit`, not n, or belong to documents of other names.
+    """
     if vocabulary.contexts is None:
         if context is not None:
             raise ValueError("context must be None: the model was fitted without contexts")
         return None
     if context is None:
         raise ValueError("context must be given: the model was fitted with contexts")
+    refuse_other_ids(names, context, "context")
     return cast(vocabulary.contexts.read(context, n), np.dtype(reader.dtype), "context")
 
 
-def weights_of(sample_weight: Any, n: int) -> np.ndarray | None:
+def weights_of(sample_weight: Any, texts: Texts) -> np.ndarray | None:
     """Return the weights (n,) of documents, checked; None where there are none."""
-    documents = Sequences(np.empty((0, 1)), np.zeros(n + 1, np.intp))
+    refuse_other_ids(texts.names, sample_weight, "sample_weight")
+    documents = Sequences(np.empty((0, 1)), np.zeros(len(texts) + 1, np.intp))
     return read_weights(sample_weight, documents, Form.of([]), per_step=False)

@@ -28,6 +28,7 @@ from rnnkit.estimators.parameters.field import (
 )
 from rnnkit.network import BoundNetwork, Inputs
 from rnnkit.sequences import Form, Plan, Sequences
+from rnnkit.sequences.ids import Ids
 
 __all__ = ["LanguageScoring"]
 
@@ -38,8 +39,8 @@ class LanguageScoring(LanguageLearning):
 
     # Scoring.
 
-    def _read_contexts(self, context: Any, n: int) -> np.ndarray | None:
-        return contexts_of(self._vocabulary, context, n, self._reader)
+    def _read_contexts(self, context: Any, n: int, names: Ids | None = None) -> np.ndarray | None:
+        return contexts_of(self._vocabulary, context, n, self._reader, names)
 
     def _likelihoods(
         self, X: Any, context: Any, sample_weight: Any = None
@@ -47,8 +48,8 @@ class LanguageScoring(LanguageLearning):
         """Return texts with the log-likelihoods and steps of each document, and their weights."""
         check_is_fitted(self)
         texts = read_texts(X, self._built_with["tokens"])
-        weights = weights_of(sample_weight, len(texts))
-        contexts = self._read_contexts(context, len(texts))
+        weights = weights_of(sample_weight, texts)
+        contexts = self._read_contexts(context, len(texts), texts.names)
         laid = lay_out(texts, self._vocabulary)
         found = log_likelihoods(self.network_, self.device, laid, contexts)
         return texts, sums(found, laid.offsets), laid.lengths, weights
@@ -244,7 +245,7 @@ class LanguageScoring(LanguageLearning):
         check_is_fitted(self)
         texts = read_texts(X, self._built_with["tokens"])
         read, offsets = self._read_all(texts)
-        inputs = with_contexts(read, offsets, self._read_contexts(context, len(texts)))
+        inputs = with_contexts(read, offsets, self._read_contexts(context, len(texts), texts.names))
         rows = apply(self.network_, self.device, inputs, offsets, operation, per_step=True)
         found = [rows[a:b] for a, b in pairwise(offsets.tolist())]
         return found[0] if texts.is_one else found

@@ -13,6 +13,7 @@ import numpy as np
 
 from rnnkit.sequences import Sequences
 from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.ids import Ids
 from rnnkit.sequences.numbers import convert_values
 from rnnkit.sequences.reading import refuse_masked
 
@@ -40,6 +41,8 @@ class Texts:
         Whether it was one text, not documents.
     n_characters : ndarray of shape (N,), intp, or None
         How long each document is as text, words with one space between them; None: of ids.
+    names : Ids, default=None
+        What documents are called that came as `Sequences`.
     """
 
     tokens: np.ndarray
@@ -48,6 +51,7 @@ class Texts:
     form: str
     is_one: bool
     n_characters: np.ndarray | None
+    names: Ids | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -200,7 +204,7 @@ def _of_sequences(X: Sequences, name: str) -> Texts:
             f"Found array with 0 sample(s) while a minimum of 1 is required for {name}"
         )
     ids = convert_values(X.values[:, 0], name, "tokens")
-    return Texts(ids, np.array(X.offsets), "ids", "array", False, None)
+    return Texts(ids, np.array(X.offsets), "ids", "array", False, None, X._ids)
 
 
 def _has_text(ids: np.ndarray) -> bool:

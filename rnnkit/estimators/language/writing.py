@@ -17,7 +17,7 @@ from rnnkit.estimators.language.choosing import Choice
 from rnnkit.estimators.language.texts import read_texts
 from rnnkit.estimators.language.vocabulary import UNKNOWN_ID, Vocabulary
 from rnnkit.network import Inputs, Network
-from rnnkit.sequences import pack
+from rnnkit.sequences import Sequences, pack
 
 __all__ = [
     "Holding",
@@ -78,7 +78,7 @@ class Stops:
         if stop is None:
             return cls()
         single = (str, int, np.integer)
-        given = stop if isinstance(stop, (list, tuple, np.ndarray)) else [stop]
+        given = list(stop) if is_listed(stop) else [stop]
         if len(given) == 0:
             raise ValueError("stop must hold a token, or be None")
         runs = []
@@ -137,6 +137,11 @@ class Holding:
         return rest
 
 
+def is_listed(given: Any) -> bool:
+    """Whether an argument is a list, an array or a series, and no single token or text."""
+    return hasattr(given, "__len__") and not isinstance(given, (str, bytes, dict, set))
+
+
 def read_prompts(prompt: Any, vocabulary: Vocabulary) -> tuple[list[list[int]], bool]:
     """Return the ids of prompts, and whether it was a list of several.
 
@@ -147,9 +152,10 @@ def read_prompts(prompt: Any, vocabulary: Vocabulary) -> tuple[list[list[int]], 
     """
     if prompt is None:
         return [[]], False
-    several = isinstance(prompt, (list, tuple, np.ndarray)) and not isinstance(prompt, str)
-    if several and vocabulary.form != "text":
-        several = len(prompt) > 0 and isinstance(prompt[0], (list, tuple, np.ndarray))
+    several = is_listed(prompt)
+    if several and vocabulary.form != "text" and not isinstance(prompt, Sequences):
+        prompt = list(prompt)
+        several = len(prompt) > 0 and is_listed(prompt[0])
     if not several and hasattr(prompt, "__len__") and len(prompt) == 0:
         return [[]], False
     flat_words = vocabulary.token_kind == "words" and not isinstance(prompt, str) and not several

@@ -47,6 +47,20 @@ def same(one, other):
     return len(one) == len(other) and all(map(np.array_equal, one, other))
 
 
+def test_conditions_of_others_are_refused():
+    X = rnnkit.Sequences.from_list(waves(4), ids=list("abcd"))
+    y = pd.DataFrame({"a": np.arange(4.0), "b": np.ones(4)}, index=X.ids)
+    model = small(max_iter=1).fit(X, y)
+    for call in (model.fit, model.partial_fit, model.decision_function):
+        with pytest.raises(ValueError, match="index of y has the ids of X in another order"):
+            call(X, y[::-1])
+    for call in (model.partial_fit, model.decision_function):
+        with pytest.raises(ValueError, match="y must have the columns of fit"):
+            call(X, y[["b", "a"]])
+    with pytest.raises(ValueError, match="y must have the columns of fit"):
+        model.sample(2, y=y[["b", "a"]][:2])
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_is_made_follows_from_the_weights(cell, dtype):

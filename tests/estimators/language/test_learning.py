@@ -6,6 +6,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from estimators.language.models import CELLS, NAMES, SEXES, TEXT, model
@@ -18,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 import rnnkit
 from rnnkit import training
 from rnnkit.backends.cpu import using_threads
+from rnnkit.sequences import Sequences
 
 # Every parameter with another value than the default, and what it needs beside it.
 OPTIONS = {
@@ -251,6 +253,25 @@ def test_a_fit_that_raises_changes_nothing(arguments):
         with pytest.raises((ValueError, TypeError)):
             fitted.fit(**{k: v for k, v in arguments.items() if k != "ends"})
         assert vars(fitted) == before
+
+
+def test_documents_with_ids_refuse_what_belongs_to_others():
+    texts = Sequences(np.arange(12) % 4, np.arange(0, 13, 3), ids=list("abcd"))
+    index = list("dcba")
+    weights, contexts = pd.Series(1.0, index), pd.Series(["x", "y", "x", "y"], index)
+    told = dict(context=contexts.loc[texts.ids])
+    language = model().fit(texts, sample_weight=weights.loc[texts.ids], **told)
+    before = pickle.dumps(language)
+    methods = [language.fit, language.partial_fit, language.score, language.perplexity]
+    for method in methods:
+        with pytest.raises(ValueError, match="index of sample_weight has the ids of X in another"):
+            method(texts, sample_weight=weights, **told)
+    for method in (*methods, language.score_samples, language.hidden_states):
+        with pytest.raises(ValueError, match="index of context has the ids of X in another order"):
+            method(texts, context=contexts)
+    with pytest.raises(ValueError, match="index of context has the ids of X in another order"):
+        language.fit(texts, **told, validation_data=(texts, contexts))
+    assert pickle.dumps(language) == before
 
 
 def test_memory_is_asked_for_before():

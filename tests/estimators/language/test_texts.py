@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import rnnkit
@@ -212,6 +213,20 @@ def test_the_context_of_one_document():
 def test_contexts_unlike_those_of_fit_are_refused(fitted, given, n, error, words):
     with pytest.raises(error, match=words):
         Contexts.learn(fitted, 2).read(given, n)
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_columns_of_contexts_are_those_of_fit(library):
+    frame = library({"a": [1.0, 2.0], "b": [3.0, 4.0]})
+    contexts = Contexts.learn(frame, 2)
+    for same in (contexts, Contexts.from_dict(contexts.to_dict())):
+        np.testing.assert_array_equal(same.read(frame, 2), [[1, 3], [2, 4]])
+        np.testing.assert_array_equal(same.read([[1, 3], [2, 4]], 2), [[1, 3], [2, 4]])
+        for other in (frame[["b", "a"]], library({"a": [1.0, 2.0], "c": [3.0, 4.0]})):
+            with pytest.raises(ValueError, match=r"columns of fit in their order, \['a', 'b'\]"):
+                same.read(other, 2)
+    with pytest.raises(ValueError, match="names"):
+        Contexts.from_dict({**contexts.to_dict(), "names": ["a"]})
 
 
 @pytest.mark.parametrize("context", [["a", None], ["a", 1], np.zeros((2, 2, 2))])

@@ -6,6 +6,8 @@ import pickle
 import threading
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from estimators.language.models import (
     CELLS,
@@ -22,6 +24,7 @@ from scipy.stats import chisquare
 from rnnkit.backends import get_backend
 from rnnkit.estimators.language.choosing import Choice
 from rnnkit.estimators.language.writing import Stops
+from rnnkit.sequences import Sequences
 
 CPU = get_backend("cpu")
 SCORES = np.array([9.0, 1.0, 3.0, 2.0, -1.0, 2.5])  # the first is the unknown's
@@ -266,6 +269,44 @@ def test_the_unknown_is_never_written():
     fitted = model(vocabulary="ab", max_iter=20).fit("abxx" * 50)
     assert set(fitted.sample(300, random_state=0)) <= {"a", "b"}
     assert len(fitted.sample(30, temperature=0)) == 30
+
+
+MANY = {
+    "list": list,
+    "tuple": tuple,
+    "series": pd.Series,
+    "index": pd.Index,
+    "polars": pl.Series,
+    "text": lambda given: pd.Series(given, dtype="string"),
+    "array": np.array,
+    "objects": lambda given: np.array([*given, None], object)[:-1],
+}
+
+
+@pytest.mark.parametrize("form", MANY)
+def test_several_prompts_and_stops_in_every_form(form):
+    prompts, stops = ["an", "i", "ni"], ["a", "o"]
+    words = model(tokens="words").fit(["to be", "or not", "to see"] * 9)
+    for written, asked, stop in ((of_names(), prompts, stops), (words, ["to", "or"], ["be", "to"])):
+        expected = written.sample(9, prompt=asked, stop=stop, random_state=1)
+        found = written.sample(9, prompt=MANY[form](asked), stop=MANY[form](stop), random_state=1)
+        assert found == expected
+        stream = written.stream()
+        assert [*stream.sample(9, stop=MANY[form](stop), random_state=1)] == [
+            *written.stream().sample(9, stop=stop, random_state=1)
+        ]
+
+
+def test_several_prompts_of_ids_in_every_form():
+    ids = model().fit([[1, 2, 3], [2, 3], [3, 1, 2]] * 8)
+    expected = ids.sample(5, prompt=[[1, 2], [3, 3]], stop=[2, 3], random_state=1)
+    sequences = Sequences.from_list([np.array([1.0, 2.0]), np.array([3.0, 3.0])])
+    for given in (pd.Series([[1, 2], [3, 3]]), np.array([[1, 2], [3, 3]]), sequences,
+                  [pd.Series([1, 2]), (3, 3)]):  # fmt: skip
+        assert ids.sample(5, prompt=given, stop=pd.Series([2, 3]), random_state=1) == expected
+    one = ids.sample(5, prompt=[1, 2], random_state=1)
+    for given in ((1, 2), np.array([1, 2]), pd.Series([1, 2]), pl.Series([1, 2])):
+        assert ids.sample(5, prompt=given, random_state=1) == one
 
 
 def test_no_tokens():
