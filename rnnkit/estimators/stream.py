@@ -10,8 +10,9 @@ from rnnkit.backends import get_backend
 from rnnkit.network import Inputs, Network, NetworkStream
 from rnnkit.network.streaming import checked_numbers, checked_sequences
 from rnnkit.ownership import Owner
+from rnnkit.sequences.reading import refuse_masked
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "checked_states", "like"]
 
 
 class Stream:
@@ -147,7 +148,7 @@ class Stream:
                 self._reset()
                 return
             with self._backend.active():
-                self._bound.state = self._checked(states)
+                self._bound.state = checked_states(states, self._models(), self._backend.xp)
             self._scores = None
             self._started = True
 
@@ -247,22 +248,6 @@ class Stream:
         predictions = self._decode(decision)
         return predictions[0] if self._n_sequences is None else predictions
 
-    def _checked(self, states: Any) -> list[tuple[Any, ...]]:
-        """Return states if they are like this network's, and finite."""
-        models = self._models()
-        counts = list(map(_count, states)) if isinstance(states, (list, tuple)) else None
-        if counts != list(map(len, models)):
-            raise ValueError(
-                "state must be what was got from a stream of the same network: a list of "
-                f"{len(models)} tuples of arrays"
-            )
-        xp = self._backend.xp
-        checked: list[tuple[Any, ...]] = []
-        for place, (of_layer, like) in enumerate(zip(states, models)):
-            pairs = zip(of_layer, like)
-            checked.append(tuple(_like(*pair, f"state[{place}]", xp) for pair in pairs))
-        return checked
-
     def _models(self) -> list[tuple[Any, ...]]:
         """Return states of this network, those of a first step of zeros if there was none."""
         if self._started:
@@ -289,21 +274,59 @@ class Stream:
         return inputs
 
 
+def checked_states(states: Any, models: list[tuple[Any, ...]], xp: Any) -> list[tuple[Any, ...]]:
+    """Return states if they are like those of a network, and finite.
+
+    Parameters
+    ----------
+    states : object
+        What a user gave.
+    models : list of tuple of (array or None)
+        States of the network.
+    xp : module
+        Whose arrays are returned.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    counts = list(map(_count, states)) if isinstance(states, (list, tuple)) else None
+    if counts != list(map(len, models)):
+        raise ValueError(
+            "state must be what was got from a stream of the same network: a list of "
+            f"{len(models)} tuples of arrays"
+        )
+    return [
+        tuple(like(*pair, f"state[{place}]", xp) for pair in zip(of_layer, model))
+        for place, (of_layer, model) in enumerate(zip(states, models))
+    ]
+
+
 def _count(of_layer: Any) -> int:
     return len(of_layer) if isinstance(of_layer, (list, tuple)) else -1
 
 
-def _like(array: Any, model: Any, name: str, xp: Any) -> Any:
-    """Return an array of a state in the dtype of the one that is in its place."""
+def like(array: Any, model: Any, name: str, xp: Any) -> Any:
+    """Return an array of a state in the dtype of the one that is in its place.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or holds other than finite numbers of that dtype.
+    """
     if model is None:
         if array is not None:
             raise ValueError(f"{name} must be None")
         return None
-    if np.shape(array) != model.shape or getattr(array, "dtype", model.dtype).kind not in "fiu":
+    refuse_masked(array, name)
+    given = array if hasattr(array, "dtype") else np.asarray(array)
+    if given.shape != model.shape or given.dtype.kind not in "fiu":
         raise ValueError(
-            f"{name} must hold numbers of shape {model.shape}, got an array of {np.shape(array)}"
+            f"{name} must hold numbers of shape {model.shape}, got {given.dtype} of {given.shape}"
         )
-    numbers = xp.asarray(array, dtype=model.dtype)
+    with np.errstate(over="ignore"):
+        numbers = xp.asarray(given, dtype=model.dtype)
     if not bool(xp.isfinite(numbers).all()):
-        raise ValueError(f"{name} must be finite")
+        raise ValueError(f"{name} must be finite numbers of {model.dtype}")
     return numbers

@@ -178,7 +178,9 @@ def test_a_state_that_is_none_of_the_network_is_refused(cell, pooling):
         for i, array in enumerate(of_layer):
             if array is None:
                 continue
-            for wrong in (array * np.nan, array + np.inf, array[:, 1:], array[0], None, "a"):
+            masked = np.ma.array(array, mask=[[True] * array.shape[1]])
+            for wrong in (array * np.nan, array + np.inf, array[:, 1:], array[0], None, "a",
+                          array + 1j, array.astype(str), array.astype(object), masked):  # fmt: skip
                 layer = [*of_layer[:i], wrong, *of_layer[i + 1 :]]
                 unlike.append([*state[:place], tuple(layer), *state[place + 1 :]])
     for other in (stream, classifier.stream()):

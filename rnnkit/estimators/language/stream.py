@@ -16,6 +16,7 @@ from rnnkit.estimators.language.choosing import Choice
 from rnnkit.estimators.language.texts import read_texts
 from rnnkit.estimators.language.vocabulary import UNKNOWN_ID, Vocabulary, is_token
 from rnnkit.estimators.language.writing import Stops, blocks, checked_count, uniforms
+from rnnkit.estimators.stream import checked_states, like
 from rnnkit.network import Network, NetworkStream
 from rnnkit.network.labels import log_softmax
 from rnnkit.ownership import Owner
@@ -256,26 +257,12 @@ class TextStream:
     def state(self, state: Any) -> None:
         with self._owner, self._backend.active():
             if not isinstance(state, tuple) or len(state) != 2:
-                raise ValueError("state must be what was got from a stream of the same model")
-            states, scores = state
-            models = self._bound.state
-            shapes = [[np.shape(array) for array in of_layer] for of_layer in models]
-            given = (
-                [[np.shape(array) for array in of_layer] for of_layer in states]
-                if isinstance(states, list)
-                else None
-            )
-            if given != shapes or np.shape(scores) != self._scores.shape[1:]:
-                raise ValueError("state must be what was got from a stream of the same model")
-            arrays = [np.asarray(a) for of_layer in states for a in of_layer if a is not None]
-            if not all(np.isfinite(a).all() for a in [*arrays, np.asarray(scores)]):
-                raise ValueError("state must be finite")
-            xp, dtype = self._backend.xp, self._network.dtype
-            self._bound.state = [
-                tuple(None if a is None else xp.asarray(np.asarray(a, dtype)) for a in of_layer)
-                for of_layer in states
-            ]
-            self._scores = np.array(scores, dtype)[None]
+                raise ValueError(
+                    "state must be what was got from a stream of the same model: states and scores"
+                )
+            states = checked_states(state[0], self._bound.state, self._backend.xp)
+            self._scores = np.array(like(state[1], self._scores[0], "scores of state", np))[None]
+            self._bound.state = states
 
     def _id(self, token: Any) -> int:
         kind = self._vocabulary.token_kind

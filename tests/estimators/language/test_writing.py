@@ -360,7 +360,11 @@ def test_states_copies_and_pickles_go_on():
     np.testing.assert_array_equal(stream.log_probabilities, fresh)
 
 
-@pytest.mark.parametrize("change", [None, (1,), ([], np.zeros(3)), "nan", "shape"])
+@pytest.mark.parametrize(
+    "change", [None, (1,), ([], np.zeros(3)), "nan", "shape", "large", "large scores", "complex",
+               "text", "masked", "no tuples"]
+)  # fmt: skip
+@pytest.mark.filterwarnings("error")
 def test_a_state_of_something_else_is_refused(change):
     stream = of_text().stream()
     states, scores = before = stream.state
@@ -368,9 +372,25 @@ def test_a_state_of_something_else_is_refused(change):
         change = (states, np.full_like(scores, np.nan))
     elif change == "shape":
         change = ([tuple(None if a is None else a[:, :2] for a in states[0])], scores)
-    with pytest.raises(ValueError, match="state must be"):
+    elif change == "large scores":
+        change = (states, np.full(scores.shape, 1e39))
+    elif isinstance(change, str):
+        changed = {
+            "large": lambda a: np.full(a.shape, 1e39),
+            "complex": lambda a: a + 1j,
+            "text": lambda a: a.astype(str),
+            "masked": lambda a: np.ma.array(a, mask=np.ones(a.shape)),
+            "no tuples": lambda a: None,
+        }[change]
+        change = (
+            [tuple(None if a is None else changed(a) for a in layer) for layer in states],
+            scores,
+        )
+    with pytest.raises(ValueError, match="state"):
         stream.state = change
     np.testing.assert_array_equal(stream.state[1], before[1])
+    for kept, was in zip(stream.state[0][0], states[0], strict=True):
+        assert (kept is was is None) or np.array_equal(kept, was)
 
 
 @pytest.mark.parametrize("token", ["ab", "", 3, None, ["a"]])
