@@ -10,6 +10,7 @@ import numpy as np
 
 from rnnkit.distributed.ranks import Piece
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 
 __all__ = ["Frame", "Pieces", "is_lazy", "make_piece", "partitions_of"]
 
@@ -112,6 +113,7 @@ class Pieces:
             for name, data in given.items():
                 if is_lazy(data):
                     raise ValueError(f"{name} must be in memory as X is, got {type(data).__name__}")
+                refuse_other_ids(X, data, name)
                 if data is not None and name == "lengths":
                     columns[name] = [data[cut] for cut in cuts]
                 elif data is not None:

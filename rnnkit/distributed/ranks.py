@@ -26,7 +26,7 @@ from rnnkit.estimators.parameters.field import values_for
 from rnnkit.estimators.reader import Reader
 from rnnkit.network import Inputs, Network
 from rnnkit.sequences import Form, Sequences
-from rnnkit.sequences.ids import refuse_other_ids
+from rnnkit.sequences.ids import Ids, refuse_other_ids
 from rnnkit.training import FitResult, Share, TrainingData, TrainingState
 
 __all__ = [
@@ -50,6 +50,7 @@ class Piece:
     y: Any = None
     sample_weight: Any = None
     lengths: Any = None
+    ids: Ids | None = None
 
     def __sizeof__(self) -> int:
         """Return the bytes of all that it holds, by which dask decides what to keep in memory."""
@@ -253,6 +254,8 @@ class OnRank(OnRankOfTexts):
         """Return y and weights of all ranks, and stand-ins of all sequences; keep what is own."""
         ranks = self._ranks
         start, own_lengths = 0, sequences.lengths
+        whole = {"y": ranks.y, "sample_weight": ranks.sample_weight}
+        asks_ids = any(given is not None for given in whole.values())
         told = []
         for piece in pieces:
             n = len(piece.X)
@@ -273,6 +276,7 @@ class OnRank(OnRankOfTexts):
                     _plain(piece.y),
                     _plain(piece.sample_weight),
                     own_lengths[start : start + n],
+                    piece.X._ids if asks_ids and isinstance(piece.X, Sequences) else None,
                 )
             )
             start += n
@@ -280,6 +284,11 @@ class OnRank(OnRankOfTexts):
         owners = [(p, rank) for rank, of_rank in enumerate(gathered) for p in of_rank]
         owners.sort(key=lambda pair: pair[0].number)
         lengths = np.concatenate([piece.lengths for piece, _ in owners])
+        names = [piece.ids for piece, _ in owners if len(piece.lengths)]
+        if names and None not in names:
+            of_all = Ids(np.concatenate([ids.values for ids in names if ids is not None]))
+            for name, given in whole.items():
+                refuse_other_ids(of_all, given, name)
         rank_of = np.repeat([rank for _, rank in owners], [len(p.lengths) for p, _ in owners])
         own = np.flatnonzero(rank_of == ranks.communicator.rank)
         ranks.own = sequences

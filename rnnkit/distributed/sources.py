@@ -11,6 +11,8 @@ import numpy as np
 
 from rnnkit.exceptions import MissingExtraError
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.categories import ColumnLabels
+from rnnkit.sequences.ids import Ids
 
 __all__ = ["StoredSequences"]
 
@@ -49,7 +51,8 @@ class StoredSequences:
     Raises
     ------
     ValueError
-        If offsets do not describe consecutive sequences.
+        If offsets do not describe consecutive sequences, there are not as many ids as sequences,
+        or one is missing.
 
     Examples
     --------
@@ -82,6 +85,8 @@ class StoredSequences:
         # Whether they start with 0 and never decrease is seen as for any sequences.
         self.offsets = Sequences(np.empty((int(offsets[-1]), 0)), offsets).offsets
         self.y, self.ids = y, ids
+        self._ids = Ids.of(ids, len(self))
+        self._columns: ColumnLabels | None = None
         self._read = read
         first = self._steps(0, min(1, int(self.offsets[-1])))
         self.n_features = int(first.shape[1])
@@ -175,7 +180,7 @@ class StoredSequences:
         cls,
         dataset: Any,
         group: str,
-        columns: Sequence[str] | None = None,
+        columns: str | Sequence[str] | None = None,
         target: str | None = None,
         *,
         target_per: str = "sequence",
@@ -190,7 +195,7 @@ class StoredSequences:
             another, in the order of its steps.
         group : str
             The column whose value names the sequence.
-        columns : list of str, default=None
+        columns : str or list of str, default=None
             The features, numbers all; None: all but `group` and `target`.
         target : str, default=None
             The column to predict.
@@ -202,19 +207,20 @@ class StoredSequences:
         Returns
         -------
         StoredSequences
-            With `ids`.
+            With `ids`; the names of the columns are learnt in `fit`, as those of a frame.
 
         Raises
         ------
         MissingExtraError
             If pyarrow is not installed.
         ValueError
-            If a column is not there or holds no numbers, or the rows of a group do not follow
-            one another.
+            If a column is not there or holds no numbers, a value of `group` is missing, or the
+            rows of one do not follow one another.
         """
         if target_per not in ("sequence", "step"):
             raise ValueError(f"target_per must be 'sequence' or 'step', got {target_per!r}")
         table = _ArrowRows(dataset)
+        columns = [columns] if isinstance(columns, str) else columns
         names = table.check(group, columns, target)
         ids, offsets = table.runs(group)
         y: Any = None
@@ -224,7 +230,9 @@ class StoredSequences:
                 y = y[offsets[:-1]]
             else:
                 y = [y[a:b] for a, b in pairwise(offsets.tolist())]
-        return cls(lambda a, b: table.rows(names, a, b), offsets, y, ids, **options)
+        stored = cls(lambda a, b: table.rows(names, a, b), offsets, y, ids, **options)
+        stored._columns = ColumnLabels(tuple(names), (None,) * len(names))
+        return stored
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -247,8 +255,9 @@ class StoredSequences:
         """
         start, stop = self.bounds[number : number + 2]
         offsets = self.offsets[start : stop + 1]
-        ids = None if self.ids is None else self.ids[start:stop]
-        return Sequences(self._steps(int(offsets[0]), int(offsets[-1])), offsets - offsets[0], ids)
+        ids = None if self._ids is None else self._ids.take(slice(start, stop))
+        steps = self._steps(int(offsets[0]), int(offsets[-1]))
+        return Sequences(steps, offsets - offsets[0], ids)._with(self._columns)
 
     def blocks(self) -> Iterator[Sequences]:
         """Read all blocks, one after the other; for predictions in constant memory."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.watching import learning_watched
 from rnnkit.network import Inputs, Network
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.training import LBFGS, Share, TrainingData, make_solver
 from rnnkit.training.share import JoinedBatch
 
@@ -36,6 +38,8 @@ def fit_stored(estimator: Any, X: StoredSequences, y: Any, more: dict[str, Any])
     refuse(estimator)
     y = X.y if y is None else y
     weights, validation_data = more["sample_weight"], more["validation_data"]
+    refuse_other_ids(X._ids, y, "y")
+    refuse_other_ids(X._ids, weights, "sample_weight")
     told = X, y, weights, None
     cls = type(estimator)
     with learning_watched(estimator, "fit", estimator.max_iter, *told) as (draft, watcher):
@@ -172,14 +176,16 @@ class OnStored:
         if not first:
             estimator._refuse_change(values_for(estimator, "reader"))
             reader, codec = estimator._reader, estimator._codec
-            for block in X.blocks():
-                reader.read(estimator, block)
+            for number in range(X.n_blocks):
+                with _told_of_block(X, number):
+                    reader.read(estimator, X.block(number))
         else:
             readers = []
             for number, block in enumerate(X.blocks()):
-                learnt, sequences, form = Reader.learn(
-                    estimator, block, None, per_step=estimator._per_step
-                )
+                with _told_of_block(X, number):
+                    learnt, sequences, form = Reader.learn(
+                        estimator, block, None, per_step=estimator._per_step
+                    )
                 readers.append(learnt)
                 if not number:
                     hint_at_data(estimator, block, form, sequences, stacklevel=7)
@@ -241,6 +247,18 @@ class OnStored:
         blocks = (_converted(block, reader) for block in self._stored.blocks())
         joined: np.ndarray = np.concatenate([compute(network, reader, b) for b in blocks])
         return joined
+
+
+@contextmanager
+def _told_of_block(X: StoredSequences, number: int) -> Iterator[None]:
+    """Let what is refused of a block say which sequences these are, of several blocks."""
+    try:
+        yield
+    except ValueError as error:
+        if X.n_blocks == 1:
+            raise
+        first, last = X.bounds[number], X.bounds[number + 1] - 1
+        raise ValueError(f"In the block of sequences {first} to {last}: {error}") from error
 
 
 class _Given:

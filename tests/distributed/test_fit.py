@@ -4,6 +4,7 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from partitions import cut, labels, parted, ragged, sequences_in_parts, tags
 from sklearn.base import clone
@@ -341,6 +342,25 @@ def test_refusals(client):
         distributed.fit(clone(estimator), parts, parted(y, 3))
     with pytest.raises(ValueError, match="give group"):
         distributed.fit(clone(estimator), parts, y, target="ill")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("n_parts", [None, 3])
+def test_ids_are_compared_with_what_is_in_memory(client, n_parts):
+    from dask import delayed
+
+    estimator, y = CASES["adam"]
+    named = Sequences.from_list(X, ids=np.arange(len(X)) + 1000)
+    parts = named
+    if n_parts is not None:
+        parts = [delayed(part, traverse=False) for part in cut(named, n_parts)]
+    targets, weights = pd.Series(y, named.ids), pd.Series(1.0, named.ids)
+    with pytest.raises(ValueError, match="index of y has the ids of X in another order"):
+        distributed.fit(clone(estimator), parts, targets[::-1])
+    with pytest.raises(ValueError, match="index of sample_weight has the ids of X in another"):
+        distributed.fit(clone(estimator), parts, targets, sample_weight=weights[::-1])
+    found = distributed.fit(clone(estimator), parts, targets, sample_weight=weights)
+    assert_same_model(found, clone(estimator).fit(X, y, sample_weight=np.ones(len(X))))
 
 
 def test_errors_of_the_data_are_those_of_fit(client):

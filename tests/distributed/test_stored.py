@@ -214,6 +214,44 @@ def test_rows_that_do_not_follow_one_another(tmp_path):
         StoredSequences.from_arrow(str(tmp_path), "who")
 
 
+def test_names_of_columns_are_those_of_fit(tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = frame_of()
+    frame.to_parquet(tmp_path / "data.parquet", row_group_size=30)
+    stored = StoredSequences.from_arrow(
+        str(tmp_path), "who", ["a", "b"], target="kind", block_bytes=300
+    )
+    model = fitted(lambda: distributed.fit(GRUClassifier(**SMALL, warm_start=True), stored))
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    assert all(block.columns == ("a", "b") for block in stored.blocks())
+    other = Sequences.from_frame(frame, "who", columns=["b", "a"])
+    turned = StoredSequences.from_arrow(str(tmp_path), "who", ["b", "a"], target="kind")
+    for call in (lambda: model.predict(other), lambda: distributed.fit(model, turned)):
+        with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+            call()
+    one = StoredSequences.from_arrow(str(tmp_path), "who", "b", target="kind")
+    assert one.n_features == 1
+
+
+def test_ids_are_compared_as_of_sequences_in_memory():
+    pd = pytest.importorskip("pandas")
+    ids = [f"p{i:02}" for i in range(60)]
+    stored = StoredSequences.from_arrays(X.values, X.offsets, ids=ids, block_bytes=300)
+    y, weights = pd.Series(Y, ids), pd.Series(1.0, ids)
+    model = fitted(
+        lambda: distributed.fit(GRUClassifier(**SMALL), stored, y, sample_weight=weights)
+    )
+    before = model.network_.parameters.flat.copy()
+    with pytest.raises(ValueError, match="index of y has the ids of X in another order"):
+        distributed.fit(model, stored, y[::-1])
+    with pytest.raises(ValueError, match="index of sample_weight has the ids of X in another"):
+        distributed.fit(model, stored, y, sample_weight=weights[::-1])
+    np.testing.assert_array_equal(model.network_.parameters.flat, before)
+    for wrong in (ids[:-1], [*ids, "p60"], [*ids[:-1], None]):
+        with pytest.raises(ValueError, match="ids must"):
+            StoredSequences.from_arrays(X.values, X.offsets, ids=wrong)
+
+
 PEAK = """
 import resource, sys, warnings
 import numpy as np
@@ -276,5 +314,11 @@ def test_refusals():
         distributed.fit(GRUClassifier(**SMALL), broken)
     values = X.values.copy()
     values[100] = np.nan
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError, match=r"^Input X contains NaN"):
         distributed.fit(GRUClassifier(**SMALL), StoredSequences.from_arrays(values, X.offsets), Y)
+    blocks = StoredSequences.from_arrays(values, X.offsets, block_bytes=300)
+    place = int(np.searchsorted(X.offsets, 100, side="right")) - 1
+    first, last = next((a, b - 1) for a, b in zip(blocks.bounds, blocks.bounds[1:]) if place < b)
+    words = f"In the block of sequences {first} to {last}: .* sequence {place - first}, step"
+    with pytest.raises(ValueError, match=words):
+        distributed.fit(GRUClassifier(**SMALL), blocks, Y)
