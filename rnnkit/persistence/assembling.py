@@ -16,6 +16,7 @@ from rnnkit.cells import Activation, LayerSpec
 from rnnkit.estimators.base import RecurrentEstimator
 from rnnkit.estimators.building import build
 from rnnkit.estimators.codecs import Codec, Indicators, LabelLists, Labels, Numbers
+from rnnkit.estimators.labels import check_classes
 from rnnkit.estimators.language.vocabulary import Vocabulary
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.reader import Reader
@@ -347,8 +348,9 @@ def _codec(estimator: Any, n_outputs: int, classes: Any, multilabel: bool) -> Co
     if classes is None:
         fits = isinstance(known, kind) and known.width == n_classes
         classes = known.classes if fits else np.arange(n_classes)
+    check_classes(classes)
     labels = np.asarray(classes)
-    if labels.ndim != 1 or len(labels) != n_classes:
+    if len(labels) != n_classes:
         raise ValueError(f"classes must be {n_classes} labels, got {classes!r}")
     if len(np.unique(labels)) != n_classes or np.any(labels != np.unique(labels)):
         raise ValueError(f"classes must be sorted and all different, got {classes!r}")
