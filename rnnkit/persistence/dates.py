@@ -41,6 +41,7 @@ def date_of(content: Any) -> Any:
         If it is none.
     """
     name, told = content if isinstance(content, list) and len(content) == 2 else (None, None)
+    found: Any
     try:
         if name in ("date", "datetime") and isinstance(told, str):
             found = (date if name == "date" else datetime).fromisoformat(told)

@@ -60,7 +60,7 @@ class _Answer(NamedTuple):
 class _Agreement(NamedTuple):
     """The estimator that differs least from the graph, as the arguments of `_estimator`."""
 
-    error: float = 1.0
+    differs: float = 1.0
     parts: tuple[Any, ...] | None = None
 
 
@@ -94,9 +94,9 @@ def read_foreign(onnx: Any, model: Any, classes: Any) -> Any:
             scores = _scores(layers, head, table, pooling, probe)
             answers = _answers(scores, classes)
             for answer, expected, found in _pairs(answers, results, time_first, probe.lengths):
-                error = _difference(found, expected)
-                if error < best.error:
-                    best = _Agreement(error, (layers, head, table, pooling, answer, classes))
+                differs = _difference(found, expected)
+                if differs < best.differs:
+                    best = _Agreement(differs, (layers, head, table, pooling, answer, classes))
     if best.parts is not None:
         return _estimator(*best.parts)
     if len(unread) == 2:
