@@ -14,6 +14,7 @@ from sklearn.base import clone, is_regressor
 
 from rnnkit.adapters.wrapped import fresh
 from rnnkit.estimators import LSTMRegressor
+from rnnkit.estimators.forecasting.profile import spread_of
 from rnnkit.preprocessing import SlidingWindows
 from rnnkit.sequences import Sequences
 
@@ -51,7 +52,7 @@ class _Scale:
         """Return that of values (T, V); that which changes nothing, if it is not used."""
         if not is_used:
             return cls(np.zeros(values.shape[1]), np.ones(values.shape[1]))
-        deviation = values.std(axis=0)
+        deviation = spread_of(values)
         return cls(values.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
 
     def apply(self, values: np.ndarray) -> np.ndarray:

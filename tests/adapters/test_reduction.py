@@ -90,3 +90,9 @@ def test_errors_are_one_sentence():
     reduction = Reduction(LinearOnWindows(), 3, "recursive", [1], True).fit(np.ones((9, 1)))
     with pytest.raises(ValueError, match="a window of 3 steps, the series has 2"):
         reduction.forecast(np.ones((2, 1)), [1])
+
+
+def test_a_column_that_does_not_vary_has_no_unit_of_rounding():
+    y, same = np.random.RandomState(0).randn(40, 1), np.full((40, 1), 0.1)
+    reduction = Reduction(LinearOnWindows(), 3, "recursive", [1], True).fit(y, same)
+    assert reduction.x_scale.deviation.tolist() == [1.0]

@@ -177,27 +177,14 @@ class RecurrentForecaster(
         if isinstance(y, Sequences):
             for name, given in beside.items():
                 refuse_other_ids(y, given, name, "y", "y.ids")
-        if X is not None and self.strategy == "encoder-decoder":
-            raise ValueError(
-                "X must be None with strategy='encoder-decoder', whose decoder reads nothing of "
-                "the steps that it writes; use strategy='direct' or 'recursive'"
-            )
-        known = (
-            None if X is None else read_covariates(X, "X", form, lengths, indices_of(y, form.kind))
-        )
+        indices = indices_of(y, form.kind)
+        known = None if X is None else read_covariates(X, "X", form, lengths, indices)
         if past is not None:
-            if self.strategy == "recursive":
-                raise ValueError(
-                    "past_covariates must be None with strategy='recursive', which would need "
-                    "them at the steps that it forecasts; use strategy='direct'"
-                )
-            past = read_covariates(past, "past_covariates", form, lengths, indices_of(y, form.kind))
+            past = read_covariates(past, "past_covariates", form, lengths, indices)
         if static is not None:
             static = read_static(static, form, len(values))
-        elif self.static == "state":
-            raise ValueError("static='state' needs static_covariates")
         if weights is not None:
-            weights = read_importance(weights, form, lengths)
+            weights = read_importance(weights, form, lengths, indices)
         self._learn(values, form, known, past, static, weights, read_steps(fh), watched)
 
     def _learn(
@@ -212,6 +199,7 @@ class RecurrentForecaster(
         watched: Watched,
     ) -> None:
         """Train on what was read."""
+        self._refuse_covariates(known, past, static)
         if self.stabilize == "log" and any((v <= 0).any() for v in values):
             raise ValueError("stabilize='log' needs a y that is positive everywhere")
         calendar = calendar_of(form.indices[0])
@@ -266,6 +254,21 @@ class RecurrentForecaster(
         else:
             self._errors, self._counts = direct_errors(members, windows, form.dtype, self.weight_)
         self.n_channels_ = values[0].shape[1]
+
+    def _refuse_covariates(self, known: Any, past: Any, static: Any) -> None:
+        """Raise ValueError if nothing reads some covariates, or those to be read are missing."""
+        if known is not None and self.strategy == "encoder-decoder":
+            raise ValueError(
+                "X must be None with strategy='encoder-decoder', whose decoder reads nothing of "
+                "the steps that it writes; use strategy='direct' or 'recursive'"
+            )
+        if past is not None and self.strategy == "recursive":
+            raise ValueError(
+                "past_covariates must be None with strategy='recursive', which would need "
+                "them at the steps that it forecasts; use strategy='direct'"
+            )
+        if static is None and self.static == "state":
+            raise ValueError("static='state' needs static_covariates")
 
     def _smooths(self, treatment: Treatment) -> bool:
         """Whether series go on from a smoothed level."""

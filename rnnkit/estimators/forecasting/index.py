@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,9 @@ def describe_index(data: Any, name: str) -> dict[str, Any] | None:
     kind = type(index).__name__
     label = index.name if isinstance(index.name, str) else None
     if kind == "PeriodIndex":
-        steps = np.diff(index.asi8)
-        if len(steps) and not (steps == 1).all():
-            raise ValueError(_uneven(name, index, int(np.argmax(steps != 1))))
+        steps, due = np.diff(index.asi8), index.freq.n  # of several base units, as "15min"
+        if not (steps == due).all():
+            raise ValueError(_uneven(name, index, int(np.argmax(steps != due))))
         return {"kind": "period", "last": str(index[-1]), "freq": index.freqstr, "name": label}
     if kind == "DatetimeIndex":
         freq = index.freqstr or (_inferred(index) if len(index) > 2 else None)
@@ -63,9 +64,12 @@ def describe_index(data: Any, name: str) -> dict[str, Any] | None:
             steps = np.diff(index.asi8)
             odd = int(np.argmax(steps != steps[0])) if len(steps) else 0
             raise ValueError(_uneven(name, index, odd))
-        zone = None if index.tz is None else str(index.tz)
+        zone = None if index.tz is None else _zone(index.tz)
         last = index[-1].isoformat()
-        return {"kind": "date", "last": last, "freq": freq, "zone": zone, "name": label}
+        unit = getattr(index, "unit", None)
+        return {
+            "kind": "date", "last": last, "freq": freq, "zone": zone, "unit": unit, "name": label,
+        }  # fmt: skip
     values = index.to_numpy()
     if index.dtype.kind == "f":
         step = _float_step(values, index, name)
@@ -84,6 +88,18 @@ def describe_index(data: Any, name: str) -> dict[str, Any] | None:
         raise ValueError(_uneven(name, index, int(np.argmax(steps != steps[0]))))
     step = int(steps[0]) if len(steps) else 1
     return {**described, "last": int(values[-1]), "step": step}
+
+
+def _zone(zone: Any) -> str:
+    """Return the name by which pandas knows a time zone of any library."""
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None)  # of zoneinfo, pytz
+    if name:
+        return str(name)
+    fixed = zone.utcoffset(None)
+    if fixed is not None:
+        return str(datetime.timezone(fixed))
+    file = getattr(zone, "_filename", None)  # of dateutil
+    return str(zone) if file is None else f"dateutil/{file}"
 
 
 def _float_step(values: np.ndarray, index: Any, name: str) -> float:
@@ -116,7 +132,8 @@ def _rounding(values: np.ndarray, step: float) -> float:
 def _inferred(index: Any) -> Any:
     import pandas as pd
 
-    return pd.infer_freq(index)
+    found = pd.infer_freq(index)
+    return getattr(found, "freqstr", found)  # text, or an offset, as the version of pandas has it
 
 
 def _uneven(name: str, index: Any, place: int) -> str:
@@ -152,6 +169,8 @@ def future_index(described: dict[str, Any], steps: np.ndarray) -> Any:
         start = pd.Timestamp(described["last"])
         if described["zone"] is not None:
             start = start.tz_convert(described["zone"])
+        if described.get("unit"):  # which files of old do not tell
+            start = start.as_unit(described["unit"])
         index = pd.date_range(start, periods=n + 1, freq=described["freq"])[1:]
     elif kind == "duration":
         numbers = described["last"] + described["step"] * np.arange(1, n + 1)

@@ -95,9 +95,8 @@ class Profile:
         n_lost = treatment.n_lost
         level = np.zeros(x.shape[1]) if n_lost else rest.mean(axis=0)
         changes = differences(rest - level, treatment.lags)
-        scale = spread_of(changes)
-        least = CONSTANT * np.abs(x).max(axis=0, initial=0.0)
-        unit = np.where(scale > least, scale, np.ldexp(1.0, exponents_of(x)))
+        scale = spread_of(changes, x)
+        unit = np.where(scale > 0, scale, np.ldexp(1.0, exponents_of(x)))
         profile = cls(treatment, season, level, unit, changes.mean(axis=0) / unit)
         if not n_steps:
             return profile
@@ -121,9 +120,15 @@ def _moderate(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.ldexp(x, -exponents_of(x)))
 
 
-def spread_of(x: np.ndarray) -> np.ndarray:
-    """Return the standard deviation of each column (T, K), however large or small."""
-    return np.asarray(np.ldexp(_moderate(x).std(axis=0), exponents_of(x)))
+def spread_of(x: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+    """Return the standard deviation of each column (T, K), however large or small.
+
+    It is 0 where it is no more than rounding beside the largest of `numbers` (T', K), from which
+    `x` was computed; None: of `x` itself.
+    """
+    spread = np.ldexp(_moderate(x).std(axis=0), exponents_of(x))
+    largest = np.abs(x if numbers is None else numbers).max(axis=0, initial=0.0)
+    return np.where(spread > CONSTANT * largest, spread, 0.0)
 
 
 def coefficients(lags: tuple[int, ...]) -> np.ndarray:

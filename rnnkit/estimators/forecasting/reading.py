@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.estimators.forecasting.profile import spread_of
-from rnnkit.estimators.forecasting.series import SeriesForm
+from rnnkit.estimators.forecasting.series import SeriesForm, refuse_other_index
 from rnnkit.estimators.targets import read_weights
 from rnnkit.preprocessing.naming import check_feature_names, feature_names_of
 from rnnkit.sequences import Form, Sequences
@@ -108,7 +108,7 @@ def refuse_other_names(learnt: list[str] | None, given: Any, name: str, estimato
 def read_static(static: Any, form: SeriesForm, n: int) -> np.ndarray:
     """Return what does not change within the series, (N, P)."""
     array = np.asarray(static.to_numpy() if hasattr(static, "to_numpy") else static)
-    array = convert_values(array, "static_covariates", np.float64)
+    array = convert_values(array, "static_covariates", np.float64).copy()  # which is kept
     if form.kind == "one" and array.ndim == 1:
         array = array[None]
     if array.ndim != 2 or len(array) != n or not array.shape[1] or not np.isfinite(array).all():
@@ -118,20 +118,37 @@ def read_static(static: Any, form: SeriesForm, n: int) -> np.ndarray:
     return array
 
 
-def read_importance(given: Any, form: SeriesForm, lengths: list[int]) -> list[np.ndarray]:
+def read_importance(
+    given: Any, form: SeriesForm, lengths: list[int], indices: list[Any]
+) -> list[np.ndarray]:
     """Return how much each step of every series counts, (T_i,).
+
+    Parameters
+    ----------
+    given : as the `sample_weight` of `fit`
+    form : SeriesForm
+        That of y.
+    lengths : list of N int
+        Steps of each series.
+    indices : list of N
+        The labels of these steps: pandas indices, or None.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no number of at least 0 for each step, or for each of many series; or 0 everywhere.
+        If it is no number of at least 0 for each step, or for each of many series; or 0 everywhere;
+        or if steps have other labels.
     """
     places = Sequences(np.empty((sum(lengths), 0)), np.concatenate([[0], np.cumsum(lengths)]))
     if form.kind == "one":
         steps = np.asarray(given.to_numpy() if hasattr(given, "to_numpy") else given)
         if steps.shape != (lengths[0],):
             raise ValueError(f"sample_weight must have shape ({lengths[0]},), got {steps.shape}")
+        refuse_other_index(given, "sample_weight", form, 0, indices[0])
         given = [steps]
+    elif isinstance(given, (list, tuple)) and len(given) == len(indices):
+        for i, (item, index) in enumerate(zip(given, indices)):
+            refuse_other_index(item, "sample_weight", form, i, index)
     flat: Any = read_weights(given, places, Form.of([]), per_step=True)
     return np.split(flat, np.cumsum(lengths)[:-1])
 

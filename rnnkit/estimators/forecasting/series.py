@@ -24,7 +24,7 @@ from rnnkit.sequences.ids import Ids, refuse_other_ids
 from rnnkit.sequences.numbers import cast, convert_values
 from rnnkit.sequences.reading import refuse_masked
 
-__all__ = ["SeriesForm", "indices_of", "read_covariates", "read_series"]
+__all__ = ["SeriesForm", "indices_of", "read_covariates", "read_series", "refuse_other_index"]
 
 
 @dataclass(frozen=True)
@@ -251,11 +251,31 @@ def read_covariates(
         called = form.called(name, i)
         if len(array) != length:
             raise ValueError(f"{called} must have {length} steps, got {len(array)}")
-        expected = None if indices is None else indices[i]
-        item = index_of(X if form.kind == "one" else X[i])
-        if item is not None and expected is None:
-            refuse_disorder(item, called)
-        elif item is not None:
-            text = f"{called} must have the index of the steps that it is about"
-            refuse_other_labels(item, expected, text, form.indices[i])
+        item = X if form.kind == "one" else X[i]
+        refuse_other_index(item, name, form, i, None if indices is None else indices[i])
     return [array.astype(np.float64) for array in arrays]
+
+
+def refuse_other_index(item: Any, name: str, form: SeriesForm, i: int, due: Any) -> None:
+    """Raise ValueError if what belongs to series i has an index that is not that of its steps.
+
+    Parameters
+    ----------
+    item : array, pandas series or frame
+        As many steps as the series has.
+    name : str
+        Of the argument, for error texts.
+    form : SeriesForm
+        That of y.
+    i : int
+    due : pandas index or None
+        The labels of the steps; None: they have none, and those of `item` must be in order.
+    """
+    index, called = index_of(item), form.called(name, i)
+    if index is None:
+        return
+    if due is None:
+        refuse_disorder(index, called)
+    elif len(index) == len(due):
+        text = f"{called} must have the index of the steps that it is about"
+        refuse_other_labels(index, due, text, form.indices[i])

@@ -73,7 +73,7 @@ class Updates(Forecasts):
             self._check_parameters()
         watching = self._watched(X, y) if refit else nullcontext(nullcontext)
         with learning(self) as draft, watching as watched:
-            draft._update(y, X, past_covariates, sample_weight)
+            draft._update(y, X, past_covariates, sample_weight, refit)
             if refit:
                 draft._learn(
                     draft._history,
@@ -89,7 +89,7 @@ class Updates(Forecasts):
                 draft._require_readable()
         return self
 
-    def _update(self, y: Any, X: Any, past: Any, weights: Any) -> None:
+    def _update(self, y: Any, X: Any, past: Any, weights: Any, refit: bool) -> None:
         form = SeriesForm(**self._form)
         for name, given in {
             "y": y, "X": X, "past_covariates": past, "sample_weight": weights,
@@ -101,12 +101,14 @@ class Updates(Forecasts):
         for old, added in zip(self._history, values):
             if added.shape[1] != old.shape[1]:
                 raise ValueError(f"y must have {old.shape[1]} channels, got {added.shape[1]}")
-            if self.treatment_["log"] and (added <= 0).any():
-                raise ValueError("y must be positive: logarithms are forecast")
+            if self.treatment_["log"] and not refit and (added <= 0).any():
+                raise ValueError(
+                    "y must be positive: logarithms are forecast; refit=True chooses anew"
+                )
         lengths, indices = [len(v) for v in values], indices_of(y, form.kind)
         self._known = self._longer(self._known, X, "X", form, lengths, indices)
         self._past = self._longer(self._past, past, "past_covariates", form, lengths, indices)
-        self._importance = self._later_importance(weights, form, lengths)
+        self._importance = self._later_importance(weights, form, lengths, indices)
         self._history = [
             np.concatenate([old, cast(added, form.dtype, form.called("y", i))])
             for i, (old, added) in enumerate(zip(self._history, values))
@@ -134,7 +136,7 @@ class Updates(Forecasts):
                         )
 
     def _later_importance(
-        self, given: Any, form: SeriesForm, lengths: list[int]
+        self, given: Any, form: SeriesForm, lengths: list[int], indices: list[Any]
     ) -> list[np.ndarray] | None:
         """Return how much the steps so far count, and later ones."""
         had = self._importance
@@ -145,7 +147,7 @@ class Updates(Forecasts):
         if given is None:
             added = [np.repeat(old[-1:], n) for old, n in zip(had, lengths)]
         else:
-            added = read_importance(given, form, lengths)
+            added = read_importance(given, form, lengths, indices)
         return [np.concatenate([old, new]) for old, new in zip(had, added)]
 
     def _longer(
