@@ -10,6 +10,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 from rnnkit.inspection.axes import axes_to_draw_on
 from rnnkit.metrics import token_confusion_matrix
 from rnnkit.metrics.reading import steps_with_labels
+from rnnkit.sequences.ids import refuse_other_ids
 
 __all__ = ["TokenConfusionDisplay"]
 
@@ -84,6 +85,7 @@ class TokenConfusionDisplay(ConfusionMatrixDisplay):
         MissingExtraError
             If matplotlib is not installed.
         """
+        refuse_other_ids(X, y, "y")
         if lengths is None:
             return cls.from_predictions(y, estimator.predict(X), **options)
         predicted = estimator.predict(X, lengths=lengths)

@@ -14,6 +14,7 @@ from rnnkit.inspection.axes import axes_to_draw_on
 from rnnkit.inspection.looking import fitted_network, place_of, sequences_of
 from rnnkit.network import Quantiles
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 
 __all__ = ["ForecastDisplay"]
 
@@ -136,6 +137,7 @@ class ForecastDisplay:
         MissingExtraError
             If matplotlib is not installed.
         """
+        refuse_other_ids(X, y, "y")
         fitted, inner = fitted_network(estimator, X)
         codec, network = fitted._codec, fitted.network_
         if codec.kind != "numbers":

@@ -16,6 +16,7 @@ from rnnkit.inspection.axes import axes_to_draw_on
 from rnnkit.inspection.looking import fitted_network, places_of, sequences_of, words_of
 from rnnkit.metrics.reading import label_sequences
 from rnnkit.sequences import split_steps
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import is_missing
 
 __all__ = ["TaggingDisplay"]
@@ -118,6 +119,7 @@ class TaggingDisplay:
             If X or y is not as in `fit`, there is no such sequence, or the estimator does not
             label steps.
         """
+        refuse_other_ids(X, y, "y")
         fitted, inner = fitted_network(estimator, X)
         network, codec = fitted.network_, fitted._codec
         if not (network.targets_per_step and hasattr(codec, "classes")):

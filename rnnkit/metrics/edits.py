@@ -12,6 +12,7 @@ from rnnkit.metrics.reading import (
     refuse_mixed,
     refuse_string,
 )
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import label_array
 
 __all__ = ["edit_distance", "label_error_rate"]
@@ -45,6 +46,7 @@ def label_error_rate(y_true: Any, y_pred: Any) -> float:
     >>> label_error_rate([list("kitten"), list("ab")], [list("sitting"), list("ab")])
     0.375
     """
+    refuse_other_ids(y_true, y_pred, "y_pred", "y_true", "y_true.ids")
     true = label_sequences(y_true, "y_true", None)
     pred = label_sequences(y_pred, "y_pred", None)
     check_same_number(true, pred)

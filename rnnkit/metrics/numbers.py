@@ -9,6 +9,7 @@ import numpy as np
 
 from rnnkit.metrics.reading import as_float64, check_weights
 from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.reading import check_lengths, refuse_masked
 
 __all__ = ["values_with_targets"]
@@ -50,6 +51,8 @@ def values_with_targets(
     ValueError
         If shapes do not fit or no target is a number.
     """
+    for name, given in (*others.items(), ("sample_weight", sample_weight)):
+        refuse_other_ids(y_true, given, name, "y_true", "y_true.ids")
     targets = _pieces(y_true, "y_true")
     n = len(targets)
     steps = None if lengths is None else _lengths(lengths, targets)

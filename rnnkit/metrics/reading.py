@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnnkit.sequences.columns import column_names
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import is_missing, label_array, refuse_complex, text_and_other
 from rnnkit.sequences.reading import check_lengths, refuse_masked
 
@@ -35,10 +36,11 @@ def steps_with_labels(
     ValueError
         If the numbers of sequences or of steps do not fit, or there is no such step.
     """
+    refuse_other_ids(y_true, sample_weight, "sample_weight", "y_true", "y_true.ids")
     true, pred = aligned(y_true, y_pred, lengths)
     weights = step_weights(sample_weight, true)
     labels, predictions = np.concatenate(true), np.concatenate(pred)
-    if labels.dtype.kind not in "fO":
+    if labels.dtype.kind not in "fO" and len(labels):
         return labels, predictions, check_weights(weights)
     known = ~is_missing(labels)
     if not known.any():
@@ -106,6 +108,7 @@ def check_same_number(true: list[np.ndarray], pred: list[np.ndarray]) -> None:
 
 def paired(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the label sequences; predictions in a padded array are cut to the true lengths."""
+    refuse_other_ids(y_true, y_pred, "y_pred", "y_true", "y_true.ids")
     true = label_sequences(y_true, "y_true", lengths)
     pred = label_sequences(y_pred, "y_pred", None)
     check_same_number(true, pred)
@@ -126,18 +129,34 @@ def aligned(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], l
 
 
 def as_float64(values: np.ndarray, name: str) -> np.ndarray:
-    """Return values as float64; TypeError or ValueError if they are no real numbers."""
+    """Return values as float64, missing ones NaN; an error if others are no real numbers."""
     refuse_complex(values, name)
     if values.dtype.kind not in "biufO":
         raise TypeError(f"got dtype {values.dtype}")
+    if values.dtype == object:
+        values = np.where(is_missing(values), np.nan, values)
     return values.astype(np.float64)
 
 
 def check_weights(weights: np.ndarray | None) -> np.ndarray | None:
-    """Return the weights of what counts; ValueError unless their sum is above 0."""
-    if weights is not None and not weights.sum() > 0:
+    """Return the weights of what counts, in a unit in which they can be summed.
+
+    Raises
+    ------
+    ValueError
+        If one is not finite, or their sum is not above 0.
+    """
+    if weights is None:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = weights.sum()
+        if not np.isfinite(total):  # of finite weights it is what overflowed
+            weights = np.ldexp(weights, -64)
+            total = weights.sum()
+    if not (total > 0 and np.isfinite(total)):
         raise ValueError(
-            f"sample_weight must sum to more than 0 over what is labelled, got {weights.sum()}"
+            "sample_weight must sum to more than 0 over what is labelled, and be finite, got "
+            f"{total}"
         )
     return weights
 

@@ -72,7 +72,7 @@ def label_log_likelihood(
     Raises
     ------
     ValueError
-        If shapes do not fit or there is no label.
+        If shapes do not fit, there is no label, or one, or a probability, is out of range.
 
     Examples
     --------
@@ -83,7 +83,13 @@ def label_log_likelihood(
     true, (proba,), weights, rows = values_with_targets(
         y_true, {"y_proba": y_proba}, lengths, sample_weight, with_rows=True
     )
+    odd = (true != 0) & (true != 1)
+    if odd.any():
+        raise ValueError(f"y_true must hold 0 and 1, got {true[odd][0]:g}")
     eps = np.finfo(proba.dtype if proba.dtype.kind == "f" else np.float64).eps
+    outside = np.abs(proba - 0.5) > 0.5 + np.sqrt(eps)  # by more than rounding
+    if outside.any():
+        raise ValueError(f"y_proba must hold probabilities, got {proba[outside][0]:g}")
     proba = np.clip(proba, eps, 1 - eps)
     terms = true * np.log(proba) + (1 - true) * np.log1p(-proba)
     _, first, inverse = np.unique(rows, return_index=True, return_inverse=True)

@@ -13,6 +13,7 @@ from rnnkit.metrics.reading import (
     sequence_weights,
     steps_with_labels,
 )
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import is_missing
 
 __all__ = [
@@ -150,6 +151,7 @@ def sequence_accuracy(
     0.5
     """
     true, pred = paired(y_true, y_pred, lengths)
+    refuse_other_ids(y_true, sample_weight, "sample_weight", "y_true", "y_true.ids")
     weights = None if sample_weight is None else sequence_weights(sample_weight, len(true))
     right = np.zeros(len(true), bool)
     told = np.ones(len(true), bool)

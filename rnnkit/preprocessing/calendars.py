@@ -22,6 +22,8 @@ FIELDS: dict[str, Any] = {
     "second": 60, "minute": 60, "hour": 24, "weekday": 7, "day": None, "dayofyear": None,
     "month": 12, "quarter": 4, "year": None,
 }  # fmt: skip
+# A text that NumPy reads as a date of ISO 8601; of "20240229" it would make the year 20240229.
+DASHED = re.compile(r"[+-]?[0-9]{4}(-.*)?", re.DOTALL)
 # A text of date and time, and the time zone at its end.
 ZONE = re.compile(r"^(.*[T ][0-9]{2}[0-9:.,]*) ?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2}){0,2})$")
 
@@ -79,8 +81,8 @@ class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseE
         Parameters
         ----------
         X : array-like of shape (n,) or (n, n_columns) of datetime64, series or frame
-            Dates and times, of NumPy, pandas or polars; or lists of those, of Python's or of text
-            as ISO 8601 has them.
+            Dates and times, of NumPy, pandas or polars; or lists, arrays or columns of Python's, or
+            of text as ISO 8601 has them.
         y : ignored
 
         Returns
@@ -227,6 +229,9 @@ def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
             if column.dtype == nw.Unknown and hasattr(accessor, "tz_localize"):  # offsets
                 native = accessor.tz_localize(None)
                 column = nw.from_native(native, series_only=True)
+            if isinstance(column.dtype, (nw.Object, nw.String, nw.Categorical, nw.Enum)):
+                columns.append(_clocks_of_column(column.to_list(), name))
+                continue
             if not column.dtype.is_temporal() or isinstance(column.dtype, (nw.Duration, nw.Time)):
                 raise ValueError(
                     f"X must hold dates or times, but its column {name!r} holds others"
@@ -257,6 +262,18 @@ def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
     return times.astype("datetime64[us]"), names
 
 
+def _clocks_of_column(entries: list[Any], name: Any) -> np.ndarray:
+    """Return a column of objects or texts as datetime64."""
+    objects = np.empty(len(entries), dtype=object)
+    objects[:] = entries
+    try:
+        return _clocks(objects)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"X must hold dates or times, but its column {name!r} holds others: {error}"
+        ) from error
+
+
 def _clocks(entries: np.ndarray) -> np.ndarray:
     """Return objects or texts as datetime64, each as its own clock shows it."""
     if entries.dtype.kind == "S":
@@ -266,7 +283,9 @@ def _clocks(entries: np.ndarray) -> np.ndarray:
     for index in zip(*np.nonzero(~missing)):
         entry = entries[index]
         if isinstance(entry, str):
-            entry = ZONE.sub(r"\1", entry)
+            entry = ZONE.sub(r"\1", entry.strip())
+            if not DASHED.fullmatch(entry):
+                entry = datetime.datetime.fromisoformat(entry).replace(tzinfo=None)
         elif isinstance(entry, datetime.datetime):
             entry = entry.replace(tzinfo=None)
         elif not isinstance(entry, (datetime.date, np.datetime64)):

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.preprocessing.stepwise import StepTransformer
 from rnnkit.sequences import Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 
 __all__ = ["Difference"]
 
@@ -131,6 +132,7 @@ class Difference(StepTransformer):
                 f"X has {steps.n_features} features, but Difference is expecting "
                 f"{self._n_step_features} features as input"
             )
+        refuse_other_ids(X, initial, "initial")
         heads = self._heads(initial, steps)
         sequences = []
         for i, x in enumerate(steps):

@@ -18,6 +18,7 @@ from rnnkit.preprocessing.watching import watched, whole
 from rnnkit.sequences import Form, Sequences
 from rnnkit.sequences.columns import Places, column_names
 from rnnkit.sequences.forms import split_steps
+from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import check_finite, convert_values
 from rnnkit.sequences.tables import is_frame, named_rows, read_table
 
@@ -104,6 +105,7 @@ class SequenceScaler(FormTransformer):
             If X is not accepted, or the transformer refuses the steps or misses targets.
         """
         steps = self._read(X, lengths, reset=True)
+        refuse_other_ids(X, y, "y")
         scaler = clone(self._scaler())
         targets = _targets_of_steps(y, steps.offsets)
         with steps.explained(scaler):

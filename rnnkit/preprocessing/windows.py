@@ -12,6 +12,7 @@ from rnnkit.documentation import Documented
 from rnnkit.preprocessing.naming import check_feature_names
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences import Form, Sequences
+from rnnkit.sequences.ids import refuse_other_ids
 
 __all__ = ["SlidingWindows"]
 
@@ -128,6 +129,7 @@ class SlidingWindows(Documented, CallbackSupportMixin, TransformerMixin, BaseEst
         """
         self._check_parameters()
         series = self._series_of(X)
+        refuse_other_ids(X, y, "y")
         targets = series if y is None else _series(y, "y")
         _check_equal_lengths(series, targets)
         windows = [_cut(x[: -self.horizon], self.window, self.step) for x in series]

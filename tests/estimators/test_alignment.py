@@ -142,3 +142,41 @@ def test_a_long_frame_goes_into_a_fit_as_it_is():
     assert one.score(sequences, y) == one.score(sequences, wrong.loc[sequences.ids])
     sequences, y = Sequences.from_frame(frame, "id", "t", ["u", "v"], target="dose")
     assert np.isfinite(small("RNN", "SequenceRegressor").fit(sequences, y).score(sequences, y))
+
+
+def steps_of(ids):
+    """Return numbers for every step of X, under some ids in their order."""
+    places = [IDS.index(name) for name in ids]
+    return Sequences.from_list([ARRAYS[i][:, 0] for i in places], ids=ids)
+
+
+def calls_with_what_belongs_to_sequences():
+    """Give the name of an argument, and a call that takes it with ids of its own."""
+    from rnnkit import GRUSeriesGenerator
+    from rnnkit.inspection import ForecastDisplay, TaggingDisplay, TokenConfusionDisplay
+    from rnnkit.preprocessing import Difference, SlidingWindows
+
+    labels = lambda ids: [(y > 0).astype(int) for y in steps_of(ids)]
+    named = lambda ids: Sequences.from_list(labels(ids), ids=ids)
+    heads = lambda ids: Sequences.from_list([y[:1] * np.ones((1, 2)) for y in steps_of(ids)], ids)
+    kinds = lambda ids: pd.Series([y[0] for y in labels(ids)], index=ids)
+    tagger = small("GRU", "SequenceTagger").fit(X, labels(IDS))
+    regressor = small("GRU", "SequenceRegressor").fit(X, steps_of(IDS))
+    maker = GRUSeriesGenerator(3, max_iter=1, random_state=0).fit(X, kinds(IDS))
+    difference = Difference().fit(X)
+    return {
+        "windows": ("y", lambda ids: SlidingWindows(2).pairs(X, steps_of(ids))),
+        "difference": ("initial", lambda ids: difference.inverse_transform(X, initial=heads(ids))),
+        "scaler": ("y", lambda ids: SequenceScaler().fit(X, kinds(ids))),
+        "generator": ("y", lambda ids: maker.decision_function(X, kinds(ids))),
+        "forecast": ("y", lambda ids: ForecastDisplay.from_estimator(regressor, X, steps_of(ids))),
+        "tagging": ("y", lambda ids: TaggingDisplay.from_estimator(tagger, X, named(ids))),
+        "confusion": ("y", lambda ids: TokenConfusionDisplay.from_estimator(tagger, X, named(ids))),
+    }
+
+
+def test_what_belongs_to_sequences_is_compared_outside_of_estimators_too():
+    for argument, call in calls_with_what_belongs_to_sequences().values():
+        with pytest.raises(ValueError, match=f" of {argument} has the ids of X in another order"):
+            call(sorted(IDS))
+        call(IDS)

@@ -3,9 +3,12 @@
 import warnings
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 
 from rnnkit import metrics
+from rnnkit.sequences import Sequences
 
 LABELS = [["a", "b"], ["a", "a"]]
 NUMBERS = np.array([[1.0, 2.0], [3.0, 5.0]])
@@ -49,17 +52,26 @@ def test_lengths(name):
             score(y, y, lengths=lengths)
 
 
+FRACTIONS = {  # of what is reported in the unit of the weights otherwise
+    "token_confusion_matrix": {"normalize": "all"},
+}
 DAYS = np.array(["2020-01-01", "2020-01-02"], "datetime64[D]")
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
 def test_weights(name):
     score, y = WITH_WEIGHTS[name]
-    for weights in ([0, 0], [0.0, 0.0], [1, -1], [np.nan, 1.0]):
-        with pytest.raises(ValueError, match="sample_weight must sum to more than 0"):
-            score(y, y, sample_weight=weights)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        for weights in ([0, 0], [0.0, 0.0], [1, -1], [np.nan, 1.0], [np.inf, 1], [np.inf, -np.inf]):
+            with pytest.raises(ValueError, match="sample_weight must sum to more than 0"):
+                score(y, y, sample_weight=weights)
+        for unit in (2.0**-300, 2.0**300, 2.0**1022):  # of the last the sum overflows
+            weights = np.array([3.0, 1.0])
+            expected = score(y, y, sample_weight=weights, **FRACTIONS.get(name, {}))
+            found = score(y, y, sample_weight=weights * unit, **FRACTIONS.get(name, {}))
+            if name != "token_report":  # which tells the sums of weights
+                np.testing.assert_equal(found, expected)
         for weights in (3, [1 + 1j, 2.0], np.array([1j, 2]), ["a", "b"], ["1", "2"], DAYS, [{}, 1]):
             with pytest.raises((TypeError, ValueError), match="sample_weight"):
                 score(y, y, sample_weight=weights)
@@ -80,6 +92,57 @@ def test_what_is_no_real_number(name):
                 warnings.simplefilter("error")
                 with pytest.raises((TypeError, ValueError), match=r"y_true|y_pred|lower|y_proba"):
                     scores[name](*arguments)
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+@pytest.mark.parametrize("argument", ["y_pred", "sample_weight"])
+def test_other_ids_are_refused(name, argument):
+    """Of `Sequences`, whose steps are numbers."""
+    score = WITH_WEIGHTS[name][0]
+    true = Sequences.from_list(list(BITS), ids=["b", "a"])
+    swapped = Sequences.from_list(list(BITS[::-1]), ids=["a", "b"])
+    weights = pd.Series([1.0, 2.0], index=["a", "b"])
+    calls = {
+        "y_pred": lambda: score(true, swapped),
+        "sample_weight": lambda: score(true, true, sample_weight=weights),
+    }
+    with pytest.raises(ValueError, match="has the ids of y_true in another order: sequence 0"):
+        calls[argument]()
+    score(true, swapped[[1, 0]], sample_weight=weights.loc[["b", "a"]])
+
+
+@pytest.mark.parametrize("name", OF_NUMBERS)
+def test_missing_values_of_every_library_are_nan(name):
+    score = OF_NUMBERS[name]
+    plain, y = np.array([1.0, np.nan, 0.0]), [1.0, 1.0, 1.0]
+    for missing in (
+        [1.0, None, 0.0],
+        pd.array([1.0, None, 0.0], dtype="Float64"),
+        pd.Series([1, None, 0], dtype="Int64"),
+        pl.Series([1.0, None, 0.0]),
+        np.array([1.0, pd.NA, 0.0], dtype=object),
+    ):
+        assert score(missing, y) == score(plain, y)
+
+
+@pytest.mark.parametrize("name", [name for name in OF_LABELS if name != "sequence_accuracy"])
+@pytest.mark.parametrize("labels", [[[], []], [["a"], ["b"]], [[1], [2]], [[True], [False]]])
+def test_no_labels_at_all_are_refused(name, labels):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="y_true must hold at least one label, got none"):
+            OF_LABELS[name](np.array(labels), np.array(labels), lengths=[0, 0])
+
+
+def test_likelihoods_are_of_zeros_and_ones():
+    score = metrics.label_log_likelihood
+    with pytest.raises(ValueError, match="y_true must hold 0 and 1, got 2"):
+        score([[0, 2]], [[0.1, 0.5]])
+    for wrong in (1.2, -0.5, np.inf):
+        with pytest.raises(ValueError, match=f"y_proba must hold probabilities, got {wrong}"):
+            score([[0, 1]], [[0.5, wrong]])
+    assert score([[1, 0]], [[1 + 1e-12, -1e-12]]) == score([[1, 0]], [[1.0, 0.0]])
+    assert np.isnan(score([[0, 1]], [[0.5, np.nan]]))
 
 
 @pytest.mark.parametrize("wrong", ["0.1", None, 0.0, 1.0, 0.1j, np.nan, [0.1]])

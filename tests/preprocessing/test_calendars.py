@@ -6,6 +6,8 @@ from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -70,7 +72,11 @@ def test_the_clock_of_a_time_zone_counts():
 
 
 @pytest.mark.parametrize("hours", [-11, -3.5, 0, 5.75, 9])
-@pytest.mark.parametrize("form", ["datetimes", "timestamps", "objects", "text", "bytes", "index"])
+@pytest.mark.parametrize(
+    "form",
+    ["datetimes", "timestamps", "objects", "text", "bytes", "index", "series of objects",
+     "frame of text", "categories", "strings", "polars", "polars objects", "pyarrow"],
+)  # fmt: skip
 def test_the_clock_counts_in_every_form(form, hours):
     zone = timezone(timedelta(hours=hours))
     local = [datetime(2024, 2, 29, 23, 5, 7, 9, zone), datetime(2024, 1, 1, 0, 0, 0, 0, zone)]
@@ -81,6 +87,13 @@ def test_the_clock_counts_in_every_form(form, hours):
         "text": [time.isoformat() for time in local],
         "bytes": np.array([time.isoformat().encode() for time in local]),
         "index": pd.DatetimeIndex(local, name="when"),
+        "series of objects": pd.Series(local, dtype=object),
+        "frame of text": pd.DataFrame({"t": [time.isoformat() for time in local]}),
+        "categories": pd.Series([time.isoformat() for time in local], dtype="category"),
+        "strings": pd.Series([f" {time.isoformat()} " for time in local], dtype="string"),
+        "polars": pl.DataFrame({"t": [time.isoformat() for time in local]}),
+        "polars objects": pl.DataFrame({"t": pl.Series(local, dtype=pl.Object)}),
+        "pyarrow": pa.table({"t": [time.isoformat() for time in local]}),
     }[form]
     features = CalendarFeatures(("second", "minute", "hour", "day", "month", "year"), cyclic=False)
     with warnings.catch_warnings():
@@ -92,10 +105,12 @@ def test_the_clock_counts_in_every_form(form, hours):
 @pytest.mark.parametrize(
     ("text", "hour"),
     [("2024-01-01T08:00Z", 8), ("2024-01-01 08:00:00.5 +09:00", 8), ("2024-01-01T08-0330", 8),
-     ("2024-01-01", 0), ("2024-11", 0), ("2024-01-01T08", 8)],
+     ("2024-01-01", 0), ("2024-11", 0), ("2024-01-01T08", 8), ("2024", 0), ("20240101", 0),
+     ("20240101T0815", 8), ("20240101T081500Z", 8), ("2024W011", 0)],
 )  # fmt: skip
 def test_texts_with_and_without_a_time_zone(text, hour):
-    assert CalendarFeatures(("hour",), cyclic=False).fit_transform([text]) == [[hour]]
+    features = CalendarFeatures(("year", "hour"), cyclic=False)
+    assert features.fit_transform([text]).tolist() == [[2024, hour]]
 
 
 def test_swapped_columns_are_refused():
@@ -107,8 +122,7 @@ def test_swapped_columns_are_refused():
 
 
 def test_polars_too():
-    polars = pytest.importorskip("polars")
-    frame = polars.DataFrame({"when": TIMES.to_numpy()})
+    frame = pl.DataFrame({"when": TIMES.to_numpy()})
     expected = CalendarFeatures().fit_transform(TIMES)
     for X in (frame, frame["when"]):
         np.testing.assert_array_equal(CalendarFeatures().fit_transform(X), expected)
@@ -135,6 +149,12 @@ def test_names_copies_and_columns():
     [
         (np.arange(3.0), "X must hold dates or times in one or two dimensions, got float64"),
         (["yesterday"], "X must hold dates or times: "),
+        (["now"], "X must hold dates or times: "),
+        (["01/02/2024"], "X must hold dates or times: "),
+        (["202402"], "X must hold dates or times: "),
+        (pd.Series(["2024-01-01", "now"], name="t"), "its column 't' holds others: Invalid"),
+        (pd.Series([1, 2], name="t", dtype=object), "its column 't' holds others: got 1"),
+        (pd.Series(["2024-01-01", None], name="t"), "X: the time in row 1, column 0, is missing"),
         (np.array([5, 6], object), "X must hold dates or times: got 5"),
         ([[datetime(2024, 1, 1)], [True]], "X must hold dates or times: got True"),
         ([timedelta(1)], "X must hold dates or times: got datetime.timedelta"),
