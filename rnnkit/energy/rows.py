@@ -14,13 +14,14 @@ from sklearn.utils.validation import validate_data
 
 from rnnkit.documentation import Documented
 from rnnkit.estimators.telling import tell
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.preprocessing.watching import CallbackSupportMixin
 from rnnkit.sequences import Form
 
 __all__ = ["RowEstimator", "check_counts", "read_sizes"]
 
 
-class RowEstimator(Documented, CallbackSupportMixin, BaseEstimator):
+class RowEstimator(Documented, ChecksNames, CallbackSupportMixin, BaseEstimator):
     """Base of an estimator whose X is one row of units for each sample."""
 
     binarize: Any

@@ -38,12 +38,12 @@ from rnnkit.estimators.memory import check_training
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
 from rnnkit.estimators.parameters.field import equal, parameter, parameters, values_for
-from rnnkit.estimators.parameters.names import ChecksNames
 from rnnkit.estimators.parameters.network import NetworkParameters
 from rnnkit.estimators.parameters.training import TrainingParameters
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.watching import CallbackSupport, Watcher, as_if_ended, learning_watched
 from rnnkit.network import Network, Output
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.sequences import Form
 from rnnkit.training import FitResult, Trainer, TrainingData, Validation
 

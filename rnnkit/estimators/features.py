@@ -18,6 +18,7 @@ from rnnkit.documentation import Documented
 from rnnkit.estimators.transaction import at_this_moment, learning
 from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.network.recurrent import Recurrent
+from rnnkit.parameter_names import ChecksNames
 
 __all__ = ["RecurrentFeatures"]
 
@@ -26,6 +27,7 @@ POOLINGS = ("last", "mean", "max")
 
 class RecurrentFeatures(
     Documented,
+    ChecksNames,
     CallbackSupport,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

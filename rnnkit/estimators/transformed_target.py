@@ -28,6 +28,7 @@ from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.unlabelled import fill, labelled_entries, refuse_unlabelled
 from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.network import Quantiles
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.sequences import Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 from rnnkit.sequences.numbers import cast
@@ -42,7 +43,7 @@ def _forecasts(self: TransformedTargetSequenceRegressor) -> bool:
 
 
 class TransformedTargetSequenceRegressor(
-    Documented, CallbackSupport, MetaEstimatorMixin, BaseEstimator
+    Documented, ChecksNames, CallbackSupport, MetaEstimatorMixin, BaseEstimator
 ):
     """Fit a regressor of steps to a transformed y; predictions are transformed back.
 

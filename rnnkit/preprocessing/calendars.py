@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences.frames import import_narwhals
 from rnnkit.sequences.numbers import is_missing
@@ -28,7 +29,9 @@ DASHED = re.compile(r"[+-]?[0-9]{4}(-.*)?", re.DOTALL)
 ZONE = re.compile(r"^(.*[T ][0-9]{2}[0-9:.,]*) ?(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2}){0,2})$")
 
 
-class CalendarFeatures(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class CalendarFeatures(
+    Documented, ChecksNames, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     """Turn dates and times into numbers that a network can use: hour, weekday, month, ...
 
     It takes the columns of a long table before this becomes sequences.

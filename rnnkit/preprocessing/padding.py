@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.preprocessing.naming import check_feature_names
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences import Form, Sequences
@@ -18,7 +19,7 @@ from rnnkit.sequences.numbers import convert_values
 __all__ = ["Padder"]
 
 
-class Padder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class Padder(Documented, ChecksNames, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Fill sequences up to one length.
 
     The recurrent estimators need no padding; it serves what takes arrays only.

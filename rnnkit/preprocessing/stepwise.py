@@ -15,6 +15,7 @@ from sklearn.utils.validation import (
 )
 
 from rnnkit.documentation import Documented
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.preprocessing.naming import check_feature_names
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences import Form, Sequences
@@ -22,7 +23,9 @@ from rnnkit.sequences import Form, Sequences
 __all__ = ["FormTransformer", "StepReader", "StepTransformer"]
 
 
-class FormTransformer(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class FormTransformer(
+    Documented, ChecksNames, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     """Base of a transformer that reads any form of X and, as a rule, gives the same back."""
 
     _fitted_on_rows = True  # whether X was a 2-D array or a frame

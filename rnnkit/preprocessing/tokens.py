@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from rnnkit.documentation import Documented
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences.columns import column_names
 from rnnkit.sequences.numbers import convert_values
@@ -25,7 +26,7 @@ UNKNOWN = 0
 BEYOND_END = ""  # the entry of a column of "spelling" beyond the end of the token; it has id 0
 
 
-class TokenEncoder(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class TokenEncoder(Documented, ChecksNames, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     """Encode tokens as integer ids, learnt from the training sequences.
 
     A sequence is a list of words, or a string, whose tokens are its characters. Each column

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from rnnkit.documentation import Documented
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.preprocessing.naming import check_feature_names
 from rnnkit.preprocessing.watching import CallbackSupportMixin, watched, whole
 from rnnkit.sequences import Form, Sequences
@@ -17,7 +18,9 @@ from rnnkit.sequences.ids import refuse_other_ids
 __all__ = ["SlidingWindows"]
 
 
-class SlidingWindows(Documented, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class SlidingWindows(
+    Documented, ChecksNames, CallbackSupportMixin, TransformerMixin, BaseEstimator
+):
     """Cut long series into windows of equal length, with the values that follow as targets.
 
     Window k of a series covers its steps ``k * step`` to ``k * step + window - 1``. Windows

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from rnnkit.parameter_names import check_names
+
 __all__ = ["Options"]
 
 
@@ -32,15 +34,9 @@ class Options:
         Raises
         ------
         ValueError
-            If a name is not an argument of the constructor.
+            If a name is not an argument of the constructor; the nearest one is named.
         """
-        allowed = self._names()
-        for name in params:
-            if name not in allowed:
-                raise ValueError(
-                    f"invalid parameter {name!r} for {type(self).__name__}; "
-                    f"allowed are {', '.join(allowed) or 'none'}"
-                )
+        check_names(self, params)
         for name, value in params.items():
             setattr(self, name, value)
         return self

@@ -32,6 +32,7 @@ LAYERS = {
     "exceptions": 1,
     "ownership": 1,
     "documentation": 1,
+    "parameter_names": 1,
     "schemes": 1,
     "_core": 0,
 }

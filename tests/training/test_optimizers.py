@@ -103,7 +103,7 @@ def test_parameters_are_set_by_name():
     assert solver.set_params(momentum=0.3) is solver
     assert solver.get_params() == {"momentum": 0.3, "nesterov": False}
     assert solver != SGD()
-    with pytest.raises(ValueError, match="invalid parameter 'speed' for SGD; allowed are momentum"):
+    with pytest.raises(ValueError, match="Invalid parameter 'speed' for SGD"):
         solver.set_params(speed=1)
 
 

@@ -41,10 +41,10 @@ from rnnkit.estimators.forecasting.steps import cut, warm_up
 from rnnkit.estimators.forecasting.updates import Updates
 from rnnkit.estimators.parameters.documentation import TaskText
 from rnnkit.estimators.parameters.field import entries_of, parameters
-from rnnkit.estimators.parameters.names import ChecksNames
 from rnnkit.estimators.parameters.network import GRUParameters, LSTMParameters, RNNParameters
 from rnnkit.estimators.transaction import learning
 from rnnkit.estimators.watching import CallbackSupport, fitting_inside
+from rnnkit.parameter_names import ChecksNames
 from rnnkit.sequences import Sequences
 from rnnkit.sequences.ids import refuse_other_ids
 

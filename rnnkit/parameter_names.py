@@ -9,8 +9,14 @@ from typing import Any
 __all__ = ["ChecksNames", "check_names"]
 
 
+PARTS = ("steps", "transformer_list", "transformers", "estimators")  # lists of objects with names
+
+
 class ChecksNames:
-    """An estimator whose `set_params` answers an unknown name with the nearest."""
+    """What has parameters, and whose `set_params` answers an unknown name with the nearest.
+
+    It checks all names, also those inside of other objects, before it sets any.
+    """
 
     def set_params(self, **params: Any) -> Any:
         """Set constructor parameters by name.
@@ -35,7 +41,7 @@ class ChecksNames:
 
 
 def check_names(owner: Any, names: Mapping[str, Any]) -> None:
-    """Check that an estimator, a solver or a schedule has the parameters that are to be set.
+    """Check that an object has the parameters that are to be set.
 
     Parameters
     ----------
@@ -49,8 +55,11 @@ def check_names(owner: Any, names: Mapping[str, Any]) -> None:
         Naming the first that it has not, and the nearest that it has; or if a parameter's
         value is no object with parameters inside.
     """
-    values = {**owner.get_params(deep=False)}
+    # Of a pipeline the steps, which are no parameters of its constructor, can be set too.
+    values = {k: v for k, v in owner.get_params(deep=True).items() if "__" not in k}
     known = list(values)
+    if any(name in PARTS and name in values for name in names):
+        return  # what is inside, with names of its own, becomes another
     values.update({name: value for name, value in names.items() if name in values})
     inside: dict[str, dict[str, Any]] = {}
     for key, value in names.items():
