@@ -22,8 +22,11 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_
 
 from rnnkit.energy.greedy import pretrain_directed
 from rnnkit.energy.rows import RowEstimator, read_sizes
+from rnnkit.estimators.labels import refuse_dates, refuse_missing, without_objects
+from rnnkit.estimators.targets import refuse_mixed_types
 from rnnkit.estimators.transaction import at_this_moment, learning
 from rnnkit.preprocessing.watching import watched
+from rnnkit.sequences.numbers import label_array
 
 __all__ = ["DeepBeliefNetwork"]
 
@@ -314,11 +317,15 @@ class DeepBeliefNetwork(
             If X is not accepted, or y has not a label for each row.
         """
         predicted = self.predict(X)
-        labels = column_or_1d(y)
+        labels = column_or_1d(label_array(y))
         check_consistent_length(predicted, labels, sample_weight)
+        refuse_missing(labels)
         known = _has_label(labels) if self.classes_[0] != -1 else np.ones(len(labels), dtype=bool)
+        if not known.any():
+            raise ValueError("y must hold at least one label besides -1, got none")
         weights = None if sample_weight is None else np.asarray(sample_weight)[known]
-        return float(accuracy_score(labels[known], predicted[known], sample_weight=weights))
+        true = without_objects(labels[known])
+        return float(accuracy_score(true, predicted[known], sample_weight=weights))
 
     @property
     def _n_features_out(self) -> int:
@@ -395,17 +402,19 @@ def _read_labels(y: Any, rows: np.ndarray, name: str) -> tuple[np.ndarray, np.nd
     """Return the labels that there are, and which rows have them."""
     if y is None:
         raise ValueError(f"{name} requires y to be passed, but the target y is None")
-    labels = column_or_1d(y, warn=True)
+    labels = column_or_1d(label_array(y), warn=True)
     check_consistent_length(rows, labels)
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
+    refuse_missing(labels)
+    refuse_dates(labels)
     known = _has_label(labels)
     if not known.all() and len(set(labels[known].tolist())) == 1:  # the two classes -1 and +1
         known[:] = True
     labels = labels[known]
-    if labels.dtype == object and len(labels):
-        labels = np.array(labels.tolist())  # as text or as numbers, without what marked the others
     if len(labels):
+        refuse_mixed_types([labels], "y")
+        labels = without_objects(labels)  # text or numbers, without what marked the others
         check_classification_targets(labels)
     n_classes = len(np.unique(labels))
     if n_classes < 2:

@@ -33,7 +33,7 @@ from rnnkit.estimators.fitting import (
     warn_of,
     warn_of_nothing_learnt,
 )
-from rnnkit.estimators.hints import hint_at_data, hint_at_validation
+from rnnkit.estimators.hints import hint_at_data, hint_at_targets, hint_at_validation
 from rnnkit.estimators.memory import check_training
 from rnnkit.estimators.parameters.checks import check_parameters
 from rnnkit.estimators.parameters.documentation import describe
@@ -200,6 +200,8 @@ class RecurrentEstimator(
         with backend.active(give_back=True):
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
+            if not first:
+                hint_at_targets(self, network.output, examples)
             validate = None
             if validation is not None:
                 validate = self._make_validate(trainer, reader, codec, validation)
@@ -290,6 +292,8 @@ class RecurrentEstimator(
             with backend.active():
                 trainer = make_trainer(self, network, backend, len(examples), rng, state)
         data = self._training_data(examples, reader, codec, trainer.network)
+        if not first:
+            hint_at_targets(self, trainer.network.output, examples)
         with trainer.backend.active(), trainer.undone_on_error():
             if goes_on:  # from weights that a user may have changed
                 trainer.take_weights(self.network_.parameters.flat)

@@ -1,7 +1,8 @@
 """What data look like, said where they can be read but will hardly be learnt from as they are.
 
 Every hint is a UserWarning that names a remedy. Those about X come once, when a fit begins anew,
-from shapes, names and sums alone; only that about missing `lengths` comes later too.
+from shapes, names and sums alone; only that about missing `lengths` comes later too. That about
+targets comes when a training goes on.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ from typing import Any
 import numpy as np
 
 from rnnkit.estimators.embeddings import looks_up_ids
+from rnnkit.estimators.examples import Examples
+from rnnkit.estimators.telling import tell
 from rnnkit.sequences import Form, Sequences, looks_channel_first
 from rnnkit.sequences.columns import column_names
 
-__all__ = ["hint_at_data", "hint_at_padding", "hint_at_validation", "steps_in_names"]
+__all__ = [
+    "hint_at_data",
+    "hint_at_padding",
+    "hint_at_targets",
+    "hint_at_validation",
+    "steps_in_names",
+]
 
 LARGE = 50.0  # where sums of inputs saturate gates, whose weights begin below about one
 MANY_IDS = 20  # distinct whole numbers, from which on ids are likelier than a count or a grade
@@ -25,6 +34,7 @@ UNRELATED = 0.3  # a correlation of successive steps that is lower: hardly a mea
 ROWS_LOOKED_AT = 100_000
 FAR = 10.0  # deviations of X between its mean and that of X_val
 RATIO = 100.0  # between the deviations of X and X_val
+BEYOND = 100.0  # units of the first targets, within which those of heavy tails mostly lie
 
 
 def hint_at_data(estimator: Any, X: Any, form: Form, sequences: Sequences, stacklevel: int) -> None:
@@ -191,6 +201,40 @@ def hint_at_validation(
             "or transform X_val first",
             UserWarning,
             stacklevel=stacklevel,
+        )
+
+
+def hint_at_targets(estimator: Any, output: Any, examples: Examples) -> None:
+    """Warn of targets that mostly lie far outside of those whose center and scale are kept.
+
+    Parameters
+    ----------
+    estimator : estimator
+    output : Output
+        Of the network that goes on to train.
+    examples : Examples
+        What it goes on with.
+    """
+    if getattr(output, "scale", None) is None:
+        return
+    scores = output.to_scores(examples.targets)
+    if scores.dtype == object:  # sequences of them
+        scores = np.concatenate(list(scores))
+    elif (weights := examples.weights_of_targets) is not None:
+        scores = np.where(weights.reshape(len(weights), -1) > 0, scores, np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of an output that is known nowhere
+        middle = np.nanmedian(np.abs(scores), axis=0)
+    odd = np.flatnonzero(middle > BEYOND)
+    if len(odd):
+        k = odd[0]
+        tell(
+            f"y lies mostly more than {BEYOND:g} times {output.scale[k]:.3g} away from "
+            f"{output.center[k]:.3g}, the scale and center that the y of the first training set "
+            f"for {type(estimator).__name__}, which hardly learns so: begin anew with a y that "
+            "spreads as later ones do",
+            UserWarning,
+            subject="targets far outside of the first",
         )
 
 

@@ -4,6 +4,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.datasets import load_digits
@@ -90,6 +91,16 @@ def test_labels_may_be_text():
     assert (model.predict(X[chosen]) == names[Y[chosen]]).mean() > 0.8
 
 
+def test_minus_one_marks_rows_beside_text_in_a_list():
+    """NumPy makes text of all of them."""
+    names = ["a" if label < 5 else "b" for label in Y]
+    y = [-1 if i % 2 else name for i, name in enumerate(names)]
+    model = small(solver="lbfgs", max_iter=200).fit(X, y)
+    assert model.classes_.tolist() == ["a", "b"]
+    assert model.n_labelled_ == len(Y[::2])
+    assert model.score(X, y) == (model.predict(X[::2]) == np.array(names[::2])).mean()
+
+
 def test_minus_one_is_a_class_where_there_is_one_other():
     y = np.where(Y < 5, -1, 1)
     model = small(solver="lbfgs", max_iter=200).fit(X, y)
@@ -128,6 +139,11 @@ def test_the_dtype_stays(dtype, pretrain_iter):
         (None, "requires y to be passed"),
         (Y[:20], "inconsistent numbers of samples"),
         (Y + 0.5, "Unknown label type"),
+        (np.array([*"ab" * 99, "a", np.nan], dtype=object), "Input y contains NaN"),
+        ([*"ab" * 99, "a", None], "Input y contains NaN"),
+        (pd.array([0, 1] * 99 + [0, None], dtype="Int64"), "Input y contains NaN"),
+        ([*"ab" * 99, "a", 3], "y mixes text and numbers"),
+        (np.arange(200).astype("datetime64[D]"), "y holds dates or times"),
     ],
 )
 def test_labels_that_cannot_be_learnt_are_refused(y, sentence):
@@ -135,6 +151,16 @@ def test_labels_that_cannot_be_learnt_are_refused(y, sentence):
     with pytest.raises(ValueError, match=sentence):
         model.fit(X, y)
     assert not hasattr(model, "n_features_in_")
+
+
+def test_labels_that_cannot_be_compared_are_refused():
+    model = small().fit(X, Y)
+    for y, sentence in (
+        (np.full(len(Y), -1), "y must hold at least one label besides -1, got none"),
+        ([*Y[1:].tolist(), None], "Input y contains NaN"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            model.score(X, y)
 
 
 def test_an_option_that_would_do_nothing_is_refused():

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 
-from rnnkit import RecurrentFeatures, Sequences
+from rnnkit import EchoStateRegressor, RecurrentFeatures, Sequences
 from rnnkit.estimators.hints import hint_at_data, steps_in_names
 from rnnkit.preprocessing import SequenceScaler, TokenEncoder
 from rnnkit.sequences import Form
@@ -245,3 +245,42 @@ def test_validation_data_come_in_one_way():
     for half in ({"X_val": RAGGED}, {"y_val": y}):
         with pytest.raises(ValueError, match="together"):
             model.fit(RAGGED, y, **half)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("task", ["Regressor", "SequenceRegressor", "EncoderDecoder"])
+@pytest.mark.parametrize("going_on", ["partial_fit", "warm_start"])
+def test_targets_far_outside_of_the_first_are_told(cell, task, going_on):
+    rng = np.random.RandomState(0)
+    X = [rng.randn(6, 2) for _ in range(30)]
+    y = [x[-1, 0] if task == "Regressor" else x[:, 0] for x in X]
+    numbers = {"targets": "numbers"} if task == "EncoderDecoder" else {}
+
+    def train(*targets):
+        model = small(cell, task, warm_start=going_on == "warm_start", **numbers)
+        for part in targets:
+            (model.fit if model.warm_start else model.partial_fit)(X, part)
+
+    near = [20 + 1e-6 * v for v in y]
+    (text,) = hints_of(train, near, [20 + v for v in y])
+    assert "of the first training" in text
+    assert "begin anew" in text
+    for later in (1.0, 1e-3, 30.0):
+        assert not hints_of(train, y, [later * v for v in y])
+    assert not hints_of(train, [0 * v + 20 for v in y], [20 + v for v in y])
+
+
+def test_targets_are_looked_at_where_they_count():
+    rng = np.random.RandomState(0)
+    X, weights = rng.randn(30, 6, 2), np.zeros(30)
+    weights[:2] = 1.0
+    near, far = 20 + 1e-6 * X[:, 0, 0], 20 + X[:, 0, 0]
+    both = np.where(weights > 0, near, far)
+    model = small("GRU", "Regressor").partial_fit(X, near)
+    assert not hints_of(model.partial_fit, X, both, weights)
+    assert hints_of(model.partial_fit, X, both)
+    unknown = np.where(np.arange(6) < 5, np.nan, both[:, None])
+    unknown[2:] = np.nan
+    steps = small("GRU", "SequenceRegressor").partial_fit(X, np.repeat(near[:, None], 6, axis=1))
+    assert not hints_of(steps.partial_fit, X, unknown)
+    assert not hints_of(EchoStateRegressor(4).partial_fit(X, near).partial_fit, X, far)
