@@ -323,6 +323,8 @@ def _sequences(X: Any) -> list[Sequence[str]]:
     for i, sequence in enumerate(sequences):
         if isinstance(sequence, str):
             continue
+        if hasattr(sequence, "to_list"):  # a series of words
+            sequences[i] = sequence = sequence.to_list()
         if not isinstance(sequence, (list, tuple, np.ndarray)):
             raise TypeError(
                 f"X: sequence {i} must be a string or a list of words, "

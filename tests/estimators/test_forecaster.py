@@ -947,6 +947,13 @@ def test_backtest_refuses_before_it_trains(monkeypatch):
     for coverage in ([0.8, 0.9], [0.8], 0, 1, "x", None, np.nan):
         with pytest.raises(ValueError, match=r"^coverage must be "):
             small(horizon=2).backtest(SERIES, coverage=coverage)
+    for splits, text in [(0, "at least 1, got 0"), (-1, "at least 1, got -1")]:
+        with pytest.raises(ValueError, match=f"^splits must be {text}"):
+            small(horizon=2).backtest(SERIES, splits=splits)
+    for splits, fh in [(45, 2), (1, 90), (9, 10)]:
+        text = f"^splits={splits} points with {fh} steps after each need more than 90 steps of y"
+        with pytest.raises(ValueError, match=text):
+            small().backtest(SERIES, fh=fh, splits=splits)
 
 
 def test_an_index_that_does_not_tell_how_it_goes_on_is_refused(tmp_path):

@@ -4,6 +4,8 @@ import pickle
 from itertools import chain
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,7 +179,8 @@ def test_forms_of_sentences():
     expected = [i.tolist() for i in encoder.transform(SENTENCES)]
     objects = np.empty(3, dtype=object)
     objects[:] = [np.array(s) for s in SENTENCES]
-    for form in (tuple(SENTENCES), objects, [tuple(s) for s in SENTENCES]):
+    series = [pd.Series(SENTENCES), [pd.Series(s) for s in SENTENCES], pl.Series(SENTENCES)]
+    for form in (tuple(SENTENCES), objects, [tuple(s) for s in SENTENCES], *series):
         assert [i.tolist() for i in encoder.transform(form)] == expected
     names = np.array(["ab", "c"])
     assert [i.tolist() for i in TokenEncoder().fit_transform(names)] == [[1, 2], [3]]

@@ -153,6 +153,13 @@ def _pairs(
                 raise ValueError("fh must be given where horizon=None and splits is a number")
             steps = np.arange(1, forecaster.horizon + 1)
         last = int(steps.max())
+        if splits < 1:
+            raise ValueError(f"splits must be at least 1, got {splits}")
+        if splits * last >= n:
+            raise ValueError(
+                f"splits={splits} points with {last} steps after each need more than "
+                f"{splits * last} steps of y, got {n}"
+            )
         if splits == 1:  # which scikit-learn's splitter does not make
             return [(np.arange(n - last), n - last - 1 + steps)]
         whole = TimeSeriesSplit(int(splits), test_size=last).split(np.empty(n))
