@@ -91,8 +91,9 @@ class SequenceScaler(FormTransformer):
         y : array-like, default=None
             For a transformer that learns from targets: one per sequence, which each of its steps
             gets, or one per step. Anything else does not reach it.
-        lengths : array-like of shape (n,), integer, default=None
-            Real steps of each sequence where X is a padded array.
+        lengths : array-like of shape (n,), integer, or "nan", default=None
+            Real steps of each sequence where X is a padded array; "nan": up to the last step
+            that is not all NaN.
 
         Returns
         -------
@@ -122,7 +123,7 @@ class SequenceScaler(FormTransformer):
         ----------
         X : array-like, frame, list or Sequences
             Any of the four forms of input.
-        lengths : array-like of shape (n,), integer, default=None
+        lengths : array-like of shape (n,), integer, or "nan", default=None
             Real steps of each sequence where X is a padded array; the rest becomes 0.
 
         Returns
@@ -152,7 +153,7 @@ class SequenceScaler(FormTransformer):
         ----------
         X : array-like, frame, list or Sequences
             What `transform` returned.
-        lengths : array-like of shape (n,), integer, default=None
+        lengths : array-like of shape (n,), integer, or "nan", default=None
             Real steps of each sequence where X is a padded array; the rest becomes 0.
 
         Returns
