@@ -50,7 +50,7 @@ class CalendarFeatures(
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Their names, where X is a frame or a series with a name.
+        Their names, where X is a frame that names all by text, or a series with a name.
 
     Notes
     -----
@@ -224,10 +224,10 @@ def _read_times(X: Any) -> tuple[np.ndarray, np.ndarray | None]:
             names = np.array([frame.name], dtype=object) if named else None
             frame = frame.alias("time" if not named else frame.name).to_frame()
         else:
-            names = np.array(frame.columns, dtype=object)
+            texts = all(isinstance(name, str) for name in frame.columns)
+            names = np.array(frame.columns, dtype=object) if texts else None
         columns = []
-        for name in frame.columns:
-            column = frame[name]
+        for name, column in zip(frame.columns, frame.iter_columns()):
             accessor: Any = getattr(column.to_native(), "dt", None)
             if column.dtype == nw.Unknown and hasattr(accessor, "tz_localize"):  # offsets
                 native = accessor.tz_localize(None)

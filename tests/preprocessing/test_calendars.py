@@ -128,6 +128,14 @@ def test_polars_too():
         np.testing.assert_array_equal(CalendarFeatures().fit_transform(X), expected)
 
 
+def test_columns_that_are_named_by_numbers_have_no_names():
+    frame = pd.DataFrame(np.column_stack([TIMES.to_numpy(), TIMES[::-1].to_numpy()]))
+    features = CalendarFeatures(("hour",), cyclic=False).fit(frame)
+    assert not hasattr(features, "feature_names_in_")
+    assert features.get_feature_names_out().tolist() == ["x0_hour", "x1_hour"]
+    np.testing.assert_array_equal(features.transform(frame), features.transform(frame.to_numpy()))
+
+
 def test_names_copies_and_columns():
     frame = pd.DataFrame({"a": TIMES, "b": TIMES[::-1].to_numpy(), "x": np.arange(500.0)})
     features = CalendarFeatures(("hour", "year"))
