@@ -9,7 +9,7 @@ import numpy as np
 
 from rnnkit.sequences import Sequences
 
-__all__ = ["check_count", "draw_lengths", "one_hot", "random_state_of"]
+__all__ = ["check_count", "check_flag", "draw_lengths", "one_hot", "random_state_of"]
 
 
 def random_state_of(random_state: int | np.random.RandomState | None) -> np.random.RandomState:
@@ -45,6 +45,13 @@ def check_count(value: Any, name: str, minimum: int = 1) -> int:
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
     return int(value)
+
+
+def check_flag(value: Any, name: str) -> bool:
+    """Return a true or false argument; TypeError if it is neither."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
 
 
 def draw_lengths(

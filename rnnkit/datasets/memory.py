@@ -6,7 +6,13 @@ from itertools import product
 
 import numpy as np
 
-from rnnkit.datasets.drawing import check_count, draw_lengths, one_hot, random_state_of
+from rnnkit.datasets.drawing import (
+    check_count,
+    check_flag,
+    draw_lengths,
+    one_hot,
+    random_state_of,
+)
 from rnnkit.sequences import Sequences
 
 __all__ = [
@@ -312,11 +318,12 @@ def make_two_sequence(
     n = check_count(n_samples, "n_samples")
     check_count(n_informative, "n_informative")
     check_count(n_steps, "n_steps", n_informative + 1)
+    is_noisy = check_flag(noisy_information, "noisy_information")
     rng = random_state_of(random_state)
     _, offsets = draw_lengths(rng, n, n_steps, n_steps + n_steps // 10)
     values = rng.normal(0.0, TWO_SEQUENCE_VARIANCE**0.5, size=offsets[-1])
     y = rng.randint(2, size=n)
     rows = offsets[:-1, None] + np.arange(n_informative)
     information = np.repeat(2.0 * y[:, None] - 1.0, n_informative, axis=1)
-    values[rows] = values[rows] + information if noisy_information else information
+    values[rows] = values[rows] + information if is_noisy else information
     return Sequences(values, offsets), y

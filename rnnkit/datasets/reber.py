@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.datasets.drawing import check_count, one_hot, random_state_of
+from rnnkit.datasets.drawing import check_count, check_flag, one_hot, random_state_of
 from rnnkit.sequences import Sequences
 
 __all__ = ["ReberStrings", "make_embedded_reber", "make_reber_stream"]
@@ -135,7 +135,7 @@ def make_embedded_reber(
     Raises
     ------
     TypeError, ValueError
-        If `n_samples` is no integer or less than 1.
+        If `n_samples` is no integer or less than 1, or `distinct` neither true nor false.
 
     Examples
     --------
@@ -148,12 +148,12 @@ def make_embedded_reber(
     >>> data.is_correct(data.allowed)
     array([ True,  True,  True])
     """
-    n = check_count(n_samples, "n_samples")
+    n, once = check_count(n_samples, "n_samples"), check_flag(distinct, "distinct")
     rng = random_state_of(random_state)
     strings: dict[int | str, str] = {}  # by number, or by themselves where none may come twice
     while len(strings) < n:
         string = _embedded_string(rng)
-        strings[string if distinct else len(strings)] = string
+        strings[string if once else len(strings)] = string
     return _predict_next(list(strings.values()))
 
 

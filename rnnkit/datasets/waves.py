@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 from rnnkit.datasets.drawing import check_count, random_state_of
 
 __all__ = ["make_sine_waves"]
+
+LEAST = 0.25  # steps per radian: the phases are drawn of whole numbers below 4 times as many
+LARGEST = 2**60  # from here on these have no room
 
 
 def make_sine_waves(
@@ -31,7 +36,7 @@ def make_sine_waves(
     n_steps : int, default=1000
         Length T.
     scale : float, default=20.0
-        Steps per radian; the period is ``2 π scale`` steps.
+        Steps per radian, at least 0.25; the period is ``2 π scale`` steps.
     random_state : int, RandomState or None, default=None
         Seeds the generator.
 
@@ -55,8 +60,10 @@ def make_sine_waves(
     """
     n = check_count(n_samples, "n_samples")
     check_count(n_steps, "n_steps")
-    if not scale > 0:
-        raise ValueError(f"scale must be positive, got {scale!r}")
+    if isinstance(scale, bool) or not isinstance(scale, Real):
+        raise TypeError(f"scale must be a number, got {scale!r}")
+    if not LEAST <= scale < LARGEST:
+        raise ValueError(f"scale must be at least {LEAST} and less than 2**60, got {scale!r}")
     rng = random_state_of(random_state)
     shifts = rng.randint(-int(4 * scale), int(4 * scale), size=(n, 1))
     return np.sin((np.arange(n_steps) + shifts) / scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import sqrt
 from typing import Any
 
@@ -21,8 +22,14 @@ __all__ = [
 def read_thresholds(thresholds: Any, rule: str, rows: np.ndarray) -> np.ndarray:
     """Return a threshold for each unit."""
     n_units = rows.shape[1]
-    values = np.asarray(thresholds, dtype=rows.dtype)
-    if values.shape not in ((), (n_units,)) or not np.isfinite(values).all():
+    given = np.asarray(thresholds)
+    if given.dtype.kind == "O":
+        with suppress(TypeError, ValueError):
+            given = given.astype(np.float64)
+    is_real = given.dtype.kind in "biuf" and given.shape in ((), (n_units,))
+    with np.errstate(over="ignore"):
+        values = given.astype(rows.dtype) if is_real else np.full((), np.nan, rows.dtype)
+    if not np.isfinite(values).all():
         raise ValueError(
             f"thresholds must be a finite number, or one for each of {n_units} features of X, got "
             f"{thresholds!r:.100}"

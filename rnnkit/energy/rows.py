@@ -90,7 +90,8 @@ def read_sizes(hidden_layer_sizes: Any) -> list[int]:
     """Return the units of each hidden layer; ValueError unless all are integers of at least 1."""
     given = hidden_layer_sizes
     sizes: list[Any] = [given] if isinstance(given, Integral) else list(given)
-    if not sizes or not all(isinstance(size, Integral) and int(size) >= 1 for size in sizes):
+    counts = [isinstance(size, Integral) and not isinstance(size, bool) for size in sizes]
+    if not sizes or not all(counts) or min(sizes) < 1:
         raise ValueError(
             "hidden_layer_sizes must be an integer of at least 1, or one for each layer, got "
             f"{given!r:.100}"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnnkit.datasets import make_sine_waves
+from rnnkit.datasets import make_embedded_reber, make_sine_waves, make_two_sequence
 
 
 def test_waves_obey_the_recurrence_of_a_sine():
@@ -29,10 +29,31 @@ def test_published_size():
     [
         ({"n_samples": 0}, "n_samples must be at least 1, got 0"),
         ({"n_steps": 0}, "n_steps must be at least 1, got 0"),
-        ({"scale": 0.0}, r"scale must be positive, got 0\.0"),
-        ({"scale": float("nan")}, "scale must be positive, got nan"),
+        ({"scale": 0.0}, r"scale must be at least 0\.25 and less than 2\*\*60, got 0\.0"),
+        ({"scale": 0.1}, "scale must be at least .* got 0.1"),
+        ({"scale": float("nan")}, "scale must be at least .* got nan"),
+        ({"scale": float("inf")}, "scale must be at least .* got inf"),
     ],
 )
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         make_sine_waves(**options)
+
+
+def test_the_least_and_the_largest_scale():
+    assert np.isfinite(make_sine_waves(2, 5, scale=0.25, random_state=0)).all()
+    assert np.isfinite(make_sine_waves(2, 5, scale=1e18, random_state=0)).all()
+
+
+@pytest.mark.parametrize("wrong", ["a", None, True, 1j])
+def test_a_scale_that_is_no_number(wrong):
+    with pytest.raises(TypeError, match="scale must be a number, got"):
+        make_sine_waves(scale=wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, 1.0, "no", None, float("nan")])
+def test_switches_are_true_or_false(wrong):
+    with pytest.raises(TypeError, match="distinct must be True or False, got"):
+        make_embedded_reber(2, distinct=wrong)
+    with pytest.raises(TypeError, match="noisy_information must be True or False, got"):
+        make_two_sequence(2, noisy_information=wrong)

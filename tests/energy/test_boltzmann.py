@@ -184,6 +184,8 @@ def test_values_outside_are_told_and_binarize_makes_them_units():
         ({"hidden_layer_sizes": ()}, r"hidden_layer_sizes must be an integer .* got \(\)"),
         ({"hidden_layer_sizes": (4, 0)}, r"got \(4, 0\)"),
         ({"hidden_layer_sizes": (4, 2.5)}, r"got \(4, 2.5\)"),
+        ({"hidden_layer_sizes": (4, True)}, r"got \(4, True\)"),
+        ({"hidden_layer_sizes": True}, "hidden_layer_sizes must be an integer .* got True"),
         ({"hidden_layer_sizes": 0}, "'hidden_layer_sizes' parameter"),
         ({"learning_rate": "adaptive"}, "'learning_rate' parameter"),
         ({"learning_rate": Adaptive()}, "a schedule that looks at no loss"),
