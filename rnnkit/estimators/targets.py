@@ -191,7 +191,7 @@ def refuse_mixed_types(pieces: list[np.ndarray], name: str, ignore_label: Any = 
 
 
 def read_weights(
-    sample_weight: Any, sequences: Sequences, form: Form, *, per_step: bool
+    sample_weight: Any, sequences: Sequences, form: Form, *, per_step: bool, is_part: bool = False
 ) -> np.ndarray | None:
     """Check sample weights and arrange them like the targets.
 
@@ -203,6 +203,8 @@ def read_weights(
     form : Form
     per_step : bool
         Whether the targets are per step.
+    is_part : bool, default=False
+        Whether they are a part of more weights: all may be zero then, and they stay in their unit.
 
     Returns
     -------
@@ -234,9 +236,14 @@ def read_weights(
     n = int(sequences.offsets[-1]) if nested else len(sequences)
     numbers = convert_values(np.asarray(sample_weight), "sample_weight", np.float64)
     weights: np.ndarray = _check_sample_weight(
-        numbers, np.empty((n, 0)), dtype=np.float64, ensure_non_negative=True
+        numbers,
+        np.empty((n, 0)),
+        dtype=np.float64,
+        ensure_non_negative=True,
+        copy=is_part,
+        allow_all_zero_weights=is_part,
     )
-    weights = moderate(weights)
+    weights = weights if is_part else moderate(weights)
     return np.repeat(weights, sequences.lengths) if per_step and not nested else weights
 
 

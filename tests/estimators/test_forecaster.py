@@ -557,7 +557,7 @@ def test_weights_of_later_steps_and_bad_ones():
     assert np.array_equal(forecaster.predict(), whole.predict())
     for wrong, text in [
         (np.ones(80), "sample_weight must have shape"),
-        (np.zeros(90), "zero"),
+        (np.zeros(90), "sample_weight must hold a weight above 0, got zeros alone"),
         (-np.ones(90), "[Nn]egative"),
         (1.0, "sample_weight must have shape"),
         (np.where(np.arange(90) > 88, 1.0, 0.0), "sample_weight must be above 0 at steps"),

@@ -157,3 +157,28 @@ def test_weights_with_other_labels_are_refused(several):
     with pytest.raises(ValueError, match=text):
         forecaster.update(many(later), sample_weight=many(weights[:4]))
     forecaster.update(many(later), sample_weight=many(weights[80:]))
+
+
+@pytest.mark.parametrize("unit", [1.0, 2.0**-70, 2.0**-660, 2.0**660])
+@pytest.mark.parametrize("several", [False, True])
+def test_weights_of_later_steps_are_in_the_unit_of_the_first(unit, several):
+    weights = np.linspace(0.5, 1.5, 84) * unit
+    weights[:80] *= 2.0**-30
+    whole = np.concatenate([SERIES, SERIES[:4] * 1.1])
+    many = (lambda one: [one, one[::-1]]) if several else (lambda one: one)
+    later = (lambda one: [w[80:] for w in many(one)]) if several else (lambda one: one[80:])
+    early = (lambda one: [w[:80] for w in many(one)]) if several else (lambda one: one[:80])
+    forecaster = small(horizon=3).fit(early(whole), sample_weight=early(weights))
+    forecaster.update(later(whole), sample_weight=later(weights), refit=True)
+    other = small(horizon=3).fit(many(whole), sample_weight=many(weights))
+    plain = small(horizon=3).fit(many(whole), sample_weight=many(weights / unit))
+    assert alike(forecaster.predict_interval(), other.predict_interval())
+    assert alike(forecaster.predict_interval(), plain.predict_interval())
+
+
+def test_later_steps_may_count_for_nothing():
+    forecaster = small(horizon=3).fit(SERIES, sample_weight=np.ones(80))
+    whole, zeros = np.append(SERIES, [50.0]), np.append(np.ones(80), 0.0)
+    forecaster.update([50.0], sample_weight=[0.0], refit=True)
+    other = small(horizon=3).fit(whole, sample_weight=zeros)
+    assert alike(forecaster.predict_interval(), other.predict_interval())

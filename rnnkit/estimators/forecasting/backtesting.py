@@ -152,17 +152,17 @@ def _pairs(
             if forecaster.horizon is None:
                 raise ValueError("fh must be given where horizon=None and splits is a number")
             steps = np.arange(1, forecaster.horizon + 1)
-        last = int(steps.max())
-        if splits < 1:
+        last, n_points = int(steps.max()), int(splits)
+        if n_points < 1:
             raise ValueError(f"splits must be at least 1, got {splits}")
-        if splits * last >= n:
+        if n_points * last >= n:
             raise ValueError(
                 f"splits={splits} points with {last} steps after each need more than "
-                f"{splits * last} steps of y, got {n}"
+                f"{n_points * last} steps of y, got {n}"
             )
-        if splits == 1:  # which scikit-learn's splitter does not make
+        if n_points == 1:  # which scikit-learn's splitter does not make
             return [(np.arange(n - last), n - last - 1 + steps)]
-        whole = TimeSeriesSplit(int(splits), test_size=last).split(np.empty(n))
+        whole = TimeSeriesSplit(n_points, test_size=last).split(np.empty(n))
         return [(train, train[-1] + steps) for train, _ in whole]
     if steps is not None:
         raise ValueError("fh must be None beside a splitter, which says what is tested")

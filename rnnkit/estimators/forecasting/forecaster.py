@@ -200,6 +200,8 @@ class RecurrentForecaster(
     ) -> None:
         """Train on what was read."""
         self._refuse_covariates(known, past, static)
+        if weights is not None and not any(w.any() for w in weights):
+            raise ValueError("sample_weight must hold a weight above 0, got zeros alone")
         if self.stabilize == "log" and any((v <= 0).any() for v in values):
             raise ValueError("stabilize='log' needs a y that is positive everywhere")
         calendar = calendar_of(form.indices[0])

@@ -21,6 +21,7 @@ from rnnkit.estimators.forecasting.reading import (
 )
 from rnnkit.estimators.forecasting.series import SeriesForm, read_covariates, read_series
 from rnnkit.estimators.forecasting.steps import Steps
+from rnnkit.estimators.targets import moderate
 from rnnkit.estimators.transaction import at_this_moment
 from rnnkit.metrics import mean_absolute_scaled_error
 
@@ -252,6 +253,10 @@ class Forecasts:
         """Return every series as networks see it, with the covariates of its future."""
         treatment = Treatment(**self.treatment_)
         ahead = 1 if self.strategy_ == "recursive" else self.horizon_
+        weights = self._importance
+        if weights is not None:
+            ends = np.cumsum([len(w) for w in weights])[:-1]
+            weights = np.split(moderate(np.concatenate(weights)), ends)
         found = []
         for i, (profile, values) in enumerate(zip(self._fitted_profiles(), self._history)):
             known = None
@@ -265,7 +270,6 @@ class Forecasts:
             if self._static is not None:
                 static = in_units(self._static[i], self._units["static"])
             z = profile.apply(values)
-            weights = None if self._importance is None else self._importance[i]
             found.append(
                 Steps(
                     z,
@@ -275,7 +279,7 @@ class Forecasts:
                     past,
                     static,
                     profile.drift,
-                    weights,
+                    None if weights is None else weights[i],
                     profile.smoothing,
                 )
             )

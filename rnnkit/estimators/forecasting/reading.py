@@ -136,8 +136,8 @@ def read_importance(
     Raises
     ------
     TypeError, ValueError
-        If it is no number of at least 0 for each step, or for each of many series; or 0 everywhere;
-        or if steps have other labels.
+        If it is no number of at least 0 for each step, or for each of many series; or if steps have
+        other labels.
     """
     places = Sequences(np.empty((sum(lengths), 0)), np.concatenate([[0], np.cumsum(lengths)]))
     if form.kind == "one":
@@ -149,7 +149,8 @@ def read_importance(
     elif isinstance(given, (list, tuple)) and len(given) == len(indices):
         for i, (item, index) in enumerate(zip(given, indices)):
             refuse_other_index(item, "sample_weight", form, i, index)
-    flat: Any = read_weights(given, places, Form.of([]), per_step=True)
+    # Later ones stand beside them, in the same unit.
+    flat: Any = read_weights(given, places, Form.of([]), per_step=True, is_part=True)
     return np.split(flat, np.cumsum(lengths)[:-1])
 
 
