@@ -27,6 +27,7 @@ from rnnkit.estimators.step_numbers import StepAnswers, StepTargets
 from rnnkit.estimators.targets import read_weights
 from rnnkit.estimators.unlabelled import fill, labelled_entries, refuse_unlabelled
 from rnnkit.estimators.watching import CallbackSupport, handing_on
+from rnnkit.estimators.within import fitted_within
 from rnnkit.network import Quantiles
 from rnnkit.parameter_names import ChecksNames
 from rnnkit.sequences import Sequences
@@ -377,8 +378,7 @@ def _transformed_validation(
 
 
 def _quantiles_of(fitted: Any) -> tuple[float, ...]:
-    """Return the quantiles that a regressor, or the one at the end of what is fitted, predicts."""
-    while hasattr(fitted, "best_estimator_") or hasattr(fitted, "steps"):
-        fitted = getattr(fitted, "best_estimator_", None) or fitted.steps[-1][1]
-    output = getattr(getattr(fitted, "network_", None), "output", None)
+    """Return the quantiles that a regressor, or the one inside of what is fitted, predicts."""
+    innermost, _ = fitted_within(fitted)
+    output = getattr(getattr(innermost, "network_", None), "output", None)
     return tuple(output.quantiles) if isinstance(output, Quantiles) else ()
