@@ -78,7 +78,7 @@ class Stops:
         if stop is None:
             return cls()
         single = (str, int, np.integer)
-        given = list(stop) if is_listed(stop) else [stop]
+        given = list(stop) if _is_listed(stop) else [stop]
         if len(given) == 0:
             raise ValueError("stop must hold a token, or be None")
         runs = []
@@ -137,11 +137,6 @@ class Holding:
         return rest
 
 
-def is_listed(given: Any) -> bool:
-    """Whether an argument is a list, an array or a series, and no single token or text."""
-    return hasattr(given, "__len__") and not isinstance(given, (str, bytes, dict, set))
-
-
 def read_prompts(prompt: Any, vocabulary: Vocabulary) -> tuple[list[list[int]], bool]:
     """Return the ids of prompts, and whether it was a list of several.
 
@@ -152,10 +147,10 @@ def read_prompts(prompt: Any, vocabulary: Vocabulary) -> tuple[list[list[int]], 
     """
     if prompt is None:
         return [[]], False
-    several = is_listed(prompt)
+    several = _is_listed(prompt)
     if several and vocabulary.form != "text" and not isinstance(prompt, Sequences):
         prompt = list(prompt)
-        several = len(prompt) > 0 and is_listed(prompt[0])
+        several = len(prompt) > 0 and _is_listed(prompt[0])
     if not several and hasattr(prompt, "__len__") and len(prompt) == 0:
         return [[]], False
     flat_words = vocabulary.token_kind == "words" and not isinstance(prompt, str) and not several
@@ -163,6 +158,11 @@ def read_prompts(prompt: Any, vocabulary: Vocabulary) -> tuple[list[list[int]], 
     ids = vocabulary.ids(texts, "prompt")
     bounds = zip(texts.offsets[:-1].tolist(), texts.offsets[1:].tolist())
     return [ids[a:b].tolist() for a, b in bounds], several
+
+
+def _is_listed(given: Any) -> bool:
+    """Whether an argument is a list, an array or a series, and no single token or text."""
+    return hasattr(given, "__len__") and not isinstance(given, (str, bytes, dict, set))
 
 
 def write_many(
