@@ -201,7 +201,7 @@ class RecurrentEstimator(
             trainer = make_trainer(self, network, backend, len(examples), rng)
             data = self._training_data(examples, reader, codec, network)
             if not first:
-                hint_at_targets(self, network.output, examples)
+                hint_at_targets(self, codec, network.output, examples)
             validate = None
             if validation is not None:
                 validate = self._make_validate(trainer, reader, codec, validation)
@@ -293,7 +293,7 @@ class RecurrentEstimator(
                 trainer = make_trainer(self, network, backend, len(examples), rng, state)
         data = self._training_data(examples, reader, codec, trainer.network)
         if not first:
-            hint_at_targets(self, trainer.network.output, examples)
+            hint_at_targets(self, codec, trainer.network.output, examples)
         with trainer.backend.active(), trainer.undone_on_error():
             if goes_on:  # from weights that a user may have changed
                 trainer.take_weights(self.network_.parameters.flat)

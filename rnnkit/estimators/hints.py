@@ -34,6 +34,7 @@ UNRELATED = 0.3  # a correlation of successive steps that is lower: hardly a mea
 ROWS_LOOKED_AT = 100_000
 FAR = 10.0  # deviations of X between its mean and that of X_val
 RATIO = 100.0  # between the deviations of X and X_val
+OF_NUMBERS = ("numbers", "written_numbers")  # kinds of codecs
 BEYOND = 100.0  # units of the first targets, within which those of heavy tails mostly lie
 
 
@@ -204,18 +205,20 @@ def hint_at_validation(
         )
 
 
-def hint_at_targets(estimator: Any, output: Any, examples: Examples) -> None:
+def hint_at_targets(estimator: Any, codec: Any, output: Any, examples: Examples) -> None:
     """Warn of targets that mostly lie far outside of those whose center and scale are kept.
 
     Parameters
     ----------
     estimator : estimator
+    codec : Codec
+        What the targets are: numbers, or others, at which is not looked.
     output : Output
         Of the network that goes on to train.
     examples : Examples
         What it goes on with.
     """
-    if getattr(output, "scale", None) is None:
+    if codec.kind not in OF_NUMBERS or getattr(output, "scale", None) is None:
         return
     scores = output.to_scores(examples.targets)
     if scores.dtype == object:  # sequences of them

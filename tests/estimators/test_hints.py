@@ -12,7 +12,13 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 
-from rnnkit import EchoStateRegressor, RecurrentFeatures, Sequences
+from rnnkit import (
+    EchoStateRegressor,
+    GRUAutoencoder,
+    GRUSeriesGenerator,
+    RecurrentFeatures,
+    Sequences,
+)
 from rnnkit.estimators.hints import hint_at_data, steps_in_names
 from rnnkit.preprocessing import SequenceScaler, TokenEncoder
 from rnnkit.sequences import Form
@@ -284,3 +290,5 @@ def test_targets_are_looked_at_where_they_count():
     steps = small("GRU", "SequenceRegressor").partial_fit(X, np.repeat(near[:, None], 6, axis=1))
     assert not hints_of(steps.partial_fit, X, unknown)
     assert not hints_of(EchoStateRegressor(4).partial_fit(X, near).partial_fit, X, far)
+    for model in (GRUAutoencoder(3, max_iter=1), GRUSeriesGenerator(3, max_iter=1)):  # without y
+        assert not hints_of(model.partial_fit(X).partial_fit, X * 1e6)
