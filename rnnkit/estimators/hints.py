@@ -225,10 +225,9 @@ def hint_at_targets(estimator: Any, codec: Any, output: Any, examples: Examples)
         scores = np.concatenate(list(scores))
     elif (weights := examples.weights_of_targets) is not None:
         scores = np.where(weights.reshape(len(weights), -1) > 0, scores, np.nan)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of an output that is known nowhere
-        middle = np.nanmedian(np.abs(scores), axis=0)
-    odd = np.flatnonzero(middle > BEYOND)
+    sizes = np.abs(scores)
+    some = np.flatnonzero((sizes > BEYOND).any(axis=0))
+    odd = some[np.nanmedian(sizes[:, some], axis=0) > BEYOND] if len(some) else some
     if len(odd):
         k = odd[0]
         tell(
