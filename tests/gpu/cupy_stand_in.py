@@ -365,7 +365,7 @@ def add_operators():
             lambda self, other, function=function: computed(function, self, other),
         )
     ndarray.__neg__ = lambda self: computed(operator.neg, self)
-    for name in ["sum", "max", "min", "argmax", "mean"]:
+    for name in ["sum", "max", "min", "argmax", "mean", "all"]:
 
         def reduced(self, axis=None, keepdims=False, name=name):
             return computed(lambda array: getattr(array, name)(axis=axis, keepdims=keepdims), self)
