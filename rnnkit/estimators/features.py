@@ -53,7 +53,7 @@ class RecurrentFeatures(
         The fitted estimator.
     n_features_in_ : int
         Its number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (F,)
         Its names of them, where X had any.
 
     Examples
