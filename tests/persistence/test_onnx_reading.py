@@ -208,6 +208,22 @@ def test_the_unit_of_the_outputs_does_not_decide_what_is_found(pooling, units, c
         assert np.abs(found[..., k] - expected[..., k]).max() <= allowed
 
 
+@pytest.mark.parametrize("share", [3e-6, 3e-5])
+@pytest.mark.parametrize("pooling", ["last", "max"])
+def test_of_two_that_agree_the_nearer_is_taken(pooling, share):
+    """One state rises from step to step, so that its last is its largest; the other has a share."""
+    model = rnnkit.RNNRegressor(2, pooling=pooling, max_iter=1).fit(X, np.arange(N))
+    weights = model.network_.parameters
+    weights.flat[...] = 0
+    weights.get("rnn.weight_ih_l0")[:, 0] = 0.05, 1.0
+    weights.get("rnn.weight_hh_l0")[0, 0] = 1.0
+    weights.get("rnn.bias_l0")[0] = 0.15
+    weights.get("head.weight")[...] = 1.0, share
+    graph = rnnkit.to_onnx(model)
+    del graph.metadata_props[:]
+    assert rnnkit.from_onnx(graph).pooling == pooling
+
+
 @pytest.mark.parametrize("pooling", ["last", "steps"])
 @pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("cell", GATES)
