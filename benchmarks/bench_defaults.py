@@ -180,11 +180,13 @@ def linear_score(X, y, X_test, y_test):
     return best[1]
 
 
-def make(y, X, seed, parameters):
+def make(y, X, seed, parameters, is_scaled=False):
+    """Return a Pipeline that ends in the network, behind a scaler if numbers are to be scaled."""
     options = {**parameters, "random_state": seed}
     if X[0].ndim == 1:
         options = {"embedding_dim": 32, **options}
-    return (LSTMRegressor if is_regression(y) else LSTMClassifier)(**options)
+    network = (LSTMRegressor if is_regression(y) else LSTMClassifier)(**options)
+    return make_pipeline(SequenceScaler() if is_scaled and X[0].ndim == 2 else None, network)
 
 
 def measure(name, n_seeds, parameters, with_torch, is_scaled):
@@ -196,16 +198,17 @@ def measure(name, n_seeds, parameters, with_torch, is_scaled):
     linear = linear_score(X, y, X_test, y_test)
     scores, rivals, epochs, started = [], [], [], time.perf_counter()
     for seed in range(n_seeds):
-        model = make(y, X, seed, parameters)
-        whole = make_pipeline(SequenceScaler() if is_scaled and X[0].ndim == 2 else None, model)
-        scores.append(whole.fit(X, y).score(X_test, y_test))
-        epochs.append(model.n_iter_)
+        model = make(y, X, seed, parameters, is_scaled).fit(X, y)
+        scores.append(model.score(X_test, y_test))
+        epochs.append(model[-1].n_iter_)
     seconds = (time.perf_counter() - started) / n_seeds
     if with_torch:
         from rivals.torch_defaults import torch_score
 
+        given, given_test = model[:-1].transform(X), model[:-1].transform(X_test)
         for seed in range(n_seeds):
-            rivals.append(torch_score(X, y, X_test, y_test, model, epochs[seed], seed))
+            score = torch_score(given, y, given_test, y_test, model[-1], epochs[seed], seed)
+            rivals.append(score)
     row = {
         "set": name,
         "default": float(np.mean(scores)),

@@ -15,7 +15,7 @@ import time
 import warnings
 
 import numpy as np
-from bench_defaults import SETS, is_regression, parameters_of
+from bench_defaults import SETS, is_regression, make, parameters_of
 from bench_few import all_sets
 from harness import Results
 from sklearn.base import clone
@@ -25,23 +25,21 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from rnnkit import LSTMClassifier, LSTMRegressor
-from rnnkit.preprocessing import SequenceScaler, SequenceSummary
+from rnnkit.preprocessing import SequenceSummary
 
 LEFT_OUT = ("names", "ACSF1", "PLAID")
 COLUMNS = ("network", "linear", "stacked")
 
 
-def models(y, seed, parameters, is_scaled):
+def models(X, y, seed, parameters, is_scaled):
     """Return the three models by their column."""
-    options = {**parameters, "random_state": seed}
     if is_regression(y):
-        network, last = LSTMRegressor(**options), RidgeCV(np.logspace(-3, 3, 13))
+        last = RidgeCV(np.logspace(-3, 3, 13))
         stack, final, folds = StackingRegressor, LinearRegression(positive=True), KFold
     else:
-        network, last = LSTMClassifier(**options), LogisticRegression()
+        last = LogisticRegression()
         stack, final, folds = StackingClassifier, LogisticRegression(), StratifiedKFold
-    network = make_pipeline(SequenceScaler() if is_scaled else None, network)
+    network = make(y, X, seed, parameters, is_scaled)
     linear = make_pipeline(SequenceSummary(), StandardScaler(), last)
     cv = folds(5, shuffle=True, random_state=seed)
     both = stack([("network", network), ("linear", linear)], final, cv=cv)
@@ -55,7 +53,7 @@ def measure(name, load, results, n_seeds, parameters, is_scaled):
     scores = {column: [] for column in COLUMNS}
     seconds = dict.fromkeys(COLUMNS, 0.0)
     for seed in range(n_seeds):
-        for column, model in models(y, seed, parameters, is_scaled).items():
+        for column, model in models(X, y, seed, parameters, is_scaled).items():
             started = time.perf_counter()
             fitted = clone(model).fit(X, y)
             seconds[column] += (time.perf_counter() - started) / n_seeds

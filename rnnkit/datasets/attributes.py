@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.datasets.drawing import check_flag
 from rnnkit.datasets.lines import BLANKS, TextLines, parse_number
 from rnnkit.datasets.loaded import LoadedData, arrays_of, join_series, numbers_or_text
 
@@ -217,8 +218,7 @@ def load_svmhmm(
         raise TypeError(f"n_features must be an integer, got {n_features!r}")
     if n_features is not None and n_features < 1:
         raise ValueError(f"n_features must be at least 1, got {n_features!r}")
-    if not isinstance(zero_based, (bool, np.bool_)):
-        raise TypeError(f"zero_based must be True or False, got {zero_based!r}")
+    check_flag(zero_based, "zero_based")
     source = TextLines(file, encoding)
     steps = _Steps(source)
     reader = _SvmHmmLines(source, 0 if zero_based else 1, n_features)

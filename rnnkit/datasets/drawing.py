@@ -1,4 +1,4 @@
-"""What the generators share: the random state, argument checks and one-hot steps."""
+"""What generators and readers share: the random state, argument checks and one-hot steps."""
 
 from __future__ import annotations
 

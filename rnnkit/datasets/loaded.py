@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.datasets.drawing import check_flag
 from rnnkit.datasets.lines import TextLines
 from rnnkit.sequences import Sequences
 from rnnkit.sequences.numbers import cast
@@ -106,8 +107,7 @@ def join_series(
     ValueError
         If `dtype` is neither, or a sequence has no step left.
     """
-    if not isinstance(drop_padding, (bool, np.bool_)):
-        raise TypeError(f"drop_padding must be True or False, got {drop_padding!r}")
+    check_flag(drop_padding, "drop_padding")
     if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
     if drop_padding:

@@ -23,7 +23,7 @@ from sklearn.utils.validation import assert_all_finite, check_is_fitted, column_
 from rnnkit.energy.greedy import pretrain_directed
 from rnnkit.energy.rows import RowEstimator, read_sizes
 from rnnkit.estimators.labels import refuse_dates, refuse_missing, without_objects
-from rnnkit.estimators.targets import refuse_mixed_types
+from rnnkit.estimators.targets import refuse_mixed_types, require_targets
 from rnnkit.estimators.transaction import at_this_moment, learning
 from rnnkit.preprocessing.watching import watched
 from rnnkit.sequences.numbers import label_array
@@ -203,7 +203,7 @@ class DeepBeliefNetwork(
             raise ValueError("early_stopping must be False with solver='lbfgs', got True")
         with learning(self) as draft:
             rows = draft._read_units(X, reset=True)
-            labels, is_labelled = _read_labels(y, rows, type(self).__name__)
+            labels, is_labelled = _read_labels(y, rows, self)
             random = check_random_state(draft.random_state)
             weights: list[np.ndarray] = []
             biases: list[np.ndarray] = []
@@ -398,10 +398,9 @@ def _has_label(labels: np.ndarray) -> np.ndarray:
     return np.array([isinstance(label, str) or label != -1 for label in labels], dtype=bool)
 
 
-def _read_labels(y: Any, rows: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+def _read_labels(y: Any, rows: np.ndarray, network: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the labels that there are, and which rows have them."""
-    if y is None:
-        raise ValueError(f"{name} requires y to be passed, but the target y is None")
+    require_targets(y, network)
     labels = column_or_1d(label_array(y), warn=True)
     check_consistent_length(rows, labels)
     if labels.dtype.kind == "f":
@@ -419,7 +418,7 @@ def _read_labels(y: Any, rows: np.ndarray, name: str) -> tuple[np.ndarray, np.nd
     n_classes = len(np.unique(labels))
     if n_classes < 2:
         raise ValueError(
-            f"y of {name} must have at least two classes besides -1, which marks rows without a "
-            f"label, got {n_classes} class{'es' if n_classes != 1 else ''}"
+            f"y of {type(network).__name__} must have at least two classes besides -1, which "
+            f"marks rows without a label, got {n_classes} class{'es' if n_classes != 1 else ''}"
         )
     return labels, known

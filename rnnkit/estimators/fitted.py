@@ -29,7 +29,7 @@ from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.hints import hint_at_padding
 from rnnkit.estimators.reader import Reader
 from rnnkit.estimators.stream import Stream
-from rnnkit.estimators.targets import read_weights
+from rnnkit.estimators.targets import read_weights, require_targets
 from rnnkit.estimators.transaction import at_this_moment, turn_of
 from rnnkit.estimators.unlabelled import fill, refuse_unlabelled
 from rnnkit.network import UNKNOWN, BoundNetwork, Inputs, Network, Output
@@ -142,10 +142,7 @@ class FittedEstimator(Documented, BaseEstimator):
         return self._read_targets(y, sequences, form, ignore_label)
 
     def _refuse_no_targets(self, y: Any) -> None:
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
+        require_targets(y, self)
 
     def _make_examples(
         self,

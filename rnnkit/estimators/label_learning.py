@@ -139,7 +139,7 @@ class LabelPrediction(LabelLearning):
         if isinstance(class_weight, dict) and isinstance(codec, Labels):
             class_weight = weights_by_class(class_weight, codec.classes)
         if class_weight is None:
-            return output.class_weights(examples.targets, None)
+            return None
         own = examples.weights_of_targets
         counting = np.ones(len(examples.targets), bool) if own is None else own > 0
         weights = np.zeros(len(examples.targets))

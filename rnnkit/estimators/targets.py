@@ -21,6 +21,7 @@ __all__ = [
     "read_weights",
     "refuse_mixed_types",
     "require_list",
+    "require_targets",
     "stands_for_all",
     "values_of",
 ]
@@ -121,6 +122,14 @@ def _in_columns(pieces: list[np.ndarray]) -> list[np.ndarray]:
         np.full((len(p), *shape), None) if p.ndim == 1 and is_missing(p).all() else p
         for p in pieces
     ]
+
+
+def require_targets(y: Any, estimator: Any) -> None:
+    """Raise ValueError, in scikit-learn's words, if an estimator that needs y gets None."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None"
+        )
 
 
 def require_list(y: Any, name: str, noun: str | None = None) -> None:

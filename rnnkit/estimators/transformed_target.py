@@ -24,7 +24,7 @@ from rnnkit.estimators.codecs import Numbers
 from rnnkit.estimators.examples import Examples
 from rnnkit.estimators.regressor import score_of_quantiles
 from rnnkit.estimators.step_numbers import StepAnswers, StepTargets
-from rnnkit.estimators.targets import read_weights
+from rnnkit.estimators.targets import read_weights, require_targets
 from rnnkit.estimators.unlabelled import fill, labelled_entries, refuse_unlabelled
 from rnnkit.estimators.watching import CallbackSupport, handing_on
 from rnnkit.estimators.within import fitted_within
@@ -148,7 +148,7 @@ class TransformedTargetSequenceRegressor(
         UserWarning
             If the inverse does not lead back to y.
         """
-        self._refuse_no_targets(y)
+        require_targets(y, self)
         refuse_other_ids(X, y, "y")
         steps = StepTargets.of(y, "y", X, lengths)
         transformer = self._fit_transformer(steps.values[steps.known])
@@ -227,7 +227,7 @@ class TransformedTargetSequenceRegressor(
             If an argument is not as in `fit`.
         """
         check_is_fitted(self, "regressor_")
-        self._refuse_no_targets(y)
+        require_targets(y, self)
         refuse_other_ids(X, y, "y")
         refuse_other_ids(X, sample_weight, "sample_weight")
         predicted = self._answers(X, lengths, self._routed("predict", lengths, {}))
@@ -250,12 +250,6 @@ class TransformedTargetSequenceRegressor(
         if quantiles:
             return score_of_quantiles(targets, answers, weights, quantiles)
         return Numbers(targets.shape[1], True).score(targets, answers[:, :, 0], weights)
-
-    def _refuse_no_targets(self, y: Any) -> None:
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
 
     @available_if(_forecasts)
     def forecast(self, X: Any, n_steps: int, lengths: Any = None) -> np.ndarray:

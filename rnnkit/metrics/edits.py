@@ -6,13 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnkit.metrics.reading import (
-    check_same_number,
-    label_sequences,
-    refuse_mixed,
-    refuse_string,
-)
-from rnnkit.sequences.ids import refuse_other_ids
+from rnnkit.metrics.reading import refuse_mixed, refuse_string, uncut
 from rnnkit.sequences.numbers import label_array
 
 __all__ = ["edit_distance", "label_error_rate"]
@@ -46,10 +40,7 @@ def label_error_rate(y_true: Any, y_pred: Any) -> float:
     >>> label_error_rate([list("kitten"), list("ab")], [list("sitting"), list("ab")])
     0.375
     """
-    refuse_other_ids(y_true, y_pred, "y_pred", "y_true", "y_true.ids")
-    true = label_sequences(y_true, "y_true", None)
-    pred = label_sequences(y_pred, "y_pred", None)
-    check_same_number(true, pred)
+    true, pred = uncut(y_true, y_pred, None)
     refuse_mixed(true, "y_true")
     refuse_mixed(pred, "y_pred")
     n_labels = sum(len(t) for t in true)

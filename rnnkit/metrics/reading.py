@@ -14,7 +14,6 @@ from rnnkit.sequences.reading import check_lengths, refuse_masked
 __all__ = [
     "aligned",
     "as_float64",
-    "check_same_number",
     "check_weights",
     "label_sequences",
     "paired",
@@ -23,6 +22,7 @@ __all__ = [
     "sequence_weights",
     "step_weights",
     "steps_with_labels",
+    "uncut",
 ]
 
 
@@ -98,20 +98,21 @@ def refuse_mixed(sequences: list[np.ndarray], name: str) -> None:
         )
 
 
-def check_same_number(true: list[np.ndarray], pred: list[np.ndarray]) -> None:
-    """Raise ValueError unless there are as many predicted sequences as true ones."""
+def uncut(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return as many true as predicted label sequences, these with what may be padding."""
+    refuse_other_ids(y_true, y_pred, "y_pred", "y_true", "y_true.ids")
+    true = label_sequences(y_true, "y_true", lengths)
+    pred = label_sequences(y_pred, "y_pred", None)
     if len(true) != len(pred):
         raise ValueError(
             f"y_true and y_pred have inconsistent numbers of sequences: [{len(true)}, {len(pred)}]"
         )
+    return true, pred
 
 
 def paired(y_true: Any, y_pred: Any, lengths: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the label sequences; predictions in a padded array are cut to the true lengths."""
-    refuse_other_ids(y_true, y_pred, "y_pred", "y_true", "y_true.ids")
-    true = label_sequences(y_true, "y_true", lengths)
-    pred = label_sequences(y_pred, "y_pred", None)
-    check_same_number(true, pred)
+    true, pred = uncut(y_true, y_pred, lengths)
     if lengths is not None or getattr(y_pred, "ndim", 1) == 2:
         pred = [p[: len(t)] for t, p in zip(true, pred)]
     refuse_mixed(true, "y_true")

@@ -93,7 +93,7 @@ def refuse_column(dtype: Any, name: str, column: str) -> None:
     reason = no_numbers(dtype)
     if reason:
         what, remedy = reason
-        if remedy.startswith(AS_CATEGORIES) and not name.startswith("X"):
+        if holds_labels(dtype) and not name.startswith("X"):
             remedy = "encode it as numbers or leave it out"
         raise ValueError(f"{name} must hold real numbers, but {column} {what} ({dtype}); {remedy}")
 

@@ -115,7 +115,7 @@ class Moments:
         alpha: float | Sequence[float] | None,
         grid: np.ndarray = GRID,
         *,
-        units: np.ndarray | None = None,
+        standardized: bool = False,
     ) -> Readout:
         """Solve for the readout with the smallest squared error and penalty.
 
@@ -129,11 +129,11 @@ class Moments:
             of those of the grid. 0 is the pseudo-inverse.
         grid : ndarray, default=GRID
             Penalties in units of the mean variance of the states summed over rows.
-        units : ndarray of shape (K,), default=None
-            What the squared errors of each output are divided by before they are added up to
-            choose a penalty; None: nothing.
+        standardized : bool, default=False
+            Whether the squared errors of each output are divided by the variance of its targets
+            before they are added up to choose a penalty.
         """
-        h, groups = self.n_states, self._groups(units)
+        h, groups = self.n_states, self._groups(standardized)
         if alpha is None:
             spread = float(np.mean([group.values.mean() for group in groups]))
             tried = [float(a) for a in grid * spread] if spread > 0 else [1.0]
@@ -153,17 +153,7 @@ class Moments:
 
     def crossed_error(self, alpha: float) -> float:
         """Return the error by generalized cross-validation, summed over the outputs."""
-        return float(sum(group.crossed_error(alpha) for group in self._groups(None)))
-
-    @property
-    def spreads(self) -> np.ndarray:
-        """The variance (K,) of the targets of each output; 1 where they do not vary."""
-        h, variances = self.n_states, []
-        for sums in self.sums:
-            means = sums[h:-1, -1] / sums[-1, -1]
-            variances.append(np.diagonal(sums)[h:-1] / sums[-1, -1] - means**2)
-        found = np.concatenate(variances)
-        return np.where(found > 0, found, 1.0)
+        return float(sum(group.crossed_error(alpha) for group in self._groups(False)))
 
     def error(self, readout: Readout) -> float:
         """Return the mean squared error of a readout of other rows, summed over the outputs."""
@@ -179,10 +169,9 @@ class Moments:
         """The sum of the weights of each output, or of all, (C,)."""
         return np.asarray(self.sums[:, -1, -1])
 
-    def _groups(self, units: np.ndarray | None) -> list[_Group]:
-        parts = np.split(np.ones(self.n_outputs) if units is None else units, len(self.sums))
-        groups = zip(self.sums, self.n_rows.tolist(), parts)
-        return [_Group.of(sums, self.n_states, n_rows, unit) for sums, n_rows, unit in groups]
+    def _groups(self, standardized: bool) -> list[_Group]:
+        groups = zip(self.sums, self.n_rows.tolist())
+        return [_Group.of(sums, self.n_states, n_rows, standardized) for sums, n_rows in groups]
 
     def _columns(self, output: int) -> np.ndarray:
         h = self.n_states
@@ -207,7 +196,7 @@ class _Group:
     n_rows : float
         The rows with a weight above 0.
     units : ndarray of shape (K,)
-        As in `Moments.readout`.
+        What squared errors are divided by before they are added up over the outputs.
     means : ndarray of shape (H + K,)
         Of states and targets.
     values, axes : ndarray of shape (H,), (H, H)
@@ -228,7 +217,7 @@ class _Group:
     squares: np.ndarray
 
     @classmethod
-    def of(cls, sums: np.ndarray, n_states: int, n_rows: float, units: np.ndarray) -> _Group:
+    def of(cls, sums: np.ndarray, n_states: int, n_rows: float, standardized: bool) -> _Group:
         n = float(sums[-1, -1])
         means = sums[:-1, -1] / n
         centred = sums[:-1, :-1] - n * np.outer(means, means)
@@ -238,6 +227,7 @@ class _Group:
         products = axes.T @ centred[:n_states, n_states:]
         products[values == 0.0] = 0.0  # rounding alone
         squares = np.diagonal(centred)[n_states:]
+        units = np.where(standardized & (squares > 0), squares / n, 1.0)
         return cls(n, n_rows, units, means, values, axes, products, squares)
 
     def weight(self, alpha: float) -> np.ndarray:
@@ -248,6 +238,7 @@ class _Group:
         """Return the sum of the squared errors of each output, (K,)."""
         inverse = self._inverse(alpha)
         explained = inverse * (2.0 - self.values * inverse)
+        # One by one: BLAS rounds a product with a matrix by how many columns it has.
         errors = self.squares - [explained @ column for column in (self.products**2).T]
         return np.asarray(np.maximum(errors, np.finfo(np.float64).eps * self.squares))
 

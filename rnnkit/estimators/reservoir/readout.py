@@ -208,9 +208,9 @@ class ClosedForm(RecurrentEstimator):
             moments = self._moments_of(network, reader, examples, weights, backend, before)
             alpha = None if isinstance(self.alpha, str) else self.alpha
             # What a first part took for the unit of y must not choose for the parts after it.
-            units = moments.spreads if isinstance(output, StandardizedOutput) else None
+            standardized = isinstance(output, StandardizedOutput)
             grid = GRID_OF_STEPS if self._per_step else GRID
-            readout = moments.readout(alpha, grid, units=units)
+            readout = moments.readout(alpha, grid, standardized=standardized)
         self._keep(reader, codec, network, readout, examples, backend, anew=first)
         self._moments, self._moments_rows = moments.sums, moments.n_rows
 
